@@ -1,0 +1,60 @@
+"""Atomic files: a reader sees the old content or the new one, never a half-written one."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary neighbour of ``path``, then put it in place.
+
+    Raises OSError naming ``path`` when writing fails (disk full, no permission); the earlier file stays readable.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(
+            f"could not write {path}: {error}. What was there before is untouched; make room, then run again."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``content`` as indented JSON, atomically."""
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
+    """Write named tensors as safetensors, atomically; ``metadata`` values are stored as JSON."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    notes = {name: json.dumps(value) for name, value in metadata.items()}
+    write_atomically(path, lambda temporary: save_file(plain, temporary, metadata=notes))
+
+
+def read_tensors(path: Path, what: str = "file") -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Read what :func:`write_tensors` wrote, on the CPU.
+
+    Raises ValueError naming the file when it is truncated or not safetensors.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{what} {path} is damaged ({error}); it was kept. Move it away to have it made anew."
+        ) from error
+    return tensors, metadata
