@@ -1,0 +1,85 @@
+"""The account of mu: which loss term, decay or plain noise moved the classifier towards a reference, exactly.
+
+For a loss term k with logit gradient g_k = dL_k/dz (batch mean inside), its gradient on the classifier is
+G_k = g_k^T f. SGD with momentum is linear, so every term, and weight decay, carries its own momentum buffer and the
+step splits: dW = sum_k u_k. Then, for mu^2 = ||W - R||^2 with any fixed R,
+
+    d(mu^2) = 2 sum_k <u_k, W - R> + ||dW||^2,
+
+the pull of each term and the spread; summed over the steps of an epoch it balances to rounding.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Account:
+    """Running account of one classifier W (K x D) against R reference classifiers (R x K x D).
+
+    ``learning_rate`` is a scalar tensor that the caller keeps up to date. Nothing here synchronises with the host.
+    Sums are float64 where the device has it.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        references: Tensor,
+        terms: Sequence[str],
+        learning_rate: Tensor,
+        *,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+    ) -> None:
+        exact = torch.float32 if weight.device.type == "mps" else torch.float64
+        self.terms = [*terms, "decay"]
+        self.weight, self.learning_rate = weight, learning_rate
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.references = references.to(weight.device, exact)
+        self.buffers = weight.new_zeros((len(self.terms), *weight.shape))
+        self.pulls = self.references.new_zeros((len(references), len(self.terms)))
+        self.spread = self.references.new_zeros(())
+        self.before = weight.detach().clone()
+        self.start = self.squared_mu()
+
+    def squared_mu(self) -> Tensor:
+        """mu^2 to each reference, R values."""
+        return (self.weight.detach().to(self.references) - self.references).square().sum((1, 2))
+
+    @torch.no_grad()
+    def before_step(self, logit_gradients: Sequence[Tensor], features: Tensor) -> None:
+        """Split the coming step: ``logit_gradients`` (B x K) in the order of the terms, ``features`` B x D."""
+        gradients = [gradient.t() @ features for gradient in logit_gradients]
+        gradient = torch.stack([*gradients, self.weight_decay * self.weight])
+        self.buffers.mul_(self.momentum).add_(gradient)
+        direction = gradient + self.momentum * self.buffers if self.nesterov else self.buffers
+        steps = (-self.learning_rate * direction).to(self.references)
+        self.before.copy_(self.weight)
+        offsets = self.before.to(self.references) - self.references
+        self.pulls += 2 * torch.einsum("tkd,rkd->rt", steps, offsets)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Add the spread ||dW||^2 of the step just taken."""
+        self.spread += (self.weight.to(self.references) - self.before.to(self.references)).square().sum()
+
+    def begin_epoch(self) -> None:
+        """Start the sums anew."""
+        self.pulls.zero_()
+        self.spread.zero_()
+        self.start.copy_(self.squared_mu())
+
+    def columns(self, prefixes: Sequence[str]) -> dict[str, float]:
+        """The epoch's account, one set of ``<prefix>pull_<term>`` and ``<prefix>account_residual`` a reference."""
+        residuals = (self.squared_mu() - self.start - self.pulls.sum(1) - self.spread).tolist()
+        result = {"spread": float(self.spread)}
+        for prefix, pulls, residual in zip(prefixes, self.pulls.tolist(), residuals, strict=True):
+            result |= {f"{prefix}pull_{term}": pull for term, pull in zip(self.terms, pulls, strict=True)}
+            result[f"{prefix}account_residual"] = residual
+        return result
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that a resumption needs (between epochs)."""
+        return {"account.buffers": self.buffers}

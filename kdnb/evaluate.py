@@ -1,0 +1,48 @@
+"""A network's outputs on unaugmented images."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kdnb.data import Views
+
+BATCH = 512
+
+
+class Outputs(NamedTuple):
+    """Features N x D, logits N x K and labels N, on the CPU."""
+
+    features: Tensor
+    logits: Tensor
+    labels: Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy in [0, 1]."""
+        return accuracy(self.logits, self.labels)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy."""
+        return float(F.cross_entropy(self.logits, self.labels))
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Share of rows of ``logits`` (N x K) whose largest entry is at ``labels`` (N)."""
+    return float((logits.argmax(1) == labels).double().mean())
+
+
+@torch.no_grad()
+def collect(model: nn.Module, views: Views, indices: Tensor) -> Outputs:
+    """Outputs of ``model`` in evaluation mode for the centre view of the images ``indices``, in that order."""
+    training = model.training
+    model.eval()
+    pieces = []
+    for some in indices.split(BATCH):
+        output = model(views(some, torch.full_like(some, views.identity)))
+        pieces.append((output.features, output.logits))
+    model.train(training)
+    features, logits = (torch.cat(column).float().cpu() for column in zip(*pieces, strict=True))
+    return Outputs(features, logits, views.labels[indices].cpu())
