@@ -1,0 +1,36 @@
+"""Where the repository is: notebooks run from any folder and never use relative paths."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "_config.yml").is_file() and (folder / "kdnb").is_dir()
+
+
+def _candidates() -> Iterator[Path]:
+    here = Path.cwd()
+    yield from (here, *here.parents)
+    yield from Path(__file__).resolve().parents
+
+
+def root() -> Path:
+    """Return the repository root: KDNB_ROOT, else the nearest folder above cwd, else above the package.
+
+    The root is the folder that holds _config.yml and kdnb/. A package installed without a repository (Colab) has
+    none; there the current folder is the root, so that data/ and runs/ appear where the user can see them.
+
+    Raises: NotADirectoryError when KDNB_ROOT names no folder.
+    """
+    if given := os.environ.get("KDNB_ROOT"):
+        folder = Path(given).expanduser().resolve()
+        if not folder.is_dir():
+            raise NotADirectoryError(f"KDNB_ROOT is {given!r}, not a folder; name the repository's root or unset it.")
+        return folder
+    return next((folder for folder in _candidates() if _is_root(folder)), Path.cwd())
+
+
+def runs(profile: str) -> Path:
+    """Where a profile's runs are kept: KDNB_RUNS/<profile> when that is set, else runs/<profile> under the root."""
+    return Path(os.environ.get("KDNB_RUNS", root() / "runs")) / profile

@@ -1,0 +1,106 @@
+"""The repository's shell: the lock is current, pins what pyproject.toml asks for, and names no index of anybody's."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kdnb import paths
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def lock() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pinned() -> list[Requirement]:
+    return [Requirement(line) for line in LOCK.splitlines() if line and not line.startswith("#")]
+
+
+def versions(name: str, python: str, platform: str = "linux") -> list[str]:
+    place = {
+        "python_full_version": f"{python}.1",
+        "python_version": python,
+        "sys_platform": platform,
+        "os_name": "posix",
+    }
+    place["platform_machine"] = "arm64" if platform == "darwin" else "x86_64"
+    here = [pin for pin in pinned() if pin.name == name and (pin.marker is None or pin.marker.evaluate(place))]
+    return [str(pin.specifier).removeprefix("==") for pin in here]
+
+
+def test_lock_is_current(lock: ModuleType) -> None:
+    assert lock.recorded() == lock.fingerprint(), "requirements.txt is stale: run `python tools/lock.py`"
+
+
+def test_lock_sees_a_changed_dependency(lock: ModuleType, tmp_path: Path) -> None:
+    changed = tmp_path / "pyproject.toml"
+    changed.write_text((ROOT / "pyproject.toml").read_text().replace('"tqdm>=4.66"', '"tqdm>=4.67"', 1))
+    assert lock.fingerprint(changed) != lock.recorded()
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_every_dependency_is_pinned_once_within_its_bounds(python: str, platform: str) -> None:
+    asked = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    for requirement in map(Requirement, asked):
+        (version,) = versions(canonicalize_name(requirement.name), python, platform)
+        assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but locked {version}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["torch", "torchvision", "jupyter", "jupyter-book", "ipywidgets", "plotly", "scikit-learn", "scipy", "papermill"],
+)
+def test_named_packages_stand_in_the_lock(name: str) -> None:
+    assert versions(name, "3.11") and f"#   {name}==" in LOCK
+
+
+def test_lock_is_everybodys() -> None:
+    assert "://" not in LOCK and "--" not in LOCK and " @ " not in LOCK, "the lock names an index or a file"
+    assert all("+" not in str(pin.specifier) for pin in pinned()), "a local build, such as +cpu, is one machine's"
+
+
+def test_training_half_needs_no_notebook_package() -> None:
+    heavy = {"jupyter", "plotly", "ipywidgets", "anywidget", "papermill", "ipython"}
+    assert heavy.isdisjoint(Requirement(line).name for line in PROJECT["dependencies"])
+
+
+def test_root_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KDNB_ROOT", raising=False)
+    monkeypatch.chdir(ROOT / "tests")
+    assert paths.root() == ROOT
+    monkeypatch.chdir(tmp_path)
+    assert paths.root() == ROOT  # the package lies in the repository
+    (tmp_path / "kdnb").mkdir()
+    (tmp_path / "_config.yml").touch()
+    assert paths.root() == tmp_path
+
+
+def test_root_obeys_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_ROOT", str(tmp_path))
+    assert paths.root() == tmp_path
+    monkeypatch.setenv("KDNB_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(NotADirectoryError, match=r"nowhere.*name the repository's root or unset it"):
+        paths.root()
+
+
+def test_importing_the_package_loads_no_notebook_package() -> None:
+    code = "import kdnb.paths, sys; assert not {'plotly', 'ipywidgets', 'IPython'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
