@@ -1,0 +1,33 @@
+"""Checks that every loss shares; they look at shapes and Python numbers only, never at a tensor's values."""
+
+import sys
+
+import torch
+from torch import Tensor
+
+from kdnb.checks import number
+
+
+def logit_pair(student_logits: Tensor, teacher_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Both logits in at least float32; ValueError unless they are B x K and of the same shape."""
+    if student_logits.dim() != 2 or student_logits.shape != teacher_logits.shape:
+        raise ValueError(
+            f"student_logits are {tuple(student_logits.shape)} and teacher_logits {tuple(teacher_logits.shape)}; "
+            "both must be (batch, classes), of the same batch and the same classes."
+        )
+    return widened(student_logits), widened(teacher_logits)
+
+
+def widened(logits: Tensor) -> Tensor:
+    """In at least float32: half precision is too coarse for differences of log-probabilities."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def temperature_of(value: float) -> float:
+    """``value`` if it is a finite number above 0; otherwise ValueError."""
+    return number("temperature", value, "a finite number above 0", 0.0, sys.float_info.max, open_low=True)
+
+
+def weight_of(name: str, value: float) -> float:
+    """``value`` if it is a finite number of at least 0; otherwise ValueError."""
+    return number(name, value, "a finite number of at least 0", 0.0, sys.float_info.max)
