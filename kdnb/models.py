@@ -21,6 +21,7 @@ classifier at PyTorch's default. Parameters are named as in the public CIFAR che
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -91,8 +92,9 @@ class ResNet(nn.Module):
         f1 = self.layer1(f0)
         f2 = self.layer2(f1)
         f3 = self.layer3(f2)
-        features = f3.mean((2, 3))
-        return Output((f0, f1, f2, f3), features, self.classifier(features))
+        features = f3.mean((2, 3)).to(self.classifier.weight.dtype)
+        with torch.autocast(x.device.type, enabled=False):  # the classifier is what is studied: never rounded
+            return Output((f0, f1, f2, f3), features, self.classifier(features))
 
 
 def names() -> list[str]:

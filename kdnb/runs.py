@@ -135,7 +135,9 @@ class Run:
         try:
             return RunSpec.from_json(json.loads(self._file("spec.json").read_text()))
         except FileNotFoundError:
-            raise FileNotFoundError(f"{self.path} holds no run (no spec.json); train one, or name its folder.") from None
+            raise FileNotFoundError(
+                f"{self.path} holds no run (no spec.json); train one, or name its folder."
+            ) from None
         except (json.JSONDecodeError, ValueError) as error:
             raise ValueError(f"{self._file('spec.json')} cannot be read: {error}") from error
 

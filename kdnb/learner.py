@@ -1,0 +1,155 @@
+"""One network in training: parameters, optimiser, account and history, from one checkpoint to the next."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from kdnb import device as devices
+from kdnb import methods, models, track
+from kdnb.account import Account
+from kdnb.evaluate import Outputs
+from kdnb.models import Output
+from kdnb.runs import Checkpoint, Run
+from kdnb.track import Reference, Row
+
+
+class Learner:
+    """The network of ``run``, where its last checkpoint left it.
+
+    ``references``: the teacher, then the bystander if there is one; empty for a teacher in training.
+    """
+
+    def __init__(self, run: Run, network: models.ResNet, device: torch.device, references: Sequence[Reference]) -> None:
+        spec = run.spec
+        self.run, self.spec, self.device, self.references = run, spec, device, references
+        self.method = methods.create(spec.method, spec.method_parameters)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learning_rate = torch.tensor(spec.learning_rate, device=device)
+        self.optimizer = self._optimizer()
+        self.account = self._account() if references else None
+        # loss terms, correct answers, images: summed on the device, read once an epoch
+        self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
+        self.history: list[Row] = []
+        self._resume()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return len(self.history)
+
+    def _optimizer(self) -> torch.optim.SGD:
+        spec, parameters = self.spec, list(self.network.parameters())
+        optimizer = torch.optim.SGD(
+            parameters,
+            lr=self.learning_rate,
+            momentum=spec.momentum,
+            nesterov=spec.nesterov,
+            weight_decay=spec.weight_decay,
+            fused=True,
+        )
+        for parameter in parameters:  # zeros are what the first step starts from; so checkpoints always have them
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return optimizer
+
+    def _account(self) -> Account:
+        return Account(
+            self.network.classifier.weight,
+            torch.stack([reference.weight for reference in self.references]),
+            self.method.term_names,
+            self.learning_rate,
+            momentum=self.spec.momentum,
+            nesterov=self.spec.nesterov,
+            weight_decay=self.spec.weight_decay,
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that a resumption needs, by name; the tensors themselves, not copies."""
+        momenta = {name: self.optimizer.state[p]["momentum_buffer"] for name, p in self.network.named_parameters()}
+        return {
+            **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
+            **{f"momentum.{name}": tensor for name, tensor in momenta.items()},
+            **(self.account.state() if self.account else {}),
+        }
+
+    def changing(self) -> list[Tensor]:
+        """Every tensor that a step changes."""
+        sums = [self.account.pulls, self.account.spread, self.account.before] if self.account else []
+        return [*self.state().values(), self.sums, *sums]
+
+    @torch.no_grad()
+    def _resume(self) -> None:
+        checkpoint = self.run.read_checkpoint()
+        if checkpoint is None:
+            return
+        self.history = checkpoint.history
+        for name, tensor in self.state().items():
+            tensor.copy_(checkpoint.tensors[name])
+
+    def begin_epoch(self) -> None:
+        """Set the epoch's learning rate and start the sums anew."""
+        self.learning_rate.fill_(self.spec.lr_at(self.epoch + 1))
+        self.sums.zero_()
+        if self.account:
+            self.account.begin_epoch()
+
+    def step(self, images: Tensor, labels: Tensor, teacher: Output | None) -> None:
+        """One step of SGD on a batch."""
+        with devices.autocast(self.device, self.spec.precision):
+            student = self.network(images)
+        terms = self.method.terms(student, teacher, labels)
+        if self.account:
+            by_term = [torch.autograd.grad(term, student.logits, retain_graph=True)[0] for term in terms.values()]
+            self.account.before_step(by_term, student.features.detach())
+        values = torch.stack(list(terms.values()))
+        self.optimizer.zero_grad()
+        values.sum().backward()
+        self.optimizer.step()
+        if self.account:
+            self.account.after_step()
+        with torch.no_grad():
+            correct = (student.logits.argmax(1) == labels).sum()
+            self.sums += torch.cat([values * len(labels), correct[None], correct.new_tensor([len(labels)])])
+
+    def trained_row(self) -> Row:
+        """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
+        *terms, correct, images = self.sums.tolist()
+        losses = {f"loss_{name}": value / images for name, value in zip(self.method.term_names, terms, strict=True)}
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{self.run.path.name}: {name} is {value} in epoch {self.epoch + 1}. The checkpoint of epoch "
+                    f"{self.epoch} is kept; a lower learning_rate or precision='fp32' may help."
+                )
+        prefixes = ["", "bystander_"][: len(self.references)]
+        start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
+        account = self.account.columns(prefixes) if self.account else {}
+        return {**start, **losses, "train_accuracy": correct / images, **account}
+
+    def end_epoch(self, trained: Row, test: Outputs, clean: Outputs) -> None:
+        """Complete the epoch's row and store it with the state: from here on, this epoch cannot be lost."""
+        head = self.network.classifier
+        weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()
+        row = trained | track.quality(weight, bias, test, clean)
+        if self.references:
+            row |= track.alignment(weight, test, clean, self.references[0])
+        for bystander in self.references[1:]:
+            row |= track.control(weight, bystander)
+        self._store(row, weight, bias, test)
+
+    def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs) -> None:
+        epoch, threshold = int(row["epoch"]), self.spec.matched_accuracy
+        reached = row["clean_accuracy"] >= threshold
+        if reached and all(earlier["clean_accuracy"] < threshold for earlier in self.history):
+            self.run.write_snapshot("matched", *test, epoch)
+        self.run.write_trace(epoch, weight, bias)
+        self.history.append(row)
+        self.run.write_checkpoint(Checkpoint(self.state(), self.history))
+        if epoch == self.spec.epochs:
+            self.finish(test)
+
+    def finish(self, test: Outputs) -> None:
+        """Store the finished run."""
+        self.run.write_snapshot("final", *test, self.epoch)
+        self.run.finish(self.network.state_dict(), self.history)

@@ -1,0 +1,38 @@
+"""Named settings: ``digits`` (offline, minutes on two cores) and ``cifar100`` (the paper)."""
+
+from dataclasses import dataclass
+
+from kdnb.checks import choice
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a study is made of where its parameters leave it open."""
+
+    dataset: str
+    teacher: str
+    student: str
+    matched_accuracy: float  # clean training accuracy of the matched snapshot; the paper compares "at 91 +- 0.5 %"
+    clean_images: int  # unaugmented training images for clean accuracy and neural collapse
+    precision: str = "fp32"
+    epochs: int = 240
+    batch_size: int = 64
+    learning_rate: float = 0.05
+
+
+PROFILES = {
+    "digits": Profile("digits", "resnet20", "resnet8", matched_accuracy=0.97, clean_images=448),
+    "cifar100": Profile("cifar100", "resnet32x4", "resnet8x4", matched_accuracy=0.91, clean_images=5000),
+}
+# The field's schedule: of 240 epochs, the learning rate falls after these.
+DROPS, DROPS_OF = (150, 180, 210), 240
+
+
+def get(name: str) -> Profile:
+    """The profile ``name``; ValueError listing the known ones."""
+    return PROFILES[choice("profile", name, PROFILES)]
+
+
+def scaled_drops(epochs: int) -> tuple[int, ...]:
+    """The field's learning-rate drops, scaled to ``epochs``."""
+    return tuple(round(epochs * drop / DROPS_OF) for drop in DROPS)

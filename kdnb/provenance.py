@@ -1,0 +1,72 @@
+"""How a result came about: versions, code, hardware, times. Recorded, never compared."""
+
+import hashlib
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kdnb import device as devices
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
+# What a trained run depends on; figures and the book may change without training anything again.
+TRAINING_HALF = [
+    "account",
+    "align",
+    "capture",
+    "data",
+    "device",
+    "evaluate",
+    "methods",
+    "models",
+    "runs",
+    "study",
+    "teacher",
+    "track",
+    "train",
+    "losses/*",
+]
+
+
+def code_digest() -> str:
+    """sha256 over the sources a trained run depends on."""
+    package = Path(__file__).parent
+    files = sorted(file for name in TRAINING_HALF for file in package.glob(f"{name}.py"))
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """What this session computes with."""
+    return {
+        "started": now(),
+        "hardware": {"device": devices.describe(device), "machine": platform.machine(), "cpu": _cpu()},
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain")),
+        "code": code_digest(),
+    }
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the folder of the package; None where it is not a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,140 @@
+"""A study: a teacher, a bystander and a group of students, from parameters to finished runs."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from kdnb import data, methods, models, paths, profiles
+from kdnb import device as devices
+from kdnb import teacher as teachers
+from kdnb.checks import choice
+from kdnb.data import Dataset
+from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
+from kdnb.runs import Run, RunSpec
+from kdnb.teacher import Teacher
+from kdnb.train import train
+
+
+def folder(parameters: StudyParameters) -> Path:
+    """Where the study's runs are kept."""
+    profiles.get(parameters.profile)
+    return Path(parameters.output_dir) if parameters.output_dir else paths.runs(parameters.profile)
+
+
+def dataset(parameters: StudyParameters) -> Dataset:
+    """The study's data set."""
+    name = parameters.dataset or profiles.get(parameters.profile).dataset
+    return data.load(name, parameters.data_dir or paths.root() / "data", limit=parameters.limit)
+
+
+def train_teacher(parameters: TeacherParameters) -> Run:
+    """Train the teacher of ``parameters.seed``, or go on with it; return its run."""
+    model = parameters.teacher_model or profiles.get(parameters.profile).teacher
+    images = dataset(parameters)
+    spec = _spec(parameters, images, "teacher", model, "normal", {}, None, None)
+    return _train(parameters, [spec], images, None, None)[0]
+
+
+def train_students(parameters: StudentParameters) -> list[Run]:
+    """Train every student that ``parameters`` name, in lockstep, or go on with them; return their runs.
+
+    The teacher, and the bystander, are loaded where they are, and trained first where they are not.
+    """
+    chosen = list(method_grid(parameters))  # refuses bad methods before anything is trained
+    model = parameters.student_model or profiles.get(parameters.profile).student
+    choice("model", model, models.names())
+    images = dataset(parameters)
+    teacher = load_teacher(parameters, images)
+    bystander = load_bystander(parameters, images)
+    specs = [_spec(parameters, images, "student", model, name, given, teacher, bystander) for name, given in chosen]
+    return _train(parameters, specs, images, teacher, bystander)
+
+
+def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
+    """The methods to train with their full parameters: one for each method, for kd one for each temperature."""
+    grid = []
+    for name in parameters.methods:
+        known = methods.parameter_names(name)
+        given = {"alpha": float(parameters.alpha)} if "alpha" in known else {}
+        temperatures = [{"temperature": float(t)} for t in parameters.temperatures] if name == "kd" else [{}]
+        grid += [(name, methods.parameters_of(methods.create(name, given | t))) for t in temperatures]
+    return grid
+
+
+def load_teacher(parameters: StudentParameters, images: Dataset) -> Teacher:
+    """The teacher the students learn from."""
+    if parameters.teacher_weights:
+        model = parameters.teacher_model or profiles.get(parameters.profile).teacher
+        return teachers.from_file(model, Path(parameters.teacher_weights), images)
+    return _teacher_of_seed(parameters, parameters.teacher_seed, images)
+
+
+def load_bystander(parameters: StudentParameters, images: Dataset) -> Teacher | None:
+    """The control: a teacher of another seed; None where none is wanted."""
+    return (
+        None if parameters.bystander_seed is None else _teacher_of_seed(parameters, parameters.bystander_seed, images)
+    )
+
+
+def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset) -> Teacher:
+    run = Run(folder(parameters) / f"teacher-s{seed}")
+    if not run.finished:
+        # The field's recipe, whatever the students' own: one teacher serves every ablation.
+        names = "profile output_dir dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
+        given = {name: getattr(parameters, name) for name in names.split()}
+        run = train_teacher(TeacherParameters(**given, seed=seed))
+    return teachers.from_run(run, images)
+
+
+def _spec(
+    parameters: StudyParameters,
+    images: Dataset,
+    role: str,
+    model: str,
+    method: str,
+    method_parameters: dict[str, float],
+    teacher: Teacher | None,
+    bystander: Teacher | None,
+) -> RunSpec:
+    profile = profiles.get(parameters.profile)
+    names = [field.name for field in fields(RunSpec)]
+    given: dict[str, Any] = {name: getattr(parameters, name, None) for name in names}
+    standard = {name: getattr(profile, name, None) for name in names}
+    settled = {name: standard[name] if given[name] is None else given[name] for name in names}
+    derived = {
+        "role": role,
+        "dataset": images.name,
+        "data_checksum": images.checksum,
+        "model": model,
+        "method": method,
+        "method_parameters": method_parameters,
+        "init_seed": parameters.seed,
+        "order_seed": parameters.seed if parameters.order_seed is None else parameters.order_seed,
+        "view_seed": parameters.seed if parameters.view_seed is None else parameters.view_seed,
+        "drops": tuple(profiles.scaled_drops(settled["epochs"]) if parameters.drops is None else parameters.drops),
+        "drop_factor": 0.1,
+        "teacher": teacher.identity if teacher else None,
+        "bystander": bystander.identity if bystander else None,
+    }
+    return RunSpec(**settled | derived)
+
+
+def _train(
+    parameters: StudyParameters,
+    specs: list[RunSpec],
+    images: Dataset,
+    teacher: Teacher | None,
+    bystander: Teacher | None,
+) -> list[Run]:
+    device = devices.choose(parameters.device)
+    target = folder(parameters)
+    print(f"{len(specs)} run(s) on {device} into {target}: {', '.join(spec.name for spec in specs)}", flush=True)
+    return train(
+        specs,
+        target,
+        images,
+        device,
+        teacher=teacher,
+        bystander=bystander,
+        cuda_graph=parameters.cuda_graph,
+    )
