@@ -1,0 +1,281 @@
+"""Files of CIFAR and of one's own: checked before they are read, never overwritten, fetched only if missing.
+
+The CIFAR files are tiny ones in the official format, whose checksums torchvision is made to expect.
+"""
+
+import functools
+import hashlib
+import http.server
+import pickle
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torchvision.transforms import functional as TF
+
+from kdnb import data
+
+NOWHERE = "http://127.0.0.1:9/cifar.tar.gz"  # the discard port: refused at once, no network involved
+
+
+class FakeCifar:
+    """Six training and two test images in files as torchvision expects them, in ``source``; the archive beside it."""
+
+    def __init__(self, source: Path, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kind, ten = kind, kind is torchvision.datasets.CIFAR10
+        random = np.random.RandomState(0)
+        self.names = [f"class {k}" for k in range(10 if ten else 100)]
+        self.pixels = random.randint(0, 256, (8, 3, 32, 32)).astype(np.uint8)
+        self.labels = [3, 1, 4, 1, 5, 9, 2, 6]
+        key, parts = ("labels", [(0, 3), (3, 6), (6, 8)]) if ten else ("fine_labels", [(0, 6), (6, 8)])
+        files = ["data_batch_1", "data_batch_2", "test_batch"] if ten else ["train", "test"]
+        self.folder = source / kind.base_folder
+        self.folder.mkdir(parents=True)
+        for file, (a, b) in zip(files, parts, strict=True):
+            self._write(file, {"data": self.pixels[a:b].reshape(b - a, -1), key: self.labels[a:b]})
+        self._write(kind.meta["filename"], {kind.meta["key"]: self.names})
+        self.archive = source / kind.filename
+        with tarfile.open(self.archive, "w:gz") as archive:
+            archive.add(self.folder, kind.base_folder)
+        sums = [[file, self._md5(self.folder / file)] for file in files]
+        monkeypatch.setattr(kind, "train_list", sums[:-1])
+        monkeypatch.setattr(kind, "test_list", sums[-1:])
+        monkeypatch.setattr(kind, "meta", kind.meta | {"md5": self._md5(self.folder / kind.meta["filename"])})
+        monkeypatch.setattr(kind, "tgz_md5", self._md5(self.archive))
+        monkeypatch.setattr(kind, "url", NOWHERE)
+        monkeypatch.setenv("no_proxy", "*")
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        (self.folder / name).write_bytes(pickle.dumps(content, protocol=2))
+
+    @staticmethod
+    def _md5(path: Path) -> str:
+        return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(params=["cifar10", "cifar100"])
+def fake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCifar:
+    return FakeCifar(tmp_path / "source", getattr(torchvision.datasets, request.param.upper()), monkeypatch)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address on this machine at which it is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def name_of(fake: FakeCifar) -> str:
+    return fake.kind.__name__.lower()
+
+
+def test_cifar_is_what_torchvision_reads_and_needs_no_network(fake: FakeCifar) -> None:
+    loaded = data.load(name_of(fake), fake.folder.parent)  # the address leads nowhere, so nothing was fetched
+    for split, train in ((loaded.train, True), (loaded.test, False)):
+        wanted = fake.kind(fake.folder.parent, train=train)
+        assert torch.equal(split.images, torch.from_numpy(wanted.data).permute(0, 3, 1, 2))
+        assert split.labels.tolist() == wanted.targets
+    assert loaded.class_names == tuple(fake.names)
+    assert (loaded.padding, loaded.flip, loaded.image_size, loaded.in_channels) == (4, True, 32, 3)
+    field = {
+        10: ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+        100: ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    }
+    assert (loaded.mean, loaded.std) == field[loaded.num_classes]
+
+
+@pytest.mark.parametrize("which", ["train", "test", "meta"])
+@pytest.mark.parametrize("damage", ["truncated", "changed"])
+def test_a_damaged_file_is_named_and_kept(fake: FakeCifar, which: str, damage: str) -> None:
+    file = {"train": fake.kind.train_list[0][0], "test": fake.kind.test_list[0][0], "meta": fake.kind.meta["filename"]}
+    path = fake.folder / file[which]
+    whole = path.read_bytes()
+    broken = whole[: len(whole) // 2] if damage == "truncated" else whole[:-1] + b"?"
+    path.write_bytes(broken)
+    with pytest.raises(ValueError, match=rf"{file[which]} is corrupt or truncated.*kept.*move it away and run again"):
+        data.load(name_of(fake), fake.folder.parent)
+    assert path.read_bytes() == broken
+
+
+def test_the_way_out_of_a_damaged_file_works(
+    fake: FakeCifar, tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = fake.folder.parent
+    wanted = data.load(name_of(fake), root).checksum
+    path = fake.folder / fake.kind.test_list[0][0]
+    path.write_bytes(b"")
+    fake.archive.rename(server[0] / "it")
+    monkeypatch.setattr(fake.kind, "url", server[1] + "/it")
+    with pytest.raises(ValueError, match="corrupt"):
+        data.load(name_of(fake), root)
+    path.rename(tmp_path / "moved away")
+    assert data.load(name_of(fake), root).checksum == wanted
+
+
+def test_a_download_leaves_the_official_files_and_nothing_else(
+    fake: FakeCifar, tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = data.load(name_of(fake), fake.folder.parent).checksum
+    fake.archive.rename(server[0] / "it")
+    monkeypatch.setattr(fake.kind, "url", server[1] + "/it")
+    root = tmp_path / "new" / "data"
+    assert data.load(name_of(fake), root).checksum == wanted
+    assert [path.name for path in root.iterdir()] == [fake.kind.base_folder]
+    (server[0] / "it").unlink()
+    assert data.load(name_of(fake), root).checksum == wanted  # the second time from the disk
+
+
+def test_an_archive_put_there_by_hand_is_used_without_download(fake: FakeCifar, tmp_path: Path) -> None:
+    root = tmp_path / "new"
+    root.mkdir()
+    fake.archive.rename(root / fake.kind.filename)
+    assert data.load(name_of(fake), root, download=False).num_classes == len(fake.names)
+    (root / fake.kind.base_folder).rename(tmp_path / "elsewhere")
+    archive = root / fake.kind.filename
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(ValueError, match=rf"{fake.kind.filename} is corrupt or truncated \(100 bytes"):
+        data.load(name_of(fake), root)
+    assert archive.stat().st_size == 100
+
+
+def test_no_network_says_where_to_put_the_files(fake: FakeCifar, tmp_path: Path) -> None:
+    root = tmp_path / "empty"
+    with pytest.raises(
+        ConnectionError, match=rf"cannot download .*Put {fake.kind.filename} .*into {root} and run again"
+    ):
+        data.load(name_of(fake), root)
+    assert not [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_a_download_with_another_checksum_is_refused(
+    fake: FakeCifar, tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server[0] / "it").write_bytes(fake.archive.read_bytes()[:-10])
+    monkeypatch.setattr(fake.kind, "url", server[1] + "/it")
+    with pytest.raises(ConnectionError, match="cannot download .* and run again"):
+        data.load(name_of(fake), tmp_path / "empty")
+    assert not [path for path in (tmp_path / "empty").rglob("*") if path.is_file()]
+
+
+def test_without_permission_to_download_missing_files_are_listed(fake: FakeCifar) -> None:
+    fake.archive.unlink()
+    (fake.folder / fake.kind.test_list[0][0]).unlink()
+    with pytest.raises(
+        FileNotFoundError, match=rf"missing in .*: {fake.kind.test_list[0][0]}\. Put .*allow the download"
+    ):
+        data.load(name_of(fake), fake.folder.parent, download=False)
+
+
+# A folder of one's own.
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two classes, three training and one test picture each, 16x16 in colour."""
+    random = np.random.RandomState(0)
+    for part, count in (("train", 3), ("test", 1)):
+        for name in ("dog", "cat"):
+            for i in range(count):
+                save(tmp_path / part / name / f"{i}.png", random.randint(0, 256, (16, 16, 3)).astype(np.uint8))
+    return tmp_path
+
+
+def test_a_folder_is_read_in_alphabetical_order(pictures: Path) -> None:
+    (pictures / "train" / "cat" / "notes.txt").write_text("not a picture")
+    loaded = data.load("folder", pictures)
+    assert loaded.class_names == ("cat", "dog")
+    assert loaded.train.labels.tolist() == [0, 0, 0, 1, 1, 1] and loaded.test.labels.tolist() == [0, 1]
+    files = [pictures / "train" / name / f"{i}.png" for name in ("cat", "dog") for i in range(3)]
+    wanted = torch.stack([TF.pil_to_tensor(Image.open(path)) for path in files])
+    assert torch.equal(loaded.train.images, wanted)
+    assert (loaded.padding, loaded.flip, loaded.in_channels, loaded.image_size) == (2, True, 3, 16)
+    pixels = wanted.double() / 255
+    assert loaded.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist(), rel=1e-12)
+    assert loaded.std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), rel=1e-12)
+
+
+def test_a_channel_that_never_changes_is_only_centred(tmp_path: Path) -> None:
+    for path in ("train/a/0.png", "train/b/0.png", "test/a/0.png", "test/b/0.png"):
+        save(tmp_path / path, np.full((8, 8), 51, dtype=np.uint8))
+    loaded = data.load("folder", tmp_path)
+    assert (loaded.mean, loaded.std, loaded.in_channels) == ((0.2,), (1.0,), 1)
+
+
+def test_a_missing_split_is_named(pictures: Path) -> None:
+    (pictures / "test").rename(pictures / "validation")
+    with pytest.raises(FileNotFoundError, match="there is no folder .*test; pictures are expected in"):
+        data.load("folder", pictures)
+
+
+@pytest.mark.parametrize(("part", "other"), [("test", "train"), ("train", "test")])
+def test_a_class_missing_from_one_split_is_named(pictures: Path, part: str, other: str) -> None:
+    save(pictures / other / "emu" / "0.png", np.zeros((16, 16, 3), dtype=np.uint8))
+    (pictures / part / "emu").mkdir()  # an empty folder is no class
+    with pytest.raises(ValueError, match=rf"class 'emu' has no picture in .*{part}/emu"):
+        data.load("folder", pictures)
+
+
+def test_one_class_is_not_enough(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        save(tmp_path / part / "cat" / "0.png", np.zeros((8, 8), dtype=np.uint8))
+    with pytest.raises(ValueError, match="has pictures of 1 classes; it needs at least 2"):
+        data.load("folder", tmp_path)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 12), (12, 12)])
+def test_pictures_of_unequal_size_are_named(pictures: Path, height: int, width: int) -> None:
+    save(pictures / "test" / "dog" / "odd.png", np.zeros((height, width, 3), dtype=np.uint8))
+    with pytest.raises(ValueError, match=rf"odd\.png is {width} x {height} pixels and .*cat/0\.png is 16 x 16"):
+        data.load("folder", pictures)
+
+
+def test_equal_but_oblong_pictures_are_refused(tmp_path: Path) -> None:
+    for path in ("train/a/0.png", "train/b/0.png", "test/a/0.png", "test/b/0.png"):
+        save(tmp_path / path, np.zeros((8, 10), dtype=np.uint8))
+    with pytest.raises(ValueError, match="10 x 8 pixels.*must be squares of one size"):
+        data.load("folder", tmp_path)
+
+
+def test_greyscale_among_colour_is_named(pictures: Path) -> None:
+    save(pictures / "train" / "dog" / "grey.png", np.zeros((16, 16), dtype=np.uint8))
+    with pytest.raises(ValueError, match=r"grey\.png is greyscale and .*cat/0\.png is colour"):
+        data.load("folder", pictures)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_an_unreadable_picture_is_named(pictures: Path, damage: str) -> None:
+    path = pictures / "train" / "dog" / "1.png"
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "text": b"hello", "empty": b""}[damage])
+    with pytest.raises(ValueError, match=r"cannot read the picture .*dog/1\.png.*Replace or remove it"):
+        data.load("folder", pictures)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "CMYK"])
+def test_transparency_and_print_colours_are_refused(pictures: Path, mode: str) -> None:
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.new(mode, (16, 16)).save(pictures / "train" / "dog" / f"odd.{suffix}")
+    with pytest.raises(ValueError, match=rf"odd\.{suffix} is stored as {mode}; convert it"):
+        data.load("folder", pictures)
