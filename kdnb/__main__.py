@@ -54,9 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for run in runs:
         last = run.history.iloc[-1]
-        print(
-            f"{run.path}: {run.label}, test accuracy {100 * last['test_accuracy']:.2f} % after {int(last['epoch'])} epochs"
-        )
+        accuracy, epochs = 100 * last["test_accuracy"], int(last["epoch"])
+        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epochs")
     return 0
 
 

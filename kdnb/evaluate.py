@@ -29,6 +29,12 @@ class Outputs(NamedTuple):
         return float(F.cross_entropy(self.logits, self.labels))
 
 
+def top5_accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Share of rows of ``logits`` (N x K) that have ``labels`` (N) among their five largest entries."""
+    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    return float((best == labels[:, None]).any(1).double().mean())
+
+
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """Share of rows of ``logits`` (N x K) whose largest entry is at ``labels`` (N)."""
     return float((logits.argmax(1) == labels).double().mean())

@@ -136,20 +136,19 @@ class Learner:
             row |= track.alignment(weight, test, clean, self.references[0])
         for bystander in self.references[1:]:
             row |= track.control(weight, bystander)
-        self._store(row, weight, bias, test)
+        self._store(row, weight, bias, test, clean)
 
-    def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs) -> None:
-        epoch, threshold = int(row["epoch"]), self.spec.matched_accuracy
-        reached = row["clean_accuracy"] >= threshold
-        if reached and all(earlier["clean_accuracy"] < threshold for earlier in self.history):
-            self.run.write_snapshot("matched", *test, epoch)
+    def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs) -> None:
+        epoch, column, threshold = int(row["epoch"]), self.spec.matched_on, self.spec.matched_accuracy
+        if row[column] >= threshold and all(earlier[column] < threshold for earlier in self.history):
+            self.run.write_snapshot("matched", test, clean, epoch)
         self.run.write_trace(epoch, weight, bias)
         self.history.append(row)
         self.run.write_checkpoint(Checkpoint(self.state(), self.history))
         if epoch == self.spec.epochs:
-            self.finish(test)
+            self.finish(test, clean)
 
-    def finish(self, test: Outputs) -> None:
+    def finish(self, test: Outputs, clean: Outputs) -> None:
         """Store the finished run."""
-        self.run.write_snapshot("final", *test, self.epoch)
+        self.run.write_snapshot("final", test, clean, self.epoch)
         self.run.finish(self.network.state_dict(), self.history)

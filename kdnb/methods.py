@@ -51,10 +51,14 @@ class Normal:
 
 @dataclass(frozen=True)
 class KD:
-    """Vanilla distillation (Hinton et al. 2015): (1 - alpha) CE + alpha T^2 KL."""
+    """Vanilla distillation (Hinton et al. 2015): (1 - alpha) CE + alpha T^2 KL.
+
+    ``squared=False`` leaves T^2 out: the other reading of the paper.
+    """
 
     temperature: float = 4.0
     alpha: float = 0.9
+    squared: bool = True
     term_names: ClassVar[tuple[str, ...]] = ("ce", "kd")
 
     def __post_init__(self) -> None:
@@ -64,6 +68,8 @@ class KD:
     def terms(self, student: Output, teacher: Output | None, labels: Tensor) -> dict[str, Tensor]:
         """``ce`` and ``kd``."""
         distance = losses.kd(student.logits, _known(teacher).logits, self.temperature)
+        if not self.squared:
+            distance = distance / self.temperature**2
         return {"ce": (1 - self.alpha) * losses.cross_entropy(student.logits, labels), "kd": self.alpha * distance}
 
 

@@ -35,7 +35,8 @@ class StudyParameters:
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 5e-4
-    matched_accuracy: float | None = None  # clean training accuracy of the matched snapshot
+    matched_on: str = "clean_accuracy"  # which accuracy decides on the matched snapshot; or test_top5_accuracy
+    matched_accuracy: float | None = None  # the value it must reach
     precision: str | None = None  # fp32, tf32 or bf16
     device: str = "auto"  # cuda, mps, cpu, or auto: the first of these that is there
     cuda_graph: bool = True  # False: the plain loop, to compare with
@@ -45,6 +46,7 @@ class StudyParameters:
         for name, low in (("limit", 1), ("epochs", 1), ("batch_size", 2), ("order_seed", 0), ("view_seed", 0)):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name), low)
+        choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
         number("momentum", self.momentum, "from 0 to 1", 0, 1)
         number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
         if self.learning_rate is not None:
@@ -69,6 +71,7 @@ class StudentParameters(StudyParameters):
     methods: tuple[str, ...] | list[str] = ("normal", "kd", "dist", "mse")
     temperatures: tuple[float, ...] | list[float] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)  # of kd: one student each
     alpha: float = 0.9  # weight of distillation in kd and mse; 1 - alpha: of cross-entropy
+    squared: bool = True  # multiply kd's divergence by T^2
     student_model: str | None = None
     teacher_model: str | None = None
     teacher_seed: int = 0

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from kdnb.checks import choice
+from kdnb.evaluate import Outputs
 from kdnb.files import read_tensors, write_atomically, write_json, write_tensors
 
 
@@ -48,17 +49,16 @@ class RunSpec:
     precision: str
     teacher: dict[str, str] | None
     bystander: dict[str, str] | None
-    matched_accuracy: float  # clean training accuracy at which the matched snapshot is taken
+    matched_on: str  # the history's column that decides when the matched snapshot is taken
+    matched_accuracy: float  # the value it must reach
     clean_images: int
 
     @property
     def name(self) -> str:
         """Folder name: method, its parameters where they vary in a study, weight decay and seed."""
         if self.role == "teacher":
-            return f"teacher-s{self.init_seed}"
-        short = {"temperature": "T", "alpha": "a"}
-        chosen = [f"{short[key]}{value:g}" for key, value in self.method_parameters.items() if key in short]
-        return "-".join([self.method, *chosen, f"wd{self.weight_decay:g}", f"s{self.init_seed}"])
+            return teacher_name(self.init_seed)
+        return student_name(self.method, self.method_parameters, self.weight_decay, self.init_seed)
 
     @property
     def label(self) -> str:
@@ -89,7 +89,7 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A network's outputs on the test set: features N x D, logits N x K, labels N, and the epoch they are from."""
+    """A network's outputs on fixed images: features N x D, logits N x K, labels N, and the epoch they are from."""
 
     features: np.ndarray
     logits: np.ndarray
@@ -170,14 +170,21 @@ class Run:
         tensors, _ = read_tensors(self._file("classifier.safetensors"), "classifier trace")
         return tensors["weight"].numpy(), tensors["bias"].numpy()
 
-    def snapshot(self, which: Literal["final", "matched"]) -> Snapshot | None:
-        """Test-set outputs at the last epoch, or at the first that reached the matched accuracy (None if none did)."""
+    def snapshot(
+        self, which: Literal["final", "matched"], images: Literal["test", "train"] = "test"
+    ) -> Snapshot | None:
+        """Outputs at the last epoch, or at the first that reached the matched accuracy (None if none did).
+
+        ``images``: the test set, or the fixed unaugmented training images.
+        """
         file = self._file(f"features-{choice('snapshot', which, ['final', 'matched'])}.safetensors")
         if not file.exists():
             return None
         tensors, metadata = read_tensors(file, "snapshot")
-        arrays = {name: tensor.float().numpy() for name, tensor in tensors.items() if name != "labels"}
-        return Snapshot(**arrays, labels=tensors["labels"].numpy(), epoch=int(str(metadata["epoch"])))
+        features, logits, labels = (tensors[f"{images}_{name}"] for name in Outputs._fields)
+        return Snapshot(
+            features.float().numpy(), logits.float().numpy(), labels.numpy(), epoch=int(str(metadata["epoch"]))
+        )
 
     def weights(self) -> dict[str, Tensor]:
         """The network's final state dict."""
@@ -189,9 +196,14 @@ class Run:
         """Record how the run comes about; never compared."""
         write_json(self._file("provenance.json"), content)
 
-    def write_snapshot(self, which: str, features: Tensor, logits: Tensor, labels: Tensor, epoch: int) -> None:
-        """Keep test-set outputs in half precision."""
-        tensors = {"features": features.half(), "logits": logits.half(), "labels": labels.short()}
+    def write_snapshot(self, which: str, test: Outputs, train: Outputs, epoch: int) -> None:
+        """Keep outputs in half precision."""
+        tensors: dict[str, Tensor] = {}
+        for images, outputs in (("test", test), ("train", train)):
+            half = outputs._replace(
+                features=outputs.features.half(), logits=outputs.logits.half(), labels=outputs.labels.short()
+            )
+            tensors |= {f"{images}_{name}": tensor for name, tensor in half._asdict().items()}
         write_tensors(self._file(f"features-{which}.safetensors"), tensors, {"epoch": epoch})
 
     def write_trace(self, epoch: int, weight: Tensor, bias: Tensor) -> None:
@@ -233,6 +245,19 @@ class Run:
         if self._file("trace").exists():
             self._file("trace").rmdir()
         self._file("finished").touch()
+
+
+def teacher_name(seed: int) -> str:
+    """Folder of the teacher of a seed."""
+    return f"teacher-s{seed}"
+
+
+def student_name(method: str, parameters: dict[str, float], weight_decay: float, seed: int) -> str:
+    """Folder of a student: its method, the parameters that studies vary, weight decay and seed."""
+    short = {"temperature": "T", "alpha": "a"}
+    chosen = [f"{short[key]}{value:g}" for key, value in parameters.items() if key in short]
+    unsquared = ["unsquared"] if parameters.get("squared") == 0 else []
+    return "-".join([method, *chosen, *unsquared, f"wd{weight_decay:g}", f"s{seed}"])
 
 
 def load(path: Path | str) -> Run:

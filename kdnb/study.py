@@ -10,7 +10,7 @@ from kdnb import teacher as teachers
 from kdnb.checks import choice
 from kdnb.data import Dataset
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
-from kdnb.runs import Run, RunSpec
+from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.teacher import Teacher
 from kdnb.train import train
 
@@ -55,10 +55,17 @@ def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, floa
     grid = []
     for name in parameters.methods:
         known = methods.parameter_names(name)
-        given = {"alpha": float(parameters.alpha)} if "alpha" in known else {}
+        every = {"alpha": parameters.alpha, "squared": parameters.squared}
+        given = {key: float(value) for key, value in every.items() if key in known}
         temperatures = [{"temperature": float(t)} for t in parameters.temperatures] if name == "kd" else [{}]
         grid += [(name, methods.parameters_of(methods.create(name, given | t))) for t in temperatures]
     return grid
+
+
+def student_names(parameters: StudentParameters) -> list[str]:
+    """The folders of the runs that :func:`train_students` makes; what a workflow waits for."""
+    decay, seed = parameters.weight_decay, parameters.seed
+    return [student_name(method, given, decay, seed) for method, given in method_grid(parameters)]
 
 
 def load_teacher(parameters: StudentParameters, images: Dataset) -> Teacher:
@@ -77,7 +84,7 @@ def load_bystander(parameters: StudentParameters, images: Dataset) -> Teacher | 
 
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset) -> Teacher:
-    run = Run(folder(parameters) / f"teacher-s{seed}")
+    run = Run(folder(parameters) / teacher_name(seed))
     if not run.finished:
         # The field's recipe, whatever the students' own: one teacher serves every ablation.
         names = "profile output_dir dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
@@ -100,7 +107,7 @@ def _spec(
     names = [field.name for field in fields(RunSpec)]
     given: dict[str, Any] = {name: getattr(parameters, name, None) for name in names}
     standard = {name: getattr(profile, name, None) for name in names}
-    settled = {name: standard[name] if given[name] is None else given[name] for name in names}
+    settled: dict[str, Any] = {name: standard[name] if given[name] is None else given[name] for name in names}
     derived = {
         "role": role,
         "dataset": images.name,

@@ -4,7 +4,7 @@
 epoch, lr                       counted from 1; the epoch's learning rate
 loss, loss_<term>               training loss and its weighted terms (they sum to it), mean over the epoch's images
 train_accuracy                  on the augmented images, while they are trained on
-test_accuracy, test_loss        on the test set
+test_accuracy, test_loss        on the test set; test_top5_accuracy: the label is among the five most likely
 clean_accuracy                  on a fixed set of unaugmented training images
 nc1, nc2, nc3                   neural collapse on the same clean images
 weight_norm, bias_norm          ||W_s|| and ||b_s||
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from kdnb import align
-from kdnb.evaluate import Outputs, accuracy
+from kdnb.evaluate import Outputs, accuracy, top5_accuracy
 
 Row = dict[str, float]
 
@@ -45,6 +45,7 @@ def quality(weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs) -> Row:
     collapse = align.neural_collapse(clean.features, clean.labels, weight)
     return {
         "test_accuracy": test.accuracy,
+        "test_top5_accuracy": top5_accuracy(test.logits, test.labels),
         "test_loss": test.loss,
         "clean_accuracy": clean.accuracy,
         **collapse._asdict(),

@@ -24,7 +24,7 @@ from kdnb.evaluate import Outputs, collect
 from kdnb.learner import Learner
 from kdnb.runs import Run, RunSpec
 from kdnb.teacher import Teacher
-from kdnb.track import Reference, Row
+from kdnb.track import Reference
 
 # What the runs of a lockstep group have in common.
 SHARED = [
@@ -112,7 +112,9 @@ class Group:
         )
         for indices, chosen in batches:
             self.steps(indices, chosen, active)
-        pending = [pool.submit(learner.end_epoch, *self._measured(learner)) for learner in active]
+        pending = [
+            pool.submit(learner.end_epoch, learner.trained_row(), *self._measured(learner)) for learner in active
+        ]
         for future in pending:
             future.result()
 
@@ -120,11 +122,11 @@ class Group:
         """Store the results of runs that were stopped between their last checkpoint and their end."""
         for learner in self.learners:
             if learner.epoch == learner.spec.epochs:
-                learner.finish(collect(learner.network, self.test_views, self.everything))
+                learner.finish(*self._measured(learner))
 
-    def _measured(self, learner: Learner) -> tuple[Row, Outputs, Outputs]:
+    def _measured(self, learner: Learner) -> tuple[Outputs, Outputs]:
         test = collect(learner.network, self.test_views, self.everything)
-        return learner.trained_row(), test, collect(learner.network, self.train_views, self.clean)
+        return test, collect(learner.network, self.train_views, self.clean)
 
 
 def train(
