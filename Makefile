@@ -1,0 +1,31 @@
+# Two commands for a fresh machine: `make study` and `make test`.
+PYTHON ?= python3
+PROFILE ?= digits
+VENV ?= .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: study test environment lock clean
+
+study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper)
+	$(BIN)/python tools/study.py $(PROFILE)
+
+test: environment  ## lint, types, every test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+environment: $(VENV)/ready
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdnb needs Python 3.11 or later: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+lock:  ## requirements.txt anew from pyproject.toml
+	$(BIN)/python tools/lock.py
+
+clean:  ## what was made, but for the environment and downloaded data
+	rm -rf build runs .snakemake .pytest_cache .mypy_cache .ruff_cache

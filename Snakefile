@@ -1,0 +1,132 @@
+"""The whole study: teacher and bystander -> students -> chapters -> book, through papermill.
+
+    snakemake --cores 2 --configfile config/digits.yaml      (`make study` does this)
+
+A second call does nothing. A run's file ``finished`` is its marker: delete it with the run's folder, and that run alone
+is redone, since the trainer skips runs that are finished. A changed notebook redoes its chapter; a changed training
+source, where the configuration says so, the runs it made; any other file of kdnb/ the chapters.
+"""
+
+import json
+import os
+
+from kdnb import paths, provenance
+from kdnb.parameters import StudentParameters
+from kdnb.study import student_names
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
+PROFILE = config["profile"]
+RUNS = paths.runs(PROFILE)
+BUILD = f"build/{PROFILE}"
+CHAPTERS = ["01_teacher", "02_students", "03_mu_curves", "04_correlation", "05_tsne"]
+GROUPS = {name: {"profile": PROFILE, **given} for name, given in config["students"].items()}
+MARKERS = {
+    name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
+}
+TEACHERS = [f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]]
+STUDENTS = sorted({marker for markers in MARKERS.values() for marker in markers})
+CODE = [f"{RUNS}/code"] if config["discard_stale"] else []
+# Prints a training notebook's progress lines, keeps all it says in a log.
+PAPERMILL = (
+    "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
+    "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered ': epoch ' || true; }}"
+)
+everything = {
+    "profile": PROFILE,
+    "methods": list(dict.fromkeys(method for given in GROUPS.values() for method in given["methods"])),
+    "temperatures": sorted({t for given in GROUPS.values() for t in given["temperatures"]}),
+}
+given_to = {"01_teacher": {"profile": PROFILE}, "02_students": everything}
+
+
+wildcard_constraints:
+    seed=r"\d+",
+
+
+rule all:
+    input:
+        f"{BUILD}/book/index.html",
+        TEACHERS,
+        STUDENTS,
+
+
+rule code:
+    """Set aside what other training code made."""
+    input:
+        provenance.training_sources(),
+    output:
+        f"{RUNS}/code",
+    shell:
+        "python -m kdnb.stale {RUNS} && echo made > {output}"
+
+
+rule teacher:
+    input:
+        CODE,
+        notebook="notebooks/01_teacher.ipynb",
+    output:
+        f"{RUNS}/teacher-s{{seed}}/finished",
+    params:
+        given=lambda wildcards: json.dumps({"profile": PROFILE, "seed": int(wildcards.seed)}),
+    resources:
+        gpu=config["gpus_a_job"],
+    log:
+        notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
+        text=f"{BUILD}/log/teacher-s{{seed}}.txt",
+    shell:
+        PAPERMILL
+
+
+for name, markers in MARKERS.items():
+
+    rule:
+        name:
+            f"students_{name}"
+        input:
+            CODE,
+            TEACHERS,
+            notebook="notebooks/02_students.ipynb",
+        output:
+            markers,
+        params:
+            given=json.dumps(GROUPS[name]),
+        resources:
+            gpu=config["gpus_a_job"],
+        log:
+            notebook=f"{BUILD}/log/students-{name}.ipynb",
+            text=f"{BUILD}/log/students-{name}.txt",
+        shell:
+            PAPERMILL
+
+
+rule chapter:
+    """Execute a notebook for the book; it only reads finished runs. It takes its place when it is complete."""
+    input:
+        TEACHERS,
+        STUDENTS,
+        provenance.sources(),
+        notebook="notebooks/{chapter}.ipynb",
+    output:
+        f"{BUILD}/executed/{{chapter}}.ipynb",
+    params:
+        given=lambda wildcards: json.dumps(given_to.get(wildcards.chapter, {"profile": PROFILE})),
+    log:
+        notebook=f"{BUILD}/log/{{chapter}}.ipynb",
+        text=f"{BUILD}/log/{{chapter}}.txt",
+    shell:
+        PAPERMILL + "\ncp {log.notebook} {output}"
+
+
+rule book:
+    input:
+        expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS),
+        glob_wildcards("book/{page}").page and expand("book/{page}", page=glob_wildcards("book/{page}").page),
+        "_config.yml",
+        "_toc.yml",
+        provenance.sources(),
+    output:
+        f"{BUILD}/book/index.html",
+    log:
+        f"{BUILD}/log/book.txt",
+    shell:
+        "python -m kdnb.book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"
