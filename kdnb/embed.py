@@ -1,0 +1,128 @@
+"""Maps of feature spaces to look at, and measures of the same spaces to rely on.
+
+t-SNE can mislead, above all about distances between clusters: so every number here is computed in the feature space
+itself, and the maps are only made comparable: same images, every network started from the teacher's map.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import orthogonal_procrustes
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from kdnb import checks
+
+Map = NDArray[np.float64]
+_ROWS = 1024  # of the N x N distances at a time: 10,000 images need 40 MB, not 400
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well a feature space separates the classes; distances Euclidean, in units of the features.
+
+    knn_accuracy      share of images whose class their 10 nearest others vote for (leave one out)
+    silhouette        mean silhouette: 1 tight and far apart, 0 overlapping
+    between           mean distance between two class means
+    within            mean distance of an image to its own class mean
+    ratio             between / within; free of the features' scale
+    class_similarity  mean cosine of two class means ("inter-class similarity")
+    norm              mean length of a feature vector, the scale to compare between and within of two networks by
+    """
+
+    knn_accuracy: float
+    silhouette: float
+    between: float
+    within: float
+    ratio: float
+    class_similarity: float
+    norm: float
+
+
+def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor, neighbours: int = 10) -> Separation:
+    """Separation of the classes in feature space: features N x D, labels N, at least 2 classes.
+
+    A tie among the neighbours' votes goes to the nearer ones. Raises ValueError for fewer than 2 classes or unequal N.
+    """
+    x = torch.as_tensor(features).detach().cpu().double()
+    names, y = torch.unique(torch.as_tensor(labels).cpu(), return_inverse=True)
+    if x.ndim != 2 or len(x) != len(y) or len(names) < 2:
+        raise ValueError(
+            f"features of shape {tuple(x.shape)} with {len(y)} labels of {len(names)} classes; needed: N x D features, "
+            "N labels, at least 2 classes."
+        )
+    means = torch.zeros(len(names), x.shape[1], dtype=x.dtype).index_add_(0, y, x) / torch.bincount(y)[:, None]
+    within = float(torch.linalg.vector_norm(x - means[y], dim=1).mean())
+    between = float(torch.pdist(means).mean())
+    upper = torch.triu_indices(len(names), len(names), 1)
+    unit = torch.nn.functional.normalize(means, dim=1)
+    cosine = float((unit @ unit.T)[upper[0], upper[1]].mean())
+    knn, silhouette = _neighbourhood(x, y, min(neighbours, len(x) - 1))
+    norm = float(torch.linalg.vector_norm(x, dim=1).mean())
+    ratio = between / within if within > 0 else np.inf
+    return Separation(knn, silhouette, between, within, ratio, cosine, norm)
+
+
+def _neighbourhood(x: torch.Tensor, y: torch.Tensor, neighbours: int) -> tuple[float, float]:
+    """kNN accuracy and mean silhouette, from one pass over the N x N distances."""
+    member = torch.nn.functional.one_hot(y).to(x)
+    votes = 1 + torch.arange(neighbours, 0, -1, dtype=x.dtype) / (2 * neighbours**2)  # nearness only breaks ties
+    right, widths = [], []
+    for rows in torch.arange(len(x)).split(_ROWS):
+        distance = torch.cdist(x[rows], x)
+        distance[torch.arange(len(rows)), rows] = 0  # what rounding left of it
+        widths.append(_silhouettes(distance @ member, y[rows], member.sum(0)))
+        distance[torch.arange(len(rows)), rows] = torch.inf  # no image is its own neighbour
+        nearest = distance.topk(neighbours, largest=False).indices
+        right.append((member[nearest] * votes[:, None]).sum(1).argmax(1) == y[rows])
+    return float(torch.cat(right).double().mean()), float(torch.cat(widths).mean())
+
+
+def _silhouettes(sums: torch.Tensor, y: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    """(b - a) / max(a, b) of each row; ``sums``: total distance to each class. 0 in a class of one (Rousseeuw 1987)."""
+    own = torch.nn.functional.one_hot(y, len(sizes)).bool()
+    a = sums[own] / (sizes[y] - 1).clamp_min(1)
+    b = (sums / sizes).masked_fill(own, torch.inf).amin(1)
+    width = (b - a) / torch.maximum(a, b)
+    return torch.where((sizes[y] > 1) & torch.isfinite(width), width, 0.0)
+
+
+def tsne_maps(
+    networks: Mapping[str, ArrayLike], teacher: str, perplexity: float = 30.0, seed: int = 0
+) -> dict[str, Map]:
+    """One t-SNE map (N x 2) per network of the same N images, comparable as far as t-SNE allows.
+
+    ``networks``: features N x D by name; widths may differ. A first map of the teacher starts from PCA. Every map
+    returned, the teacher's included, starts from that one (shrunk to standard deviation 1e-4, as usual), so that equal
+    features give equal maps; the others are then turned or mirrored, never stretched, onto the teacher's.
+    1000 iterations (scikit-learn's default; about a second for 450 images) on one thread, the same for a seed.
+    Raises ValueError for an unknown teacher, unequal N, or a perplexity that N images cannot have.
+    Source: van der Maaten and Hinton 2008; Kobak and Berens 2019 (initialisation).
+    """
+    checks.choice("teacher", teacher, networks)
+    features = {name: np.asarray(values, dtype=np.float32) for name, values in networks.items()}
+    count = len(features[teacher])
+    if odd := {name: len(values) for name, values in features.items() if len(values) != count}:
+        raise ValueError(f"teacher has {count} images, but {odd}; maps are comparable for the same images only.")
+    checks.number("perplexity", perplexity, f"above 0 and below the number of images, {count}", 0, count - 1)
+    first = _tsne(features[teacher], "pca", perplexity, seed)
+    start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
+    maps = {name: _tsne(values, start, perplexity, seed) for name, values in features.items()}
+    return {name: found if name == teacher else aligned(found, maps[teacher]) for name, found in maps.items()}
+
+
+def aligned(found: Map, reference: Map) -> Map:
+    """``found`` (N x 2) centred and turned or mirrored onto the centred ``reference``; distances stay as they were."""
+    centred = found - found.mean(0)
+    turn, _ = orthogonal_procrustes(centred, reference - reference.mean(0))
+    return np.asarray(centred @ turn, dtype=np.float64)
+
+
+def _tsne(features: NDArray[np.float32], start: str | NDArray[np.float32], perplexity: float, seed: int) -> Map:
+    solver = TSNE(perplexity=perplexity, init=start, learning_rate="auto", random_state=seed, n_jobs=1)
+    with threadpool_limits(limits=1):  # the gradient's sums depend on the number of threads
+        found = solver.fit_transform(features).astype(np.float64)
+    return np.asarray(found - found.mean(0))
