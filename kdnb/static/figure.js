@@ -1,0 +1,61 @@
+// Drawing a Plotly figure in the colours of the page around it. Shared by the book's pages and the stepper widget.
+const THEMES = __THEMES__;
+const CONFIG = { responsive: true, displaylogo: false, typesetMath: false };
+const NARROW = 560; // pixels; below this the legend goes under the plot and the title is broken into lines
+
+function isDark() {
+  const page = document.documentElement; // book: data-theme; Colab: theme; JupyterLab marks the body
+  return page.dataset.theme === "dark" || page.getAttribute("theme") === "dark" ||
+    document.body.dataset.jpThemeLight === "false";
+}
+
+function broken(text, pixels, size) {
+  if (text.includes("<br")) return text;
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    const length = (line + " " + word).replace(/<[^>]*>/g, "").length;
+    if (line && length * size * 0.53 > pixels) lines.push(word);
+    else lines[lines.length - 1] = line ? line + " " + word : word;
+  }
+  return lines.join("<br>");
+}
+
+function fitted(layout, width) {
+  const result = { ...layout, autosize: true, template: THEMES[isDark() ? "dark" : "light"] };
+  delete result.width;
+  const title = typeof layout.title === "string" ? { text: layout.title } : layout.title;
+  if (title?.text) result.title = { ...title, text: broken(title.text, width - 24, title.font?.size ?? 17) };
+  if (width >= NARROW) return result;
+  result.margin = { ...layout.margin, l: 8, r: 8 };
+  result.legend = {
+    ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.22, yanchor: "top", font: { size: 12 },
+  };
+  return result;
+}
+
+// Draws spec = {data, layout, frames?} into node; the colours and the width are followed until stop() is called.
+async function follow(Plotly, node, current) {
+  let drawn = "";
+  const look = () => `${isDark()} ${node.clientWidth < NARROW} ${Math.round(node.clientWidth / 40)}`;
+  const draw = async () => {
+    const spec = current();
+    drawn = look();
+    await Plotly.react(node, spec.data, fitted(spec.layout, node.clientWidth), CONFIG);
+  };
+  await draw();
+  const frames = current().frames;
+  if (frames?.length) await Plotly.addFrames(node, frames);
+  const check = () => {
+    if (!node.isConnected || !node.clientWidth || look() === drawn) return;
+    drawn = look();
+    const { template, margin, legend, title } = fitted(current().layout, node.clientWidth);
+    Plotly.relayout(node, { template, ...(margin && { margin }), ...(legend && { legend }), ...(title && { title }) });
+  };
+  const themes = new MutationObserver(check);
+  themes.observe(document.documentElement, { attributes: true });
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  const sizes = new ResizeObserver(check);
+  sizes.observe(node);
+  return { draw, stop: () => { themes.disconnect(); sizes.disconnect(); } };
+}

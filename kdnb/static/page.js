@@ -1,0 +1,29 @@
+// On every page of the book: draws the figures that notebooks left as JSON, with one Plotly, fetched when needed.
+const base = new URL((document.documentElement.dataset.content_root || "./") + "vendor/", location.href).href;
+let arriving;
+
+function plotly() {
+  arriving ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = base + "plotly.min.js";
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => reject(new Error(`${script.src} is missing; build the book again.`));
+    document.head.append(script);
+  });
+  return arriving;
+}
+
+globalThis.kdnb = { base, plotly };
+
+async function drawAll() {
+  for (const holder of document.querySelectorAll("script[data-kdnb-figure]")) {
+    const node = document.getElementById(holder.dataset.kdnbFigure);
+    const spec = JSON.parse(holder.textContent);
+    const Plotly = await plotly();
+    node.replaceChildren();
+    await follow(Plotly, node, () => spec);
+  }
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", drawAll);
+else drawAll();

@@ -1,0 +1,42 @@
+// The stepper's view: draws figure number `index` of a sequence that shares traces and layout.
+async function findPlotly(version) {
+  if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network
+  if (globalThis.Plotly?.react) return globalThis.Plotly;
+  await new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `https://cdn.plot.ly/plotly-${version}.min.js`;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("no network"));
+    document.head.append(script);
+  });
+  return globalThis.Plotly;
+}
+
+function figure(model) {
+  const { data, layout, steps } = model.get("figures");
+  const step = steps[model.get("index")];
+  const traces = step.data.map((own, i) => ({ ...data[i], ...own }));
+  return { data: traces, layout: { ...layout, ...step.layout } };
+}
+
+async function render({ model, el }) {
+  const node = document.createElement("div");
+  node.id = model.get("name");
+  node.className = "kdnb-stepper";
+  node.setAttribute("role", "img");
+  node.style.cssText = `width:100%;min-height:${model.get("figures").layout.height ?? 450}px`;
+  el.style.width = "100%";
+  el.append(node);
+  const say = () => node.setAttribute("aria-label", `${model.get("alt")} Shown: ${model.get("labels")[model.get("index")]}.`);
+  say();
+  try {
+    const Plotly = await findPlotly(model.get("plotly"));
+    const view = await follow(Plotly, node, () => figure(model));
+    model.on("change:index", () => { say(); view.draw(); });
+    return () => { view.stop(); Plotly.purge(node); };
+  } catch (error) {
+    node.textContent = `This figure could not be drawn (${error.message}). The book's page draws it without a network.`;
+  }
+}
+
+export default { render };
