@@ -1,0 +1,58 @@
+"""What several tests need: one torch thread, and a tiny study on real digits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from kdnb import study
+from kdnb.parameters import StudentParameters
+from kdnb.runs import Run
+
+torch.set_num_threads(1)
+
+
+def tiny(folder: Path, **changes: object) -> StudentParameters:
+    """Parameters of a study that takes seconds: 128 digits, 3 epochs, small networks."""
+    standard: dict[str, object] = {
+        "output_dir": str(folder),
+        "limit": 128,
+        "epochs": 3,
+        "teacher_model": "resnet8",
+        "methods": ["normal", "kd"],
+        "temperatures": [1, 4],
+        "device": "cpu",
+    }
+    return StudentParameters(**{**standard, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished tiny study: teacher, bystander, normal, KD at T = 1 and 4, DIST, MSE."""
+    folder = tmp_path_factory.mktemp("tiny")
+    study.train_students(tiny(folder, methods=["normal", "kd", "dist", "mse"]))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tiny_folder: Path) -> list[Run]:
+    """The students of :func:`tiny_folder`."""
+    from kdnb import runs
+
+    return runs.find(tiny_folder, role="student")
+
+
+Train = Callable[..., list[Run]]
+
+
+@pytest.fixture
+def train(tiny_folder: Path, tmp_path: Path) -> Train:
+    """Train tiny students into a folder of the test's own, with the tiny study's teachers."""
+    for seed in (0, 1):
+        (tmp_path / f"teacher-s{seed}").symlink_to(tiny_folder / f"teacher-s{seed}")
+
+    def run(**changes: object) -> list[Run]:
+        return study.train_students(tiny(tmp_path, **changes))
+
+    return run
