@@ -115,10 +115,16 @@ def test_the_order_visits_every_image_once(tiny_runs: list[Run]) -> None:
     assert sorted(order.tolist()) == list(range(128))
 
 
-def test_streams_of_one_seed_differ() -> None:
-    streams = (1, 1), (2, 1), (1, 2)
-    draws = {tuple(torch.randint(1000, (4,), generator=generator(0, *stream)).tolist()) for stream in streams}
-    assert len(draws) == 3
+def test_the_draws_of_one_seed_are_independent_by_role_use_and_epoch(tiny_runs: list[Run]) -> None:
+    spec = tiny_runs[0].spec
+    pupil, master = (replace(spec, role=role) for role in ("student", "teacher"))
+    streams = [
+        generator(role, use, 0, epoch) for role in (pupil, master) for use in ("order", "views") for epoch in (1, 2)
+    ]
+    assert len({tuple(torch.randint(1000, (4,), generator=stream).tolist()) for stream in streams}) == 8
+    digits = data.load("digits", limit=128)
+    first, second = (initial_network(role, digits).state_dict()["conv1.weight"] for role in (pupil, master))
+    assert not torch.equal(first, second)
 
 
 def test_the_learning_rate_falls_at_151_181_and_211(tiny_runs: list[Run]) -> None:

@@ -1,0 +1,121 @@
+"""Parameters and methods: every refusal names the value, the rule and the way out."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kdnb import __main__ as command_line
+from kdnb import methods
+from kdnb.models import Output
+from kdnb.parameters import StudentParameters, TeacherParameters, read
+from kdnb.profiles import scaled_drops
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"temperatures": [0]}, r"temperature is 0; it must be a number greater than 0"),
+        ({"temperatures": [-1, 4]}, r"temperature is -1"),
+        ({"temperatures": [float("nan")]}, r"temperature is nan"),
+        ({"temperatures": ["4"]}, r"temperature is '4', not a number"),
+        ({"temperatures": "[1, 4]"}, r"temperatures is '\[1, 4\]'; it must be a list.*-y"),
+        ({"methods": []}, r"methods is \[\]; it must be a list that is not empty"),
+        ({"alpha": 1.5}, r"alpha is 1.5; it must be a number from 0 to 1"),
+        ({"alpha": True}, r"alpha is True, not a number"),
+        ({"epochs": 0}, r"epochs is 0; it must be a whole number from 1 up"),
+        ({"seed": 1.5}, r"seed is 1.5; it must be a whole number"),
+        ({"learning_rate": 0}, r"learning_rate is 0"),
+        ({"bystander_seed": 0}, r"bystander_seed is 0, the teacher's own"),
+        ({"matched_on": "train"}, r"unknown matched_on 'train'"),
+    ],
+)
+def test_bad_values_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        StudentParameters(**given)
+
+
+def test_a_notebooks_plain_variables_are_its_parameters() -> None:
+    namespace = {"profile": "digits", "epochs": 5, "_i1": "text", "In": [], "pandas": pytest, "read": read}
+    assert read(namespace, TeacherParameters) == TeacherParameters(epochs=5)
+    with pytest.raises(ValueError, match="unknown parameter 'epoch'.*Did you mean 'epochs'"):
+        read({**namespace, "epoch": 3}, TeacherParameters)
+
+
+def test_the_command_line_has_the_notebooks_parameters() -> None:
+    words = ["students", "--temperatures", "1", "4", "--no-nesterov", "--epochs", "7"]
+    given = vars(command_line.parser().parse_args(words))
+    assert given.pop("command") == "students"
+    parameters = StudentParameters(**given)
+    assert parameters == StudentParameters(temperatures=[1.0, 4.0], nesterov=False, epochs=7)
+
+
+def test_the_command_line_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["students", "--methods", "kdd"]) == 2
+    assert "unknown method 'kdd'; known: dist, kd, mse, normal. Did you mean 'kd'?" in capsys.readouterr().err
+    assert command_line.main(["teacher", "--profile", "digit"]) == 2
+    assert "unknown profile 'digit'" in capsys.readouterr().err
+    assert command_line.main(["teacher", "--dataset", "mnist"]) == 2
+    assert "unknown data set 'mnist'" in capsys.readouterr().err
+    if not torch.cuda.is_available():
+        assert command_line.main(["teacher", "--device", "cuda"]) == 2
+        assert "'cuda' was asked for, and this machine has none" in capsys.readouterr().err
+
+
+def test_drops_scale_with_the_epochs() -> None:
+    assert scaled_drops(240) == (150, 180, 210)
+    assert scaled_drops(24) == (15, 18, 21)
+
+
+def test_unknown_parameters_of_a_method_are_named() -> None:
+    with pytest.raises(ValueError, match="unknown parameter of method 'kd' 'temprature'.*'temperature'"):
+        methods.create("kd", {"temprature": 4})
+    with pytest.raises(ValueError, match="'normal' takes no parameters"):
+        methods.create("normal", {"alpha": 0.5})
+
+
+@pytest.fixture
+def outputs() -> tuple[Output, Output, torch.Tensor]:
+    rng = torch.Generator().manual_seed(1)
+    student, teacher = (torch.randn(6, 5, generator=rng, dtype=torch.float64) for _ in range(2))
+    labels = torch.randint(5, (6,), generator=rng)
+    return Output((), student, student), Output((), teacher, teacher), labels
+
+
+def test_the_losses_of_the_methods(outputs: tuple[Output, Output, torch.Tensor]) -> None:
+    """Each method's sum against its formula, written out."""
+    student, teacher, labels = outputs
+    s, t = student.logits, teacher.logits
+    ce = F.cross_entropy(s, labels)
+    p = torch.softmax(t / 3, 1)
+    kl = (p * (p.log() - torch.log_softmax(s / 3, 1))).sum(1).mean()
+    formulas = {
+        ("normal",): ce,
+        ("kd", 3.0, 0.7): 0.3 * ce + 0.7 * 9 * kl,
+        ("mse", 0.7): 0.3 * ce + 0.7 * 0.5 * ((s - t) ** 2).mean(),
+    }
+    for (name, *values), expected in formulas.items():
+        method = methods.create(name, dict(zip(methods.parameter_names(name), values, strict=False)))
+        terms = method.terms(student, teacher, labels)
+        assert tuple(terms) == method.term_names
+        assert float(sum(terms.values())) == pytest.approx(float(expected), rel=1e-12)
+    unsquared = methods.create("kd", {"temperature": 3.0, "alpha": 0.7, "squared": False})
+    assert float(unsquared.terms(student, teacher, labels)["kd"]) == pytest.approx(0.7 * float(kl), rel=1e-12)
+
+
+def test_dist_is_ce_plus_twice_its_distance(outputs: tuple[Output, Output, torch.Tensor]) -> None:
+    student, teacher, labels = outputs
+    a, b = (torch.softmax(z / 4, 1).numpy() for z in (student.logits, teacher.logits))
+    inter = 1 - np.mean([np.corrcoef(x, y)[0, 1] for x, y in zip(a, b, strict=True)])
+    intra = 1 - np.mean([np.corrcoef(x, y)[0, 1] for x, y in zip(a.T, b.T, strict=True)])
+    terms = methods.create("dist").terms(student, teacher, labels)
+    assert float(terms["dist"]) == pytest.approx(2 * 16 * (inter + intra), rel=1e-5)
+    assert float(terms["ce"]) == pytest.approx(float(F.cross_entropy(student.logits, labels)))
+
+
+def test_a_method_that_needs_a_teacher_says_so(outputs: tuple[Output, Output, torch.Tensor]) -> None:
+    student, _, labels = outputs
+    with pytest.raises(ValueError, match="learns from a teacher, and none was given"):
+        methods.create("kd").terms(student, None, labels)

@@ -1,0 +1,131 @@
+"""The run store: what is written can be read again, and nothing half written is ever seen."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import Train
+
+from kdnb import files, runs, stale
+from kdnb.evaluate import accuracy
+from kdnb.runs import Run, RunSpec
+
+COLUMNS = """
+epoch lr loss loss_ce loss_kd train_accuracy test_accuracy test_top5_accuracy test_loss clean_accuracy nc1 nc2 nc3
+weight_norm bias_norm mu_raw mu_centred mu_permuted mu_matched mu_scaled mu_rotated classifier_cosine
+bystander_mu_raw bystander_mu_rotated plug_in_accuracy plug_in_accuracy_matched feature_cosine
+feature_cosine_shuffled feature_cosine_centred feature_cosine_centred_shuffled cka pull_ce pull_kd pull_decay spread
+account_residual bystander_pull_ce bystander_pull_kd bystander_pull_decay bystander_account_residual
+"""
+
+
+def test_a_history_is_complete(tiny_runs: list[Run]) -> None:
+    (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
+    assert sorted(run.history) == sorted(COLUMNS.split())
+    assert run.history["epoch"].tolist() == [1, 2, 3]
+    assert np.isfinite(run.history.to_numpy()).all()
+
+
+def test_the_history_follows_from_trace_and_snapshot(tiny_folder: Path, tiny_runs: list[Run]) -> None:
+    """mu, norm, accuracy and plug-in accuracy again, from the stored tensors and from nothing else."""
+    teacher = Run(tiny_folder / "teacher-s0").weights()
+    for run in tiny_runs:
+        weight, _ = run.trace()
+        difference = weight.astype(np.float64) - teacher["classifier.weight"].double().numpy()
+        np.testing.assert_allclose(run.history["mu_raw"], np.sqrt((difference**2).sum((1, 2))), rtol=1e-6)
+        np.testing.assert_allclose(run.history["weight_norm"], np.linalg.norm(weight, axis=(1, 2)), rtol=1e-5)
+        terms = [name for name in run.history if name.startswith("loss_")]
+        np.testing.assert_allclose(run.history[terms].sum(axis=1), run.history["loss"], rtol=1e-12)
+        final = run.snapshot("final")
+        assert final is not None and final.epoch == 3
+        last = run.history.iloc[-1]
+        assert (final.logits.argmax(1) == final.labels).mean() == pytest.approx(last["test_accuracy"], abs=0.016)
+        plugged = torch.from_numpy(final.features) @ teacher["classifier.weight"].t() + teacher["classifier.bias"]
+        assert accuracy(plugged, torch.from_numpy(final.labels)) == pytest.approx(last["plug_in_accuracy"], abs=0.016)
+
+
+def test_the_ladder_holds_on_every_epoch(tiny_runs: list[Run]) -> None:
+    for run in tiny_runs:
+        h = run.history
+        slack = 1e-9
+        assert (h["mu_raw"] + slack >= h["mu_permuted"]).all() and (h["mu_permuted"] + slack >= h["mu_rotated"]).all()
+        assert (h["mu_matched"] + slack >= h["mu_permuted"]).all() and (h["mu_raw"] + slack >= h["mu_centred"]).all()
+
+
+def test_the_matched_snapshot_is_of_the_first_epoch_that_reaches_the_threshold(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=6, matched_accuracy=0.3)
+    reached = run.history.loc[run.history["clean_accuracy"] >= 0.3, "epoch"]
+    snapshot = run.snapshot("matched")
+    assert len(reached) > 1 and snapshot is not None and snapshot.epoch == reached.iloc[0]
+
+
+def test_a_run_that_never_gets_there_has_no_matched_snapshot(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=1, matched_accuracy=1.0)
+    assert run.snapshot("matched") is None and run.snapshot("final", "train") is not None
+
+
+def test_spec_survives_json(tiny_runs: list[Run]) -> None:
+    spec = tiny_runs[0].spec
+    assert RunSpec.from_json(spec.as_json()) == spec
+    with pytest.raises(ValueError, match="unknown fields: colour"):
+        RunSpec.from_json({**spec.as_json(), "colour": 1})
+
+
+def test_find_selects_and_orders(tiny_folder: Path) -> None:
+    assert [run.label for run in runs.find(tiny_folder, method="kd")] == ["KD T=1", "KD T=4"]
+    assert [run.spec.init_seed for run in runs.find(tiny_folder, role="teacher")] == [0, 1]
+    with pytest.raises(ValueError, match="unknown run field 'metod'.*Did you mean 'method'"):
+        runs.find(tiny_folder, metod="kd")
+    table = runs.histories(runs.find(tiny_folder, role="student"))
+    assert len(table) == 15 and set(table["label"]) == {"normal", "KD T=1", "KD T=4", "DIST", "MSE"}
+
+
+def test_no_run_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        runs.load(tmp_path)
+
+
+def test_a_truncated_checkpoint_is_refused_by_name_and_kept(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(methods=["normal"])
+    monkeypatch.undo()
+    file = tmp_path / "normal-wd0.0005-s0" / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"checkpoint .*checkpoint.safetensors is damaged.*kept"):
+        train(methods=["normal"])
+    assert file.exists()
+
+
+def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "state.safetensors"
+    files.write_tensors(file, {"a": torch.arange(3)}, {"epoch": 1})
+
+    def full(_: Any, path: Path, **__: Any) -> None:
+        path.write_bytes(b"half of i")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "save_file", full)
+    with pytest.raises(OSError, match=r"could not write .*state.safetensors.*No space left.*untouched"):
+        files.write_tensors(file, {"a": torch.arange(4)}, {"epoch": 2})
+    tensors, metadata = files.read_tensors(file)
+    assert tensors["a"].tolist() == [0, 1, 2] and metadata == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_runs_of_other_code_are_set_aside_not_deleted(train: Train, tmp_path: Path) -> None:
+    (run,) = train(methods=["normal"])
+    code, history = run.provenance["sessions"][-1]["code"], run.history
+    for link in tmp_path.glob("teacher-*"):
+        link.unlink()
+    assert stale.set_aside(tmp_path, code) == []
+    assert stale.set_aside(tmp_path, "other") == ["normal-wd0.0005-s0"]
+    moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
+    pd.testing.assert_frame_equal(Run(moved).history, history)
+    assert not run.path.exists()
