@@ -21,11 +21,9 @@ _ROWS = 1024  # of the N x N distances at a time: 10,000 images need 40 MB, not 
 
 
 @dataclass(frozen=True)
-class Separation:
-    """How well a feature space separates the classes; distances Euclidean, in units of the features.
+class ClassDistances:
+    """Where the classes lie in a feature space; distances Euclidean, in units of the features.
 
-    knn_accuracy      share of images whose class their 10 nearest others vote for (leave one out)
-    silhouette        mean silhouette: 1 tight and far apart, 0 overlapping
     between           mean distance between two class means
     within            mean distance of an image to its own class mean
     ratio             between / within; free of the features' scale
@@ -33,8 +31,6 @@ class Separation:
     norm              mean length of a feature vector, the scale to compare between and within of two networks by
     """
 
-    knn_accuracy: float
-    silhouette: float
     between: float
     within: float
     ratio: float
@@ -42,11 +38,34 @@ class Separation:
     norm: float
 
 
+@dataclass(frozen=True)
+class Separation(ClassDistances):
+    """Class distances, and how well the classes keep apart image by image (Euclidean).
+
+    knn_accuracy      share of images whose class their 10 nearest others vote for (leave one out)
+    silhouette        mean silhouette: 1 tight and far apart, 0 overlapping
+    """
+
+    knn_accuracy: float
+    silhouette: float
+
+
 def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor, neighbours: int = 10) -> Separation:
     """Separation of the classes in feature space: features N x D, labels N, at least 2 classes.
 
     A tie among the neighbours' votes goes to the nearer ones. Raises ValueError for fewer than 2 classes or unequal N.
     """
+    x, y = _checked(features, labels)
+    knn, silhouette = _neighbourhood(x, y, min(neighbours, len(x) - 1))
+    return Separation(**vars(_distances(x, y)), knn_accuracy=knn, silhouette=silhouette)
+
+
+def class_distances(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> ClassDistances:
+    """The part of :func:`measures` that needs no N x N distances: 10,000 images in milliseconds."""
+    return _distances(*_checked(features, labels))
+
+
+def _checked(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     x = torch.as_tensor(features).detach().cpu().double()
     names, y = torch.unique(torch.as_tensor(labels).cpu(), return_inverse=True)
     if x.ndim != 2 or len(x) != len(y) or len(names) < 2:
@@ -54,16 +73,19 @@ def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tenso
             f"features of shape {tuple(x.shape)} with {len(y)} labels of {len(names)} classes; needed: N x D features, "
             "N labels, at least 2 classes."
         )
-    means = torch.zeros(len(names), x.shape[1], dtype=x.dtype).index_add_(0, y, x) / torch.bincount(y)[:, None]
+    return x, y
+
+
+def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
+    sizes = torch.bincount(y)[:, None]
+    means = torch.zeros(len(sizes), x.shape[1], dtype=x.dtype).index_add_(0, y, x) / sizes
     within = float(torch.linalg.vector_norm(x - means[y], dim=1).mean())
     between = float(torch.pdist(means).mean())
-    upper = torch.triu_indices(len(names), len(names), 1)
+    upper = torch.triu_indices(len(sizes), len(sizes), 1)
     unit = torch.nn.functional.normalize(means, dim=1)
     cosine = float((unit @ unit.T)[upper[0], upper[1]].mean())
-    knn, silhouette = _neighbourhood(x, y, min(neighbours, len(x) - 1))
     norm = float(torch.linalg.vector_norm(x, dim=1).mean())
-    ratio = between / within if within > 0 else np.inf
-    return Separation(knn, silhouette, between, within, ratio, cosine, norm)
+    return ClassDistances(between, within, between / within if within > 0 else np.inf, cosine, norm)
 
 
 def _neighbourhood(x: torch.Tensor, y: torch.Tensor, neighbours: int) -> tuple[float, float]:

@@ -34,6 +34,7 @@ def test_measures_are_the_loops_over_images_and_classes(spread: float) -> None:
     assert measured.class_similarity == pytest.approx(1 - pdist(means, "cosine").mean())
     assert measured.norm == pytest.approx(np.linalg.norm(x, axis=1).mean())
     assert measured.silhouette == pytest.approx(silhouette_score(x, y), abs=1e-9)
+    assert vars(embed.class_distances(x, y)).items() <= vars(measured).items()
 
 
 @pytest.mark.parametrize("spread", [10.0, 25.0])
