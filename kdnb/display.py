@@ -48,7 +48,10 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
             "x": 0,
             "xref": "paper",
             "xanchor": "left",
+            "y": 1,
             "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 10, "b": 10},
             "automargin": True,
         },
         "colorway": list(COLORWAY),
@@ -115,11 +118,15 @@ def check_name(name: str, alt: str) -> None:
 
 
 @cache
-def script(name: str) -> str:
-    """Return kdnb/static/figure.js, with the themes filled in, followed by kdnb/static/``name``."""
+def script(name: str, *, shared: bool = True) -> str:
+    """Return kdnb/static/``name``, by default after figure.js, the drawing code that scripts share."""
     static = files("kdnb") / "static"
-    shared = (static / "figure.js").read_text(encoding="utf-8").replace("__THEMES__", json.dumps(THEMES))
-    return shared + (static / name).read_text(encoding="utf-8")
+    own = (static / name).read_text(encoding="utf-8")
+    return (
+        (static / "figure.js").read_text(encoding="utf-8").replace("__THEMES__", json.dumps(THEMES)) + own
+        if shared
+        else own
+    )
 
 
 def fragment(fig: go.Figure, *, name: str, alt: str) -> str:
@@ -145,4 +152,4 @@ def show(fig: go.Figure, *, name: str, alt: str) -> None:
     if is_live():
         go.Figure(fig).update_layout(template="kdnb").show(config={"displaylogo": False, "responsive": True})
     else:
-        display(HTML(fragment(fig, name=name, alt=alt)))  # type: ignore[no-untyped-call]
+        display(HTML(fragment(fig, name=name, alt=alt)))

@@ -69,7 +69,9 @@ class Stepper(widgets.VBox):  # type: ignore[misc]
         links = [((play, "value"), (slider, "index")), ((slider, "index"), (view, "index"))]
         for source, target in links:
             widgets.jslink(source, target)
-        row = widgets.HBox([play, slider], layout=widgets.Layout(align_items="center", width="100%"))
+        row = widgets.HBox(
+            [play, slider], layout=widgets.Layout(align_items="center", width="100%", flex_flow="row wrap")
+        )
         super().__init__([row, view], layout=widgets.Layout(width="100%"))
 
 
@@ -103,7 +105,7 @@ def stepper(figures: Sequence[go.Figure], labels: Sequence[str], *, description:
         description=description,
         continuous_update=True,
         style={"description_width": "initial"},
-        layout=widgets.Layout(width="auto", flex="1 1 auto", min_width="0"),
+        layout=widgets.Layout(width="auto", flex="1 1 220px", min_width="0", margin="0 0 0 12px"),
     )
     play = widgets.Play(min=0, max=len(labels) - 1, interval=900, show_repeat=True)
     return Stepper(view, slider, play)

@@ -1,0 +1,71 @@
+"""Making executed notebooks fit to publish: refusing failed ones, and taking out what is one machine's business."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from kdnb.paths import root
+
+_KEPT = {"kernelspec", "language_info", "widgets"}
+_HIDDEN = {"parameters", "injected-parameters"}
+_AGAIN = "Execute it again (`make study` does) and build the book then."
+_PLOTLY = "application/vnd.plotly.v1+json"
+
+Notebook = Any  # nbformat's NotebookNode has no types
+
+
+def _outputs(notebook: Notebook) -> list[Any]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def refuse_unfit(notebook: Notebook, name: str) -> None:
+    """Refuse a notebook that failed, was never executed, or holds a figure that a static page would leave blank.
+
+    Raises: ValueError, naming the notebook and the way out.
+    """
+    outputs = _outputs(notebook)
+    if notebook.metadata.get("papermill", {}).get("exception") or any(o.output_type == "error" for o in outputs):
+        raise ValueError(f"{name} stopped with an error when it was executed. {_AGAIN}")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if code and not any(cell.execution_count for cell in code):
+        raise ValueError(f"{name} was never executed. {_AGAIN}")
+    if any(_PLOTLY in o.get("data", {}) and "text/html" not in o.data for o in outputs):
+        raise ValueError(f"{name} holds a live Plotly figure, blank on a page. Set KDNB_DISPLAY=static. {_AGAIN}")
+
+
+def _without_paths(text: str) -> str:
+    """Return ``text`` (JSON) with the repository's absolute path made relative and the home folder written as ~."""
+    repository, home = (json.dumps(str(path))[1:-1] for path in (root(), Path.home()))
+    text = re.sub(re.escape(repository) + r"/(?=[\w.])", "", text)
+    text = re.sub(re.escape(repository) + r"(?![\w.-])", ".", text)
+    if len(Path.home().parts) > 1:
+        text = re.sub(re.escape(home) + r"(?=/)", "~", text)
+    return re.sub(r'[^\s"\\]*/ipykernel_\d+/\d+\.py', "cell", text)
+
+
+def clean(notebook: Notebook) -> Notebook:
+    """Return a copy without papermill's records and absolute paths; parameter cells are tagged hide-input."""
+    copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
+    copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
+    for cell in copy.cells:
+        tags = set(cell.metadata.get("tags", []))
+        hidden = {"hide-input"} if tags & _HIDDEN else set()
+        cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
+    return copy
+
+
+def publish(source: Path, target: Path) -> None:
+    """Write the executed notebook ``source``, cleaned, to ``target``.
+
+    Raises: ValueError when it is not fit to publish (see `refuse_unfit`) or is no notebook.
+    """
+    try:
+        notebook = nbformat.read(source, as_version=4)
+    except (nbformat.reader.NotJSONError, UnicodeDecodeError) as error:
+        raise ValueError(f"{source.name} is no notebook: {error}. {_AGAIN}") from error
+    refuse_unfit(notebook, source.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(clean(notebook), target)
