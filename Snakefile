@@ -17,9 +17,10 @@ from kdnb.study import student_names
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
-BUILD = f"build/{PROFILE}"
+BUILD = config.get("build", f"build/{PROFILE}")
+COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
 CHAPTERS = ["01_teacher", "02_students", "03_mu_curves", "04_correlation", "05_tsne"]
-GROUPS = {name: {"profile": PROFILE, **given} for name, given in config["students"].items()}
+GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
     name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
 }
@@ -32,11 +33,11 @@ PAPERMILL = (
     "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered ': epoch ' || true; }}"
 )
 everything = {
-    "profile": PROFILE,
+    **COMMON,
     "methods": list(dict.fromkeys(method for given in GROUPS.values() for method in given["methods"])),
     "temperatures": sorted({t for given in GROUPS.values() for t in given["temperatures"]}),
 }
-given_to = {"01_teacher": {"profile": PROFILE}, "02_students": everything}
+given_to = {"01_teacher": COMMON, "02_students": everything}
 
 
 wildcard_constraints:
@@ -67,7 +68,7 @@ rule teacher:
     output:
         f"{RUNS}/teacher-s{{seed}}/finished",
     params:
-        given=lambda wildcards: json.dumps({"profile": PROFILE, "seed": int(wildcards.seed)}),
+        given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
     resources:
         gpu=config["gpus_a_job"],
     log:
@@ -120,7 +121,7 @@ rule chapter:
 rule book:
     input:
         expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS),
-        glob_wildcards("book/{page}").page and expand("book/{page}", page=glob_wildcards("book/{page}").page),
+        expand("book/{page}", page=glob_wildcards("book/{page}").page),
         "_config.yml",
         "_toc.yml",
         provenance.sources(),

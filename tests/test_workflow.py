@@ -1,0 +1,114 @@
+"""The workflow on a tiny study: a second call does nothing, and only what is missing is redone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kdnb.runs import Run
+
+ROOT = Path(__file__).parents[1]
+LOW, HIGH = "kd-T4-a0.9-wd0.0005-s0", "normal-wd0.0005-s0"
+
+
+class Workflow:
+    """Snakemake on a small configuration, with runs and build in a folder of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs, self.config = folder / "runs" / "digits", folder / "tiny.yaml"
+        small = {"limit": 128, "epochs": 2, "teacher_model": "resnet8"}
+        content = {
+            "profile": "digits",
+            "teachers": [0, 1],
+            "students": {"low": {"methods": ["normal", "kd"], "temperatures": [4]}},
+            "gpus_a_job": 0,
+            "discard_stale": True,
+            "common": small,
+            "build": str(folder / "build"),
+        }
+        self.config.write_text(yaml.safe_dump(content))
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "KDNB_RUNS": str(folder / "runs"),
+        }
+        self.folder = folder
+
+    def __call__(self, *options: str) -> str:
+        """Train the students; what Snakemake says."""
+        words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT)]
+        words += ["--configfile", str(self.config), "--cores", "2", "--nolock", *options]
+        done = subprocess.run(words, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    work = Workflow(tmp_path_factory.mktemp("workflow"))
+    work("students_low")
+    return work
+
+
+def written(workflow: Workflow) -> dict[str, int]:
+    """When each run's history was written."""
+    return {file.parent.name: file.stat().st_mtime_ns for file in workflow.runs.glob("*/history.parquet")}
+
+
+def test_it_trains_teacher_bystander_and_students(workflow: Workflow) -> None:
+    assert sorted(written(workflow)) == [LOW, HIGH, "teacher-s0", "teacher-s1"]
+    assert all(Run(workflow.runs / name).finished for name in written(workflow))
+
+
+def test_a_second_call_does_nothing(workflow: Workflow) -> None:
+    before = written(workflow)
+    assert "Nothing to be done" in workflow("students_low")
+    assert written(workflow) == before
+
+
+def test_a_deleted_student_alone_is_redone(workflow: Workflow) -> None:
+    import shutil
+
+    before = written(workflow)
+    shutil.rmtree(workflow.runs / LOW)
+    workflow("students_low")
+    after = written(workflow)
+    assert [name for name in before if before[name] != after[name]] == [LOW]
+    assert "Nothing to be done" in workflow("students_low")
+
+
+def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) -> None:
+    plan = workflow("--dry-run", "all")
+    for rule, count in (("chapter", 5), ("book", 1), ("all", 1)):
+        assert any(line.split() == [rule, str(count)] for line in plan.splitlines()), plan
+    assert "students_low " not in plan
+
+
+def test_the_published_configurations_are_whole(workflow: Workflow) -> None:
+    """Both profiles plan two teachers and the paper's thirteen students."""
+    for profile in ("digits", "cifar100"):
+        words = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--configfile",
+            f"config/{profile}.yaml",
+            "--cores",
+            "2",
+            "--nolock",
+        ]
+        environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
+        done = subprocess.run(
+            [*words, "--dry-run", "--config", f"build={workflow.folder}/empty"],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        planned = {part for part in done.stdout.replace(",", " ").split() if part.endswith("/finished")}
+        assert len(planned) == 15, planned
