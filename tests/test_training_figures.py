@@ -1,0 +1,72 @@
+"""Figures of chapters 1 and 2 show what the store holds."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kdnb import data
+from kdnb.figures import training
+from kdnb.runs import Run, find
+
+
+def picture(source: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
+
+
+def test_the_middle_of_the_grid_is_the_image_itself() -> None:
+    digits = data.load("digits")
+    grid = picture(training.view_grid(digits, 3).data[0].source)[:: training.SCALE, :: training.SCALE, 0]
+    index = int((digits.train.labels == 3).nonzero()[0, 0])
+    assert grid.shape == (26, 26)
+    np.testing.assert_array_equal(grid[9:17, 9:17], digits.train.images[index, 0].numpy())
+    # The upper left view is cropped at offset (0, 0): black padding above and left, the image moved down and right.
+    assert not grid[0, :8].any() and not grid[:8, 0].any()
+    np.testing.assert_array_equal(grid[1:8, 1:8], digits.train.images[index, 0, :7, :7].numpy())
+
+
+def test_curves_are_the_history(tiny_runs: list[Run]) -> None:
+    (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
+    traces = {trace.name: trace for trace in training.curves(run).data}
+    assert len(traces) == 7
+    np.testing.assert_allclose(traces["of which kd"].y, run.history["loss_kd"], atol=1e-5)
+    np.testing.assert_allclose(traces["test accuracy"].y, run.history["test_accuracy"], atol=1e-5)
+
+
+def test_class_similarity_is_the_cosine_of_centred_rows(tiny_runs: list[Run]) -> None:
+    run = tiny_runs[0]
+    shown = np.asarray(training.class_similarity(run, 2, list("0123456789")).data[0].z)
+    weight = run.trace()[0][1] - run.trace()[0][1].mean(0)
+    for i, j in ((0, 0), (2, 7)):
+        expected = weight[i] @ weight[j] / np.linalg.norm(weight[i]) / np.linalg.norm(weight[j])
+        assert shown[i, j] == pytest.approx(expected, abs=6e-4)
+
+
+def test_results_are_of_the_last_epoch(tiny_runs: list[Run]) -> None:
+    table = training.results(tiny_runs)
+    for run in tiny_runs:
+        last = run.history.iloc[-1]
+        assert table.loc[run.label, "test accuracy, last epoch (%)"] == pytest.approx(
+            100 * last["test_accuracy"], abs=0.01
+        )
+        assert table.loc[run.label, "μ raw"] == pytest.approx(last["mu_raw"], abs=1e-3)
+
+
+def test_the_sentence_holds_the_largest_imbalance(tiny_folder: Path, tiny_runs: list[Run]) -> None:
+    errors = [
+        (run.history[f"{prefix}account_residual"] / run.history[f"{prefix}mu_raw"] ** 2).abs().max()
+        for run in tiny_runs
+        for prefix in ("", "bystander_")
+    ]
+    assert f"{max(errors):.1e}" in training.students_sentence(tiny_runs)
+    (teacher, _) = find(tiny_folder, role="teacher")
+    sentence = training.teacher_sentence(teacher, data.load("digits", limit=128))
+    assert f"{100 * teacher.history['test_accuracy'].iloc[-1]:.2f} % of the test images" in sentence
+
+
+def test_provenance_has_a_row_a_session(tiny_runs: list[Run]) -> None:
+    table = training.provenance_table(tiny_runs)
+    assert len(table) == len(tiny_runs) and set(table["epochs"]) == {"1 to 3"}
