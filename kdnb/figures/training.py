@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,8 @@ def class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Fig
             hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
         )
     )
-    fig.update_yaxes(autorange="reversed", scaleanchor="x", type="category").update_xaxes(type="category")
+    fig.update_xaxes(type="category", constrain="domain", showgrid=False)
+    fig.update_yaxes(autorange="reversed", scaleanchor="x", type="category", constrain="domain", showgrid=False)
     return fig.update_layout(height=430)
 
 
@@ -116,17 +118,16 @@ def _result(run: Run) -> dict[str, object]:
     last, matched = run.history.iloc[-1], run.snapshot("matched")
     row: dict[str, object] = {
         "student": run.label,
-        "seed": run.spec.init_seed,
-        "test accuracy, last epoch (%)": round(100 * last["test_accuracy"], 2),
-        "best epoch's, for comparison (%)": round(100 * run.history["test_accuracy"].max(), 2),
-        "matched at epoch": matched.epoch if matched else None,
-        "‖W_s‖": round(last["weight_norm"], 3),
-        "μ raw": round(last["mu_raw"], 3),
-        "μ matched": round(last["mu_matched"], 3),
-        "μ rotated": round(last["mu_rotated"], 3),
+        "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
+        "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
+        "matched at": matched.epoch if matched else "never",
+        "‖W‖": round(last["weight_norm"], 2),
+        "μ": round(last["mu_raw"], 2),
+        "μ matched": round(last["mu_matched"], 2),
+        "μ rotated": round(last["mu_rotated"], 2),
     }
     if "bystander_mu_raw" in last:
-        row["μ raw, bystander"] = round(last["bystander_mu_raw"], 3)
+        row["μ, bystander"] = round(last["bystander_mu_raw"], 2)
     return row
 
 
@@ -164,21 +165,24 @@ def students_sentence(runs: Sequence[Run]) -> str:
 
 
 def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Where, when and with what each run was made."""
-    rows = []
+    """Where, when and with what the runs were made: one row a session."""
+    sessions: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for run in runs:
         for session in run.provenance["sessions"]:
-            rows.append(
-                {
-                    "run": run.path.name,
-                    "epochs": f"{session['first_epoch']} to {session.get('last_epoch', '?')}",
-                    "started": session["started"],
-                    "ended": session.get("ended", "killed"),
-                    "device": session["hardware"]["device"],
-                    "processor": session["hardware"]["cpu"],
-                    "threads": session["threads"],
-                    "torch": session["versions"]["torch"],
-                    "commit": (session["commit"] or "unknown")[:10] + ("+" if session["uncommitted_changes"] else ""),
-                }
-            )
-    return pd.DataFrame(rows).set_index("run")
+            sessions.setdefault(session["started"], (session, []))[1].append(run.label)
+    return pd.DataFrame([_session(session, labels) for session, labels in sessions.values()]).set_index("started")
+
+
+def _session(session: dict[str, Any], labels: Sequence[str]) -> dict[str, object]:
+    hardware, commit = session["hardware"], (session["commit"] or "unknown")[:10]
+    return {
+        "started": session["started"][:19].replace("T", " "),
+        "ended": session.get("ended", "killed")[:19].replace("T", " "),
+        "epochs": f"{session['first_epoch']} to {session.get('last_epoch', '?')}",
+        "runs": ", ".join(labels),
+        "hardware": f"{hardware['cpu']}, {session['threads']} thread(s)"
+        if hardware["device"] == "cpu"
+        else hardware["device"],
+        "torch": session["versions"]["torch"],
+        "commit": commit + (" and changes" if session["uncommitted_changes"] else ""),
+    }
