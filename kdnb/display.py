@@ -52,7 +52,6 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
             "yref": "container",
             "yanchor": "top",
             "pad": {"t": 10, "b": 10},
-            "automargin": True,
         },
         "colorway": list(COLORWAY),
         "colorscale": {"sequential": "Viridis", "sequentialminus": "Viridis"},

@@ -12,6 +12,8 @@ from kdnb.paths import root
 _KEPT = {"kernelspec", "language_info", "widgets"}
 _HIDDEN = {"parameters", "injected-parameters"}
 _AGAIN = "Execute it again (`make study` does) and build the book then."
+# A badge: a picture on another server, inside a link.
+_BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?://[^)]+\)\]")
 _PLOTLY = "application/vnd.plotly.v1+json"
 
 Notebook = Any  # nbformat's NotebookNode has no types
@@ -51,6 +53,8 @@ def clean(notebook: Notebook) -> Notebook:
     copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
     copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
     for cell in copy.cells:
+        if cell.cell_type == "markdown":  # a page asks no other server for pictures: badges become plain links
+            cell.source = _BADGE.sub(r"[\1]", cell.source)
         tags = set(cell.metadata.get("tags", []))
         hidden = {"hide-input"} if tags & _HIDDEN else set()
         cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})

@@ -24,6 +24,8 @@ from kdnb.display import show
 fig = go.Figure(go.Scatter(x=[1, 2, 3], y=[1, 4, 9], name="μ"))
 fig.update_layout(title="A title so long that it needs several lines on a telephone, with T<sup>2</sup>", height=420)
 show(fig, name="squares", alt="A curve through 1, 4 and 9.")
+from kdnb.paths import root
+print(f"in {root()} and {root() / 'runs'}")
 """
 STEPPER = """
 import plotly.graph_objects as go
@@ -37,7 +39,9 @@ BIBLIOGRAPHY = "@article{someone, author = {One, Some}, title = {Thing}, journal
 
 def execute(path: Path, title: str, code: str) -> None:
     cells = [
-        nbformat.v4.new_markdown_cell(f"# {title}"),
+        nbformat.v4.new_markdown_cell(
+            f"# {title}\n\n[![Open in Colab](https://example.org/badge.svg)](https://example.org)"
+        ),
         nbformat.v4.new_code_cell("T = 4", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(code),
     ]
@@ -139,6 +143,20 @@ def overflow(page: Page) -> int:
     return found
 
 
+def title_is_inside(page: Page, name: str) -> bool:
+    """Say whether the figure's whole title lies within its box and above the plot."""
+    found: bool = page.evaluate(
+        """name => {
+            const [box, title, plot] = ["", " .gtitle", " .xy"].map(
+                part => document.querySelector(`#${name}${part}`).getBoundingClientRect());
+            const across = box.left <= title.left && title.right <= box.right;
+            return across && box.top <= title.top && title.bottom <= plot.top;
+        }""",
+        name,
+    )
+    return found
+
+
 def drawn_y(page: Page, name: str) -> list[float]:
     found: list[float] = page.evaluate(f"Array.from(document.getElementById('{name}')._fullData[0].y)")
     return found
@@ -149,7 +167,7 @@ def test_figure_is_drawn_with_no_network(html: Path, reading: Reading) -> None:
     assert drawn_y(reading.page, "squares") == [1, 4, 9]
     box = reading.page.get_by_role("img", name="A curve through 1, 4 and 9.")
     assert box.count() == 1 and "run this cell" not in box.inner_text()
-    assert overflow(reading.page) <= 0
+    assert overflow(reading.page) <= 0 and title_is_inside(reading.page, "squares")
     reading.check()
 
 
@@ -162,7 +180,7 @@ def test_figure_follows_the_page_into_the_dark(html: Path, reading: Reading) -> 
         wanted = "rgb(27, 31, 36)" if theme == "light" else "rgb(227, 230, 234)"
         reading.page.wait_for_function(f"{ink} === '{wanted}'")
         colours.append(reading.page.evaluate(ink))
-    assert len(set(colours)) == 2
+    assert len(set(colours)) == 2 and title_is_inside(reading.page, "squares")
 
 
 def test_slider_moves_the_figure_with_no_kernel(html: Path, reading: Reading) -> None:
@@ -197,6 +215,7 @@ def test_colab_button_points_at_the_notebooks_own_path(html: Path) -> None:
 def test_published_notebooks_tell_nothing_of_the_machine(html: Path, executed: Path) -> None:
     text = (html / "_sources" / "notebooks" / "one.ipynb").read_text()
     assert "SECRET" not in text and str(executed) not in text and str(ROOT) not in text
+    assert "in . and runs" in text
     tags = [cell.metadata.tags for cell in nbformat.reads(text, as_version=4).cells]
     assert tags == [[], ["hide-input", "parameters"], []]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -19,13 +20,18 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.txt").read_text()
 
 
-@pytest.fixture(scope="module")
-def lock() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def lock() -> ModuleType:
+    return tool("lock")
 
 
 def pinned() -> list[Requirement]:
@@ -104,3 +110,18 @@ def test_importing_the_package_loads_no_notebook_package() -> None:
     code = "import kdnb.paths, sys; assert not {'plotly', 'ipywidgets', 'IPython'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_vendored_scripts_are_the_pinned_ones() -> None:
+    vendor = tool("vendor")
+    assert vendor.SUMS.read_text() == vendor.sums(), "vendor/ was changed: run `python tools/vendor.py`"
+    targets = {target for package in vendor.PACKAGES for target in package.members.values()}
+    assert all((vendor.VENDOR / target).stat().st_size < 5_000_000 for target in targets)
+
+
+def test_repository_is_named_in_one_place() -> None:
+    """The book's configuration holds the address; the citation file and nothing else of the shell repeats it."""
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == url
+    for name in ("pyproject.toml", "Makefile", "Snakefile", ".ci/run"):
+        assert url not in (ROOT / name).read_text(), name

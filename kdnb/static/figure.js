@@ -24,10 +24,18 @@ function broken(text, pixels, size) {
 function fitted(layout, width) {
   const result = { ...layout, autosize: true, template: THEMES[isDark() ? "dark" : "light"] };
   delete result.width;
+  result.margin = { ...layout.margin };
   const title = typeof layout.title === "string" ? { text: layout.title } : layout.title;
-  if (title?.text) result.title = { ...title, text: broken(title.text, width - 24, title.font?.size ?? 17) };
+  if (title?.text) {
+    const size = title.font?.size ?? (width < NARROW ? 15 : 17);
+    const text = broken(title.text, width - 72, size);
+    // Plotly neither breaks long titles nor makes room for their lines, and it puts the first of several too high.
+    const lines = text.split("<br").length;
+    result.title = { ...title, text, font: { ...title.font, size }, pad: { t: lines > 1 ? 10 + 0.75 * size : 10 } };
+    result.margin.t = Math.max(layout.margin?.t ?? 0, 28 + lines * size * 1.3);
+  }
   if (width >= NARROW) return result;
-  result.margin = { ...layout.margin, l: 8, r: 8 };
+  Object.assign(result.margin, { l: 8, r: 8 });
   result.legend = {
     ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.22, yanchor: "top", font: { size: 12 },
   };
@@ -50,7 +58,7 @@ async function follow(Plotly, node, current) {
     if (!node.isConnected || !node.clientWidth || look() === drawn) return;
     drawn = look();
     const { template, margin, legend, title } = fitted(current().layout, node.clientWidth);
-    Plotly.relayout(node, { template, ...(margin && { margin }), ...(legend && { legend }), ...(title && { title }) });
+    Plotly.relayout(node, { template, margin, ...(legend && { legend }), ...(title && { title }) });
   };
   const themes = new MutationObserver(check);
   themes.observe(document.documentElement, { attributes: true });
