@@ -1,0 +1,65 @@
+"""Chapter 4, accuracy against temperature (the paper's claim that T = 4 is best)."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdnb.figures import style
+from kdnb.figures.source import Study
+from kdnb.runs import Run
+
+
+def figure(study: Study) -> go.Figure:
+    """Test accuracy of the last epoch against T; normal, DIST, MSE and the teacher across; other seeds as dots."""
+    fig = style.grid(1, 1, height=430)
+    own = {t: last_accuracy(run) for t, run in study.kd.items()}
+    colors = [style.temperature_color(t, study.hottest) for t in own]
+    trace = go.Scatter(x=list(own), y=style.significant(list(own.values())), name="KD", mode="lines+markers")
+    trace.update(marker={"size": 11, "color": colors}, line={"color": style.QUIET, "width": 2})
+    fig.add_trace(trace.update(hovertemplate="T = %{x}<br>accuracy: %{y:.2%}<extra></extra>"))
+    if seeds := _other_seeds(study):
+        x, y = zip(*seeds, strict=True)
+        dots = {"size": 6, "color": style.OTHER, "symbol": "circle-open"}
+        fig.add_trace(go.Scatter(x=x, y=style.significant(y), name="KD, other seeds", mode="markers", marker=dots))
+    for run in study.others:
+        fig.add_trace(style.across(study, run, last_accuracy(run), "accuracy"))
+    if study.teacher is not None:
+        teacher = style.across(study, study.teacher, last_accuracy(study.teacher), "accuracy")
+        fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
+    fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
+    style.temperature_axis(fig, study)
+    return style.captioned(fig, style.caption(study, f"epoch {study.epochs}; not the best epoch"))
+
+
+def _other_seeds(study: Study) -> list[tuple[float, float]]:
+    shown = set(study.kd)
+    runs = [r for group in study.by_seeds.values() for r in group if r not in study.students]
+    found = [(r.spec.method_parameters["temperature"], last_accuracy(r)) for r in runs if r.spec.method == "kd"]
+    return [pair for pair in found if pair[0] in shown]
+
+
+def last_accuracy(run: Run) -> float:
+    """Test accuracy of the last epoch."""
+    return float(run.history["test_accuracy"].iloc[-1])
+
+
+def sentence(study: Study) -> str:
+    """Where the best temperature is, and how much a test set of this size can tell apart."""
+    if not study.kd:
+        return "There are no KD runs to compare temperatures with."
+    values = {t: last_accuracy(run) for t, run in study.kd.items()}
+    best = max(values.values())
+    winners = style.joined([t for t, value in values.items() if value == best])
+    size = _test_size(study)
+    text = f"The highest accuracy, {best:.2%}, is at T = {winners}; the lowest, {min(values.values()):.2%}."
+    if size is None:
+        return text
+    error = np.sqrt(best * (1 - best) / size) if best < 1 else 1 / size
+    return (
+        f"{text} With {size:,} test images one image is {1 / size:.2%}, and the best accuracy's own standard error "
+        f"about {error:.2%}: differences of that size rank nothing."
+    )
+
+
+def _test_size(study: Study) -> int | None:
+    snapshot = next(iter(study.students)).snapshot("final")
+    return None if snapshot is None else len(snapshot.labels)

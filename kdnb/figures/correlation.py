@@ -1,0 +1,230 @@
+"""Chapter 4: the paper's correlation of mu and the loss (Fig. 6), and the readings that keep it honest."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb import stats
+from kdnb.figures import style
+from kdnb.figures.source import Study
+from kdnb.runs import Run
+
+CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
+SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander"}
+
+
+def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
+    """The paper's r: Pearson's, of a column with the training loss, over the epochs after ``cut``; nan if undefined."""
+    table = style.after(run, cut)
+    if column not in table:
+        return float("nan")
+    return stats.pearson(table[column].to_numpy(float), table["loss"].to_numpy(float))
+
+
+def cuts(study: Study) -> list[int]:
+    """Warm-ups a reader can choose: shares of the run, and the chapter's own; each leaves enough epochs for an r."""
+    chosen = {round(study.epochs * share) for share in CUTS} | {study.warm_up}
+    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
+
+
+def by_temperature(study: Study, cut: int) -> go.Figure:
+    """Fig. 6: r of raw mu and loss against T after ``cut`` epochs; normal, DIST and MSE as lines across.
+
+    Hollow markers: the same r with mu to the bystander.
+    """
+    fig = style.grid(1, 1, height=430)
+    temperatures = list(study.kd)
+    for column, name in SIDES.items():
+        r = style.significant([r_after(run, cut, column) for run in study.kd.values()])
+        colors = [style.temperature_color(t, study.hottest) for t in temperatures]
+        hollow = column != "mu_raw"
+        marker = {"size": 11, "color": colors, "symbol": "circle-open" if hollow else "circle", "line": {"width": 2}}
+        look = {"color": style.QUIET, "width": 2, "dash": "dot" if hollow else "solid"}
+        hover = f"T = %{{x}}<br>r with {name}: %{{y:.3f}}<extra></extra>"
+        trace = go.Scatter(x=temperatures, y=r, name=f"KD, {name}", mode="lines+markers", marker=marker, line=look)
+        fig.add_trace(trace.update(hovertemplate=hover))
+    for run in study.others:
+        fig.add_trace(style.across(study, run, r_after(run, cut), "r"))
+    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
+    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
+    style.temperature_axis(fig, study)
+    text = f"epochs {cut + 1}–{study.epochs} ({study.epochs - cut} points each)"
+    return style.captioned(fig, style.caption(study, text))
+
+
+def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
+    """Fig. 6 for every warm-up of :func:`cuts`, the chapter's own first, with labels for a stepper."""
+    chosen = [study.warm_up, *(cut for cut in cuts(study) if cut != study.warm_up)]
+    ordered = sorted(chosen)
+    return [by_temperature(study, cut) for cut in ordered], [f"{cut} epochs" for cut in ordered]
+
+
+def readings(study: Study) -> pd.DataFrame:
+    """Every run's correlation of raw mu and loss after the warm-up: columns n, r, naive_p, r_differences, low, high,
+    n_eff, phases (a dict), refused (why there is none; the other columns are then empty).
+    """
+    return pd.DataFrame([_reading(study, run) for run in study.students], index=[run.label for run in study.students])
+
+
+def _reading(study: Study, run: Run) -> dict[str, Any]:
+    table = style.after(run, study.warm_up)
+    try:
+        found = stats.correlation(
+            run.history["mu_raw"],
+            run.history["loss"],
+            run.history["epoch"],
+            warm_up=study.warm_up,
+            drops=run.spec.drops,
+        )
+    except ValueError as reason:
+        return {"n": len(table), "refused": str(reason), "phases": {}}
+    low, high = found.interval
+    numbers = {"r": found.r, "naive_p": found.naive_p, "r_differences": found.r_differences, "low": low, "high": high}
+    n_eff = float("nan") if found.n_eff is None else found.n_eff
+    return {"n": found.n, **numbers, "n_eff": n_eff, "phases": dict(found.phases), "refused": ""}
+
+
+def honest(study: Study, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`readings`: r within each phase of the learning rate above, r of first differences below.
+
+    Bars below: 95 % block-bootstrap intervals.
+    """
+    titles = ["r within phases of the learning rate", "r of epoch-to-epoch changes (95 %)"]
+    fig = style.grid(2, 1, titles, 620, shared_xaxes=True, vertical_spacing=0.1)
+    labels = table.index.tolist()
+    for trace in _phases(table):
+        fig.add_trace(trace, 1, 1)
+    if "r" in table:
+        level = {"symbol": "line-ew-open", "size": 22, "color": style.OTHER, "line": {"width": 3}}
+        paper = go.Scatter(
+            x=labels, y=style.significant(table["r"]), name="the paper's r", mode="markers", marker=level
+        )
+        fig.add_trace(paper.update(hovertemplate="%{x}<br>the paper's r: %{y:.3f}<extra></extra>"), 1, 1)
+        fig.add_trace(_differences(study, table), 2, 1)
+    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
+    fig.update_yaxes(title_text="Pearson r", range=[-1.08, 1.08])
+    fig.update_xaxes(type="category", categoryarray=labels, tickangle=-60)
+    return style.captioned(fig, style.caption(study, style.window(study)))
+
+
+def _phases(table: pd.DataFrame) -> list[go.Scatter]:
+    spans = list(dict.fromkeys(span for phases in table["phases"] for span in phases))
+    symbols = ("circle", "square", "diamond", "triangle-up", "cross")
+    return [
+        go.Scatter(
+            x=table.index.tolist(),
+            y=style.significant([phases.get(span, np.nan) for phases in table["phases"]]),
+            name=f"epochs {span.replace('-', '–')}",
+            mode="markers",
+            marker={"symbol": symbols[i % 5], "size": 8, "color": style.CLASSES[(0, 2, 4, 3, 5)[i % 5]]},
+            hovertemplate=f"%{{x}}<br>epochs {span}: r = %{{y:.3f}}<extra></extra>",
+        )
+        for i, span in enumerate(spans)
+    ]
+
+
+def _differences(study: Study, table: pd.DataFrame) -> go.Scatter:
+    r = table["r_differences"]
+    bars = {
+        "type": "data",
+        "array": style.significant(table["high"] - r),
+        "arrayminus": style.significant(r - table["low"]),
+        "color": style.OTHER,
+    }
+    colors = [style.line(run, study.hottest)["color"] for run in study.students]
+    marker = {"size": 10, "color": colors}
+    hover = "%{x}<br>r of changes: %{y:.3f} (+%{error_y.array:.2f}, −%{error_y.arrayminus:.2f})<extra></extra>"
+    return go.Scatter(
+        x=table.index.tolist(),
+        y=style.significant(r),
+        error_y=bars,
+        mode="markers",
+        marker=marker,
+        showlegend=False,
+        name="changes",
+        hovertemplate=hover,
+    )
+
+
+def _rest(known: pd.DataFrame) -> str:
+    """How many independent epochs there are at most, and what follows where there are too few."""
+    most = f", never more than {known['n_eff'].max():.0f}" if known["n_eff"].notna().any() else ""
+    return most + ("; in the others no p-value holds" if known["n_eff"].isna().any() else "")
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """:func:`readings` as a table to read; a dash where there are too few epochs."""
+    columns: dict[str, Callable[[pd.Series], str]] = {
+        "epochs": lambda row: f"{row['n']:.0f}",
+        "r (the paper's)": lambda row: f"{row['r']:.3f}",
+        "r of changes, 95 %": lambda row: f"{row['r_differences']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+        "p, were epochs independent": lambda row: f"{row['naive_p']:.0e}",
+        "epochs are worth": lambda row: (
+            f"{row['n_eff']:.0f}" if row["n_eff"] > 0 else f"fewer than {stats.LEAST_EFFECTIVE_SIZE:g}"
+        ),
+    }
+    rows = [
+        {"run": label, **{name: "–" if row["refused"] else show(row) for name, show in columns.items()}}
+        for label, row in table.iterrows()
+    ]
+    return style.table(pd.DataFrame(rows))
+
+
+def scatter(study: Study) -> tuple[list[go.Figure], list[str]]:
+    """One figure a run: raw mu against the loss, a point an epoch after the warm-up, coloured by the epoch."""
+    runs: Sequence[Run] = study.students
+    return [_scatter(study, run) for run in runs], [run.label for run in runs]
+
+
+def _scatter(study: Study, run: Run) -> go.Figure:
+    table = style.after(run, study.warm_up)
+    fig = style.grid(1, 1, height=460)
+    bar = {"title": {"text": "epoch"}, "thickness": 12, "outlinewidth": 0}
+    marker = {"color": table["epoch"].tolist(), "colorscale": "Viridis", "size": 7, "colorbar": bar}
+    hover = "epoch %{marker.color}<br>loss %{x:.4g}, μ %{y:.4g}<extra></extra>"
+    x, y = style.significant(table["loss"]), style.significant(table["mu_raw"])
+    fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=run.label, hovertemplate=hover))
+    fig.update_xaxes(title_text="training loss")
+    fig.update_yaxes(title_text="μ raw")
+    r = r_after(run, study.warm_up)
+    text = f"{run.label}, {style.window(study)}, r = {r:.3f}" if np.isfinite(r) else f"{run.label}, r undefined"
+    return style.captioned(fig, style.caption(study, text, [run]))
+
+
+def sentence(study: Study) -> str:
+    """The paper's finding as these runs show it, and the bystander's r beside it."""
+    parts = [_r_of(study, run) for run in (study.nearest(4), study.get("normal")) if run]
+    r = {t: r_after(run, study.warm_up) for t, run in study.kd.items()}
+    known = {t: value for t, value in r.items() if np.isfinite(value)}
+    text = f"In {style.window(study)}: {'; '.join(parts)}." if parts else ""
+    if len(known) > 1:
+        top, low = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+        text += f" Over T, r is greatest at T = {top:g} ({known[top]:.2f}) and least at T = {low:g} ({known[low]:.2f})."
+    return text
+
+
+def _r_of(study: Study, run: Run) -> str:
+    own, other = (r_after(run, study.warm_up, column) for column in SIDES)
+    if not np.isfinite(own):
+        return f"**{run.label}** has no r (fewer than {stats.LEAST_POINTS} epochs, or a constant curve)"
+    beside = f", and {other:.3f} with μ to the bystander" if np.isfinite(other) else ""
+    return f"**{run.label}** has r = {own:.3f}{beside}"
+
+
+def honest_sentence(table: pd.DataFrame) -> str:
+    """How many of the runs keep a correlation once trends are taken out."""
+    if "r" not in table:
+        return f"No run has a correlation: {table['refused'].iloc[0]}"
+    known = table.dropna(subset=["r"])
+    clear = known[(known["low"] > 0) | (known["high"] < 0)]
+    strong = known[known["r"].abs() > 0.9]
+    named = f" ({style.joined(clear.index)})" if 0 < len(clear) < len(known) else ""
+    sized = int(known["n_eff"].notna().sum())
+    return (
+        f"Of {len(known)} runs, {len(strong)} have |r| above 0.9 in the paper's way. For the changes from epoch to "
+        f"epoch, the 95 % interval leaves out zero in {len(clear)}{named}. The epochs are worth at least "
+        f"{stats.LEAST_EFFECTIVE_SIZE:g} independent ones in {sized} of {len(known)} runs{_rest(known)}."
+    )

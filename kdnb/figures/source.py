@@ -1,0 +1,140 @@
+"""What a chapter is drawn from: its parameters, and the finished runs they choose."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+from kdnb import parameters, paths, profiles, runs
+from kdnb.checks import number
+from kdnb.runs import Run
+from kdnb.teacher import checksum
+
+ORDER = ("normal", "kd", "dist", "mse")  # of methods in figures; others follow
+
+
+@dataclass(frozen=True)
+class ChapterParameters:
+    """Of ``03_mu_curves`` and ``04_correlation``: which runs, and from which epoch on."""
+
+    profile: str = "digits"  # digits, or cifar100: the paper
+    output_dir: str | None = None  # where the runs are; None: runs/<profile> beside the notebooks' folder
+    seed: int = 0  # the students' seed; where several are shown, all are
+    alpha: float = 0.9  # of KD and MSE
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+
+    def __post_init__(self) -> None:
+        number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
+        number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
+        if self.warm_up is not None:
+            number("warm_up", self.warm_up, "a number of epochs from 0 up", 0, float("inf"))
+
+
+@dataclass(frozen=True)
+class MapParameters(ChapterParameters):
+    """Of ``05_tsne``."""
+
+    perplexity: float = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
+    points: int = 1000  # images shown at most, the first of the test set; measures use all
+    map_seed: int = 0  # of t-SNE
+
+
+def read(namespace: Mapping[str, Any], kind: type[parameters.T]) -> parameters.T:
+    """A notebook's parameters from its ``globals()``; ValueError for a name that is no parameter."""
+    return parameters.read(namespace, kind)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Finished students of one data set and weight decay, and how a chapter looks at them.
+
+    students  one seed and alpha, one a label: normal, KD by rising T, DIST, MSE, others
+    every     all seeds and alphas
+    warm_up   epochs left out at the start
+    """
+
+    folder: Path
+    students: Sequence[Run]
+    every: Sequence[Run]
+    warm_up: int
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the longest student."""
+        return max(run.spec.epochs for run in self.students)
+
+    @cached_property
+    def kd(self) -> dict[float, Run]:
+        """KD's runs by rising temperature."""
+        return {r.spec.method_parameters["temperature"]: r for r in self.students if r.spec.method == "kd"}
+
+    @cached_property
+    def others(self) -> list[Run]:
+        """Every run but KD's: normal, DIST, MSE."""
+        return [run for run in self.students if run.spec.method != "kd"]
+
+    @property
+    def hottest(self) -> float:
+        """The highest temperature; 1 without KD."""
+        return max(self.kd, default=1.0)
+
+    @cached_property
+    def teacher(self) -> Run | None:
+        """The teacher's run, if it is in the same folder (one's own weights are not)."""
+        wanted = {run.spec.teacher["checksum"] for run in self.students if run.spec.teacher}
+        found = runs.find(self.folder, role="teacher")
+        return next((run for run in found if checksum(run.weights()) in wanted), None)
+
+    @cached_property
+    def by_seeds(self) -> dict[str, list[Run]]:
+        """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
+        groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
+        return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
+
+    def get(self, label: str) -> Run | None:
+        """The student of that label, None when there is none."""
+        return next((run for run in self.students if run.label == label), None)
+
+    def nearest(self, temperature: float) -> Run | None:
+        """KD at the temperature that is nearest, None without KD."""
+        closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
+        return None if closest is None else self.kd[closest]
+
+
+def load(chosen: ChapterParameters) -> Study:
+    """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none."""
+    profiles.get(chosen.profile)
+    folder = Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
+    found = runs.find(folder, role="student")
+    every = [run for run in found if isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)]
+    students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
+    if not students:
+        raise FileNotFoundError(
+            f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g} and weight decay "
+            f"{chosen.weight_decay:g} (there: {', '.join(run.path.name for run in found) or 'none'}). "
+            "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
+        )
+    by_label = {run.label: run for run in sorted(students, key=_place)}
+    longest = max(run.spec.epochs for run in students)
+    warm_up = longest // 2 if chosen.warm_up is None else chosen.warm_up
+    if warm_up >= longest:
+        raise ValueError(f"warm_up is {warm_up}, and the runs have {longest} epochs; it must leave at least one.")
+    return Study(folder, list(by_label.values()), every, warm_up)
+
+
+def _has_alpha(run: Run, alpha: float) -> bool:
+    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
+
+
+def _place(run: Run) -> tuple[int, str, float]:
+    method = run.spec.method
+    place = ORDER.index(method) if method in ORDER else len(ORDER)
+    return place, method, run.spec.method_parameters.get("temperature", 0.0)
+
+
+def _alike(one: Run, other: Run) -> bool:
+    fields = ("method", "method_parameters", "epochs", "dataset", "model")
+    return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)

@@ -1,0 +1,138 @@
+"""How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from plotly.colors import sample_colorscale
+from plotly.subplots import make_subplots
+
+from kdnb.figures.source import Study
+from kdnb.runs import Run
+
+DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page stays light
+# Okabe and Ito's colours, clear of the temperature scale, each with its own dash for those who see none of them.
+NORMAL, DIST, MSE, OTHER = "#d55e00", "#cc79a7", "#e69f00", "#8c8c8c"
+LINES = {"normal": (NORMAL, "solid"), "dist": (DIST, "dash"), "mse": (MSE, "dot")}
+TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
+# Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
+COLDEST, HOTTEST = 0.12, 0.92
+CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#7b4fa3", "#a0522d", "#b5bd00")
+QUIET = "rgba(128,128,128,0.35)"
+
+
+def temperature_color(temperature: float, hottest: float) -> str:
+    """Colour of T on the scale that every figure uses: T = 1 and below darkest, ``hottest`` lightest."""
+    share = (temperature - 1) / (hottest - 1) if hottest > 1 else 0.0
+    return str(sample_colorscale("Viridis", [COLDEST + (HOTTEST - COLDEST) * float(np.clip(share, 0, 1))])[0])
+
+
+def line(run: Run, hottest: float, width: float = 2) -> dict[str, Any]:
+    """Plotly line of a run: KD by temperature, other methods by their fixed colour and dash."""
+    if run.spec.method == "kd":
+        color = temperature_color(run.spec.method_parameters["temperature"], hottest)
+        return {"color": color, "width": width}
+    color, dash = LINES.get(run.spec.method, (OTHER, "dashdot"))
+    return {"color": color, "dash": dash, "width": width + 0.5}
+
+
+def significant(values: ArrayLike, digits: int = DIGITS) -> list[float | None]:
+    """Values rounded to ``digits`` significant digits, as plain numbers; None (a gap) for what is not finite."""
+    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(values, float).ravel()]
+
+
+def after(run: Run, warm_up: int) -> pd.DataFrame:
+    """History without the first ``warm_up`` epochs."""
+    return run.history[run.history["epoch"] > warm_up]
+
+
+def curve(table: pd.DataFrame, column: str, name: str, look: dict[str, Any], **more: Any) -> go.Scatter:
+    """One column of a history over epochs; nothing drawn where the history lacks it."""
+    values = table[column] if column in table else np.full(len(table), np.nan)
+    hover = f"{name}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>"
+    x, y = table["epoch"].tolist(), significant(values)
+    return go.Scatter(x=x, y=y, name=name, mode="lines", line=look, hovertemplate=hover, **more)
+
+
+def grid(rows: int, columns: int, titles: Sequence[str] = (), height: int = 420, **more: Any) -> go.Figure:
+    """An empty figure of rows x columns panels, small panel titles, legend that a phone moves below."""
+    fig = make_subplots(rows=rows, cols=columns, subplot_titles=list(titles) or None, **more)
+    fig.update_layout(height=height, hovermode="closest", margin={"l": 56, "r": 16, "t": 64, "b": 48})
+    fig.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
+    fig.update_annotations(font_size=13)
+    return fig
+
+
+def captioned(fig: go.Figure, text: str) -> go.Figure:
+    """Put the caption (data set, n, epochs) where the title would be, in a size that leaves room for the figure."""
+    return fig.update_layout(title={"text": text, "font": {"size": 13}})
+
+
+def mark_drops(fig: go.Figure, run: Run, since: int = 0) -> None:
+    """A thin line after each epoch at which the learning rate falls."""
+    for drop in run.spec.drops:
+        if since < drop < run.spec.epochs:
+            fig.add_vline(drop + 0.5, line={"color": QUIET, "width": 1, "dash": "dot"})
+
+
+def opened_at(stepper: Any, label: str) -> Any:
+    """The stepper, opened at ``label`` instead of its first figure."""
+    index = stepper.view.labels.index(label)
+    stepper.play.value = stepper.slider.index = stepper.view.index = index
+    return stepper
+
+
+def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
+    """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
+    listed = list(study.students if shown is None else shown)
+    seeds = sorted({run.spec.init_seed for run in listed})
+    spec = listed[0].spec
+    teacher = next((run.spec.teacher["model"] for run in listed if run.spec.teacher), None)
+    networks = f"{teacher} → {spec.model}" if teacher else spec.model
+    named = f"seed{'s' * (len(seeds) > 1)} {joined(seeds)}"
+    parts = [f"{spec.dataset}, {networks}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {named}"]
+    unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
+    return "\u00a0· ".join([*unbroken, what])
+
+
+def window(study: Study) -> str:
+    """The epochs that are left after the warm-up, in words."""
+    return f"epochs {study.warm_up + 1}–{study.epochs} of {study.epochs}"
+
+
+def joined(words: Iterable[object], last: str = "and") -> str:
+    """``a, b and c``."""
+    *head, tail = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
+    return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def table(content: pd.DataFrame) -> str:
+    """A table as HTML that scrolls by itself on a narrow screen; text is escaped."""
+    body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
+    return f'<div style="overflow-x:auto">{body}</div>'
+
+
+def reach(study: Study) -> tuple[float, float]:
+    """Ends of an axis of T, a little beyond the temperatures there are."""
+    low, high = min(study.kd, default=1.0), study.hottest
+    margin = 0.05 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def temperature_axis(fig: go.Figure, study: Study, **where: int) -> None:
+    """The axis of T: a tick for each temperature while there are few."""
+    low, high = reach(study)
+    few = {"tickvals": list(study.kd)} if len(study.kd) <= 12 else {}
+    fig.update_xaxes(title_text="temperature T", range=[low, high], **few, **where)
+
+
+def across(study: Study, run: Run, value: float, name: str) -> go.Scatter:
+    """A level that has no temperature, drawn across the axis of T."""
+    low, high = reach(study)
+    y = significant([value]) * 2
+    look = line(run, study.hottest)
+    hover = f"{run.label}<br>{name}: %{{y:.4g}}<extra></extra>"
+    return go.Scatter(x=[low, high], y=y, name=run.label, mode="lines", line=look, hovertemplate=hover)

@@ -1,0 +1,238 @@
+"""Chapter 5: t-SNE maps at matched accuracy (paper, Fig. 2, 4), measures in feature space, cosine of features."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb import embed
+from kdnb.embed import Map, Separation
+from kdnb.figures import style
+from kdnb.figures.source import MapParameters, Study
+from kdnb.runs import Run, Snapshot
+
+FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
+MEASURES = {
+    "knn_accuracy": "kNN accuracy",
+    "silhouette": "silhouette",
+    "ratio": "between / within",
+    "class_similarity": "cosine of class means",
+    "between_norm": "between / feature norm",
+    "within_norm": "within / feature norm",
+}
+COSINES = {
+    "feature_cosine": ("same image", style.TEACHER, "solid"),
+    "feature_cosine_shuffled": ("shuffled pairs", style.TEACHER, "dot"),
+    "feature_cosine_centred": ("same image, centred", style.NORMAL, "solid"),
+    "feature_cosine_centred_shuffled": ("shuffled pairs, centred", style.NORMAL, "dot"),
+}
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """Feature spaces of the same test images: students at matched accuracy by label, then the teacher at its end.
+
+    ``missing``: students that never reached the accuracy.
+    """
+
+    study: Study
+    networks: Mapping[str, Snapshot]
+    missing: Sequence[str]
+
+    @property
+    def reference(self) -> str:
+        """The network whose map the others start from: the teacher, or the first student where there is none."""
+        return "teacher" if "teacher" in self.networks else next(iter(self.networks))
+
+
+def spaces(study: Study) -> Spaces:
+    """Snapshots of every student that has one, and of the teacher; ValueError when no network has any."""
+    taken = {run.label: run.snapshot("matched") for run in study.students}
+    networks = {label: snapshot for label, snapshot in taken.items() if snapshot is not None}
+    if study.teacher is not None and (end := study.teacher.snapshot("final")) is not None:
+        networks["teacher"] = end
+    if not networks:
+        raise ValueError(
+            f"no network in {study.folder} has a snapshot: no student reached its matched_accuracy, and the teacher's "
+            "run is not there. Train longer, or with a lower matched_accuracy."
+        )
+    return Spaces(study, networks, [label for label, snapshot in taken.items() if snapshot is None])
+
+
+def missing_sentence(found: Spaces) -> str:
+    """Which students are compared, at which accuracy and epochs, and which are left out."""
+    spec = found.study.students[0].spec
+    epochs = {label: taken.epoch for label, taken in found.networks.items() if label != "teacher"}
+    text = ""
+    if epochs:
+        early, late = min(epochs.values()), max(epochs.values())
+        span = f"epoch {early}" if early == late else f"epochs {early} to {late}"
+        text = (
+            f"{len(epochs)} student(s) are compared at the first epoch in which `{spec.matched_on}` reached "
+            f"{spec.matched_accuracy:.0%}: {span}."
+        )
+    if found.missing:
+        text += f" Left out, since they never reached it: {style.joined(found.missing)}."
+    if "teacher" not in found.networks:
+        text += f" The teacher's run is not in this folder; maps start from that of {found.reference}."
+    return text.strip()
+
+
+def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
+    """t-SNE maps by label of the first ``chosen.points`` test images, each started from the reference's map."""
+    features = {label: taken.features[: chosen.points] for label, taken in found.networks.items()}
+    return embed.tsne_maps(features, found.reference, chosen.perplexity, chosen.map_seed)
+
+
+def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:
+    """Fig. 2: maps of normal training, KD at T = 1, 4, 10 and the teacher side by side, as far as they are there."""
+    labels = [label for label in FIG_2 if label in drawn] or list(drawn)[:6]
+    columns = min(3, len(labels))
+    rows = -(-len(labels) // columns)
+    fig = style.grid(rows, columns, labels, 110 + 220 * rows, horizontal_spacing=0.02, vertical_spacing=0.08)
+    for place, label in enumerate(labels):
+        for trace in _points(found, drawn, label, place == 0):
+            fig.add_trace(trace, place // columns + 1, place % columns + 1)
+    # One scale for all panels: a spread-out map is to look spread out.
+    return _bare(found, fig, labels, drawn)
+
+
+def steps(found: Spaces, drawn: Mapping[str, Map]) -> tuple[list[go.Figure], list[str]]:
+    """Fig. 4: one map a network on the same axes: normal, KD by rising T, the other methods, the teacher."""
+    figures = []
+    for label in drawn:
+        fig = style.grid(1, 1, height=520)
+        fig.add_traces(_points(found, drawn, label, True))
+        figures.append(_bare(found, fig, [label], drawn))
+    return figures, list(drawn)
+
+
+def _points(found: Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
+    """One trace a class, so that a click on the legend shows or hides it everywhere."""
+    points = drawn[label]
+    labels = found.networks[label].labels[: len(points)]
+    classes = np.unique(labels)
+    size = 5 if len(points) <= 600 else 3.5
+    return [
+        go.Scatter(
+            x=style.significant(points[labels == k, 0], 3),
+            y=style.significant(points[labels == k, 1], 3),
+            name=f"class {k}",
+            legendgroup=f"class {k}",
+            showlegend=legend and len(classes) <= len(style.CLASSES),
+            mode="markers",
+            marker={"size": size, "color": style.CLASSES[i % len(style.CLASSES)], "opacity": 0.8},
+            hovertemplate=f"class {k}<extra>{label}</extra>",
+        )
+        for i, k in enumerate(classes)
+    ]
+
+
+def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[str, Map]) -> go.Figure:
+    """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both."""
+    reach = 1.05 * max(float(np.abs(points).max()) for points in drawn.values())
+    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
+    fig.update_xaxes(range=[-reach, reach], constrain="domain", **bare)
+    fig.update_yaxes(range=[-reach, reach], constrain="domain", **bare)
+    for axis in fig.select_yaxes():
+        axis.update(scaleanchor=axis.anchor)
+    epochs = ", ".join(f"{label}: epoch {found.networks[label].epoch}" for label in labels)
+    count = len(next(iter(drawn.values())))
+    shown = [run for run in found.study.students if run.label in labels] or list(found.study.students)
+    fig.update_layout(legend={"itemsizing": "constant"})
+    return style.captioned(fig, style.caption(found.study, f"{count} test images · {epochs}", shown))
+
+
+def measured(found: Spaces) -> pd.DataFrame:
+    """Separation of the classes in feature space, a row a network: the fields of ``embed.Separation``, epoch,
+    and distances in units of the mean feature length (``between_norm``, ``within_norm``).
+    """
+    rows = [vars(embed.measures(taken.features, taken.labels)) for taken in found.networks.values()]
+    table = pd.DataFrame(rows, index=list(found.networks), columns=[field.name for field in fields(Separation)])
+    table["between_norm"], table["within_norm"] = table["between"] / table["norm"], table["within"] / table["norm"]
+    table["epoch"] = [taken.epoch for taken in found.networks.values()]
+    return table
+
+
+def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`measured` against T in six panels, the other networks across."""
+    study = found.study
+    fig = style.grid(
+        3, 2, list(MEASURES.values()), 680, shared_xaxes=True, vertical_spacing=0.09, horizontal_spacing=0.14
+    )
+    across = {run.label: style.line(run, study.hottest) for run in study.others}
+    across["teacher"] = {"color": style.TEACHER, "dash": "longdash", "width": 2}
+    by_t = {t: run.label for t, run in study.kd.items() if run.label in table.index}
+    low, high = style.reach(study)
+    for place, (column, name) in enumerate(MEASURES.items()):
+        more = {"showlegend": place == 0}
+        where = {"row": place // 2 + 1, "col": place % 2 + 1}
+        marker = {"size": 8, "color": [style.temperature_color(t, study.hottest) for t in by_t]}
+        trace = go.Scatter(
+            x=list(by_t), y=style.significant(table[column].loc[list(by_t.values())].to_numpy()), name="KD", **more
+        )
+        trace.update(mode="lines+markers", marker=marker, line={"color": style.QUIET}, legendgroup="KD")
+        fig.add_trace(trace.update(hovertemplate=f"T = %{{x}}<br>{name}: %{{y:.4g}}<extra></extra>"), **where)
+        for label in [label for label in across if label in table.index]:
+            y = style.significant([table[column][label]]) * 2
+            level = go.Scatter(x=[low, high], y=y, name=label, mode="lines", line=across[label], **more)
+            hover = f"{label}<br>{name}: %{{y:.4g}}<extra></extra>"
+            fig.add_trace(level.update(legendgroup=label, hovertemplate=hover), **where)
+    fig.update_xaxes(range=[low, high])
+    fig.update_xaxes(title_text="temperature T", row=3)
+    shown = [run for run in study.students if run.label in table.index] or list(study.students)
+    return style.captioned(fig, style.caption(study, "matched accuracy, all test images", shown))
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """:func:`measured` as a table to read."""
+    columns = {"epoch": "{:.0f}".format, **dict.fromkeys(MEASURES, "{:.3f}".format)}
+    text = {MEASURES.get(column, column): table[column].map(show) for column, show in columns.items()}
+    return style.table(pd.DataFrame({"network": table.index, **text}))
+
+
+def measures_sentence(table: pd.DataFrame) -> str:
+    """The paper's comparison in numbers: KD beside normal training, and where the classes lie farthest apart."""
+    kd = table[table.index.str.startswith("KD T=")]
+    if kd.empty:
+        return "No KD student has a matched snapshot; there is nothing to compare temperatures with."
+    far = str(kd["between_norm"].idxmax()).removeprefix("KD T=")
+    tight = str(kd["within_norm"].idxmin()).removeprefix("KD T=")
+    text = (
+        f"Beside the length of the features, classes lie farthest apart at T = {far} and are tightest at T = {tight}."
+    )
+    if "normal" in table.index:
+        better = int((kd["ratio"] > table.loc["normal", "ratio"]).sum())
+        text = f"{better} of {len(kd)} KD students separate the classes better (between / within) than normal. {text}"
+    return f"{text} One seed, one early epoch of each: differences of this size are not yet evidence."
+
+
+def cosine(study: Study) -> tuple[list[go.Figure], list[str]]:
+    """Fig. 5, one figure a run, normal training first: mean cosine of test features with the teacher's over all epochs.
+
+    Beside it the same for shuffled pairs, and both after the mean feature is taken out.
+    """
+    return [_cosine(study, run) for run in study.students], [run.label for run in study.students]
+
+
+def _cosine(study: Study, run: Run) -> go.Figure:
+    fig = style.grid(1, 1, height=440)
+    for column, (name, color, dash) in COSINES.items():
+        fig.add_trace(style.curve(run.history, column, name, {"color": color, "dash": dash, "width": 2}))
+    style.mark_drops(fig, run)
+    fig.update_xaxes(title_text="epoch")
+    fig.update_yaxes(title_text="mean cosine with the teacher", range=[-0.25, 1.02])
+    return style.captioned(fig, style.caption(study, f"{run.label}, all {run.spec.epochs} epochs", [run]))
+
+
+def cosine_sentence(study: Study) -> str:
+    """How far the cosine rises in normal training, and how far for pairs that have nothing to do with each other."""
+    run = study.get("normal") or study.students[0]
+    table = run.history
+    if "feature_cosine" not in table:
+        return "These runs were made without the cosine of features."
+    moves = {name: (float(table[c].iloc[0]), float(table[c].iloc[-1])) for c, (name, _, _) in COSINES.items()}
+    parts = [f"{name} {start:.2f} → {end:.2f}" for name, (start, end) in moves.items()]
+    return f"From the first epoch to the last of **{run.label}**, the mean cosine goes: {style.joined(parts)}."
