@@ -31,7 +31,7 @@ STEPPER = """
 import plotly.graph_objects as go
 from kdnb.explorer import stepper
 figures = [go.Figure(go.Scatter(x=[0, 1], y=[0, t])).update_layout(title=f"T = {t}") for t in (1, 2, 3)]
-stepper(figures, ["1", "2", "3"], description="T", name="steep", alt="A line, steeper with T.")
+stepper(figures, ["1", "2", "3, a long name"], description="T", name="steep", alt="A line, steeper with T.")
 """
 INDEX = "# A small book\n\nSee {doc}`../notebooks/one` and $\\mu^2$ {cite:p}`someone`.\n\n```{bibliography}\n```\n"
 BIBLIOGRAPHY = "@article{someone, author = {One, Some}, title = {Thing}, journal = {Place}, year = {2020}}\n"
@@ -191,7 +191,7 @@ def test_slider_moves_the_figure_with_no_kernel(html: Path, reading: Reading) ->
     reading.page.wait_for_function("document.getElementById('steep')._fullData[0].y[1] === 2")
     reading.page.keyboard.press("ArrowRight")
     reading.page.wait_for_function("document.getElementById('steep')._fullData[0].y[1] === 3")
-    assert "Shown: 3." in (reading.page.locator("#steep").get_attribute("aria-label") or "")
+    assert "Shown: 3, a long name." in (reading.page.locator("#steep").get_attribute("aria-label") or "")
     assert reading.page.evaluate("document.getElementById('steep').layout.title.text") == "T = 3"
     assert overflow(reading.page) <= 0
     reading.check()

@@ -37,7 +37,7 @@ function fitted(layout, width) {
   if (width >= NARROW) return result;
   Object.assign(result.margin, { l: 8, r: 8 });
   result.legend = {
-    ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.22, yanchor: "top", font: { size: 12 },
+    ...layout.legend, orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom", font: { size: 12 },
   };
   return result;
 }
