@@ -15,6 +15,7 @@ from kdnb.parameters import StudentParameters
 from kdnb.study import student_names
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
+os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{PROFILE}")

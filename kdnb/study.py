@@ -31,7 +31,7 @@ def train_teacher(parameters: TeacherParameters) -> Run:
     """Train the teacher of ``parameters.seed``, or go on with it; return its run."""
     model = parameters.teacher_model or profiles.get(parameters.profile).teacher
     images = dataset(parameters)
-    spec = _spec(parameters, images, "teacher", model, "normal", {}, None, None)
+    spec = make_spec(parameters, images, "teacher", model, "normal", {})
     return _train(parameters, [spec], images, None, None)[0]
 
 
@@ -46,7 +46,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     images = dataset(parameters)
     teacher = load_teacher(parameters, images)
     bystander = load_bystander(parameters, images)
-    specs = [_spec(parameters, images, "student", model, name, given, teacher, bystander) for name, given in chosen]
+    specs = [make_spec(parameters, images, "student", model, name, given, teacher, bystander) for name, given in chosen]
     return _train(parameters, specs, images, teacher, bystander)
 
 
@@ -93,16 +93,17 @@ def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset) 
     return teachers.from_run(run, images)
 
 
-def _spec(
+def make_spec(
     parameters: StudyParameters,
     images: Dataset,
     role: str,
     model: str,
     method: str,
     method_parameters: dict[str, float],
-    teacher: Teacher | None,
-    bystander: Teacher | None,
+    teacher: Teacher | None = None,
+    bystander: Teacher | None = None,
 ) -> RunSpec:
+    """Identity of one run: what ``parameters`` say, and the profile where they leave it open."""
     profile = profiles.get(parameters.profile)
     names = [field.name for field in fields(RunSpec)]
     given: dict[str, Any] = {name: getattr(parameters, name, None) for name in names}

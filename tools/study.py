@@ -1,6 +1,7 @@
 """Run the whole study of a profile: ``python tools/study.py digits``.
 
-Starts Snakemake after making sure that no other study runs here; what a killed one left locked or half done is taken up.
+Starts Snakemake after making sure that no other study runs here; what a killed one left locked or half done is taken
+up.
 """
 
 import fcntl

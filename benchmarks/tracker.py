@@ -1,0 +1,108 @@
+"""What the mu tracker costs of a CIFAR-100 epoch, beyond the test pass that accuracy needs anyway.
+
+    python benchmarks/tracker.py
+
+ResNet8x4 on images of CIFAR-100's shape (noise: only time is measured), batch 64, one student under KD, on the device
+that is there. Steps with and without the account of mu are alternated; the solvers run on features of full size.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kdnb import device as devices
+from kdnb import models, study, track
+from kdnb.data import Dataset, Split, Views
+from kdnb.evaluate import Outputs, collect
+from kdnb.learner import Learner
+from kdnb.parameters import StudentParameters
+from kdnb.runs import Run
+from kdnb.track import Reference
+
+PAIRS, STEPS, EPOCH_STEPS, TEST, CLEAN = 9, 8, 782, 10_000, 5_000
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Time of one call, the device's queue included."""
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def noise(count: int) -> Split:
+    """Images of CIFAR-100's shape."""
+    return Split(torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8), torch.arange(count) % 100)
+
+
+def outputs(count: int) -> Outputs:
+    """Features of full size."""
+    return Outputs(torch.rand(count, 256), torch.randn(count, 100), torch.arange(count) % 100)
+
+
+def learner(folder: Path, dataset: Dataset, device: torch.device, references: list[Reference]) -> Learner:
+    """A student under KD, with references to keep account against or without."""
+    parameters = StudentParameters(profile="cifar100", methods=["kd"], temperatures=[4])
+    ((name, given),) = study.method_grid(parameters)
+    spec = study.make_spec(parameters, dataset, "student", "resnet8x4", name, given)
+    return Learner(Run.open(folder / str(len(references)), spec), models.create("resnet8x4", 100), device, references)
+
+
+def main() -> None:
+    """Print the medians and the share of an epoch."""
+    device = devices.choose("auto")
+    dataset = Dataset(
+        "noise", noise(CLEAN), noise(64), tuple(map(str, range(100))), (0.5,) * 3, (0.25,) * 3, 4, True, ""
+    )
+    views = Views(dataset.train, dataset, device)
+    images = views(torch.arange(64, device=device), torch.zeros(64, dtype=torch.long, device=device))
+    labels = views.labels[:64]
+    reference = Reference(torch.randn(100, 256) / 16, torch.zeros(100), outputs(TEST), outputs(CLEAN))
+    test, clean = outputs(TEST), outputs(CLEAN)
+    times: dict[str, list[float]] = {"step, plain": [], "step, with account": [], "clean pass": [], "solvers": []}
+    with tempfile.TemporaryDirectory() as folder:
+        plain, kept = (learner(Path(folder), dataset, device, [reference] * count) for count in (0, 2))
+        with torch.no_grad():
+            teacher = plain.network(images)
+
+        def steps(one: Learner) -> None:
+            for _ in range(STEPS):
+                one.step(images, labels, teacher)
+
+        def solve() -> None:
+            weight = kept.network.classifier.weight.detach().cpu()
+            track.quality(weight, weight[:, 0], test, clean)
+            track.alignment(weight, test, clean, reference)
+            track.control(weight, reference)
+
+        for one in (plain, kept):
+            steps(one)
+        everything = torch.arange(CLEAN, device=device)
+        for _ in range(PAIRS):
+            times["step, plain"].append(seconds(lambda: steps(plain), device) / STEPS)
+            times["step, with account"].append(seconds(lambda: steps(kept), device) / STEPS)
+            times["clean pass"].append(seconds(lambda: collect(kept.network, views, everything), device))
+            times["solvers"].append(seconds(solve, device))
+    report(device, times)
+
+
+def report(device: torch.device, times: dict[str, list[float]]) -> None:
+    """Medians with their range, and what they make of an epoch."""
+    print(f"{devices.describe(device)}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, n = {PAIRS}")
+    for name, values in times.items():
+        low, middle, high = min(values), statistics.median(values), max(values)
+        print(f"{name}: {1e3 * middle:.1f} ms ({1e3 * low:.1f} to {1e3 * high:.1f})")
+    pairs = zip(times["step, with account"], times["step, plain"], strict=True)
+    account = EPOCH_STEPS * statistics.median(kept - plain for kept, plain in pairs)
+    epoch = EPOCH_STEPS * statistics.median(times["step, plain"])
+    extra = account + statistics.median(times["clean pass"]) + statistics.median(times["solvers"])
+    print(f"tracker: {extra:.2f} s beside {epoch:.1f} s of training an epoch: {100 * extra / epoch:.1f} %")
+
+
+if __name__ == "__main__":
+    main()
