@@ -51,7 +51,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     style.temperature_axis(fig, study)
-    text = f"epochs {cut + 1}–{study.epochs} ({study.epochs - cut} points each)"
+    text = f"epochs {cut + 1}–{study.epochs}"
     return style.captioned(fig, style.caption(study, text))
 
 
@@ -104,6 +104,8 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
         )
         fig.add_trace(paper.update(hovertemplate="%{x}<br>the paper's r: %{y:.3f}<extra></extra>"), 1, 1)
         fig.add_trace(_differences(study, table), 2, 1)
+    else:
+        fig.add_annotation(text=f"fewer than {stats.LEAST_POINTS} epochs: no r", showarrow=False, xref="paper", x=0.5)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r", range=[-1.08, 1.08])
     fig.update_xaxes(type="category", categoryarray=labels, tickangle=-60)
@@ -196,10 +198,11 @@ def _scatter(study: Study, run: Run) -> go.Figure:
 
 def sentence(study: Study) -> str:
     """The paper's finding as these runs show it, and the bystander's r beside it."""
-    parts = [_r_of(study, run) for run in (study.nearest(4), study.get("normal")) if run]
+    shown = [run for run in (study.nearest(4), study.get("normal")) if run] or study.students[:1]
+    parts = [_r_of(study, run) for run in shown]
     r = {t: r_after(run, study.warm_up) for t, run in study.kd.items()}
     known = {t: value for t, value in r.items() if np.isfinite(value)}
-    text = f"In {style.window(study)}: {'; '.join(parts)}." if parts else ""
+    text = f"In {style.window(study)}: {'; '.join(parts)}."
     if len(known) > 1:
         top, low = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
         text += f" Over T, r is greatest at T = {top:g} ({known[top]:.2f}) and least at T = {low:g} ({known[low]:.2f})."

@@ -47,7 +47,7 @@ def curves(study: Study, runs: Sequence[Run] | None = None) -> go.Figure:
 
     One trace a run and panel: first mu of every run, then the loss of every run. ``runs``: default normal and KD.
     """
-    shown = runs or [run for run in study.students if run.spec.method in ("normal", "kd")]
+    shown = runs or [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07)
     tables = [style.after(run, study.warm_up) for run in shown]
     for row, column in ((1, "mu_raw"), (2, "loss")):

@@ -63,8 +63,8 @@ class Study:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the longest student."""
-        return max(run.spec.epochs for run in self.students)
+        """Epochs of every student."""
+        return self.students[0].spec.epochs
 
     @cached_property
     def kd(self) -> dict[float, Run]:
@@ -118,11 +118,22 @@ def load(chosen: ChapterParameters) -> Study:
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
     by_label = {run.label: run for run in sorted(students, key=_place)}
-    longest = max(run.spec.epochs for run in students)
-    warm_up = longest // 2 if chosen.warm_up is None else chosen.warm_up
-    if warm_up >= longest:
-        raise ValueError(f"warm_up is {warm_up}, and the runs have {longest} epochs; it must leave at least one.")
+    warm_up = _warm_up(students, chosen.warm_up)
     return Study(folder, list(by_label.values()), every, warm_up)
+
+
+def _warm_up(students: Sequence[Run], asked: int | None) -> int:
+    """The epochs to leave out: half, unless asked otherwise; ValueError when nothing would be left of a run."""
+    lengths = sorted({run.spec.epochs for run in students})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"the runs have {', '.join(map(str, lengths))} epochs; a chapter compares runs of one length: train them "
+            "alike, or move the others to another output_dir."
+        )
+    warm_up = lengths[0] // 2 if asked is None else asked
+    if warm_up >= lengths[0]:
+        raise ValueError(f"warm_up is {warm_up}, and the runs have {lengths[0]} epochs; it must leave at least one.")
+    return warm_up
 
 
 def _has_alpha(run: Run, alpha: float) -> bool:

@@ -19,7 +19,7 @@ NORMAL, DIST, MSE, OTHER = "#d55e00", "#cc79a7", "#e69f00", "#8c8c8c"
 LINES = {"normal": (NORMAL, "solid"), "dist": (DIST, "dash"), "mse": (MSE, "dot")}
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
 # Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
-COLDEST, HOTTEST = 0.12, 0.92
+COLDEST, HOTTEST = 0.2, 0.87
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#7b4fa3", "#a0522d", "#b5bd00")
 QUIET = "rgba(128,128,128,0.35)"
 
@@ -100,7 +100,7 @@ def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
 
 def window(study: Study) -> str:
     """The epochs that are left after the warm-up, in words."""
-    return f"epochs {study.warm_up + 1}–{study.epochs} of {study.epochs}"
+    return f"epochs {study.warm_up + 1}–{study.epochs}"
 
 
 def joined(words: Iterable[object], last: str = "and") -> str:
@@ -109,10 +109,11 @@ def joined(words: Iterable[object], last: str = "and") -> str:
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 
-def table(content: pd.DataFrame) -> str:
-    """A table as HTML that scrolls by itself on a narrow screen; text is escaped."""
+def table(content: pd.DataFrame, width: int = 34) -> str:
+    """A table as HTML, at least ``width`` em wide: on a narrow screen it scrolls by itself; text is escaped."""
     body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
-    return f'<div style="overflow-x:auto">{body}</div>'
+    wide = body.replace("<table ", f'<table style="min-width:{width}em" ', 1)
+    return f'<div style="overflow-x:auto">{wide}</div>'
 
 
 def reach(study: Study) -> tuple[float, float]:

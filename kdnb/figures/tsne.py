@@ -70,7 +70,7 @@ def missing_sentence(found: Spaces) -> str:
         early, late = min(epochs.values()), max(epochs.values())
         span = f"epoch {early}" if early == late else f"epochs {early} to {late}"
         text = (
-            f"{len(epochs)} student(s) are compared at the first epoch in which `{spec.matched_on}` reached "
+            f"Students compared: {len(epochs)}, each at the first epoch in which `{spec.matched_on}` reached "
             f"{spec.matched_accuracy:.0%}: {span}."
         )
     if found.missing:
@@ -95,8 +95,7 @@ def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:
     for place, label in enumerate(labels):
         for trace in _points(found, drawn, label, place == 0):
             fig.add_trace(trace, place // columns + 1, place % columns + 1)
-    # One scale for all panels: a spread-out map is to look spread out.
-    return _bare(found, fig, labels, drawn)
+    return _bare(found, fig, labels, {label: drawn[label] for label in labels})
 
 
 def steps(found: Spaces, drawn: Mapping[str, Map]) -> tuple[list[go.Figure], list[str]]:
@@ -132,6 +131,7 @@ def _points(found: Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -
 
 def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[str, Map]) -> go.Figure:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both."""
+    # One scale for all that is compared: a spread-out map is to look spread out.
     reach = 1.05 * max(float(np.abs(points).max()) for points in drawn.values())
     bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
     fig.update_xaxes(range=[-reach, reach], constrain="domain", **bare)
@@ -234,5 +234,5 @@ def cosine_sentence(study: Study) -> str:
     if "feature_cosine" not in table:
         return "These runs were made without the cosine of features."
     moves = {name: (float(table[c].iloc[0]), float(table[c].iloc[-1])) for c, (name, _, _) in COSINES.items()}
-    parts = [f"{name} {start:.2f} → {end:.2f}" for name, (start, end) in moves.items()]
+    parts = [f"{name} {start:z.2f} → {end:z.2f}" for name, (start, end) in moves.items()]
     return f"From the first epoch to the last of **{run.label}**, the mean cosine goes: {style.joined(parts)}."

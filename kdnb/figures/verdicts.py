@@ -29,7 +29,7 @@ def as_html(verdicts: Sequence[Verdict]) -> str:
         }
         for found in verdicts
     ]
-    return style.table(pd.DataFrame(rows))
+    return style.table(pd.DataFrame(rows), 52)
 
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
