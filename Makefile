@@ -27,5 +27,5 @@ $(VENV)/ready: requirements.txt pyproject.toml
 lock:  ## requirements.txt anew from pyproject.toml
 	$(BIN)/python tools/lock.py
 
-clean:  ## what was made, but for the environment and downloaded data
-	rm -rf build runs .snakemake .pytest_cache .mypy_cache .ruff_cache
+clean:  ## what was made in minutes; the environment, data and other profiles' runs, which took hours, stay
+	rm -rf build runs/digits runs/digits.stale .snakemake .pytest_cache .mypy_cache .ruff_cache

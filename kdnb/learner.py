@@ -110,7 +110,9 @@ class Learner:
             self.account.after_step()
         with torch.no_grad():
             correct = (student.logits.argmax(1) == labels).sum()
-            self.sums += torch.cat([values * len(labels), correct[None], correct.new_tensor([len(labels)])])
+            self.sums[:-2] += values * len(labels)
+            self.sums[-2] += correct
+            self.sums[-1] += len(labels)
 
     def trained_row(self) -> Row:
         """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
