@@ -22,10 +22,10 @@ def as_html(verdicts: Sequence[Verdict]) -> str:
     rows = [
         {
             "": found.id,
-            "the paper says": found.text,
-            "its evidence": found.figure,
             "verdict": SIGNS.get(found.verdict, f"– {found.verdict}"),
+            "the paper says": found.text,
             "what these runs show": found.sentence,
+            "the paper's evidence": found.figure,
         }
         for found in verdicts
     ]
