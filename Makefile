@@ -13,7 +13,7 @@ study: environment  ## train, analyse, build the book (PROFILE=cifar100: the pap
 test: environment  ## lint, types, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 environment: $(VENV)/ready
 

@@ -21,11 +21,14 @@ READING_HALF = {
     "claims",
     "display",
     "embed",
+    "evidence",
     "explorer",
+    "notebook",
     "paths",
     "progress",
     "stale",
     "stats",
+    "verdicts",
 }
 
 
