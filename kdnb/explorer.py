@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs_version
 
+from kdnb.checks import choice
 from kdnb.display import check_name, compact, script
 
 
@@ -89,23 +90,34 @@ def _check(figures: Sequence[go.Figure], labels: Sequence[str]) -> None:
         raise ValueError(f"stepper's labels {list(labels)!r} repeat; the slider needs a different one for each figure.")
 
 
-def stepper(figures: Sequence[go.Figure], labels: Sequence[str], *, description: str, name: str, alt: str) -> Stepper:
+def stepper(
+    figures: Sequence[go.Figure],
+    labels: Sequence[str],
+    *,
+    description: str,
+    name: str,
+    alt: str,
+    start: str | None = None,
+) -> Stepper:
     """Return a widget that shows one of ``figures`` at a time, chosen with a slider or played.
 
     figures: alike in kind; what they share is stored once. labels: one a figure, all different, shown beside the
     slider. description: the slider's caption. name: the id of the drawing on its page. alt: one sentence for those
-    who cannot see it. Raises: ValueError when figures and labels do not match, on a bad name, or an empty alt.
+    who cannot see it. start: the label shown at first; None: the first one. Raises: ValueError when figures and labels
+    do not match, when ``start`` is no label, on a bad name, or an empty alt.
     """
     check_name(name, alt)
     _check(figures, labels)
     _enable_colab()
-    view = FigureView(figures=pack(figures), labels=list(labels), name=name, alt=alt)
+    index = 0 if start is None else labels.index(choice("start", start, labels))
+    view = FigureView(figures=pack(figures), labels=list(labels), name=name, alt=alt, index=index)
     slider = widgets.SelectionSlider(
         options=list(labels),
+        index=index,
         description=description,
         continuous_update=True,
         style={"description_width": "initial"},
         layout=widgets.Layout(width="auto", flex="1 1 220px", min_width="0", margin="0 0 0 12px"),
     )
-    play = widgets.Play(min=0, max=len(labels) - 1, interval=900, show_repeat=True)
+    play = widgets.Play(value=index, min=0, max=len(labels) - 1, interval=900, show_repeat=True)
     return Stepper(view, slider, play)

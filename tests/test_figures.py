@@ -17,6 +17,7 @@ from kdnb.evaluate import Outputs
 from kdnb.figures import account, accuracy, correlation, mu, null, source, style, tsne, verdicts
 from kdnb.figures.source import ChapterParameters, MapParameters, Study
 from kdnb.files import write_json, write_tensors
+from kdnb.parameters import read
 from kdnb.runs import Run, RunSpec
 from kdnb.teacher import checksum
 
@@ -158,7 +159,7 @@ def test_a_warm_up_that_leaves_nothing_and_runs_of_unequal_length_are_refused(tm
 
 def test_a_mistyped_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="warmup"):
-        source.read({"profile": "digits", "warmup": 3}, ChapterParameters)
+        read({"profile": "digits", "warmup": 3}, ChapterParameters)
 
 
 # --------------------------------------------------------------------------------------------------------------- style
@@ -457,8 +458,7 @@ def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_pa
 
 def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
     figures, labels = correlation.movable(study)
-    widget = explorer.stepper(figures, labels, description="warm-up", name="r", alt="r")
-    style.opened_at(widget, "12 epochs")
+    widget = explorer.stepper(figures, labels, description="warm-up", name="r", alt="r", start="12 epochs")
     assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)
 
 

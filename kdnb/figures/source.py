@@ -1,14 +1,14 @@
 """What a chapter is drawn from: its parameters, and the finished runs they choose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from kdnb import parameters, paths, profiles, runs
-from kdnb.checks import number
+from kdnb import paths, profiles, runs
+from kdnb.checks import choice, number
 from kdnb.runs import Run
 from kdnb.teacher import checksum
 
@@ -23,6 +23,7 @@ class ChapterParameters:
     output_dir: str | None = None  # where the runs are; None: runs/<profile> beside the notebooks' folder
     seed: int = 0  # the students' seed; where several are shown, all are
     alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
     weight_decay: float = 5e-4
     warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
 
@@ -40,11 +41,11 @@ class MapParameters(ChapterParameters):
     perplexity: float = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
     points: int = 1000  # images shown at most, the first of the test set; measures use all
     map_seed: int = 0  # of t-SNE
+    images: Literal["test", "train"] = "test"  # the test set, or the fixed unaugmented training images
 
-
-def read(namespace: Mapping[str, Any], kind: type[parameters.T]) -> parameters.T:
-    """A notebook's parameters from its ``globals()``; ValueError for a name that is no parameter."""
-    return parameters.read(namespace, kind)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("images", self.images, ("test", "train"))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def load(chosen: ChapterParameters) -> Study:
     folder = Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
     found = runs.find(folder, role="student")
     every = [run for run in found if isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)]
-    students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
+    students = [run for run in every if run.spec.init_seed == chosen.seed and _in_sweep(run, chosen)]
     if not students:
         raise FileNotFoundError(
             f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g} and weight decay "
@@ -136,8 +137,12 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
     return warm_up
 
 
-def _has_alpha(run: Run, alpha: float) -> bool:
-    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
+def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
+    given = run.spec.method_parameters
+    return (
+        isclose(given.get("alpha", chosen.alpha), chosen.alpha)
+        and given.get("squared", chosen.squared) == chosen.squared
+    )
 
 
 def _place(run: Run) -> tuple[int, str, float]:

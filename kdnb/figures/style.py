@@ -78,13 +78,6 @@ def mark_drops(fig: go.Figure, run: Run, since: int = 0) -> None:
             fig.add_vline(drop + 0.5, line={"color": QUIET, "width": 1, "dash": "dot"})
 
 
-def opened_at(stepper: Any, label: str) -> Any:
-    """The stepper, opened at ``label`` instead of its first figure."""
-    index = stepper.view.labels.index(label)
-    stepper.play.value = stepper.slider.index = stepper.view.index = index
-    return stepper
-
-
 def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
     """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
     listed = list(study.students if shown is None else shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ COSINES = {
 
 @dataclass(frozen=True)
 class Spaces:
-    """Feature spaces of the same test images: students at matched accuracy by label, then the teacher at its end.
+    """Feature spaces of the same images: students at matched accuracy by label, then the teacher at its end.
 
     ``missing``: students that never reached the accuracy.
     """
@@ -40,6 +41,7 @@ class Spaces:
     study: Study
     networks: Mapping[str, Snapshot]
     missing: Sequence[str]
+    images: Literal["test", "train"] = "test"
 
     @property
     def reference(self) -> str:
@@ -47,18 +49,18 @@ class Spaces:
         return "teacher" if "teacher" in self.networks else next(iter(self.networks))
 
 
-def spaces(study: Study) -> Spaces:
+def spaces(study: Study, images: Literal["test", "train"] = "test") -> Spaces:
     """Snapshots of every student that has one, and of the teacher; ValueError when no network has any."""
-    taken = {run.label: run.snapshot("matched") for run in study.students}
+    taken = {run.label: run.snapshot("matched", images) for run in study.students}
     networks = {label: snapshot for label, snapshot in taken.items() if snapshot is not None}
-    if study.teacher is not None and (end := study.teacher.snapshot("final")) is not None:
+    if study.teacher is not None and (end := study.teacher.snapshot("final", images)) is not None:
         networks["teacher"] = end
     if not networks:
         raise ValueError(
             f"no network in {study.folder} has a snapshot: no student reached its matched_accuracy, and the teacher's "
             "run is not there. Train longer, or with a lower matched_accuracy."
         )
-    return Spaces(study, networks, [label for label, snapshot in taken.items() if snapshot is None])
+    return Spaces(study, networks, [label for label, snapshot in taken.items() if snapshot is None], images)
 
 
 def missing_sentence(found: Spaces) -> str:
@@ -81,7 +83,7 @@ def missing_sentence(found: Spaces) -> str:
 
 
 def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
-    """t-SNE maps by label of the first ``chosen.points`` test images, each started from the reference's map."""
+    """t-SNE maps by label of the first ``chosen.points`` images, each started from the reference's map."""
     features = {label: taken.features[: chosen.points] for label, taken in found.networks.items()}
     return embed.tsne_maps(features, found.reference, chosen.perplexity, chosen.map_seed)
 
@@ -142,7 +144,7 @@ def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[s
     count = len(next(iter(drawn.values())))
     shown = [run for run in found.study.students if run.label in labels] or list(found.study.students)
     fig.update_layout(legend={"itemsizing": "constant"})
-    return style.captioned(fig, style.caption(found.study, f"{count} test images · {epochs}", shown))
+    return style.captioned(fig, style.caption(found.study, f"{count} {found.images} images · {epochs}", shown))
 
 
 def measured(found: Spaces) -> pd.DataFrame:
@@ -183,7 +185,7 @@ def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(range=[low, high])
     fig.update_xaxes(title_text="temperature T", row=3)
     shown = [run for run in study.students if run.label in table.index] or list(study.students)
-    return style.captioned(fig, style.caption(study, "matched accuracy, all test images", shown))
+    return style.captioned(fig, style.caption(study, f"matched accuracy, all {found.images} images", shown))
 
 
 def as_html(table: pd.DataFrame) -> str:
