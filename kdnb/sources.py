@@ -14,7 +14,7 @@ import numpy as np
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]  # N x C x S x S
 Labels = np.ndarray[Any, np.dtype[np.int64]]  # N
 
-DIGITS_TEST_SIZE = 453
+DIGITS_TEST_SIZE = 901
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 PICTURE_MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB"}  # how a picture is stored -> how it is read
 

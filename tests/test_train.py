@@ -103,8 +103,8 @@ def test_students_of_one_seed_are_paired(tiny_runs: list[Run]) -> None:
 
 
 def test_views_are_drawn_uniformly(tiny_runs: list[Run]) -> None:
-    counts = Counter(v for epoch in range(1, 101) for v in epoch_plan(tiny_runs[0].spec, 1344, 9, epoch)[1].tolist())
-    expected = 100 * 1344 / 9
+    counts = Counter(v for epoch in range(1, 101) for v in epoch_plan(tiny_runs[0].spec, 896, 9, epoch)[1].tolist())
+    expected = 100 * 896 / 9
     assert sorted(counts) == list(range(9))
     chi_square = sum((count - expected) ** 2 / expected for count in counts.values())
     assert chi_square < 26.1  # 8 degrees of freedom, p = 0.001
