@@ -110,8 +110,8 @@ def load(chosen: ChapterParameters) -> Study:
     profiles.get(chosen.profile)
     folder = Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
     found = runs.find(folder, role="student")
-    every = [run for run in found if isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)]
-    students = [run for run in every if run.spec.init_seed == chosen.seed and _in_sweep(run, chosen)]
+    every = [run for run in found if _in_sweep(run, chosen)]
+    students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
     if not students:
         raise FileNotFoundError(
             f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g} and weight decay "
@@ -138,11 +138,12 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
-    given = run.spec.method_parameters
-    return (
-        isclose(given.get("alpha", chosen.alpha), chosen.alpha)
-        and given.get("squared", chosen.squared) == chosen.squared
-    )
+    same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
+    return same_decay and run.spec.method_parameters.get("squared", chosen.squared) == chosen.squared
+
+
+def _has_alpha(run: Run, alpha: float) -> bool:
+    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
 
 
 def _place(run: Run) -> tuple[int, str, float]:
