@@ -18,18 +18,17 @@ def judged(study: Study) -> list[Verdict]:
 
 
 def as_html(verdicts: Sequence[Verdict]) -> str:
-    """The claims as a table: what the paper says, where, the verdict, and the computed sentence."""
+    """The claims as a table: the verdict, what the paper says and where, and the computed sentence."""
     rows = [
         {
             "": found.id,
             "verdict": SIGNS.get(found.verdict, f"– {found.verdict}"),
-            "the paper says": found.text,
+            "the paper says": f"{found.text} ({found.figure})",
             "what these runs show": found.sentence,
-            "the paper's evidence": found.figure,
         }
         for found in verdicts
     ]
-    return style.table(pd.DataFrame(rows), 52)
+    return style.table(pd.DataFrame(rows))
 
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
