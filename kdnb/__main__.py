@@ -43,7 +43,7 @@ def _add_option(command: argparse.ArgumentParser, field: Field[Any]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train; 0 when all is finished, 2 with one line on standard error when something was refused."""
+    """Train; 0 when all is finished, 2 with one line on standard error when something was refused, 130 on Ctrl-C."""
     given = vars(parser().parse_args(arguments))
     kind: type[StudyParameters] = COMMANDS[given.pop("command")]
     try:
@@ -52,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"kdnb: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("kdnb: stopped; finished epochs are stored, and the same command goes on from there.", file=sys.stderr)
+        return 130
     for run in runs:
         last = run.history.iloc[-1]
         accuracy, epochs = 100 * last["test_accuracy"], int(last["epoch"])
