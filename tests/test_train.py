@@ -51,9 +51,15 @@ def epochs_stored(run: Run) -> int:
 
 def stop_after(folder: Path, epochs: int, how: signal.Signals) -> tuple[int, str]:
     """Start the training and stop it once ``epochs`` are stored; exit status and what it said on standard error."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command(folder), env=environment, text=True, **pipes)  # type: ignore[call-overload]
+    process = subprocess.Popen(
+        command(folder),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test command that runs in the background hands down that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     student = Run(folder / "kd-T4-a0.9-wd0.0005-s0")
     while process.poll() is None and epochs_stored(student) < epochs:
         time.sleep(0.005)
