@@ -123,7 +123,6 @@ _DISTANCES: dict[str, Callable[[_Pair], float]] = {
     "scaled": _scaled,
     "rotated": _rotated,
 }
-KINDS: tuple[str, ...] = tuple(_DISTANCES)
 
 
 class FeatureSimilarity(NamedTuple):

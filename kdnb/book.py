@@ -110,9 +110,8 @@ def build(source: Path, executed: Path, output: Path) -> Path:
         staging.mkdir()
         stage(source, executed, staging)
         command = [sys.executable, *_BUILD, str(staging), "--path-output", work, "-n", "-W", "--keep-going", "-q"]
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL
-        )  # it names the staging copy; warnings are on stderr
+        # Its output names the staging copy, which nobody should open; warnings come on standard error.
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         _replace(output, Path(work) / "_build" / "html")
     return output / "index.html"
 

@@ -81,11 +81,6 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    @property
-    def feature_width(self) -> int:
-        """D, the width of the features and of the classifier's rows."""
-        return self.classifier.in_features
-
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, features and logits."""
         f0 = F.relu_(self.bn1(self.conv1(x)))

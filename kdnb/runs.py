@@ -6,7 +6,7 @@ is finished.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -276,22 +276,6 @@ def find(root: Path | str, **wanted: object) -> list[Run]:
     every = [load(file.parent) for file in specs if (file.parent / "history.parquet").exists()]
     chosen = [run for run in every if all(getattr(run.spec, name) == value for name, value in wanted.items())]
     return sorted(chosen, key=_order)
-
-
-def histories(runs: Iterable[Run]) -> pd.DataFrame:
-    """All runs' histories in one table, with the columns run, label, method, temperature, seed and weight_decay."""
-    tables = [
-        run.history.assign(
-            run=run.path.name,
-            label=run.label,
-            method=run.spec.method,
-            temperature=run.spec.method_parameters.get("temperature", np.nan),
-            seed=run.spec.init_seed,
-            weight_decay=run.spec.weight_decay,
-        )
-        for run in runs
-    ]
-    return pd.concat(tables, ignore_index=True)
 
 
 def _order(run: Run) -> tuple[str, float, float, int]:

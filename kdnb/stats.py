@@ -150,14 +150,6 @@ def mismatched_null(mus: Sequence[ArrayLike], losses: Sequence[ArrayLike]) -> Mi
     return MismatchedNull(table[same], table[~same])
 
 
-def correlation_by_warm_up(
-    x: ArrayLike, y: ArrayLike, epochs: ArrayLike | None = None, warm_ups: Sequence[float] = (WARM_UP,)
-) -> Series:
-    """Pearson's r after each of ``warm_ups``: how much hangs on where the cut is. nan where under 3 epochs are left."""
-    x, y, when = _checked(x, y, epochs)
-    return np.array([pearson(x[when > cut], y[when > cut]) for cut in warm_ups])
-
-
 def _checked(x: ArrayLike, y: ArrayLike, epochs: ArrayLike | None) -> tuple[Series, Series, Series]:
     left, right = np.asarray(x, float), np.asarray(y, float)
     when = np.arange(1.0, len(left) + 1) if epochs is None else np.asarray(epochs, float)

@@ -63,7 +63,7 @@ def test_cifar_sizes_are_the_published_ones(name: str, parameters: int, mega_mac
 
 def test_digit_networks_share_the_feature_width_and_differ_in_cost() -> None:
     teacher, student = models.create("resnet20", 10, in_channels=1), models.create("resnet8", 10, in_channels=1)
-    assert teacher.feature_width == student.feature_width == 64
+    assert teacher.classifier.in_features == student.classifier.in_features == 64
     # By hand, at 8x8, 4x4 and 2x2 pixels: stem; per stage its 3x3 convolutions; projections; classifier.
     stem, projections, classifier = 64 * 9 * 16, 16 * 16 * 32 + 4 * 32 * 64, 64 * 10
     plain = 64 * 9 * 16 * 16  # one 3x3 convolution between equal widths costs the same in each stage

@@ -168,13 +168,6 @@ def test_mismatched_null_sees_what_is_a_runs_own() -> None:
         stats.mismatched_null([pairs[0][0]], [pairs[0][1]])
 
 
-def test_the_movable_cut() -> None:
-    x, y = white(4, 0.3)
-    r = stats.correlation_by_warm_up(x, y, EPOCHS, [0, 120, 200, 238])
-    assert r[:3] == pytest.approx([np.corrcoef(x[c:], y[c:])[0, 1] for c in (0, 120, 200)])
-    assert np.isnan(r[3])
-
-
 def test_a_constant_series_has_no_r_and_says_so() -> None:
     x, _ = white(5, 0)
     measured = stats.correlation(x, np.full(240, 0.1))

@@ -56,9 +56,8 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
 
 
 def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
-    """Fig. 6 for every warm-up of :func:`cuts`, the chapter's own first, with labels for a stepper."""
-    chosen = [study.warm_up, *(cut for cut in cuts(study) if cut != study.warm_up)]
-    ordered = sorted(chosen)
+    """Fig. 6 for every warm-up of :func:`cuts` and the chapter's own, with labels for a stepper."""
+    ordered = sorted({study.warm_up, *cuts(study)})
     return [by_temperature(study, cut) for cut in ordered], [f"{cut} epochs" for cut in ordered]
 
 
