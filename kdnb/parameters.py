@@ -20,7 +20,7 @@ OF_PAPERMILL = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_OUTP
 class StudyParameters:
     """What teacher and students have in common. None: the profile decides."""
 
-    profile: str = "digits"  # digits, or cifar100: the paper
+    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
     output_dir: str | None = None  # where runs are kept; None: runs/<profile> beside the notebooks' folder
     dataset: str | None = None  # digits, cifar10, cifar100, or folder (of one's own pictures)
     data_dir: str | None = None  # where the files are or will be put; None: data/ beside the notebooks' folder

@@ -52,6 +52,7 @@ class RunSpec:
     matched_on: str  # the history's column that decides when the matched snapshot is taken
     matched_accuracy: float  # the value it must reach
     clean_images: int
+    teacher_outputs: str | None  # live: computed with each batch; None: a teacher's own run
 
     @property
     def name(self) -> str:

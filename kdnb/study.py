@@ -123,6 +123,7 @@ def make_spec(
         "drop_factor": 0.1,
         "teacher": teacher.identity if teacher else None,
         "bystander": bystander.identity if bystander else None,
+        "teacher_outputs": settled["teacher_outputs"] if role == "student" else None,
     }
     return RunSpec(**settled | derived)
 

@@ -38,6 +38,7 @@ SHARED = [
     "teacher",
     "bystander",
     "clean_images",
+    "teacher_outputs",
 ]
 
 

@@ -41,6 +41,7 @@ SPEC = RunSpec(
     matched_on="clean_accuracy",
     matched_accuracy=0.9,
     clean_images=10,
+    teacher_outputs=None,
 )
 CURVES = [
     *("loss", "test_accuracy", "weight_norm", *mu.MEASURES, *tsne.COSINES),

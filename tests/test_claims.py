@@ -17,7 +17,7 @@ SPEC = RunSpec(
     role="student", dataset="digits", data_checksum="", model="resnet8", method="normal", method_parameters={},
     init_seed=0, order_seed=0, view_seed=0, epochs=240, batch_size=64, learning_rate=0.05, momentum=0.9, nesterov=True,
     weight_decay=5e-4, drops=(150, 180, 210), drop_factor=0.1, precision="fp32", teacher=None, bystander=None,
-    matched_accuracy=0.97, matched_on="clean_accuracy", clean_images=448,
+    matched_accuracy=0.97, matched_on="clean_accuracy", clean_images=448, teacher_outputs=None,
 )  # fmt: skip
 NOISE = np.random.default_rng(0).normal(size=(3, 240))
 

@@ -19,7 +19,7 @@ ORDER = ("normal", "kd", "dist", "mse")  # of methods in figures; others follow
 class ChapterParameters:
     """Of ``03_mu_curves`` and ``04_correlation``: which runs, and from which epoch on."""
 
-    profile: str = "digits"  # digits, or cifar100: the paper
+    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
     output_dir: str | None = None  # where the runs are; None: runs/<profile> beside the notebooks' folder
     seed: int = 0  # the students' seed; where several are shown, all are
     alpha: float = 0.9  # of KD and MSE
