@@ -6,6 +6,7 @@ itself, and the maps are only made comparable: same images, every network starte
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -112,15 +113,47 @@ def _silhouettes(sums: torch.Tensor, y: torch.Tensor, sizes: torch.Tensor) -> to
     return torch.where((sizes[y] > 1) & torch.isfinite(width), width, 0.0)
 
 
+@dataclass(frozen=True)
+class Atlas:
+    """t-SNE maps of the same N images, comparable as far as t-SNE allows: one network's map, the start of all others.
+
+    start       where every map starts: the reference's first map, shrunk to standard deviation 1e-4, as usual
+    reference   the reference's map, N x 2, onto which the others are turned
+    """
+
+    start: NDArray[np.float32]
+    reference: Map
+    perplexity: float
+    seed: int
+
+    @classmethod
+    def of(cls, features: ArrayLike, perplexity: float = 30.0, seed: int = 0) -> Self:
+        """The atlas around a network's ``features`` (N x D), whose first map starts from PCA.
+
+        Raises ValueError for a perplexity that N images cannot have.
+        """
+        values = np.asarray(features, dtype=np.float32)
+        count = len(values)
+        checks.number("perplexity", perplexity, f"above 0 and below the number of images, {count}", 0, count - 1)
+        first = _tsne(values, "pca", perplexity, seed)
+        start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
+        return cls(start, _tsne(values, start, perplexity, seed), perplexity, seed)
+
+    def map(self, features: ArrayLike) -> Map:
+        """The map (N x 2) of another network's ``features`` (N x D', any width): turned or mirrored, never stretched.
+
+        1000 iterations (scikit-learn's default; about a second for 450 images) on one thread, the same for a seed.
+        """
+        values = np.asarray(features, dtype=np.float32)
+        return aligned(_tsne(values, self.start, self.perplexity, self.seed), self.reference)
+
+
 def tsne_maps(
     networks: Mapping[str, ArrayLike], teacher: str, perplexity: float = 30.0, seed: int = 0
 ) -> dict[str, Map]:
-    """One t-SNE map (N x 2) per network of the same N images, comparable as far as t-SNE allows.
+    """One map (N x 2) per network of the same N images, from the :class:`Atlas` around the teacher.
 
-    ``networks``: features N x D by name; widths may differ. A first map of the teacher starts from PCA. Every map
-    returned, the teacher's included, starts from that one (shrunk to standard deviation 1e-4, as usual), so that equal
-    features give equal maps; the others are then turned or mirrored, never stretched, onto the teacher's.
-    1000 iterations (scikit-learn's default; about a second for 450 images) on one thread, the same for a seed.
+    ``networks``: features N x D by name; widths may differ. Equal features give equal maps.
     Raises ValueError for an unknown teacher, unequal N, or a perplexity that N images cannot have.
     Source: van der Maaten and Hinton 2008; Kobak and Berens 2019 (initialisation).
     """
@@ -129,11 +162,8 @@ def tsne_maps(
     count = len(features[teacher])
     if odd := {name: len(values) for name, values in features.items() if len(values) != count}:
         raise ValueError(f"teacher has {count} images, but {odd}; maps are comparable for the same images only.")
-    checks.number("perplexity", perplexity, f"above 0 and below the number of images, {count}", 0, count - 1)
-    first = _tsne(features[teacher], "pca", perplexity, seed)
-    start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
-    maps = {name: _tsne(values, start, perplexity, seed) for name, values in features.items()}
-    return {name: found if name == teacher else aligned(found, maps[teacher]) for name, found in maps.items()}
+    atlas = Atlas.of(features[teacher], perplexity, seed)
+    return {name: atlas.reference if name == teacher else atlas.map(x) for name, x in features.items()}
 
 
 def aligned(found: Map, reference: Map) -> Map:

@@ -4,28 +4,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
 
 from kdnb import stats
-from kdnb.embed import ClassDistances, class_distances
-from kdnb.runs import RunSpec, Snapshot
+from kdnb.embed import ClassDistances
+from kdnb.geometry import HasOutputs, class_distances
+from kdnb.runs import RunSpec
 
 PAPER_EPOCHS = 240
 SMOOTHING = 5  # epochs (of 240) averaged where a curve's level is read, so that no single epoch decides
 
 
-class RunLike(Protocol):
+class RunLike(HasOutputs, Protocol):
     """What of a :class:`kdnb.runs.Run` the claims read."""
 
     @property
     def spec(self) -> RunSpec: ...
     @property
     def history(self) -> pd.DataFrame: ...
-    def snapshot(self, which: Literal["final", "matched"]) -> Snapshot | None: ...
 
 
 class Missing(LookupError):
@@ -65,10 +65,9 @@ class Sweep:
     @cached_property
     def separation(self) -> dict[str, ClassDistances]:
         """Separation of the classes at matched accuracy, by label, for each student that reached it."""
-        taken = {
-            run.spec.label: run.snapshot("matched") for run in [*self._all("normal"), *self.by_temperature().values()]
-        }
-        return {label: class_distances(s.features, s.labels) for label, s in taken.items() if s is not None}
+        shown = [*self._all("normal"), *self.by_temperature().values()]
+        found = {run.spec.label: class_distances(run, "matched") for run in shown}
+        return {label: distances for label, distances in found.items() if distances is not None}
 
     def separation_of(self, label: str) -> ClassDistances:
         if label not in self.separation:

@@ -34,3 +34,8 @@ def root() -> Path:
 def runs(profile: str) -> Path:
     """Where a profile's runs are kept: KDNB_RUNS/<profile> when that is set, else runs/<profile> under the root."""
     return Path(os.environ.get("KDNB_RUNS", root() / "runs")) / profile
+
+
+def results(profile: str) -> Path:
+    """Where a profile's published results are: results/<profile> under the root."""
+    return root() / "results" / profile

@@ -2,7 +2,8 @@
 
 ``spec.json`` is the run's identity (what was asked: compared, never overwritten); ``provenance.json`` is how it came
 about (versions, hardware, times: recorded, never compared). ``history.parquet`` is written last: where it is, the run
-is finished.
+is finished. A published run (:mod:`kdnb.publish`) is such a folder without what is large: ``published.json`` and
+``map.safetensors`` stand for its outputs.
 """
 
 import json
@@ -166,19 +167,39 @@ class Run:
             raise FileNotFoundError(f"{self.path} is not finished; run its training again: it goes on by itself.")
         return pd.read_parquet(self._file("history.parquet"))
 
+    @cached_property
+    def published(self) -> dict[str, Any] | None:
+        """What :mod:`kdnb.publish` tells of the outputs it left out; None for a run that has everything."""
+        file = self._file("published.json")
+        content: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
+        return content
+
+    @property
+    def matched_epoch(self) -> int | None:
+        """The first epoch that reached the matched accuracy; None if none did."""
+        reached = self.history[self.spec.matched_on] >= self.spec.matched_accuracy
+        return int(self.history["epoch"][reached].iloc[0]) if reached.any() else None
+
     def trace(self) -> tuple[np.ndarray, np.ndarray]:
-        """The classifier after every epoch: weight E x K x D, bias E x K."""
+        """The classifier after each of :attr:`trace_epochs`: weight E x K x D, bias E x K."""
         tensors, _ = read_tensors(self._file("classifier.safetensors"), "classifier trace")
-        return tensors["weight"].numpy(), tensors["bias"].numpy()
+        return tensors["weight"].float().numpy(), tensors["bias"].float().numpy()
+
+    @property
+    def trace_epochs(self) -> list[int]:
+        """The epochs of :meth:`trace`: all of them, or the few of a published run."""
+        return list(range(1, self.spec.epochs + 1)) if self.published is None else self.published["trace_epochs"]
 
     def snapshot(
         self, which: Literal["final", "matched"], images: Literal["test", "train"] = "test"
     ) -> Snapshot | None:
         """Outputs at the last epoch, or at the first that reached the matched accuracy (None if none did).
 
-        ``images``: the test set, or the fixed unaugmented training images.
+        ``images``: the test set, or the fixed unaugmented training images. FileNotFoundError for a published run.
         """
         file = self._file(f"features-{choice('snapshot', which, ['final', 'matched'])}.safetensors")
+        if self.published is not None:
+            raise FileNotFoundError(f"{self.path} was published without its outputs; what is known of them: geometry.")
         if not file.exists():
             return None
         tensors, metadata = read_tensors(file, "snapshot")
@@ -256,7 +277,7 @@ def teacher_name(seed: int) -> str:
 def student_name(method: str, parameters: dict[str, float], weight_decay: float, seed: int) -> str:
     """Folder of a student: its method, the parameters that studies vary, weight decay and seed."""
     short = {"temperature": "T", "alpha": "a"}
-    chosen = [f"{short[key]}{value:g}" for key, value in parameters.items() if key in short]
+    chosen = [f"{short[key]}{parameters[key]:g}" for key in short if key in parameters]
     unsquared = ["unsquared"] if parameters.get("squared") == 0 else []
     return "-".join([method, *chosen, *unsquared, f"wd{weight_decay:g}", f"s{seed}"])
 

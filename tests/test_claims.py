@@ -27,6 +27,7 @@ class FakeRun:
     spec: RunSpec
     history: pd.DataFrame
     matched: Snapshot | None
+    published: None = None
 
     def snapshot(self, which: str) -> Snapshot | None:
         return self.matched if which == "matched" else None

@@ -77,6 +77,7 @@ def test_spec_survives_json(tiny_runs: list[Run]) -> None:
 
 def test_find_selects_and_orders(tiny_folder: Path) -> None:
     assert [run.label for run in runs.find(tiny_folder, method="kd")] == ["KD T=1", "KD T=4"]
+    assert all(run.spec.name == run.path.name for run in runs.find(tiny_folder))  # read back, keys in another order
     assert [run.spec.init_seed for run in runs.find(tiny_folder, role="teacher")] == [0, 1]
     with pytest.raises(ValueError, match="unknown run field 'metod'.*Did you mean 'method'"):
         runs.find(tiny_folder, metod="kd")

@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from kdnb import geometry
 from kdnb.figures import style
 from kdnb.figures.source import Study
 from kdnb.runs import Run
@@ -49,7 +50,7 @@ def sentence(study: Study) -> str:
     values = {t: last_accuracy(run) for t, run in study.kd.items()}
     best = max(values.values())
     winners = style.joined([t for t, value in values.items() if value == best])
-    size = _test_size(study)
+    size = geometry.test_images(study.students[0])
     text = f"The highest accuracy, {best:.2%}, is at T = {winners}; the lowest, {min(values.values()):.2%}."
     if size is None:
         return text
@@ -58,8 +59,3 @@ def sentence(study: Study) -> str:
         f"{text} With {size:,} test images one image is {1 / size:.2%}, and the best accuracy's own standard error "
         f"about {error:.2%}: differences of that size rank nothing."
     )
-
-
-def _test_size(study: Study) -> int | None:
-    snapshot = next(iter(study.students)).snapshot("final")
-    return None if snapshot is None else len(snapshot.labels)

@@ -87,7 +87,7 @@ class Study:
         """The teacher's run, if it is in the same folder (one's own weights are not)."""
         wanted = {run.spec.teacher["checksum"] for run in self.students if run.spec.teacher}
         found = runs.find(self.folder, role="teacher")
-        return next((run for run in found if checksum(run.weights()) in wanted), None)
+        return next((run for run in found if _weights_checksum(run) in wanted), None)
 
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
@@ -144,6 +144,11 @@ def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
 
 def _has_alpha(run: Run, alpha: float) -> bool:
     return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
+
+
+def _weights_checksum(run: Run) -> str:
+    """Of the weights as they were trained: a publication has rounded them or left them out, but names them."""
+    return checksum(run.weights()) if run.published is None else str(run.published["weights"])
 
 
 def _place(run: Run) -> tuple[int, str, float]:

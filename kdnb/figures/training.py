@@ -83,7 +83,7 @@ _ACCURACIES = [
 
 def class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Figure:
     """Cosine of every two class rows of the classifier after ``epoch``: towards collapse all become -1/(K-1)."""
-    weight = run.trace()[0][epoch - 1]
+    weight = run.trace()[0][run.trace_epochs.index(epoch)]
     centred = weight - weight.mean(0)
     rows = centred / np.linalg.norm(centred, axis=1, keepdims=True)
     fig = go.Figure(
@@ -105,8 +105,9 @@ def class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Fig
 
 
 def shown_epochs(run: Run, count: int = 13) -> list[int]:
-    """At most ``count`` epochs from the first to the last, evenly spread."""
-    return sorted({int(epoch) for epoch in np.linspace(1, run.spec.epochs, count).round()})
+    """At most ``count`` of the epochs whose classifier is kept, evenly spread from the first to the last."""
+    kept = run.trace_epochs
+    return [kept[place] for place in sorted({int(place) for place in np.linspace(0, len(kept) - 1, count).round()})]
 
 
 def results(runs: Sequence[Run]) -> pd.DataFrame:
@@ -115,12 +116,12 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _result(run: Run) -> dict[str, object]:
-    last, matched = run.history.iloc[-1], run.snapshot("matched")
+    last = run.history.iloc[-1]
     row: dict[str, object] = {
         "student": run.label,
         "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
         "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
-        "matched at": matched.epoch if matched else "never",
+        "matched at": run.matched_epoch or "never",
         "‖W‖": round(last["weight_norm"], 2),
         "μ": round(last["mu_raw"], 2),
         "μ matched": round(last["mu_matched"], 2),

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb import embed
+from kdnb import embed, geometry
 from kdnb.embed import Map, Separation
-from kdnb.figures import style
+from kdnb.figures import classes, style
 from kdnb.figures.source import MapParameters, Study
-from kdnb.runs import Run, Snapshot
+from kdnb.geometry import Space, Which
+from kdnb.runs import Run
 
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
 MEASURES = {
@@ -23,6 +24,7 @@ MEASURES = {
     "between_norm": "between / feature norm",
     "within_norm": "within / feature norm",
 }
+MOMENTS: dict[Which, str] = {"matched": "matched accuracy", "final": "last epoch"}
 COSINES = {
     "feature_cosine": ("same image", style.TEACHER, "solid"),
     "feature_cosine_shuffled": ("shuffled pairs", style.TEACHER, "dot"),
@@ -33,15 +35,16 @@ COSINES = {
 
 @dataclass(frozen=True)
 class Spaces:
-    """Feature spaces of the same images: students at matched accuracy by label, then the teacher at its end.
+    """Feature spaces of the same images: students by label, at matched accuracy or their end, then the teacher's end.
 
     ``missing``: students that never reached the accuracy.
     """
 
     study: Study
-    networks: Mapping[str, Snapshot]
+    networks: Mapping[str, Space]
     missing: Sequence[str]
     images: Literal["test", "train"] = "test"
+    which: Which = "matched"
 
     @property
     def reference(self) -> str:
@@ -49,24 +52,24 @@ class Spaces:
         return "teacher" if "teacher" in self.networks else next(iter(self.networks))
 
 
-def spaces(study: Study, images: Literal["test", "train"] = "test") -> Spaces:
-    """Snapshots of every student that has one, and of the teacher; ValueError when no network has any."""
-    taken = {run.label: run.snapshot("matched", images) for run in study.students}
-    networks = {label: snapshot for label, snapshot in taken.items() if snapshot is not None}
-    if study.teacher is not None and (end := study.teacher.snapshot("final", images)) is not None:
+def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which = "matched") -> Spaces:
+    """Spaces of every student that has one, and of the teacher; ValueError when no network has any."""
+    taken = {run.label: geometry.space(run, which, images) for run in study.students}
+    networks = {label: space for label, space in taken.items() if space is not None}
+    if study.teacher is not None and (end := geometry.space(study.teacher, "final", images)) is not None:
         networks["teacher"] = end
     if not networks:
         raise ValueError(
             f"no network in {study.folder} has a snapshot: no student reached its matched_accuracy, and the teacher's "
             "run is not there. Train longer, or with a lower matched_accuracy."
         )
-    return Spaces(study, networks, [label for label, snapshot in taken.items() if snapshot is None], images)
+    return Spaces(study, networks, [label for label, space in taken.items() if space is None], images, which)
 
 
 def missing_sentence(found: Spaces) -> str:
     """Which students are compared, at which accuracy and epochs, and which are left out."""
     spec = found.study.students[0].spec
-    epochs = {label: taken.epoch for label, taken in found.networks.items() if label != "teacher"}
+    epochs = {label: space.epoch for label, space in found.networks.items() if label != "teacher"}
     text = ""
     if epochs:
         early, late = min(epochs.values()), max(epochs.values())
@@ -83,8 +86,19 @@ def missing_sentence(found: Spaces) -> str:
 
 
 def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
-    """t-SNE maps by label of the first ``chosen.points`` images, each started from the reference's map."""
-    features = {label: taken.features[: chosen.points] for label, taken in found.networks.items()}
+    """t-SNE maps by label of ``chosen.points`` images at most, each started from the reference's map.
+
+    Of published runs the maps that were published; ValueError when other ones are asked for.
+    """
+    if published := {label: space.published for label, space in found.networks.items() if space.published}:
+        for known in published.values():
+            if (known.perplexity, known.map_seed) != (chosen.perplexity, chosen.map_seed):
+                raise ValueError(
+                    f"perplexity is {chosen.perplexity:g} and map_seed {chosen.map_seed}, but {found.study.folder} was "
+                    f"published with {known.perplexity:g} and {known.map_seed}; other maps need the full runs."
+                )
+        return {label: known.points[: chosen.points] for label, known in published.items()}
+    features = {label: np.asarray(space.features)[: chosen.points] for label, space in found.networks.items()}
     return embed.tsne_maps(features, found.reference, chosen.perplexity, chosen.map_seed)
 
 
@@ -110,28 +124,49 @@ def steps(found: Spaces, drawn: Mapping[str, Map]) -> tuple[list[go.Figure], lis
     return figures, list(drawn)
 
 
+def two_epochs(study: Study, chosen: MapParameters) -> tuple[list[go.Figure], list[str]]:
+    """One map a network and epoch on the same axes: students at matched accuracy, then at their end, the teacher."""
+    moments = [spaces(study, chosen.images, which) for which in MOMENTS]
+    drawn = [maps(found, chosen) for found in moments]
+    every = {(k, label): points for k, by_label in enumerate(drawn) for label, points in by_label.items()}
+    figures: dict[str, go.Figure] = {}
+    for found, by_label in zip(moments, drawn, strict=True):
+        for label in by_label:
+            fig = style.grid(1, 1, height=560).add_traces(_points(found, by_label, label, True))
+            figures[f"{label}, epoch {found.networks[label].epoch}"] = _bare(found, fig, [label], every)
+    last = next((name for name in figures if name.startswith("teacher")), None)
+    ordered = sorted(figures, key=lambda name: name == last)  # stable: the teacher moves to the end
+    return [figures[name] for name in ordered], ordered
+
+
 def _points(found: Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
-    """One trace a class, so that a click on the legend shows or hides it everywhere."""
+    """One trace a class or group of classes, so that a click on the legend shows or hides it everywhere."""
     points = drawn[label]
     labels = found.networks[label].labels[: len(points)]
-    classes = np.unique(labels)
-    size = 5 if len(points) <= 600 else 3.5
+    groups = classes.groups(found.study.students[0].spec.dataset, labels)
     return [
-        go.Scatter(
-            x=style.significant(points[labels == k, 0], 3),
-            y=style.significant(points[labels == k, 1], 3),
-            name=f"class {k}",
-            legendgroup=f"class {k}",
-            showlegend=legend and len(classes) <= len(style.CLASSES),
-            mode="markers",
-            marker={"size": size, "color": style.CLASSES[i % len(style.CLASSES)], "opacity": 0.8},
-            hovertemplate=f"class {k}<extra>{label}</extra>",
-        )
-        for i, k in enumerate(classes)
+        _group(group, points, labels, label).update(showlegend=legend and len(groups) <= len(style.CLASSES))
+        for group in groups
     ]
 
 
-def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[str, Map]) -> go.Figure:
+def _group(group: classes.Group, points: Map, labels: np.ndarray, label: str) -> go.Scatter:
+    mine = np.isin(labels, list(group.classes))
+    size = 5 if len(points) <= 600 else 3.5
+    several = len(group.classes) > 1
+    return go.Scatter(
+        x=style.significant(points[mine, 0], 3),
+        y=style.significant(points[mine, 1], 3),
+        name=group.name,
+        legendgroup=group.name,
+        mode="markers",
+        marker={"size": size, "color": group.color, "opacity": 0.8},
+        text=[group.classes[k] for k in labels[mine]] if several else None,
+        hovertemplate=f"{'%{text}' if several else group.name}<extra>{label}</extra>",
+    )
+
+
+def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both."""
     # One scale for all that is compared: a spread-out map is to look spread out.
     reach = 1.05 * max(float(np.abs(points).max()) for points in drawn.values())
@@ -151,10 +186,10 @@ def measured(found: Spaces) -> pd.DataFrame:
     """Separation of the classes in feature space, a row a network: the fields of ``embed.Separation``, epoch,
     and distances in units of the mean feature length (``between_norm``, ``within_norm``).
     """
-    rows = [vars(embed.measures(taken.features, taken.labels)) for taken in found.networks.values()]
+    rows = [vars(space.separation) for space in found.networks.values()]
     table = pd.DataFrame(rows, index=list(found.networks), columns=[field.name for field in fields(Separation)])
     table["between_norm"], table["within_norm"] = table["between"] / table["norm"], table["within"] / table["norm"]
-    table["epoch"] = [taken.epoch for taken in found.networks.values()]
+    table["epoch"] = [space.epoch for space in found.networks.values()]
     return table
 
 
@@ -185,7 +220,7 @@ def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(range=[low, high])
     fig.update_xaxes(title_text="temperature T", row=3)
     shown = [run for run in study.students if run.label in table.index] or list(study.students)
-    return style.captioned(fig, style.caption(study, f"matched accuracy, all {found.images} images", shown))
+    return style.captioned(fig, style.caption(study, f"{MOMENTS[found.which]}, all {found.images} images", shown))
 
 
 def as_html(table: pd.DataFrame) -> str:

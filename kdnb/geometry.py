@@ -1,0 +1,87 @@
+"""Where images lie in a network's feature space: from the outputs that a run keeps, or as they were published."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from kdnb import embed
+from kdnb.embed import ClassDistances, Map, Separation
+from kdnb.files import read_tensors
+from kdnb.runs import Run, Snapshot
+
+Which = Literal["final", "matched"]
+
+
+class HasOutputs(Protocol):
+    """What of a :class:`kdnb.runs.Run` the measures are read from."""
+
+    @property
+    def published(self) -> dict[str, Any] | None: ...
+    def snapshot(self, which: Which) -> Snapshot | None: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """A space as it was published: its map (N x 2, see :class:`kdnb.embed.Atlas`) and measures of all its images."""
+
+    points: Map
+    separation: Separation
+    perplexity: float
+    map_seed: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """A network's feature space at one epoch: labels N of the images in ``features`` (N x D), or on a published map."""
+
+    epoch: int
+    labels: np.ndarray
+    features: np.ndarray | None = field(default=None, repr=False)
+    published: Published | None = field(default=None, repr=False)
+
+    @cached_property
+    def separation(self) -> Separation:
+        """How the classes keep apart, over all images: those of the outputs, or those that were published."""
+        if self.published is not None:
+            return self.published.separation
+        assert self.features is not None
+        return embed.measures(self.features, self.labels)
+
+
+def space(run: Run, which: Which, images: Literal["test", "train"] = "test") -> Space | None:
+    """The run's space at its last epoch, or at the first that reached the matched accuracy (None if none did).
+
+    A published run has the test images alone; ValueError when others are asked for.
+    """
+    if run.published is None:
+        taken = run.snapshot(which, images)
+        return None if taken is None else Space(taken.epoch, taken.labels, features=taken.features)
+    if images != "test":
+        raise ValueError(f"{run.path} was published with its test images alone, and images is {images!r}; use 'test'.")
+    found = run.published[which]
+    if found is None:
+        return None
+    tensors, _ = read_tensors(run.path / "map.safetensors", "published map")
+    chosen = run.published["map"]
+    points = tensors[f"{which}_points"].double().numpy()
+    known = Published(points, Separation(**found["separation"]), chosen["perplexity"], chosen["seed"])
+    return Space(found["epoch"], tensors["labels"].numpy(), published=known)
+
+
+def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
+    """Where the classes lie in the test images' space; None if there is no such snapshot."""
+    if run.published is not None:
+        found = run.published[which]
+        return None if found is None else Separation(**found["separation"])
+    taken = run.snapshot(which)
+    return None if taken is None else embed.class_distances(taken.features, taken.labels)
+
+
+def test_images(run: HasOutputs) -> int | None:
+    """How many test images accuracies and measures are of; None where neither outputs nor a publication tell."""
+    if run.published is not None:
+        return int(run.published["test_images"])
+    taken = run.snapshot("final")
+    return None if taken is None else len(taken.labels)
