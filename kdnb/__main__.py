@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
+from kdnb.budget import TimeUp
+from kdnb.device import DeviceLost
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.study import train_students, train_teacher
 
+RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 COMMANDS = {"teacher": TeacherParameters, "students": StudentParameters}
 
 
@@ -43,15 +46,21 @@ def _add_option(command: argparse.ArgumentParser, field: Field[Any]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train; 0 when all is finished, 2 with one line on standard error when something was refused, 130 on Ctrl-C."""
+    """Train; 0 when all is finished, else one line on standard error.
+
+    2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C.
+    """
     given = vars(parser().parse_args(arguments))
     kind: type[StudyParameters] = COMMANDS[given.pop("command")]
     try:
         parameters = kind(**given)
         runs = train_students(parameters) if isinstance(parameters, StudentParameters) else [_teacher(parameters)]
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, DeviceLost) as error:
         print(f"kdnb: {error}", file=sys.stderr)
         return 2
+    except TimeUp as stop:
+        print(f"kdnb: {stop}", file=sys.stderr)
+        return RUN_AGAIN
     except KeyboardInterrupt:
         print("kdnb: stopped; finished epochs are stored, and the same command goes on from there.", file=sys.stderr)
         return 130

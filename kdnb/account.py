@@ -49,12 +49,19 @@ class Account:
         return (self.weight.detach().to(self.references) - self.references).square().sum((1, 2))
 
     @torch.no_grad()
-    def before_step(self, logit_gradients: Sequence[Tensor], features: Tensor) -> None:
-        """Split the coming step: ``logit_gradients`` (B x K) in the order of the terms, ``features`` B x D."""
+    def before_step(self, logit_gradients: Sequence[Tensor], features: Tensor, overflow: Tensor | None = None) -> None:
+        """Split the coming step: ``logit_gradients`` (B x K) in the order of the terms, ``features`` B x D.
+
+        ``overflow``: a scalar, 1.0 when the step will be left out, as loss scaling does.
+        """
         gradients = [gradient.t() @ features for gradient in logit_gradients]
         gradient = torch.stack([*gradients, self.weight_decay * self.weight])
-        self.buffers.mul_(self.momentum).add_(gradient)
-        direction = gradient + self.momentum * self.buffers if self.nesterov else self.buffers
+        buffers = self.momentum * self.buffers + gradient
+        direction = gradient + self.momentum * buffers if self.nesterov else buffers
+        if overflow is not None:
+            buffers = torch.where(overflow > 0, self.buffers, buffers)
+            direction = torch.where(overflow > 0, 0.0, direction)
+        self.buffers.copy_(buffers)
         steps = (-self.learning_rate * direction).to(self.references)
         self.before.copy_(self.weight)
         offsets = self.before.to(self.references) - self.references

@@ -1,14 +1,20 @@
 """Where and how precisely to compute."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import torch
 
 from kdnb.checks import choice
 
-# fp32 is exact everywhere; tf32 lets CUDA convolutions round their inputs; bf16 computes the convolutions in bfloat16.
-# Master weights, classifier, losses and mu are fp32 in all of them.
-PRECISIONS = ("fp32", "tf32", "bf16")
+# What convolutions compute in; master weights, classifier, losses and mu are fp32 in all of them. fp32 is exact
+# everywhere; tf32 lets CUDA round the inputs; bf16 and fp16 are half as wide. fp16 is for GPUs that have no bf16.
+PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "tf32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class DeviceLost(RuntimeError):
+    """The device failed in the middle of the work; finished epochs are stored."""
 
 
 def choose(name: str) -> torch.device:
@@ -24,6 +30,19 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
+def natural_precision(device: torch.device) -> str:
+    """What precision 'auto' means on ``device``: bf16 where the hardware has it, on older GPUs fp16, else fp32."""
+    if device.type == "cuda":
+        generation = torch.cuda.get_device_capability(device)
+        return "bf16" if generation >= (8, 0) else "fp16" if generation >= (7, 0) else "fp32"
+    return "bf16" if device.type == "cpu" and _cpu_has_bf16() else "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    information = Path("/proc/cpuinfo")
+    return information.exists() and any(flag in information.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+
+
 def configure(device: torch.device, precision: str) -> None:
     """Set the rounding of CUDA's convolutions to ``precision``; matrix products stay exact, the account needs them."""
     choice("precision", precision, PRECISIONS)
@@ -35,7 +54,22 @@ def configure(device: torch.device, precision: str) -> None:
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """The context in which a network's forward pass runs."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    half = PRECISIONS[precision]
+    return torch.autocast(device.type, half, enabled=half is not None)
+
+
+@contextmanager
+def failures_explained(device: torch.device) -> Iterator[None]:
+    """Turn what torch says of a CUDA device that fails into DeviceLost with the way out."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "CUDA error" not in str(error):
+            raise
+        raise DeviceLost(
+            f"{device} failed: {str(error).splitlines()[0]}. Finished epochs are stored; once it works again (or with "
+            "device='cpu') the same command goes on from there, in a new process."
+        ) from error
 
 
 def describe(device: torch.device) -> str:

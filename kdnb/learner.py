@@ -10,6 +10,7 @@ from kdnb import device as devices
 from kdnb import methods, models, track
 from kdnb.account import Account
 from kdnb.evaluate import Outputs
+from kdnb.loss_scale import LossScale
 from kdnb.models import Output
 from kdnb.runs import Checkpoint, Run
 from kdnb.track import Reference, Row
@@ -28,6 +29,7 @@ class Learner:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learning_rate = torch.tensor(spec.learning_rate, device=device)
         self.optimizer = self._optimizer()
+        self.loss_scale = LossScale(device) if spec.precision == "fp16" else None
         self.account = self._account() if references else None
         # loss terms, correct answers, images: summed on the device, read once an epoch
         self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
@@ -71,6 +73,7 @@ class Learner:
             **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
             **{f"momentum.{name}": tensor for name, tensor in momenta.items()},
             **(self.account.state() if self.account else {}),
+            **(self.loss_scale.state() if self.loss_scale else {}),
         }
 
     def changing(self) -> list[Tensor]:
@@ -99,12 +102,12 @@ class Learner:
         with devices.autocast(self.device, self.spec.precision):
             student = self.network(images)
         terms = self.method.terms(student, teacher, labels)
-        if self.account:
-            by_term = [torch.autograd.grad(term, student.logits, retain_graph=True)[0] for term in terms.values()]
-            self.account.before_step(by_term, student.features.detach())
         values = torch.stack(list(terms.values()))
-        self.optimizer.zero_grad()
-        values.sum().backward()
+        kept = terms.values() if self.account else ()  # without account nobody asks for a term's own gradient
+        by_term = [torch.autograd.grad(term, student.logits, retain_graph=True)[0] for term in kept]
+        overflow = self._backward(values.sum())
+        if self.account:
+            self.account.before_step(by_term, student.features.detach(), overflow)
         self.optimizer.step()
         if self.account:
             self.account.after_step()
@@ -113,6 +116,17 @@ class Learner:
             self.sums[:-2] += values * len(labels)
             self.sums[-2] += correct
             self.sums[-1] += len(labels)
+
+    def _backward(self, loss: Tensor) -> Tensor | None:
+        """Fill the gradients; with loss scaling: whether one overflowed (1.0), so that the step will be left out."""
+        self.optimizer.zero_grad()
+        if self.loss_scale is None:
+            loss.backward()
+            return None
+        (loss * self.loss_scale.scale).backward()
+        overflow = self.loss_scale.unscale([p.grad for p in self.network.parameters() if p.grad is not None])
+        self.optimizer.found_inf = overflow  # type: ignore[attr-defined]  # read by the fused optimiser
+        return overflow
 
     def trained_row(self) -> Row:
         """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""

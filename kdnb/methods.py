@@ -3,7 +3,7 @@
 A new method is one small dataclass here and one entry in ``METHODS``; its loss lives in :mod:`kdnb.losses`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
@@ -15,9 +15,13 @@ from kdnb.models import Output
 
 
 class Method(Protocol):
-    """What the training loop asks of a method."""
+    """What the training loop asks of a method.
+
+    ``needs``: which of the teacher's outputs it learns from: logits, features, maps.
+    """
 
     term_names: ClassVar[tuple[str, ...]]
+    needs: ClassVar[frozenset[str]]
 
     def terms(self, student: Output, teacher: Output | None, labels: Tensor) -> dict[str, Tensor]:
         """Weighted scalar loss terms by name; their sum is the training loss."""
@@ -43,6 +47,7 @@ class Normal:
     """Cross-entropy on the labels alone (the paper's "normal training")."""
 
     term_names: ClassVar[tuple[str, ...]] = ("ce",)
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def terms(self, student: Output, teacher: Output | None, labels: Tensor) -> dict[str, Tensor]:
         """``ce``."""
@@ -60,6 +65,7 @@ class KD:
     alpha: float = 0.9
     squared: bool = True
     term_names: ClassVar[tuple[str, ...]] = ("ce", "kd")
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __post_init__(self) -> None:
         _check_temperature(self.temperature)
@@ -82,6 +88,7 @@ class DIST:
     gamma: float = 1.0
     weight: float = 2.0
     term_names: ClassVar[tuple[str, ...]] = ("ce", "dist")
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __post_init__(self) -> None:
         _check_temperature(self.temperature)
@@ -100,6 +107,7 @@ class MSE:
 
     alpha: float = 0.9
     term_names: ClassVar[tuple[str, ...]] = ("ce", "mse")
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __post_init__(self) -> None:
         _check_alpha(self.alpha)
@@ -116,6 +124,12 @@ METHODS: dict[str, type[Any]] = {"normal": Normal, "kd": KD, "dist": DIST, "mse"
 def parameter_names(name: str) -> list[str]:
     """The parameters method ``name`` takes."""
     return [field.name for field in fields(METHODS[choice("method", name, METHODS)])]
+
+
+def needed(names: Iterable[str]) -> frozenset[str]:
+    """Which of the teacher's outputs the methods ``names`` learn from, together."""
+    empty: frozenset[str] = frozenset()
+    return empty.union(*(METHODS[name].needs for name in names))
 
 
 def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from kdnb.checks import choice, number
+from kdnb.device import PRECISIONS
 
 T = TypeVar("T")
 PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
@@ -37,20 +38,27 @@ class StudyParameters:
     weight_decay: float = 5e-4
     matched_on: str = "clean_accuracy"  # which accuracy decides on the matched snapshot; or test_top5_accuracy
     matched_accuracy: float | None = None  # the value it must reach
-    precision: str | None = None  # fp32, tf32 or bf16
+    precision: str | None = None  # fp32, tf32, bf16, fp16, or auto: what the device is made for
     device: str = "auto"  # cuda, mps, cpu, or auto: the first of these that is there
+    minutes: float | None = None  # stop at an epoch's end before they are over; the same call goes on later
     cuda_graph: bool = True  # False: the plain loop, to compare with
+    streams: int = 1  # runs of a group that step at the same time on CUDA
 
     def __post_init__(self) -> None:
         _whole("seed", self.seed, 0)
         for name, low in (("limit", 1), ("epochs", 1), ("batch_size", 2), ("order_seed", 0), ("view_seed", 0)):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name), low)
+        _whole("streams", self.streams, 1)
         choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
         number("momentum", self.momentum, "from 0 to 1", 0, 1)
         number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
         if self.learning_rate is not None:
             number("learning_rate", self.learning_rate, "a number greater than 0", 0, float("inf"), open_low=True)
+        if self.minutes is not None:
+            number("minutes", self.minutes, "a number greater than 0", 0, float("inf"), open_low=True)
+        if self.precision is not None:
+            choice("precision", self.precision, [*PRECISIONS, "auto"])
         if self.matched_accuracy is not None:
             number("matched_accuracy", self.matched_accuracy, "from 0 to 1", 0, 1)
         for drop in self.drops or []:
@@ -76,6 +84,7 @@ class StudentParameters(StudyParameters):
     teacher_model: str | None = None
     teacher_seed: int = 0
     teacher_weights: str | None = None  # a checkpoint of one's own instead of a teacher trained here
+    teacher_outputs: str | None = None  # live: with every batch; table: once for all views, see kdnb.table
     bystander_seed: int | None = 1  # a teacher the students never see, the control; None: no control columns
 
     def __post_init__(self) -> None:
@@ -85,6 +94,8 @@ class StudentParameters(StudyParameters):
         for temperature in self.temperatures:
             number("temperature", temperature, "a number greater than 0", 0, 1e6, open_low=True)
         number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
+        if self.teacher_outputs is not None:
+            choice("teacher_outputs", self.teacher_outputs, ("live", "table"))
         if self.bystander_seed == self.teacher_seed and self.teacher_weights is None:
             raise ValueError(f"bystander_seed is {self.bystander_seed}, the teacher's own; choose another, or None.")
 

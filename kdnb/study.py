@@ -1,18 +1,21 @@
 """A study: a teacher, a bystander and a group of students, from parameters to finished runs."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from kdnb import data, methods, models, paths, profiles
 from kdnb import device as devices
 from kdnb import teacher as teachers
+from kdnb.budget import Budget
 from kdnb.checks import choice
 from kdnb.data import Dataset
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.teacher import Teacher
-from kdnb.train import train
+from kdnb.train import Execution, train
 
 
 def folder(parameters: StudyParameters) -> Path:
@@ -27,12 +30,15 @@ def dataset(parameters: StudyParameters) -> Dataset:
     return data.load(name, parameters.data_dir or paths.root() / "data", limit=parameters.limit)
 
 
-def train_teacher(parameters: TeacherParameters) -> Run:
-    """Train the teacher of ``parameters.seed``, or go on with it; return its run."""
+def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -> Run:
+    """Train the teacher of ``parameters.seed``, or go on with it; return its run.
+
+    ``budget``: what is left of one that a larger piece of work began; None: ``parameters.minutes`` from now on.
+    """
     model = parameters.teacher_model or profiles.get(parameters.profile).teacher
     images = dataset(parameters)
     spec = make_spec(parameters, images, "teacher", model, "normal", {})
-    return _train(parameters, [spec], images, None, None)[0]
+    return _train(parameters, [spec], images, budget or Budget(parameters.minutes))[0]
 
 
 def train_students(parameters: StudentParameters) -> list[Run]:
@@ -40,14 +46,15 @@ def train_students(parameters: StudentParameters) -> list[Run]:
 
     The teacher, and the bystander, are loaded where they are, and trained first where they are not.
     """
+    budget = Budget(parameters.minutes)
     chosen = list(method_grid(parameters))  # refuses bad methods before anything is trained
     model = parameters.student_model or profiles.get(parameters.profile).student
     choice("model", model, models.names())
     images = dataset(parameters)
-    teacher = load_teacher(parameters, images)
-    bystander = load_bystander(parameters, images)
+    teacher = load_teacher(parameters, images, budget)
+    bystander = load_bystander(parameters, images, budget)
     specs = [make_spec(parameters, images, "student", model, name, given, teacher, bystander) for name, given in chosen]
-    return _train(parameters, specs, images, teacher, bystander)
+    return _train(parameters, specs, images, budget, teacher, bystander)
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
@@ -68,28 +75,27 @@ def student_names(parameters: StudentParameters) -> list[str]:
     return [student_name(method, given, decay, seed) for method, given in method_grid(parameters)]
 
 
-def load_teacher(parameters: StudentParameters, images: Dataset) -> Teacher:
-    """The teacher the students learn from."""
+def load_teacher(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher:
+    """The teacher the students learn from; trained first where it is not there."""
     if parameters.teacher_weights:
         model = parameters.teacher_model or profiles.get(parameters.profile).teacher
         return teachers.from_file(model, Path(parameters.teacher_weights), images)
-    return _teacher_of_seed(parameters, parameters.teacher_seed, images)
+    return _teacher_of_seed(parameters, parameters.teacher_seed, images, budget)
 
 
-def load_bystander(parameters: StudentParameters, images: Dataset) -> Teacher | None:
+def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher | None:
     """The control: a teacher of another seed; None where none is wanted."""
-    return (
-        None if parameters.bystander_seed is None else _teacher_of_seed(parameters, parameters.bystander_seed, images)
-    )
+    seed = parameters.bystander_seed
+    return None if seed is None else _teacher_of_seed(parameters, seed, images, budget)
 
 
-def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset) -> Teacher:
+def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
     run = Run(folder(parameters) / teacher_name(seed))
     if not run.finished:
         # The field's recipe, whatever the students' own: one teacher serves every ablation.
         names = "profile output_dir dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
         given = {name: getattr(parameters, name) for name in names.split()}
-        run = train_teacher(TeacherParameters(**given, seed=seed))
+        run = train_teacher(TeacherParameters(**given, seed=seed), budget)
     return teachers.from_run(run, images)
 
 
@@ -132,18 +138,21 @@ def _train(
     parameters: StudyParameters,
     specs: list[RunSpec],
     images: Dataset,
-    teacher: Teacher | None,
-    bystander: Teacher | None,
+    budget: Budget,
+    teacher: Teacher | None = None,
+    bystander: Teacher | None = None,
 ) -> list[Run]:
-    device = devices.choose(parameters.device)
-    target = folder(parameters)
-    print(f"{len(specs)} run(s) on {device} into {target}: {', '.join(spec.name for spec in specs)}", flush=True)
-    return train(
-        specs,
-        target,
-        images,
-        device,
-        teacher=teacher,
-        bystander=bystander,
-        cuda_graph=parameters.cuda_graph,
-    )
+    device, target = devices.choose(parameters.device), folder(parameters)
+    settled = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
+    names = ", ".join(spec.name for spec in settled)
+    print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)
+    execution = Execution(parameters.cuda_graph, parameters.streams, budget)
+    return train(settled, target, images, device, execution, teacher=teacher, bystander=bystander)
+
+
+def _precision(spec: RunSpec, target: Path, device: torch.device) -> str:
+    """The precision of ``spec``; 'auto': the one its run began with, on any machine, else what suits ``device``."""
+    if spec.precision != "auto":
+        return spec.precision
+    begun = target / spec.name / "spec.json"
+    return Run(begun.parent).spec.precision if begun.exists() else devices.natural_precision(device)

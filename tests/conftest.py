@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -56,3 +58,15 @@ def train(tiny_folder: Path, tmp_path: Path) -> Train:
         return study.train_students(tiny(tmp_path, **changes))
 
     return run
+
+
+def same(one: Run, other: Run) -> None:
+    """Histories, traces, weights and snapshots agree to the last bit."""
+    pd.testing.assert_frame_equal(one.history, other.history, check_exact=True)
+    for left, right in zip(one.trace(), other.trace(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    for name, tensor in one.weights().items():
+        assert torch.equal(tensor, other.weights()[name]), name
+    final, again = one.snapshot("final"), other.snapshot("final")
+    assert final is not None and again is not None
+    np.testing.assert_array_equal(final.features, again.features)

@@ -11,26 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from conftest import Train, tiny
+from conftest import Train, same, tiny
 
-from kdnb import data, study, teacher
+from kdnb import data, methods, study, teacher
+from kdnb.draws import epoch_plan, generator, initial_network
 from kdnb.runs import Run
-from kdnb.train import check_shareable, epoch_plan, generator, initial_network
-
-
-def same(one: Run, other: Run) -> None:
-    """Histories, traces, weights and snapshots agree to the last bit."""
-    pd.testing.assert_frame_equal(one.history, other.history, check_exact=True)
-    for left, right in zip(one.trace(), other.trace(), strict=True):
-        np.testing.assert_array_equal(left, right)
-    for name, tensor in one.weights().items():
-        assert torch.equal(tensor, other.weights()[name]), name
-    final, again = one.snapshot("final"), other.snapshot("final")
-    assert final is not None and again is not None
-    np.testing.assert_array_equal(final.features, again.features)
+from kdnb.train import check_shareable, check_teacher_outputs
 
 
 def test_a_run_alone_equals_itself_in_a_group(train: Train, tiny_runs: list[Run]) -> None:
@@ -221,3 +209,39 @@ def test_the_plain_readings_differ_where_they_should(train: Train) -> None:
     assert squared.path != plain.path
     ratio = squared.history["loss_kd"][0] / plain.history["loss_kd"][0]
     assert 8 < ratio < 24  # T^2 = 16, on weights that part after the first step
+
+
+def test_a_table_trains_like_the_live_teacher(train: Train, tmp_path: Path) -> None:
+    """KD from the table's fp16 logits: the first epochs' losses as with the live teacher, within that rounding."""
+    histories = {}
+    for outputs in ("live", "table"):
+        folder = tmp_path / outputs
+        folder.mkdir()
+        for seed in (0, 1):
+            (folder / f"teacher-s{seed}").symlink_to(tmp_path / f"teacher-s{seed}")
+        (run,) = train(output_dir=str(folder), methods=["kd"], temperatures=[4], teacher_outputs=outputs)
+        assert run.spec.teacher_outputs == outputs
+        assert bool(list(folder.glob("table-*/logits.npy"))) == (outputs == "table")
+        histories[outputs] = run.history
+    live, stored = histories["live"], histories["table"]
+    assert not live["loss"].equals(stored["loss"])
+    np.testing.assert_allclose(stored["loss"], live["loss"], rtol=1e-3)
+
+
+def test_who_needs_no_teacher_gets_none(train: Train, tmp_path: Path) -> None:
+    train(methods=["normal"], teacher_outputs="table")
+    assert not list(tmp_path.glob("table-*"))
+
+
+def test_a_table_serves_no_method_that_learns_from_maps(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods.KD, "needs", frozenset({"maps"}))
+    spec = next(run.spec for run in tiny_runs if run.label == "KD T=4")
+    check_teacher_outputs([replace(spec, teacher_outputs="live")])
+    with pytest.raises(ValueError, match=r"'kd' learns from the teacher's maps.*teacher_outputs='live'"):
+        check_teacher_outputs([replace(spec, teacher_outputs="table")])
+
+
+def test_teacher_outputs_are_part_of_the_identity(train: Train) -> None:
+    train(methods=["normal"], teacher_outputs="live")
+    with pytest.raises(ValueError, match="teacher_outputs: there 'live', asked 'table'"):
+        train(methods=["normal"], teacher_outputs="table")
