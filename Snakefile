@@ -31,7 +31,7 @@ CODE = [f"{RUNS}/code"] if config["discard_stale"] else []
 # Prints a training notebook's progress lines, keeps all it says in a log.
 PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
-    "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered ': epoch ' || true; }}"
+    "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
 )
 everything = {
     **COMMON,

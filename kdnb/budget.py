@@ -16,21 +16,21 @@ class Budget:
         self.seconds = float("inf") if minutes is None else 60 * minutes
         self.end = clock() + self.seconds
 
-    def spend(self, epochs: Iterable[int], what: str) -> Iterator[int]:
-        """Pass on ``epochs`` (of ``what``) while another one, as long as the longest so far, still fits.
+    def spend(self, steps: Iterable[int], what: str, unit: str = "epoch") -> Iterator[int]:
+        """Pass on ``steps`` (each a ``unit`` of ``what``) while another one, as long as the longest so far, still fits.
 
         Raises TimeUp before the first that does not; ValueError, once one is done and stored, when not even one fits
         into the whole budget.
         """
         longest = 0.0
-        for epoch in epochs:
+        for step in steps:
             start = self.clock()
             if start + longest > self.end:
-                raise TimeUp(f"{self.minutes:g} minutes are used up before epoch {epoch} of {what}; run it again.")
-            yield epoch
+                raise TimeUp(f"{self.minutes:g} minutes are used up before {unit} {step} of {what}; run it again.")
+            yield step
             longest = max(longest, self.clock() - start)
             if longest > self.seconds:
                 raise ValueError(
-                    f"minutes is {self.minutes:g}, and one epoch of {what} takes {longest / 60:.2g}; give more. "
-                    f"Epoch {epoch} is finished and stored."
+                    f"minutes is {self.minutes:g}, and one {unit} of {what} takes {longest / 60:.2g}; give more. "
+                    f"What is finished is stored, {unit} {step} as well."
                 )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from kdnb import device as devices
 from kdnb import methods, table
+from kdnb.budget import Budget
 from kdnb.capture import Batch, Steps
 from kdnb.data import Dataset, Views
 from kdnb.draws import clean_indices, epoch_plan, initial_network
@@ -38,6 +39,7 @@ class Shared:
         device: torch.device,
         teacher: Teacher | None,
         bystander: Teacher | None,
+        budget: Budget,
     ) -> None:
         spec = specs[0]
         self.dataset, self.device, self.precision = dataset, device, spec.precision
@@ -50,7 +52,13 @@ class Shared:
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":
             self.table = table.prepare(
-                folder, self.teacher, dataset, device, spec.precision, features="features" in needed
+                folder,
+                self.teacher,
+                dataset,
+                device,
+                spec.precision,
+                features="features" in needed,
+                budget=budget,
             )
 
     def _reference(self, teacher: Teacher) -> Reference:

@@ -13,7 +13,10 @@ KEPT_WEIGHTS = 6  # weights, momentum, gradient; the account's buffers, a half-p
 
 def free(device: torch.device) -> float:
     """Bytes that are free on ``device``; a CPU swaps before it refuses, so no limit there."""
-    return float(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else float("inf")
+    if device.type != "cuda":
+        return float("inf")
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(torch.cuda.mem_get_info(device)[0] + cached)
 
 
 def of_step(spec: RunSpec, dataset: Dataset) -> int:

@@ -23,17 +23,17 @@ class _Lines:
         self.stream.flush()
 
 
-def track(epochs: Iterable[int], total: int, done: int, what: str) -> "tqdm[int]":
-    """Iterate over ``epochs``, showing ``what``, the epoch (``done`` of ``total`` at the start) and the time left."""
+def track(steps: Iterable[int], total: int, done: int, what: str, unit: str = "epoch") -> "tqdm[int]":
+    """Iterate over ``steps``, showing ``what``, the ``unit`` (``done`` of ``total`` at the start) and the time left."""
     terminal = sys.stderr.isatty()
     return tqdm(
-        epochs,
+        steps,
         desc=what,
         total=total,
         initial=done,
-        unit="epoch",
+        unit=unit,
         file=sys.stderr if terminal else _Lines(sys.stdout),
         mininterval=0.1 if terminal else QUIET_SECONDS,
         maxinterval=QUIET_SECONDS,
-        bar_format="{desc}: epoch {n_fmt}/{total_fmt}, {elapsed} gone, {remaining} left{postfix}",
+        bar_format=f"{{desc}}: {unit} {{n_fmt}}/{{total_fmt}}, {{elapsed}} gone, {{remaining}} left{{postfix}}",
     )

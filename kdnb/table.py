@@ -25,16 +25,7 @@ stands there and fits, and it is put there after the chunk has reached the disk:
 and damage is found at the next opening, where those chunks alone are computed again.
 """
 
-import fcntl
-import io
-import json
-import math
-import os
-import shutil
-import sys
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,20 +33,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from kdnb import device as devices
 from kdnb import models, progress
+from kdnb.budget import Budget
 from kdnb.data import Dataset, Views
 from kdnb.evaluate import CPU_BATCH
-from kdnb.files import write_json
 from kdnb.models import Output
+from kdnb.table_store import LIVE, Store, megabytes
 from kdnb.teacher import Teacher
 
 FORMAT = 1
 CHUNK_PASSES = 16384  # forward passes that a kill can cost; some MB of outputs
 GPU_BATCH = 2048
-LIVE = "use teacher_outputs='live'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +67,14 @@ class TeacherTable:
 
 
 def prepare(
-    folder: Path, teacher: Teacher, dataset: Dataset, device: torch.device, precision: str, *, features: bool = False
+    folder: Path,
+    teacher: Teacher,
+    dataset: Dataset,
+    device: torch.device,
+    precision: str,
+    *,
+    features: bool = False,
+    budget: Budget | None = None,
 ) -> TeacherTable:
     """The table of ``teacher`` under ``folder``, on ``device``: opened and checked, and computed where it is missing.
 
@@ -94,7 +91,7 @@ def prepare(
         missing = store.missing(names)
         if any(missing.values()):
             store.check_space(names)
-            _build(store, missing, teacher.on(device).network, views, precision)
+            _build(store, missing, teacher.on(device).network, views, precision, budget or Budget())
     opened = {name: store.parts[name].open().to(device) for name in names}
     return TeacherTable(opened["logits"], opened.get("features", opened["logits"][..., :0]))
 
@@ -115,168 +112,24 @@ def _identity(teacher: Teacher, dataset: Dataset, views: int, precision: str) ->
     }
 
 
-class Part:
-    """A file of the table: fp16, images x views x width, as npy, and written in chunks of whole images."""
-
-    def __init__(self, path: Path, shape: tuple[int, int, int], chunk_images: int) -> None:
-        self.path, self.shape, self.chunk_images = path, shape, chunk_images
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
-        self.header = header.getvalue()
-        self.size = len(self.header) + 2 * math.prod(shape)
-
-    def images(self, chunk: int) -> range:
-        """The images of a chunk; the last may be short."""
-        return range(self.shape[0])[chunk * self.chunk_images :][: self.chunk_images]
-
-    def _span(self, chunk: int) -> tuple[int, int]:
-        """First byte and length of a chunk; the header belongs to the first, so that its damage is seen as well."""
-        images, row = self.images(chunk), 2 * math.prod(self.shape[1:])
-        start = len(self.header) + images.start * row if chunk else 0
-        return start, len(self.header) + images.stop * row - start
-
-    def checksum(self, chunk: int) -> str | None:
-        """Of what the file now holds of a chunk; None where there is no file."""
-        if not self.path.exists():
-            return None
-        start, length = self._span(chunk)
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return _checksum(file.read(length))
-
-    def write(self, chunk: int, values: np.ndarray) -> str:
-        """Put a chunk on the disk for good and return its checksum; OSError naming the file when that fails."""
-        content = values.tobytes() if chunk else self.header + values.tobytes()
-        try:
-            self.path.touch()
-            with self.path.open("rb+") as file:
-                file.seek(self._span(chunk)[0])
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise OSError(
-                f"could not write {self.path}: {error}. Recorded chunks are kept; make room and run again, or {LIVE}."
-            ) from error
-        return _checksum(content)
-
-    def open(self) -> Tensor:
-        """The whole file, mapped copy-on-write: torch wants writable memory, and what it may write stays private."""
-        return torch.from_numpy(np.load(self.path, mmap_mode="c"))
-
-
-def _checksum(content: bytes) -> str:
-    return f"{zlib.crc32(content):08x}"
-
-
-class Store:
-    """A table's folder: the two parts it may hold, and the record of what it holds."""
-
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
-        self.path, self.identity, self.record = path, identity, path / "table.json"
-        images, views, chunk_images = (identity[name] for name in ("images", "views", "chunk_images"))
-        widths = {"logits": identity["classes"], "features": identity["width"]}
-        self.parts = {
-            name: Part(path / f"{name}.npy", (images, views, width), chunk_images) for name, width in widths.items()
-        }
-        self.chunks = math.ceil(images / chunk_images)
-        self.checksums: dict[str, dict[int, str]] = {name: {} for name in widths}  # part: {chunk: checksum}
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other jobs out; a job that comes second waits, and says so."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print(f"{self.path}: another job is at work on this teacher table; waiting for it.", flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError as error:
-                raise OSError(
-                    f"{file.name} cannot be locked: {error}. Choose another output_dir, or {LIVE}."
-                ) from error
-            yield
-
-    def missing(self, names: Sequence[str]) -> dict[str, list[int]]:
-        """The chunks to compute of each part in ``names``, after every recorded checksum was checked."""
-        if self.record.exists():
-            self.checksums = self._recorded()
-        for name in names:
-            part, recorded = self.parts[name], self.checksums[name]
-            damaged = [chunk for chunk in recorded if part.checksum(chunk) != recorded[chunk]]
-            if damaged:
-                numbers = ", ".join(map(str, damaged))
-                print(f"{part.path} is damaged: of {self.chunks} chunks, {numbers} computed again", flush=True)
-            self.checksums[name] = {chunk: recorded[chunk] for chunk in recorded if chunk not in damaged}
-        return {name: [chunk for chunk in range(self.chunks) if chunk not in self.checksums[name]] for name in names}
-
-    def _recorded(self) -> dict[str, dict[int, str]]:
-        """The checksums in ``table.json``, once it is clear that they are this table's."""
-        way_out = f"Nothing was overwritten: move {self.path} away to have the table computed anew, or {LIVE}."
-        try:
-            content = json.loads(self.record.read_text())
-            checksums = {
-                name: {int(chunk): checksum for chunk, checksum in content["checksums"][name].items()}
-                for name in self.parts
-            }
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{self.record} cannot be read: {error!r}. {way_out}") from error
-        if differing := [field for field, asked in self.identity.items() if content.get(field) != asked]:
-            there = "; ".join(
-                f"{name}: there {content.get(name)!r}, asked {self.identity[name]!r}" for name in differing
-            )
-            raise ValueError(f"{self.path} holds another teacher table ({there}). {way_out}")
-        return checksums
-
-    def check_space(self, names: Sequence[str]) -> None:
-        """OSError when the disk cannot take what the parts ``names`` still lack."""
-        parts = [self.parts[name] for name in names]
-        there = sum(part.path.stat().st_size for part in parts if part.path.exists())
-        lacking, free = sum(part.size for part in parts) - there, shutil.disk_usage(self.path).free
-        if lacking > free:
-            raise OSError(
-                f"the teacher table in {self.path} needs {_megabytes(lacking)} more, and {_megabytes(free)} are free: "
-                f"make room, choose another output_dir, or {LIVE}."
-            )
-
-    def write(self, chunk: int, outputs: Mapping[str, np.ndarray]) -> None:
-        """Put the outputs of a chunk on the disk, by part; only then record them."""
-        for name, values in outputs.items():
-            self.checksums[name][chunk] = self.parts[name].write(chunk, values)
-        write_json(self.record, {**self.identity, "checksums": self.checksums})
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
-
-
 def _build(
-    store: Store, missing: Mapping[str, Sequence[int]], network: models.ResNet, views: Views, precision: str
+    store: Store,
+    missing: Mapping[str, Sequence[int]],
+    network: models.ResNet,
+    views: Views,
+    precision: str,
+    budget: Budget,
 ) -> None:
     """Compute and store the missing chunks of each part; one forward pass serves both."""
     chunks = sorted(set().union(*missing.values()))
-    sizes = ", ".join(f"{name}.npy {_megabytes(store.parts[name].size)}" for name in missing)
+    sizes = ", ".join(f"{name}.npy {megabytes(store.parts[name].size)}" for name in missing)
     print(f"teacher table into {store.path} ({sizes}): {len(chunks)} of {store.chunks} chunks to compute", flush=True)
-    for chunk in _progress(chunks, store.chunks, store.path.name):
+    done = store.chunks - len(chunks)
+    shown = progress.track(chunks, store.chunks, done, store.path.name, "chunk")
+    for chunk in budget.spend(shown, store.path.name, "chunk"):
         names = [name for name in missing if chunk in missing[name]]
         images = store.parts[names[0]].images(chunk)
         store.write(chunk, _compute(network, views, images, precision, names))
-
-
-def _progress(chunks: Sequence[int], total: int, what: str) -> "tqdm[int]":
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        chunks,
-        desc=what,
-        total=total,
-        initial=total - len(chunks),
-        unit="chunk",
-        file=sys.stderr if terminal else progress._Lines(sys.stdout),
-        mininterval=0.1 if terminal else progress.QUIET_SECONDS,
-        maxinterval=progress.QUIET_SECONDS,
-        bar_format="{desc}: chunk {n_fmt}/{total_fmt}, {elapsed} gone, {remaining} left",
-    )
 
 
 @torch.no_grad()

@@ -73,8 +73,9 @@ def train(
     if waiting := [run for run in runs if not run.finished]:
         devices.configure(device, specs[0].precision)
         with devices.failures_explained(device):
-            shared = Shared([run.spec for run in waiting], Path(folder), dataset, device, teacher, bystander)
-            _train_what_fits(shared, waiting, execution or Execution())
+            how, asked = execution or Execution(), [run.spec for run in waiting]
+            shared = Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
+            _train_what_fits(shared, waiting, how)
     return runs
 
 

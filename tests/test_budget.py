@@ -46,7 +46,9 @@ def test_what_fits_is_done_and_no_limit_is_none() -> None:
 
 def test_a_budget_shorter_than_an_epoch_says_how_long_one_takes() -> None:
     clock = Clock()
-    with pytest.raises(ValueError, match=r"minutes is 0.5, and one epoch of a run takes 1.5; .*Epoch 1 is finished"):
+    with pytest.raises(
+        ValueError, match=r"minutes is 0.5, and one epoch of a run takes 1.5; .*is stored, epoch 1 as well"
+    ):
         list(spent(Budget(0.5, clock), clock, [90]))
 
 

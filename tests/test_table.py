@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdnb import data, models, table, teacher
+from kdnb import data, models, table, table_store, teacher
 from kdnb import device as devices
 from kdnb.data import Dataset, Views
 from kdnb.table import TeacherTable
@@ -183,7 +183,7 @@ def test_killed_and_completed_equals_uninterrupted(tmp_path: Path, at: int, reco
 
 def test_of_two_jobs_at_once_one_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second is started while the first has a chunk to write, which it does once the second says that it waits."""
-    write, second, heard = table.Store.write, list["subprocess.Popen[str]"](), list[str]()
+    write, second, heard = table_store.Store.write, list["subprocess.Popen[str]"](), list[str]()
 
     def when_the_second_waits(*arguments: Any) -> None:
         if not second:
@@ -192,7 +192,7 @@ def test_of_two_jobs_at_once_one_computes(tmp_path: Path, monkeypatch: pytest.Mo
             heard.append(second[0].stdout.readline())
         write(*arguments)
 
-    monkeypatch.setattr(table.Store, "write", when_the_second_waits)
+    monkeypatch.setattr(table_store.Store, "write", when_the_second_waits)
     assert build(tmp_path)[1] == IMAGES * VIEWS
     assert "another job is at work on this teacher table; waiting" in heard[0]
     assert second[0].communicate()[0].split() == ["computed", "0"] and second[0].returncode == 0
@@ -308,7 +308,7 @@ def test_outputs_that_half_precision_cannot_hold_are_refused(tmp_path: Path) -> 
     ("images", "views", "width"), [(896, 9, 10), (896, 9, 64)] + [(50_000, 162, width) for width in (10, 100, 64, 256)]
 )
 def test_the_sizes_in_the_documentation(images: int, views: int, width: int) -> None:
-    assert table.__doc__ and f"{table._megabytes(2 * images * views * width)} ({width})" in table.__doc__
+    assert table.__doc__ and f"{table_store.megabytes(2 * images * views * width)} ({width})" in table.__doc__
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
