@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from scipy import stats as scipy_stats
 
 from kdnb import stats
 from kdnb.figures import style
@@ -13,6 +14,7 @@ from kdnb.figures.source import Study
 from kdnb.runs import Run
 
 CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
+LEAST_CHANGES = 8  # below, a bootstrap of the changes shows little but which of them it drew
 SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander"}
 
 
@@ -51,7 +53,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     style.temperature_axis(fig, study)
-    text = f"epochs {cut + 1}–{study.epochs}"
+    text = f"epochs {cut + 1}–{study.epochs}, {study.epochs - cut} a run"
     return style.captioned(fig, style.caption(study, text))
 
 
@@ -64,6 +66,8 @@ def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
 def readings(study: Study) -> pd.DataFrame:
     """Every run's correlation of raw mu and loss after the warm-up: columns n, r, naive_p, r_differences, low, high,
     n_eff, phases (a dict), refused (why there is none; the other columns are then empty).
+
+    r_differences and its interval are empty below LEAST_CHANGES differences.
     """
     return pd.DataFrame([_reading(study, run) for run in study.students], index=[run.label for run in study.students])
 
@@ -80,8 +84,9 @@ def _reading(study: Study, run: Run) -> dict[str, Any]:
         )
     except ValueError as reason:
         return {"n": len(table), "refused": str(reason), "phases": {}}
-    low, high = found.interval
-    numbers = {"r": found.r, "naive_p": found.naive_p, "r_differences": found.r_differences, "low": low, "high": high}
+    enough = found.n_differences >= LEAST_CHANGES
+    changes, low, high = (found.r_differences, *found.interval) if enough else (np.nan,) * 3
+    numbers = {"r": found.r, "naive_p": found.naive_p, "r_differences": changes, "low": low, "high": high}
     n_eff = float("nan") if found.n_eff is None else found.n_eff
     return {"n": found.n, **numbers, "n_eff": n_eff, "phases": dict(found.phases), "refused": ""}
 
@@ -103,6 +108,16 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
         )
         fig.add_trace(paper.update(hovertemplate="%{x}<br>the paper's r: %{y:.3f}<extra></extra>"), 1, 1)
         fig.add_trace(_differences(study, table), 2, 1)
+        if table["r_differences"].isna().all():
+            fig.add_annotation(
+                text="too few epochs for r of changes",
+                showarrow=False,
+                x=0.5,
+                xref="x2 domain",
+                y=0,
+                yref="y2",
+                yshift=14,
+            )
     else:
         fig.add_annotation(text=f"fewer than {stats.LEAST_POINTS} epochs: no r", showarrow=False, xref="paper", x=0.5)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
@@ -112,7 +127,8 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
 
 
 def _phases(table: pd.DataFrame) -> list[go.Scatter]:
-    spans = list(dict.fromkeys(span for phases in table["phases"] for span in phases))
+    known = (span for phases in table["phases"] for span, r in phases.items() if np.isfinite(r))
+    spans = list(dict.fromkeys(known))
     symbols = ("circle", "square", "diamond", "triangle-up", "cross")
     return [
         go.Scatter(
@@ -161,14 +177,21 @@ def as_html(table: pd.DataFrame) -> str:
     columns: dict[str, Callable[[pd.Series], str]] = {
         "epochs": lambda row: f"{row['n']:.0f}",
         "r (the paper's)": lambda row: f"{row['r']:.3f}",
-        "r of changes, 95 %": lambda row: f"{row['r_differences']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+        "r of changes, 95 %": lambda row: (
+            f"{row['r_differences']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+            if row["low"] <= row["high"]
+            else "too few epochs"
+        ),
         "p, were epochs independent": lambda row: f"{row['naive_p']:.0e}",
         "epochs are worth": lambda row: (
             f"{row['n_eff']:.0f}" if row["n_eff"] > 0 else f"fewer than {stats.LEAST_EFFECTIVE_SIZE:g}"
         ),
     }
     rows = [
-        {"run": label, **{name: "–" if row["refused"] else show(row) for name, show in columns.items()}}
+        {
+            "run": str(label).replace(" ", "\u00a0"),
+            **{name: "–" if row["refused"] else show(row) for name, show in columns.items()},
+        }
         for label, row in table.iterrows()
     ]
     return style.table(pd.DataFrame(rows))
@@ -201,7 +224,7 @@ def sentence(study: Study) -> str:
     parts = [_r_of(study, run) for run in shown]
     r = {t: r_after(run, study.warm_up) for t, run in study.kd.items()}
     known = {t: value for t, value in r.items() if np.isfinite(value)}
-    text = f"In {style.window(study)}: {'; '.join(parts)}."
+    text = f"In {style.window(study)} (n = {study.epochs - study.warm_up}): {'; '.join(parts)}."
     if len(known) > 1:
         top, low = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
         text += f" Over T, r is greatest at T = {top:g} ({known[top]:.2f}) and least at T = {low:g} ({known[low]:.2f})."
@@ -225,8 +248,24 @@ def honest_sentence(table: pd.DataFrame) -> str:
     strong = known[known["r"].abs() > 0.9]
     named = f" ({style.joined(clear.index)})" if 0 < len(clear) < len(known) else ""
     sized = int(known["n_eff"].notna().sum())
+    changes = (
+        "The changes from epoch to epoch are too few for an r of their own"
+        if known["low"].isna().all()
+        else f"For the changes from epoch to epoch, the 95 % interval leaves out zero in {len(clear)}{named}"
+    )
     return (
-        f"Of {len(known)} runs, {len(strong)} have |r| above 0.9 in the paper's way. For the changes from epoch to "
-        f"epoch, the 95 % interval leaves out zero in {len(clear)}{named}. The epochs are worth at least "
-        f"{stats.LEAST_EFFECTIVE_SIZE:g} independent ones in {sized} of {len(known)} runs{_rest(known)}."
+        f"Of {len(known)} runs, {len(strong)} have |r| above 0.9 in the paper's way. {changes}. The epochs are worth "
+        f"at least {stats.LEAST_EFFECTIVE_SIZE:g} independent ones in {sized} of {len(known)} runs{_rest(known)}."
+    )
+
+
+def chance_sentence(study: Study) -> str:
+    """How large r gets by chance alone in a window of that many epochs, were they independent."""
+    n = study.epochs - study.warm_up
+    if n < stats.LEAST_POINTS:
+        return f"The window has {n} epochs: no r."
+    t = float(scipy_stats.t.ppf(0.975, n - 2))
+    return (
+        f"Each r rests on n = {n} epochs of one run. Even of independent epochs, one in twenty such r would be beyond "
+        f"±{t / np.sqrt(n - 2 + t * t):.2f} by chance alone."
     )

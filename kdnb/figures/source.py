@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kdnb import paths, profiles, runs
 from kdnb.checks import choice, number
@@ -46,6 +46,43 @@ class MapParameters(ChapterParameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         choice("images", self.images, ("test", "train"))
+
+
+@dataclass(frozen=True)
+class ResultsParameters:
+    """Of ``06_cifar100``: published results, and a study whose verdicts stand beside theirs."""
+
+    profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
+    results_dir: str | None = None  # where they are; None: results/<profile> of the repository
+    beside: str = "digits"  # the profile whose verdicts stand beside theirs
+    beside_dir: str | None = None  # where its runs are; None: runs/<beside>
+    seed: int = 0  # of the students in the figures; the verdicts take all seeds
+    alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+    points: int = 2000  # images on the maps at most
+
+    @property
+    def shown(self) -> MapParameters:
+        """What the figures show; FileNotFoundError where nothing is published."""
+        profiles.get(self.profile)
+        folder = Path(self.results_dir) if self.results_dir else paths.results(self.profile)
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
+                f"`python -m kdnb.publish --profile {self.profile}` makes them. Or name another results_dir."
+            )
+        return MapParameters(self.profile, str(folder), **self._sweep, warm_up=self.warm_up, points=self.points)
+
+    @property
+    def compared(self) -> ChapterParameters:
+        """What the verdicts beside them are of."""
+        return ChapterParameters(self.beside, self.beside_dir, **self._sweep)
+
+    @property
+    def _sweep(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("seed", "alpha", "squared", "weight_decay")}
 
 
 @dataclass(frozen=True)
@@ -107,20 +144,31 @@ class Study:
 
 def load(chosen: ChapterParameters) -> Study:
     """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none."""
-    profiles.get(chosen.profile)
-    folder = Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
-    found = runs.find(folder, role="student")
-    every = [run for run in found if _in_sweep(run, chosen)]
+    folder, every = _folder(chosen), sweep(chosen)
     students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
     if not students:
         raise FileNotFoundError(
             f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g} and weight decay "
-            f"{chosen.weight_decay:g} (there: {', '.join(run.path.name for run in found) or 'none'}). "
+            f"{chosen.weight_decay:g} (there: {', '.join(_names(folder)) or 'none'}). "
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
     by_label = {run.label: run for run in sorted(students, key=_place)}
     warm_up = _warm_up(students, chosen.warm_up)
     return Study(folder, list(by_label.values()), every, warm_up)
+
+
+def sweep(chosen: ChapterParameters) -> list[Run]:
+    """The finished students of the chosen weight decay and loss, all seeds and alphas; empty when there are none."""
+    return [run for run in runs.find(_folder(chosen), role="student") if _in_sweep(run, chosen)]
+
+
+def _folder(chosen: ChapterParameters) -> Path:
+    profiles.get(chosen.profile)
+    return Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
+
+
+def _names(folder: Path) -> list[str]:
+    return [run.path.name for run in runs.find(folder, role="student")]
 
 
 def _warm_up(students: Sequence[Run], asked: int | None) -> int:

@@ -102,10 +102,10 @@ def joined(words: Iterable[object], last: str = "and") -> str:
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 
-def table(content: pd.DataFrame) -> str:
-    """A table as HTML that on a narrow screen scrolls by itself; text is escaped."""
+def table(content: pd.DataFrame, width: int = 34) -> str:
+    """A table as HTML, ``width`` em at least, that on a narrower screen scrolls by itself; text is escaped."""
     body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
-    wide = body.replace("<table ", '<table style="min-width:34em" ', 1)
+    wide = body.replace("<table ", f'<table style="min-width:{width}em" ', 1)
     return f'<div style="overflow-x:auto">{wide}</div>'
 
 

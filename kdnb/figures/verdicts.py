@@ -17,12 +17,17 @@ def judged(study: Study) -> list[Verdict]:
     return claims.judge(study.every)
 
 
+def sign(found: Verdict) -> str:
+    """The verdict in a word, with a mark to find it by."""
+    return SIGNS.get(found.verdict, f"– {found.verdict}")
+
+
 def as_html(verdicts: Sequence[Verdict]) -> str:
     """The claims as a table: the verdict, what the paper says and where, and the computed sentence."""
     rows = [
         {
             "": found.id,
-            "verdict": SIGNS.get(found.verdict, f"– {found.verdict}"),
+            "verdict": sign(found),
             "the paper says": f"{found.text} ({found.figure})",
             "what these runs show": found.sentence,
         }

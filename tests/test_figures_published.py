@@ -1,0 +1,164 @@
+"""Figures and tables of chapter 6: published results, and the claims on two data sets."""
+
+import html
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import SPEC, STUDENTS, kd, store
+from scipy import stats as scipy_stats
+
+from kdnb import claims, display, explorer, publish
+from kdnb.figures import classes, correlation, published, source, tsne, verdicts
+from kdnb.figures.source import ResultsParameters, Study
+
+
+@pytest.fixture(scope="module")
+def results(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results") / "tiny"
+    publish.publish(tiny_folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chosen(results: Path, tiny_folder: Path) -> ResultsParameters:
+    return ResultsParameters(profile="digits", results_dir=str(results), beside_dir=str(tiny_folder))
+
+
+@pytest.fixture(scope="module")
+def study(chosen: ResultsParameters) -> Study:
+    return source.load(chosen.shown)
+
+
+# ----------------------------------------------------------------------------------------------------------- classes
+def test_cifar100_has_twenty_superclasses_of_five_and_each_class_one_colour() -> None:
+    kinds = [names.split() for group in classes.CIFAR100.values() for names in group.values()]
+    assert [len(names) for names in kinds] == [5] * 20
+    names = classes.cifar100_names()
+    assert len(set(names)) == 100 and (names[0], names[1], names[99]) == ("apple", "aquarium_fish", "worm")
+    groups = classes.groups("cifar100", np.array([3, 4]))
+    assert sorted(k for group in groups for k in group.classes) == list(range(100))
+    assert len({group.color for group in groups}) == len(groups) <= len(classes.style.CLASSES)
+    assert all(text.startswith(names[k]) for group in groups for k, text in group.classes.items())
+
+
+def test_few_classes_have_a_colour_each() -> None:
+    groups = classes.groups("digits", np.array([7, 0, 7, 3]))
+    assert [(group.name, dict(group.classes)) for group in groups] == [
+        ("class 0", {0: "class 0"}),
+        ("class 3", {3: "class 3"}),
+        ("class 7", {7: "class 7"}),
+    ]
+
+
+def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(study: Study) -> None:
+    found = tsne.spaces(study, which="final")
+    labels = np.arange(128) % 100
+    spec = replace(study.students[0].spec, dataset="cifar100")
+    other = replace(study, students=[type("Run", (), {"spec": spec, "label": "normal"})()])
+    networks = {"normal": replace(found.networks["normal"], labels=labels)}
+    points = np.random.default_rng(0).normal(size=(128, 2))
+    fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points})
+    assert [trace.name for trace in fig.data] == list(classes.CIFAR100)
+    names = classes.cifar100_names()
+    for trace in fig.data:
+        at = {(x, y): text for x, y, text in zip(trace.x, trace.y, trace.text, strict=True)}
+        for (x, y), k in zip(points, labels, strict=True):
+            if (text := at.get((float(f"{x:.3g}"), float(f"{y:.3g}")))) is not None:
+                assert text.split(" (")[0] == names[k]
+
+
+# -------------------------------------------------------------------------------------------------------------- maps
+def test_maps_come_in_order_on_one_scale_and_the_teacher_last(study: Study, chosen: ResultsParameters) -> None:
+    figures, labels = tsne.two_epochs(study, chosen.shown)
+    assert labels == [f"{run.label}, epoch 3" for run in study.students] + ["teacher, epoch 3"]
+    assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
+    assert sum(len(trace.x) for trace in figures[0].data) == 128
+    assert len(json.dumps(explorer.pack(figures), ensure_ascii=False)) < 1e6
+
+
+def test_matched_and_last_epoch_are_both_shown_where_they_differ(tmp_path: Path) -> None:
+    made = store(tmp_path, [SPEC, kd(4)])
+    figures, labels = tsne.two_epochs(made, source.MapParameters(points=20, perplexity=5))
+    assert labels == ["normal, epoch 7", "KD T=4, epoch 7", "normal, epoch 24", "KD T=4, epoch 24", "teacher, epoch 24"]
+    assert "NaN" not in json.dumps([display.compact(fig) for fig in figures])
+
+
+# ------------------------------------------------------------------------------------------------------- few epochs
+def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
+    made = store(tmp_path, [replace(spec, epochs=15, drops=(9, 11, 13)) for spec in STUDENTS])
+    table = correlation.readings(made)
+    assert (table["n"] == 8).all() and table[["r_differences", "low", "high", "n_eff"]].isna().all(axis=None)
+    assert correlation.as_html(table).count("too few epochs") == len(STUDENTS)
+    assert "too few for an r of their own" in correlation.honest_sentence(table)
+    drawn = correlation.honest(made, table)
+    assert "NaN" not in json.dumps(display.compact(drawn)) and "nan" not in correlation.sentence(made)
+    assert any("too few epochs" in note.text for note in drawn.layout.annotations)
+    assert "(n = 8)" in correlation.sentence(made)
+
+
+def test_r_by_chance_is_the_one_whose_p_is_a_twentieth(study: Study, tmp_path: Path) -> None:
+    made = store(tmp_path, [replace(SPEC, epochs=15)])
+    limit = float(correlation.chance_sentence(made).split("±")[1].split(" ")[0])
+    y = np.array([1.0, -2, 3, 0, -1, 2, -3, 1])
+    x = np.arange(8.0)
+    x, y = x - x.mean(), y - y.mean()
+    y -= x * (x @ y) / (x @ x)
+    mixed = limit * x / np.linalg.norm(x) + np.sqrt(1 - limit**2) * y / np.linalg.norm(y)
+    assert scipy_stats.pearsonr(x, mixed).pvalue == pytest.approx(0.05, abs=0.005)
+    assert "no r" in correlation.chance_sentence(replace(study, warm_up=1))
+
+
+# ------------------------------------------------------------------------------------------------------- the claims
+def test_claims_stand_side_by_side_under_what_they_are_of(
+    study: Study, chosen: ResultsParameters, tmp_path: Path
+) -> None:
+    other = store(tmp_path, [SPEC, kd(4)])
+    judged = published.judged(study, replace(chosen, beside="cifar100", beside_dir=str(tmp_path)))
+    left, right = judged
+    assert (left.profile, left.runs) == ("cifar100", "resnet20 → resnet8, 24 epochs, seed 0")
+    assert (right.profile, right.runs) == ("digits", "resnet8 → resnet8, 3 epochs, seed 0")
+    for one, runs in ((left, other.every), (right, study.every)):
+        assert repr(one.verdicts) == repr(claims.judge(runs))  # by their text: nan is not equal to itself
+    rows = published.as_html(judged).split("<tbody>")[1:]
+    assert len(rows) == 11
+    for row, *found in zip(rows, left.verdicts, right.verdicts, strict=True):
+        cells = row.split("<td")[1:]
+        for cell, one, verdict in zip(cells, judged, found, strict=True):
+            assert f"{one.profile}: <strong>{verdicts.sign(verdict)}<" in cell
+            assert verdict.id in row and html.escape(verdict.sentence, quote=False) in cell
+    pairs = [(one.verdict, two.verdict) for one, two in zip(left.verdicts, right.verdicts, strict=True)]
+    same = sum(one == two != "not testable" for one, two in pairs)
+    assert f"{same} have the same verdict" in published.sentence(judged)
+
+
+def test_a_study_without_runs_has_no_verdict_and_says_so(
+    study: Study, chosen: ResultsParameters, tmp_path: Path
+) -> None:
+    judged = published.judged(study, replace(chosen, beside_dir=str(tmp_path)))
+    assert judged[0].runs == "no finished runs here"
+    assert (
+        {one.verdict for one in judged[0].verdicts} == {"not testable"} != {one.verdict for one in judged[1].verdicts}
+    )
+    assert "0 can be tested on both" in published.sentence(judged)
+    table = published.as_html(judged)
+    assert table.count("– not testable</strong><br>It needs at least one student") == 11
+
+
+def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
+    text = "**resnet8 → resnet8** on digits, 3 epochs, arithmetic in fp32; 5 students of seed 0"
+    assert text in published.about(study)
+    last = [run.history["test_accuracy"].iloc[-1] for run in study.students]
+    assert f"{min(last):.1%} to {max(last):.1%} of the test images" in published.learned(study)
+    session = study.students[0].provenance["sessions"][0]
+    table = published.made_by(study)
+    for text in (session["hardware"]["cpu"], session["versions"]["torch"]):
+        assert text in table and text in published.about(study)
+    assert "teacher" in table and all(run.label in table for run in study.students)
+
+
+def test_results_that_are_not_there_say_where_they_come_from(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="clone it.*kdnb.publish --profile cifar100-small"):
+        _ = ResultsParameters(results_dir=str(tmp_path / "none")).shown
