@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,12 +103,14 @@ def test_students_of_one_seed_are_paired(tiny_runs: list[Run]) -> None:
     assert not torch.equal(order, epoch_plan(spec, 128, 9, 3)[0])
 
 
-def test_views_are_drawn_uniformly(tiny_runs: list[Run]) -> None:
-    counts = Counter(v for epoch in range(1, 101) for v in epoch_plan(tiny_runs[0].spec, 896, 9, epoch)[1].tolist())
-    expected = 100 * 896 / 9
-    assert sorted(counts) == list(range(9))
-    chi_square = sum((count - expected) ** 2 / expected for count in counts.values())
-    assert chi_square < 26.1  # 8 degrees of freedom, p = 0.001
+@pytest.mark.parametrize(("images", "views", "limit"), [(896, 9, 26.1), (50_000, 162, 222.2)])
+def test_views_are_drawn_uniformly(tiny_runs: list[Run], images: int, views: int, limit: float) -> None:
+    """Chi-square over 20 epochs, for digits and for CIFAR; ``limit``: p = 0.001 at ``views`` - 1 degrees of freedom."""
+    spec = tiny_runs[0].spec
+    drawn = torch.cat([epoch_plan(spec, images, views, epoch)[1] for epoch in range(1, 21)])
+    counts = drawn.bincount(minlength=views).double()
+    expected = 20 * images / views
+    assert len(counts) == views and float(((counts - expected) ** 2 / expected).sum()) < limit
 
 
 def test_the_order_visits_every_image_once(tiny_runs: list[Run]) -> None:
