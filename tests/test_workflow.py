@@ -88,7 +88,7 @@ def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) 
 
 
 def test_the_published_configurations_are_whole(workflow: Workflow) -> None:
-    """Each plans two teachers; the paper its thirteen students; digits and cifar100-small two of them again, reseeded."""
+    """Two teachers each; the paper its thirteen students; digits and cifar100-small two of them again, reseeded."""
     for profile, runs in (("digits", 17), ("cifar100", 15), ("cifar100-small", 12)):
         words = [
             sys.executable,
