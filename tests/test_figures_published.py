@@ -148,7 +148,7 @@ def test_a_study_without_runs_has_no_verdict_and_says_so(
 
 
 def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
-    text = "**resnet8 → resnet8** on digits, 3 epochs, arithmetic in fp32; 5 students of seed 0"
+    text = "**resnet8 → resnet8** on digits, 3 epochs, convolutions in fp32; 5 students of seed 0"
     assert text in published.about(study)
     last = [run.history["test_accuracy"].iloc[-1] for run in study.students]
     assert f"{min(last):.1%} to {max(last):.1%} of the test images" in published.learned(study)

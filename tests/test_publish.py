@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Train
+from made_up import SPEC
 
 from kdnb import claims, data, embed, geometry, paths, publish, runs
 from kdnb.data import Views
-from kdnb.evaluate import collect
+from kdnb.evaluate import Outputs, collect
 from kdnb.figures import accuracy, source, training, tsne
 from kdnb.figures.source import ChapterParameters, MapParameters
+from kdnb.files import write_tensors
 from kdnb.runs import Run
 from kdnb.teacher import from_state
 
@@ -98,6 +101,29 @@ def test_the_teacher_in_half_precision_answers_as_before(tiny_folder: Path, publ
 def test_a_weight_beyond_half_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="fp16 cannot hold wide"):
         publish.halved({"wide": torch.full((2, 2), 1e6), "fine": torch.full((2,), 1e6)})
+
+
+def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
+    """240 epochs, 100 classes, 256 features and half as many columns again: random, so that nothing compresses."""
+    spec = replace(SPEC, dataset="cifar100", epochs=240, drops=(150, 180, 210))
+    run, labels = Run.open(tmp_path / "full", spec), torch.arange(2500) % 100
+    outputs = Outputs(torch.rand(2500, 256), torch.zeros(2500, 100), labels)
+    run.write_snapshot("matched", outputs, outputs, 60)
+    run.write_snapshot("final", outputs, outputs, 240)
+    write_tensors(
+        run.path / "classifier.safetensors", {"weight": torch.rand(240, 100, 256), "bias": torch.rand(240, 100)}, {}
+    )
+    write_tensors(run.path / "model.safetensors", {"weight": torch.rand(9, 9)}, {})
+    history = pd.DataFrame(np.random.default_rng(0).random((240, 65))).rename(columns=lambda k: f"column_{k}")
+    history.assign(epoch=range(1, 241), clean_accuracy=np.linspace(0, 1, 240)).to_parquet(run.path / "history.parquet")
+    run.write_provenance({"sessions": []})
+    study = publish.Source(tmp_path, [run], teacher=Run(tmp_path / "teacher"))
+    study.__dict__["atlas"] = embed.Atlas(np.zeros(0), np.zeros(0), 30, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
+        made = publish.build(study, run, tmp_path / "small")
+    assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
+    assert 400_000 < publish.size(made.path) < publish.RUN_BYTES
 
 
 # -------------------------------------------------------------------------------------------------------------- maps

@@ -22,7 +22,7 @@ def about(study: Study) -> str:
     made = provenance_table(study.every)
     hardware, torch = (style.joined(made[column].unique()) for column in ("hardware", "torch"))
     return (
-        f"**{_networks(spec)}** on {spec.dataset}, {spec.epochs} epochs, arithmetic in {spec.precision}; "
+        f"**{_networks(spec)}** on {spec.dataset}, {spec.epochs} epochs, convolutions in {spec.precision}; "
         f"{len(study.every)} students of {_seeds(study.every)}, those of the figures: {labels}. "
         f"Made on {hardware}, torch {torch}. The paper trained {paper.teacher} → {paper.student} for {paper.epochs} "
         "epochs."
