@@ -95,7 +95,8 @@ def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
     assert "too few for an r of their own" in correlation.honest_sentence(table)
     drawn = correlation.honest(made, table)
     assert "NaN" not in json.dumps(display.compact(drawn)) and "nan" not in correlation.sentence(made)
-    assert any("too few epochs" in note.text for note in drawn.layout.annotations)
+    said = [note.text for note in drawn.layout.annotations]
+    assert said[-2:] == ["no phase has 3 epochs", "too few epochs for r of changes"]
     assert "(n = 8)" in correlation.sentence(made)
 
 

@@ -108,16 +108,14 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
         )
         fig.add_trace(paper.update(hovertemplate="%{x}<br>the paper's r: %{y:.3f}<extra></extra>"), 1, 1)
         fig.add_trace(_differences(study, table), 2, 1)
-        if table["r_differences"].isna().all():
-            fig.add_annotation(
-                text="too few epochs for r of changes",
-                showarrow=False,
-                x=0.5,
-                xref="x2 domain",
-                y=0,
-                yref="y2",
-                yshift=14,
-            )
+        absent = {
+            f"no phase has {stats.LEAST_POINTS} epochs": not _phases(table),
+            "too few epochs for r of changes": bool(table["r_differences"].isna().all()),
+        }
+        for row, (text, missing) in enumerate(absent.items(), start=1):
+            if missing:
+                where = {"x": len(labels) / 2 - 0.5, "y": 0, "row": row, "col": 1}
+                fig.add_annotation(text=text, showarrow=False, yshift=14, **where)
     else:
         fig.add_annotation(text=f"fewer than {stats.LEAST_POINTS} epochs: no r", showarrow=False, xref="paper", x=0.5)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
