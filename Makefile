@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test environment lock clean
+.PHONY: study test bench environment lock clean
 
 study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper)
 	$(BIN)/python tools/study.py $(PROFILE)
@@ -14,6 +14,9 @@ test: environment  ## lint, types, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)
+	$(BIN)/python -m benchmarks.bench $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
 
 environment: $(VENV)/ready
 

@@ -1,0 +1,179 @@
+"""Our loop against the field's usual one, in one run: speed, memory, and what the hardware could do at most.
+
+    make bench                    # on the device that is there
+    make bench DEVICE=cpu DATA=data
+
+Every loop lives in a process of its own. In each round each runs one block while the others wait, and ratios are taken
+within a round. On CUDA every accelerated path is then compared with its plain twin on the same seed. The output is
+markdown for ``benchmarks/log.md``. Without the files of CIFAR-100 the images are noise: only time is measured.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks import floors, switches
+from benchmarks.contender import Contender, Entry, measure
+from benchmarks.floors import Demand, Roof
+from benchmarks.loops import IMAGES, RUNS, STUDENT, TEACHER, Evaluation, Ours, Place, Setting, TableBuild, Usual
+from benchmarks.report import head, row, spread
+from kdnb import device as devices
+from kdnb import provenance
+
+FIELD_WORKERS = 8
+EPOCHS, VIEWS = 240, 162
+TESTED = 15_000  # test and clean images after every epoch
+USUAL, SWEEP, IN_TRAINING, EVALUATION = "the usual loop", f"sweep of {RUNS}", "teacher in training", "evaluation"
+
+
+class Amounts(NamedTuple):
+    """How much is one block: steps of one student and of slower things; images of table and evaluation."""
+
+    rounds: int
+    warm_up: int
+    steps: int
+    slow_steps: int
+    table: int
+    evaluation: int
+
+
+AMOUNTS = {"cpu": Amounts(7, 1, 2, 1, 2, 256), "cuda": Amounts(5, 20, 100, 30, 512, 10_000)}
+
+
+class Line(NamedTuple):
+    """One line of the report: what is timed, what one of its images asks of the hardware, in which precision."""
+
+    entry: Entry
+    demand: Demand
+    precision: str
+
+
+def lines(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
+    """Everything that is timed, by name: the usual loop, one student, then what the whole paper needs beside."""
+    torchs_own = "tf32" if place.device == "cuda" else "fp32"
+    usual = Entry(partial(Usual, place), amounts.steps)
+    named = {USUAL: Line(usual, _live(torchs_own), torchs_own)}
+    for precision in dict.fromkeys((natural, "fp32")):
+        named |= _students(place, amounts, precision)
+    sweep = Entry(partial(Ours, place, Setting(natural, "sweep")), amounts.slow_steps)
+    teacher = Entry(partial(Ours, place, Setting(natural, "teacher", "live")), amounts.slow_steps)
+    evaluation = Entry(partial(Evaluation, place, natural), amounts.evaluation)
+    return named | {
+        SWEEP: Line(sweep, floors.training(STUDENT, natural), natural),
+        IN_TRAINING: Line(teacher, floors.training(TEACHER, natural), natural),
+        EVALUATION: Line(evaluation, floors.forward(STUDENT, "fp32"), "fp32"),
+    }
+
+
+def _live(precision: str) -> Demand:
+    return floors.training(STUDENT, precision).plus(floors.forward(TEACHER, precision))
+
+
+def _students(place: Place, amounts: Amounts, precision: str) -> dict[str, Line]:
+    """One student with table and with live teacher, and the table."""
+    table, live = (
+        Entry(partial(Ours, place, Setting(precision, teacher_outputs=outputs)), amounts.steps)
+        for outputs in ("stand-in", "live")
+    )
+    build = Entry(partial(TableBuild, place, precision), amounts.table)
+    return {
+        f"one student, {precision}, table": Line(table, floors.training(STUDENT, precision), precision),
+        f"one student, {precision}, live": Line(live, _live(precision), precision),
+        f"table, {precision}": Line(build, floors.forward(TEACHER, precision), precision),
+    }
+
+
+def table_seconds(rate: float) -> float:
+    """The teacher table's share in one training image of the paper's sweep; ``rate``: its forward passes a second."""
+    return VIEWS / (RUNS * EPOCHS * rate)
+
+
+def with_table(usual: Sequence[float], ours: Sequence[float], table: Sequence[float]) -> list[float]:
+    """How many times as fast as the usual loop, its share of the table included, by round; all in images/s."""
+    return [
+        (1 / slow) / (1 / fast + table_seconds(build)) for slow, fast, build in zip(usual, ours, table, strict=True)
+    ]
+
+
+def print_lines(named: Mapping[str, Line], measured: Mapping[str, Contender], roofs: Mapping[str, Roof]) -> None:
+    """A row each."""
+    print(head("loop", "images/s", "ms an image", "epoch", "times usual", "arithmetic", "bandwidth", "memory"))
+    usual = rates(measured[USUAL])
+    for name, contender in measured.items():
+        here, (_, demand, precision) = rates(contender), named[name]
+        speed, roof = median(here), roofs[precision]
+        trained = name not in (EVALUATION, IN_TRAINING) and not name.startswith("table")
+        ratios = spread([fast / slow for fast, slow in zip(here, usual, strict=True)], "{:.2f}") if trained else ""
+        shares = [f"{100 * speed * asked / most:.0f} %" for asked, most in zip(demand, roof, strict=True)]
+        times = spread(here, "{:,.0f}"), f"{1e3 / speed:.3g}", f"{IMAGES / speed:,.1f} s" if name != EVALUATION else ""
+        print(row(name, *times, ratios, *shares, f"{contender.blocks[-1].peak / 1e9:.2f} GB"))
+
+
+def rates(contender: Contender) -> list[float]:
+    """Images/s by round."""
+    return [block.rate for block in contender.blocks]
+
+
+def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
+    """What follows from the rows: the table shared out over the sweep, and the time of the whole paper."""
+    for precision in dict.fromkeys((natural, "fp32")):
+        ours, table = rates(measured[f"one student, {precision}, table"]), rates(measured[f"table, {precision}"])
+        minutes, share = IMAGES * VIEWS / median(table) / 60, 1e3 * table_seconds(median(table))
+        ratio = spread(with_table(rates(measured[USUAL]), ours, table), "{:.2f}")
+        print(
+            f"- {precision}: the table's {IMAGES * VIEWS:,} forward passes take {minutes:,.1f} min, {share:.3g} ms an "
+            f"image when shared by {RUNS} runs of {EPOCHS} epochs; with it one student is {ratio} times as fast."
+        )
+    speed = {name: median(rates(contender)) for name, contender in measured.items()}
+    table_speed = speed[f"table, {natural}"]
+    teacher = EPOCHS * (IMAGES / speed[IN_TRAINING] + TESTED / table_speed)
+    sweep = RUNS * EPOCHS * (IMAGES / speed[SWEEP] + TESTED / speed[EVALUATION])
+    parts = {"teacher": teacher, "table": IMAGES * VIEWS / table_speed, f"sweep of {RUNS}": sweep}
+    total = {**parts, "together": sum(parts.values())}
+    print(
+        "- the paper, evaluation included:", ", ".join(f"{name} {time / 60:,.1f} min" for name, time in total.items())
+    )
+
+
+def bench(place: Place, amounts: Amounts) -> None:
+    """Measure and print everything for one device."""
+    device = devices.choose(place.device)
+    natural = devices.natural_precision(device)
+    named = lines(place, amounts, natural)
+    roofs = {precision: floors.roof(device, precision) for precision in {line.precision for line in named.values()}}
+    measured = measure({name: line.entry for name, line in named.items()}, amounts.rounds, amounts.warm_up)
+    print_lines(named, measured, roofs)
+    print()
+    for precision, roof in roofs.items():
+        print(f"- at most, measured, {precision}: {roof.operations / 1e12:.3g} TFLOP/s, {roof.traffic / 1e9:,.0f} GB/s")
+    print_sums(measured, natural)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, say on what, measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", help="auto (CUDA where there is one), cuda or cpu")
+    parser.add_argument("--data-dir", type=Path, help="folder of CIFAR-100; without it the images are noise")
+    given = parser.parse_args(arguments)
+    device = devices.choose(given.device)
+    place = Place(device.type, given.data_dir, min(FIELD_WORKERS, max(1, (os.cpu_count() or 1) - 1)))
+    amounts, session = AMOUNTS[device.type], provenance.describe(device)
+    hardware, versions = session["hardware"], ", ".join(" ".join(pair) for pair in session["versions"].items())
+    print(
+        f"{hardware['device']}, {hardware['cpu']}, {session['threads']} thread(s), {versions}, commit "
+        f"{session['commit']}; images: {given.data_dir or 'noise'}; {place.workers} worker(s) of the usual loop; "
+        f"n = {amounts.rounds} rounds, medians (range)\n",
+        flush=True,
+    )
+    bench(place, amounts)
+    if device.type == "cuda":
+        print()
+        switches.compare(place, device)
+
+
+if __name__ == "__main__":
+    main()
