@@ -27,7 +27,10 @@ from kdnb import provenance
 FIELD_WORKERS = 8
 EPOCHS, VIEWS = 240, 162
 TESTED = 15_000  # test and clean images after every epoch
-USUAL, SWEEP, IN_TRAINING, EVALUATION = "the usual loop", f"sweep of {RUNS}", "teacher in training", "evaluation"
+USUAL, SWEEP, IN_TRAINING, EVALUATION = "the usual loop", f"sweep of {RUNS}, each", "teacher in training", "evaluation"
+
+
+COLUMNS = "images/s", "ms an image", "of arithmetic", "of bandwidth", "memory"
 
 
 class Amounts(NamedTuple):
@@ -52,38 +55,37 @@ class Line(NamedTuple):
     precision: str
 
 
-def lines(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
-    """Everything that is timed, by name: the usual loop, one student, then what the whole paper needs beside."""
+def students(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
+    """Ways to train a student: the usual loop, ours with table and live teacher, the whole sweep in lockstep."""
     torchs_own = "tf32" if place.device == "cuda" else "fp32"
-    usual = Entry(partial(Usual, place), amounts.steps)
-    named = {USUAL: Line(usual, _live(torchs_own), torchs_own)}
+    named = {USUAL: Line(Entry(partial(Usual, place), amounts.steps), live(torchs_own), torchs_own)}
     for precision in dict.fromkeys((natural, "fp32")):
-        named |= _students(place, amounts, precision)
+        table, teacher = (
+            Entry(partial(Ours, place, Setting(precision, teacher_outputs=outputs)), amounts.steps)
+            for outputs in ("stand-in", "live")
+        )
+        named[f"{precision}, table"] = Line(table, floors.training(STUDENT, precision), precision)
+        named[f"{precision}, live teacher"] = Line(teacher, live(precision), precision)
     sweep = Entry(partial(Ours, place, Setting(natural, "sweep")), amounts.slow_steps)
-    teacher = Entry(partial(Ours, place, Setting(natural, "teacher", "live")), amounts.slow_steps)
-    evaluation = Entry(partial(Evaluation, place, natural), amounts.evaluation)
-    return named | {
-        SWEEP: Line(sweep, floors.training(STUDENT, natural), natural),
-        IN_TRAINING: Line(teacher, floors.training(TEACHER, natural), natural),
-        EVALUATION: Line(evaluation, floors.forward(STUDENT, "fp32"), "fp32"),
-    }
+    return named | {SWEEP: Line(sweep, floors.training(STUDENT, natural), natural)}
 
 
-def _live(precision: str) -> Demand:
+def live(precision: str) -> Demand:
+    """Of a student's step with the teacher's forward pass."""
     return floors.training(STUDENT, precision).plus(floors.forward(TEACHER, precision))
 
 
-def _students(place: Place, amounts: Amounts, precision: str) -> dict[str, Line]:
-    """One student with table and with live teacher, and the table."""
-    table, live = (
-        Entry(partial(Ours, place, Setting(precision, teacher_outputs=outputs)), amounts.steps)
-        for outputs in ("stand-in", "live")
-    )
-    build = Entry(partial(TableBuild, place, precision), amounts.table)
-    return {
-        f"one student, {precision}, table": Line(table, floors.training(STUDENT, precision), precision),
-        f"one student, {precision}, live": Line(live, _live(precision), precision),
-        f"table, {precision}": Line(build, floors.forward(TEACHER, precision), precision),
+def the_rest(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
+    """What the paper needs beside its students."""
+    named = {}
+    for precision in dict.fromkeys((natural, "fp32")):
+        build = Entry(partial(TableBuild, place, precision), amounts.table)
+        named[f"table, {precision}"] = Line(build, floors.forward(TEACHER, precision), precision)
+    teacher = Entry(partial(Ours, place, Setting(natural, "teacher", "live")), amounts.slow_steps)
+    evaluation = Entry(partial(Evaluation, place, natural), amounts.evaluation)
+    return named | {
+        IN_TRAINING: Line(teacher, floors.training(TEACHER, natural), natural),
+        EVALUATION: Line(evaluation, floors.forward(STUDENT, "fp32"), "fp32"),
     }
 
 
@@ -99,18 +101,32 @@ def with_table(usual: Sequence[float], ours: Sequence[float], table: Sequence[fl
     ]
 
 
-def print_lines(named: Mapping[str, Line], measured: Mapping[str, Contender], roofs: Mapping[str, Roof]) -> None:
-    """A row each."""
-    print(head("loop", "images/s", "ms an image", "epoch", "times usual", "arithmetic", "bandwidth", "memory"))
+def print_students(named: Mapping[str, Line], measured: Mapping[str, Contender], roofs: Mapping[str, Roof]) -> None:
+    """A row each, compared with the usual loop."""
+    print(head("loop", *COLUMNS, "epoch", "times the usual loop"))
     usual = rates(measured[USUAL])
-    for name, contender in measured.items():
-        here, (_, demand, precision) = rates(contender), named[name]
-        speed, roof = median(here), roofs[precision]
-        trained = name not in (EVALUATION, IN_TRAINING) and not name.startswith("table")
-        ratios = spread([fast / slow for fast, slow in zip(here, usual, strict=True)], "{:.2f}") if trained else ""
-        shares = [f"{100 * speed * asked / most:.0f} %" for asked, most in zip(demand, roof, strict=True)]
-        times = spread(here, "{:,.0f}"), f"{1e3 / speed:.3g}", f"{IMAGES / speed:,.1f} s" if name != EVALUATION else ""
-        print(row(name, *times, ratios, *shares, f"{contender.blocks[-1].peak / 1e9:.2f} GB"))
+    for name, line in named.items():
+        here = rates(measured[name])
+        ratios = [fast / slow for fast, slow in zip(here, usual, strict=True)]
+        epoch = f"{IMAGES / median(here):,.1f} s"
+        print(row(name, *cells(line, measured[name], roofs), epoch, spread(ratios, "{:.2f}")))
+
+
+def print_rest(named: Mapping[str, Line], measured: Mapping[str, Contender], roofs: Mapping[str, Roof]) -> None:
+    """A row each."""
+    print(head("beside the students", *COLUMNS))
+    for name, line in named.items():
+        print(row(name, *cells(line, measured[name], roofs)))
+
+
+def cells(line: Line, contender: Contender, roofs: Mapping[str, Roof]) -> list[str]:
+    """Under ``COLUMNS``."""
+    speed = median(rates(contender))
+    shares = [
+        f"{100 * speed * part / most:.0f} %" for part, most in zip(line.demand, roofs[line.precision], strict=True)
+    ]
+    memory = f"{contender.blocks[-1].peak / 1e9:.2f} GB"
+    return [spread(rates(contender), "{:,.0f}"), f"{1e3 / speed:.3g}", *shares, memory]
 
 
 def rates(contender: Contender) -> list[float]:
@@ -121,7 +137,7 @@ def rates(contender: Contender) -> list[float]:
 def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
     """What follows from the rows: the table shared out over the sweep, and the time of the whole paper."""
     for precision in dict.fromkeys((natural, "fp32")):
-        ours, table = rates(measured[f"one student, {precision}, table"]), rates(measured[f"table, {precision}"])
+        ours, table = rates(measured[f"{precision}, table"]), rates(measured[f"table, {precision}"])
         minutes, share = IMAGES * VIEWS / median(table) / 60, 1e3 * table_seconds(median(table))
         ratio = spread(with_table(rates(measured[USUAL]), ours, table), "{:.2f}")
         print(
@@ -143,10 +159,13 @@ def bench(place: Place, amounts: Amounts) -> None:
     """Measure and print everything for one device."""
     device = devices.choose(place.device)
     natural = devices.natural_precision(device)
-    named = lines(place, amounts, natural)
-    roofs = {precision: floors.roof(device, precision) for precision in {line.precision for line in named.values()}}
+    trained, rest = students(place, amounts, natural), the_rest(place, amounts, natural)
+    named = trained | rest
     measured = measure({name: line.entry for name, line in named.items()}, amounts.rounds, amounts.warm_up)
-    print_lines(named, measured, roofs)
+    roofs = {precision: floors.roof(device, precision) for precision in {line.precision for line in named.values()}}
+    print_students(trained, measured, roofs)
+    print()
+    print_rest(rest, measured, roofs)
     print()
     for precision, roof in roofs.items():
         print(f"- at most, measured, {precision}: {roof.operations / 1e12:.3g} TFLOP/s, {roof.traffic / 1e9:,.0f} GB/s")
