@@ -162,7 +162,8 @@ def bench(place: Place, amounts: Amounts) -> None:
     trained, rest = students(place, amounts, natural), the_rest(place, amounts, natural)
     named = trained | rest
     measured = measure({name: line.entry for name, line in named.items()}, amounts.rounds, amounts.warm_up)
-    roofs = {precision: floors.roof(device, precision) for precision in {line.precision for line in named.values()}}
+    precisions = dict.fromkeys(line.precision for line in named.values())
+    roofs = {precision: floors.roof(device, precision) for precision in precisions}
     print_students(trained, measured, roofs)
     print()
     print_rest(rest, measured, roofs)
