@@ -20,7 +20,7 @@ PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{PROFILE}")
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
-CHAPTERS = ["01_teacher", "02_students", "03_mu_curves", "04_correlation", "05_tsne"]
+CHAPTERS = ["01_teacher", "02_students", "03_mu_curves", "04_correlation", "05_tsne", "06_cifar100"]
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
     name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
@@ -38,7 +38,9 @@ everything = {
     "methods": list(dict.fromkeys(method for given in GROUPS.values() for method in given["methods"])),
     "temperatures": sorted({t for given in GROUPS.values() for t in given["temperatures"]}),
 }
-given_to = {"01_teacher": COMMON, "02_students": everything}
+published = {"profile": config["published"], "beside": PROFILE}
+given_to = {"01_teacher": COMMON, "02_students": everything, "06_cifar100": published}
+RESULTS = sorted(str(file) for file in paths.results(config["published"]).glob("*/published.json"))
 
 
 wildcard_constraints:
@@ -106,6 +108,7 @@ rule chapter:
     input:
         TEACHERS,
         STUDENTS,
+        lambda wildcards: RESULTS if wildcards.chapter == "06_cifar100" else [],
         provenance.sources(),
         notebook="notebooks/{chapter}.ipynb",
     output:

@@ -57,7 +57,7 @@ def curves(study: Study, runs: Sequence[Run] | None = None) -> go.Figure:
             fig.add_trace(trace, row, 1)
     style.mark_drops(fig, shown[0], study.warm_up)
     fig.update_yaxes(title_text=MEASURES["mu_raw"], row=1)
-    fig.update_yaxes(title_text="training loss (log)", type="log", row=2, dtick=1)
+    style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(updatemenus=[_menu(tables)], margin_t=96)
     return style.captioned(fig, style.caption(study, style.window(study), shown))
@@ -139,7 +139,7 @@ def animation(study: Study) -> go.Figure:
     moving = [len(fig.data) - 2, len(fig.data) - 1]
     fig.frames = [go.Frame(name=run.label, data=_front(study, run), traces=moving) for run in runs]
     fig.update_yaxes(title_text="μ raw", row=1)
-    fig.update_yaxes(title_text="training loss (log)", type="log", row=2, dtick=1)
+    style.loss_axis(fig, [style.after(run, study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(sliders=[_slider(runs)], updatemenus=[_play()], margin_t=96)
     return style.captioned(fig, style.caption(study, style.window(study), runs))

@@ -47,7 +47,7 @@ def learned(study: Study) -> str:
 def made_by(study: Study) -> str:
     """Where, when and with what every run of the folder was made, as a table; the teachers' sessions first."""
     every = [*runs.find(study.folder, role="teacher"), *study.every]
-    return style.table(provenance_table(every).reset_index(), width=56)
+    return style.table(provenance_table(every).reset_index().drop(columns="epochs"))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,15 @@ def captioned(fig: go.Figure, text: str) -> go.Figure:
     return fig.update_layout(title={"text": text, "font": {"size": 13}})
 
 
+def loss_axis(fig: go.Figure, tables: Sequence[pd.DataFrame], **where: int) -> None:
+    """The training loss of ``tables`` upwards: logarithmic where it falls tenfold or more, else with ordinary ticks."""
+    values = pd.concat([table["loss"] for table in tables])
+    if values.max() > 10 * values.min():
+        fig.update_yaxes(title_text="training loss (log)", type="log", dtick=1, **where)
+    else:
+        fig.update_yaxes(title_text="training loss", **where)
+
+
 def mark_drops(fig: go.Figure, run: Run, since: int = 0) -> None:
     """A thin line after each epoch at which the learning rate falls."""
     for drop in run.spec.drops:
@@ -102,10 +111,10 @@ def joined(words: Iterable[object], last: str = "and") -> str:
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 
-def table(content: pd.DataFrame, width: int = 34) -> str:
-    """A table as HTML, ``width`` em at least, that on a narrower screen scrolls by itself; text is escaped."""
+def table(content: pd.DataFrame) -> str:
+    """A table as HTML that on a narrow screen scrolls by itself; text is escaped."""
     body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
-    wide = body.replace("<table ", f'<table style="min-width:{width}em" ', 1)
+    wide = body.replace("<table ", '<table style="min-width:34em" ', 1)
     return f'<div style="overflow-x:auto">{wide}</div>'
 
 

@@ -177,8 +177,9 @@ def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[A
         axis.update(scaleanchor=axis.anchor)
     epochs = ", ".join(f"{label}: epoch {found.networks[label].epoch}" for label in labels)
     count = len(next(iter(drawn.values())))
-    shown = [run for run in found.study.students if run.label in labels] or list(found.study.students)
-    fig.update_layout(legend={"itemsizing": "constant"})
+    teacher = [found.study.teacher] if found.study.teacher else []
+    shown = [run for run in found.study.students if run.label in labels] or teacher
+    fig.update_layout(legend={"itemsizing": "constant"}, uirevision="kept")  # what is hidden stays so on the next step
     return style.captioned(fig, style.caption(found.study, f"{count} {found.images} images · {epochs}", shown))
 
 
@@ -197,7 +198,7 @@ def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
     """``table`` of :func:`measured` against T in six panels, the other networks across."""
     study = found.study
     fig = style.grid(
-        3, 2, list(MEASURES.values()), 680, shared_xaxes=True, vertical_spacing=0.09, horizontal_spacing=0.14
+        3, 2, list(MEASURES.values()), 680, shared_xaxes=True, vertical_spacing=0.09, horizontal_spacing=0.19
     )
     across = {run.label: style.line(run, study.hottest) for run in study.others}
     across["teacher"] = {"color": style.TEACHER, "dash": "longdash", "width": 2}
