@@ -145,7 +145,7 @@ def test_a_study_without_runs_has_no_verdict_and_says_so(
     )
     assert "0 can be tested on both" in published.sentence(judged)
     table = published.as_html(judged)
-    assert table.count("– not testable</strong><br>It needs at least one student") == 11
+    assert table.count("–\u00a0not testable</strong><br>It needs at least one student") == 11
 
 
 def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:

@@ -19,7 +19,7 @@ def judged(study: Study) -> list[Verdict]:
 
 def sign(found: Verdict) -> str:
     """The verdict in a word, with a mark to find it by."""
-    return SIGNS.get(found.verdict, f"– {found.verdict}")
+    return SIGNS.get(found.verdict, f"– {found.verdict}").replace(" ", "\u00a0", 1)  # the mark stays with its word
 
 
 def as_html(verdicts: Sequence[Verdict]) -> str:
