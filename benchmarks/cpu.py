@@ -7,7 +7,6 @@ first are taken within a round. Images are noise: only time is measured, and, fo
 """
 
 import copy
-import ctypes
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -24,8 +23,6 @@ from kdnb import losses, models
 
 ROUNDS, WARM_UP, BLOCK = 7, 1, 2
 CPU = torch.device("cpu")
-# malloc.h: memory is given back to the system above the first threshold, and mapped anew each time above the second.
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 
 class Variant(NamedTuple):
@@ -46,7 +43,7 @@ class Prepared:
 
     def __init__(self, name: str, variant: Variant, training: bool) -> None:
         if variant.keep_memory:
-            keep_memory()
+            devices.keep_freed_memory()
         torch.set_flush_denormal(variant.flush_denormals)
         self.variant = variant
         model: nn.Module = folded(network(name)) if variant.folded else network(name)
@@ -95,13 +92,6 @@ class TeacherForward(Prepared):
             with quiet(), devices.autocast(CPU, self.variant.precision):
                 self.model(self.images)
         return batches * self.variant.batch
-
-
-def keep_memory() -> None:
-    """Let the C library keep freed memory (glibc only): large tensors are then not mapped and zeroed anew each step."""
-    library = ctypes.CDLL(None)
-    library.mallopt(MMAP_THRESHOLD, 2**30)
-    library.mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def folded(network: models.ResNet) -> models.ResNet:

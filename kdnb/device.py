@@ -1,5 +1,6 @@
 """Where and how precisely to compute."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from kdnb.checks import choice
 # What convolutions compute in; master weights, classifier, losses and mu are fp32 in all of them. fp32 is exact
 # everywhere; tf32 lets CUDA round the inputs; bf16 and fp16 are half as wide. fp16 is for GPUs that have no bf16.
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "tf32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
 
 
 class DeviceLost(RuntimeError):
@@ -44,12 +46,25 @@ def _cpu_has_bf16() -> bool:
 
 
 def configure(device: torch.device, precision: str) -> None:
-    """Set the rounding of CUDA's convolutions to ``precision``; matrix products stay exact, the account needs them."""
+    """Prepare ``device`` for training in ``precision``; matrix products stay exact, the account needs them.
+
+    Raises ValueError for a precision that is unknown or that the device does not have.
+    """
     choice("precision", precision, PRECISIONS)
     if precision == "tf32" and device.type != "cuda":
         raise ValueError(f"precision 'tf32' exists on CUDA only, and the device is {device.type}; use 'fp32'.")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = False
+    if device.type == "cpu":
+        keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed; otherwise it maps and zeroes large tensors anew each step (benchmarks/log.md)."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(MMAP_THRESHOLD, 2**30)
+        library.mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -1,5 +1,6 @@
 """How precisely: what 'auto' means, that it never changes in mid-run, and fp16 with its loss scaling."""
 
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,18 @@ def test_the_loss_scale_is_part_of_the_state(train: Train, tmp_path: Path, monke
     monkeypatch.setattr(Learner, "end_epoch", end)
     (run,) = train(methods=["normal"], precision="fp16")
     assert run.finished and (run.history["account_residual"].abs() < 1e-5 * run.history["mu_raw"] ** 2).all()
+
+
+def test_a_cpu_keeps_freed_memory_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """glibc's two thresholds are set; a library without mallopt (macOS) is left alone."""
+    told: list[tuple[int, int]] = []
+
+    class Glibc:
+        @staticmethod
+        def mallopt(parameter: int, value: int) -> None:
+            told.append((parameter, value))
+
+    for library in (Glibc(), object()):
+        monkeypatch.setattr(ctypes, "CDLL", lambda name, library=library: library)
+        devices.configure(CPU, "fp32")
+    assert told == [(devices.MMAP_THRESHOLD, 2**30), (devices.TRIM_THRESHOLD, 2**31 - 1)]
