@@ -45,14 +45,21 @@ def tiny_runs(tiny_folder: Path) -> list[Run]:
     return runs.find(tiny_folder, role="student")
 
 
+def with_teachers(folder: Path, teachers: Path) -> Path:
+    """``folder``, made if new, with the two teachers that are in ``teachers``."""
+    folder.mkdir(exist_ok=True)
+    for seed in (0, 1):
+        (folder / f"teacher-s{seed}").symlink_to(teachers / f"teacher-s{seed}")
+    return folder
+
+
 Train = Callable[..., list[Run]]
 
 
 @pytest.fixture
 def train(tiny_folder: Path, tmp_path: Path) -> Train:
     """Train tiny students into a folder of the test's own, with the tiny study's teachers."""
-    for seed in (0, 1):
-        (tmp_path / f"teacher-s{seed}").symlink_to(tiny_folder / f"teacher-s{seed}")
+    with_teachers(tmp_path, tiny_folder)
 
     def run(**changes: object) -> list[Run]:
         return study.train_students(tiny(tmp_path, **changes))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from conftest import Train, same, tiny
+from conftest import Train, same, tiny, with_teachers
 
 from kdnb import study
 from kdnb.runs import Run
@@ -58,11 +58,7 @@ def test_killed_at_ten_random_moments_equals_uninterrupted(train: Train, tmp_pat
         process.join()
         return process.exitcode
 
-    folders = {name: tmp_path / name for name in ("whole", "killed")}
-    for folder in folders.values():
-        folder.mkdir()
-        for seed in (0, 1):
-            (folder / f"teacher-s{seed}").symlink_to(tmp_path / f"teacher-s{seed}")
+    folders = {name: with_teachers(tmp_path / name, tmp_path) for name in ("whole", "killed")}
     assert start(folders["whole"], float("inf")) == 0
     reach, dice = counted.get() / 6, random.Random(0)
     kills = [start(folders["killed"], dice.uniform(0, reach)) for _ in range(KILLS)]

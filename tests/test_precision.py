@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Train, tiny
+from conftest import Train, tiny, with_teachers
 from torch import nn
 
 from kdnb import device as devices
@@ -101,10 +101,7 @@ def test_fp16_trains_like_fp32_and_balances(train: Train, tmp_path: Path) -> Non
     """Same student in fp16 and fp32: losses within 5 %, the account balanced; resumed equals uninterrupted."""
     histories = {}
     for precision in ("fp32", "fp16"):
-        folder = tmp_path / precision
-        folder.mkdir()
-        for seed in (0, 1):
-            (folder / f"teacher-s{seed}").symlink_to(tmp_path / f"teacher-s{seed}")
+        folder = with_teachers(tmp_path / precision, tmp_path)
         (run,) = train(output_dir=str(folder), methods=["kd"], temperatures=[4], precision=precision)
         histories[precision] = run.history
     half, full = histories["fp16"], histories["fp32"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Train, same, tiny
+from conftest import Train, same, tiny, with_teachers
 
 from kdnb import data, methods, study, teacher
 from kdnb.draws import epoch_plan, generator, initial_network
@@ -216,10 +216,7 @@ def test_a_table_trains_like_the_live_teacher(train: Train, tmp_path: Path) -> N
     """KD from the table's fp16 logits: the first epochs' losses as with the live teacher, within that rounding."""
     histories = {}
     for outputs in ("live", "table"):
-        folder = tmp_path / outputs
-        folder.mkdir()
-        for seed in (0, 1):
-            (folder / f"teacher-s{seed}").symlink_to(tmp_path / f"teacher-s{seed}")
+        folder = with_teachers(tmp_path / outputs, tmp_path)
         (run,) = train(output_dir=str(folder), methods=["kd"], temperatures=[4], teacher_outputs=outputs)
         assert run.spec.teacher_outputs == outputs
         assert bool(list(folder.glob("table-*/logits.npy"))) == (outputs == "table")
