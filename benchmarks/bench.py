@@ -134,6 +134,18 @@ def rates(contender: Contender) -> list[float]:
     return [block.rate for block in contender.blocks]
 
 
+def print_all(
+    trained: Mapping[str, Line], rest: Mapping[str, Line], measured: Mapping[str, Contender], roofs: Mapping[str, Roof]
+) -> None:
+    """Both tables, of what was measured; without the usual loop there is nothing to compare students with."""
+    trained, rest = ({name: line for name, line in some.items() if name in measured} for some in (trained, rest))
+    if USUAL in trained:
+        print_students(trained, measured, roofs)
+        print()
+    print_rest(rest if USUAL in trained else {**trained, **rest}, measured, roofs)
+    print()
+
+
 def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
     """What follows from the rows: the table shared out over the sweep, and the time of the whole paper."""
     for precision in dict.fromkeys((natural, "fp32")):
@@ -164,13 +176,13 @@ def bench(place: Place, amounts: Amounts) -> None:
     measured = measure({name: line.entry for name, line in named.items()}, amounts.rounds, amounts.warm_up)
     precisions = dict.fromkeys(line.precision for line in named.values())
     roofs = {precision: floors.roof(device, precision) for precision in precisions}
-    print_students(trained, measured, roofs)
-    print()
-    print_rest(rest, measured, roofs)
-    print()
+    print_all(trained, rest, measured, roofs)
     for precision, roof in roofs.items():
         print(f"- at most, measured, {precision}: {roof.operations / 1e12:.3g} TFLOP/s, {roof.traffic / 1e9:,.0f} GB/s")
-    print_sums(measured, natural)
+    if lost := [name for name in named if name not in measured]:
+        print(f"- not measured: {', '.join(lost)}; so no sums")
+    else:
+        print_sums(measured, natural)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
