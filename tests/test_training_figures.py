@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,12 @@ def test_provenance_has_a_row_a_session(tiny_runs: list[Run]) -> None:
     table = training.provenance_table(tiny_runs)
     (row,) = table.itertuples()
     assert row.epochs == "1 to 3" and row.runs == ", ".join(run.label for run in tiny_runs)
+
+
+def test_jobs_that_start_in_the_same_second_keep_their_rows(tmp_path: Path, tiny_runs: list[Run]) -> None:
+    session = tiny_runs[0].provenance["sessions"][0]
+    runs = [Run(tmp_path / name) for name in ("one", "other")]
+    for run, original in zip(runs, tiny_runs, strict=False):
+        shutil.copytree(original.path, run.path)
+        run.write_provenance({"sessions": [session | {"group": [run.path.name]}]})
+    assert training.provenance_table(runs)["runs"].tolist() == [original.label for original in tiny_runs[:2]]

@@ -166,11 +166,12 @@ def students_sentence(runs: Sequence[Run]) -> str:
 
 
 def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Where, when and with what the runs were made: one row a session."""
-    sessions: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    """Where, when and with what the runs were made: one row a session; two jobs may start in the same second."""
+    sessions: dict[tuple[str, ...], tuple[dict[str, Any], list[str]]] = {}
     for run in runs:
         for session in run.provenance["sessions"]:
-            sessions.setdefault(session["started"], (session, []))[1].append(run.label)
+            key = (session["started"], *session["group"])
+            sessions.setdefault(key, (session, []))[1].append(run.label)
     return pd.DataFrame([_session(session, labels) for session, labels in sessions.values()]).set_index("started")
 
 
