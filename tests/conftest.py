@@ -12,6 +12,8 @@ from kdnb import study
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
 
+pytest_plugins = ["browser"]
+
 torch.set_num_threads(1)
 
 

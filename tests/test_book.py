@@ -1,18 +1,15 @@
 """The book, built from two small executed notebooks and read in headless Chromium that reaches nothing but the disk."""
 
-import os
-import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 import yaml
+from browser import Reading
 from nbclient import NotebookClient
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Page
 
 from kdnb import book, notebook
 
@@ -83,66 +80,6 @@ def html(source: Path, executed: Path, tmp_path_factory: pytest.TempPathFactory)
     return book.build(source, executed, tmp_path_factory.mktemp("out") / "book").parent
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        message = "no Chromium on PATH: the book cannot be read; install it (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    switches = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium, chromium_sandbox=False, args=[*switches, "--no-first-run"]
-        )
-        yield started
-        started.close()
-
-
-@dataclass
-class Reading:
-    """A page being read, and what went wrong with it so far."""
-
-    page: Page
-    external: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def watch(self, route: Route) -> None:
-        if re.match(r"(file|blob|data):", route.request.url):
-            route.continue_()
-        else:
-            self.external.append(route.request.url)
-            route.abort()
-
-    def open(self, path: Path, drawn: int) -> None:
-        self.page.goto(path.as_uri())
-        self.page.wait_for_function(f"document.querySelectorAll('.main-svg').length >= {drawn}")
-        self.page.wait_for_load_state("networkidle")
-
-    def check(self) -> None:
-        assert self.external == [] and self.failed == [] and self.errors == []
-
-
-@pytest.fixture(params=[1200, 390], ids=["desktop", "telephone"])
-def reading(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Reading]:
-    page = browser.new_page(viewport={"width": request.param, "height": 900})
-    page.set_default_timeout(20_000)
-    made = Reading(page)
-    page.route("**/*", made.watch)
-    page.on("requestfailed", lambda asked: made.failed.append(asked.url))
-    page.on("pageerror", lambda error: made.errors.append(str(error)))
-    page.on("console", lambda said: made.errors.append(said.text) if said.type == "error" else None)
-    yield made
-    page.close()
-
-
-def overflow(page: Page) -> int:
-    found: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return found
-
-
 def title_is_inside(page: Page, name: str) -> bool:
     """Say whether the figure's whole title lies within its box and above the plot."""
     found: bool = page.evaluate(
@@ -167,7 +104,7 @@ def test_figure_is_drawn_with_no_network(html: Path, reading: Reading) -> None:
     assert drawn_y(reading.page, "squares") == [1, 4, 9]
     box = reading.page.get_by_role("img", name="A curve through 1, 4 and 9.")
     assert box.count() == 1 and "run this cell" not in box.inner_text()
-    assert overflow(reading.page) <= 0 and title_is_inside(reading.page, "squares")
+    assert reading.overflow() <= 0 and title_is_inside(reading.page, "squares")
     reading.check()
 
 
@@ -193,14 +130,14 @@ def test_slider_moves_the_figure_with_no_kernel(html: Path, reading: Reading) ->
     reading.page.wait_for_function("document.getElementById('steep')._fullData[0].y[1] === 3")
     assert "Shown: 3, a long name." in (reading.page.locator("#steep").get_attribute("aria-label") or "")
     assert reading.page.evaluate("document.getElementById('steep').layout.title.text") == "T = 3"
-    assert overflow(reading.page) <= 0
+    assert reading.overflow() <= 0
     reading.check()
 
 
 def test_prose_is_set_with_no_network(html: Path, reading: Reading) -> None:
     reading.page.goto((html / "book" / "index.html").as_uri())
     reading.page.wait_for_selector("mjx-container svg")
-    assert overflow(reading.page) <= 0
+    assert reading.overflow() <= 0
     reading.check()
 
 
