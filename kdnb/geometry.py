@@ -1,4 +1,6 @@
-"""Where images lie in a network's feature space: from the outputs that a run keeps, or as they were published."""
+"""Where images lie in a network's feature space, and how far a class's row of the classifier is from the teacher's:
+from what a run keeps, or as it was published.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,6 +79,14 @@ def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
         return None if found is None else Separation(**found["separation"])
     taken = run.snapshot(which)
     return None if taken is None else embed.class_distances(taken.features, taken.labels)
+
+
+def row_distances(run: Run, teacher: Run) -> np.ndarray:
+    """``||w_t,k - w_s,k||`` after every epoch, E x K: the root of a row's sum of squares is raw mu."""
+    if run.published is not None:
+        return read_tensors(run.path / "map.safetensors", "published map")[0]["row_distances"].numpy()
+    taught = teacher.weights()["classifier.weight"].numpy()
+    return np.linalg.norm(run.trace()[0] - taught, axis=2).astype(np.float32)
 
 
 def test_images(run: HasOutputs) -> int | None:

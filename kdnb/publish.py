@@ -7,7 +7,8 @@ as they are             ``spec.json``, ``provenance.json``, ``history.parquet``:
 classifier.safetensors  a few epochs of the trace, fp16: first, matched, before the rate first falls, last
 published.json          measures of all test images at the matched and the final epoch; checksum of the full weights
 map.safetensors         t-SNE coordinates of 2,000 of the test images at these two epochs, all maps of a study started
-                        from its teacher's (:class:`kdnb.embed.Atlas`); which images, their labels; class means, fp16
+                        from its teacher's (:class:`kdnb.embed.Atlas`); which images, their labels; class means, fp16;
+                        distance of each class's row of the classifier to the teacher's, after every epoch
 model.safetensors       of the teacher alone, matrices in fp16
 ======================  ==============================================================================================
 
@@ -31,13 +32,13 @@ from torch import Tensor
 
 from kdnb import embed, paths, profiles, runs
 from kdnb.files import write_json, write_tensors
-from kdnb.geometry import Which
+from kdnb.geometry import Which, row_distances
 from kdnb.runs import Run
 from kdnb.teacher import checksum
 
-FORMAT = 1  # of what is below: another one has every run published anew
+FORMAT = 2  # of what is below: another one has every run published anew
 IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
-RUN_BYTES, ALL_BYTES = 500_000, 30_000_000  # a run without a teacher's weights; everything
+RUN_BYTES, ALL_BYTES = 600_000, 30_000_000  # a run without a teacher's weights; everything
 WHICH: tuple[Which, ...] = ("matched", "final")
 LAST = ("history.parquet", "finished")  # the marks of a run that is whole, moved in when all else is there
 SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safetensors", "features-*.safetensors")
@@ -174,6 +175,7 @@ def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
         tensors |= {f"{which}_points": torch.from_numpy(points).half(), f"{which}_means": means.half()}
         tensors |= {"images": torch.from_numpy(chosen).int(), "labels": labels[chosen].short()}
         measures[which] = {"epoch": taken.epoch, "separation": vars(embed.measures(features, labels))}
+    tensors["row_distances"] = torch.from_numpy(row_distances(run, source.teacher))
     write_tensors(made.path / "map.safetensors", tensors, {})
     return measures
 

@@ -78,6 +78,14 @@ def test_the_trace_is_thinned_and_says_which_epochs_are_left(tiny_folder: Path, 
     assert training.shown_epochs(small) == [1, 2, 3]
 
 
+def test_distances_of_rows_are_published_whole_and_sum_up_to_mu(tiny_folder: Path, published: Path) -> None:
+    teacher = Run(tiny_folder / "teacher-s0")
+    full, small = (geometry.row_distances(Run(folder / HIGH), teacher) for folder in (tiny_folder, published))
+    np.testing.assert_array_equal(small, full)
+    assert small.shape == (3, 10)
+    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), Run(published / HIGH).history["mu_raw"], rtol=1e-5)
+
+
 def test_kept_epochs_are_few_and_those_that_matter(train: Train) -> None:
     (run,) = train(methods=["normal"], epochs=12, matched_accuracy=0.3)
     kept = publish.kept_epochs(run)
@@ -117,13 +125,15 @@ def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
     history = pd.DataFrame(np.random.default_rng(0).random((240, 65))).rename(columns=lambda k: f"column_{k}")
     history.assign(epoch=range(1, 241), clean_accuracy=np.linspace(0, 1, 240)).to_parquet(run.path / "history.parquet")
     run.write_provenance({"sessions": []})
-    study = publish.Source(tmp_path, [run], teacher=Run(tmp_path / "teacher"))
+    teacher = Run(tmp_path / "teacher")
+    write_tensors(teacher.path / "model.safetensors", {"classifier.weight": torch.rand(100, 256)}, {})
+    study = publish.Source(tmp_path, [run], teacher)
     study.__dict__["atlas"] = embed.Atlas(np.zeros(0), np.zeros(0), 30, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
         made = publish.build(study, run, tmp_path / "small")
     assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
-    assert 400_000 < publish.size(made.path) < publish.RUN_BYTES
+    assert 500_000 < publish.size(made.path) < publish.RUN_BYTES
 
 
 # -------------------------------------------------------------------------------------------------------------- maps
