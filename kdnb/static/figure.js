@@ -42,6 +42,20 @@ function fitted(layout, width) {
   return result;
 }
 
+// Plotly for a widget.
+async function findPlotly(version) {
+  if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network
+  if (globalThis.Plotly?.react) return globalThis.Plotly;
+  await new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `https://cdn.plot.ly/plotly-${version}.min.js`;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("no network"));
+    document.head.append(script);
+  });
+  return globalThis.Plotly;
+}
+
 // Draws spec = {data, layout, frames?} into node; the colours and the width are followed until stop() is called.
 async function follow(Plotly, node, current) {
   let drawn = "";

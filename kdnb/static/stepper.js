@@ -1,17 +1,4 @@
 // The stepper's view: draws figure number `index` of a sequence that shares traces and layout.
-async function findPlotly(version) {
-  if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network
-  if (globalThis.Plotly?.react) return globalThis.Plotly;
-  await new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = `https://cdn.plot.ly/plotly-${version}.min.js`;
-    script.onload = resolve;
-    script.onerror = () => reject(new Error("no network"));
-    document.head.append(script);
-  });
-  return globalThis.Plotly;
-}
-
 function figure(model) {
   const { data, layout, steps } = model.get("figures");
   const step = steps[model.get("index")];
