@@ -1,12 +1,13 @@
-"""The stepper: a slider over a sequence of figures that lives without a kernel and without a network.
+"""Widgets that live without a kernel and without a network: the stepper and the explorer.
 
 A static page has no Python: only links between widgets in JavaScript work there. The stepper is an ipywidgets slider
 and a play button linked to a small anywidget that holds all figures as JSON and draws one of them with the page's
-Plotly. In JupyterLab and Colab Python callbacks on its ``slider`` work as well.
+Plotly. The explorer is several such controls linked to an anywidget that computes its four plots from packed runs.
+In JupyterLab and Colab Python callbacks on their controls work as well.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import anywidget
@@ -17,6 +18,7 @@ from plotly.offline import get_plotlyjs_version
 
 from kdnb.checks import choice
 from kdnb.display import check_name, compact, script
+from kdnb.figures import explored
 
 
 def _shared(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -111,6 +113,12 @@ def stepper(
     _enable_colab()
     index = 0 if start is None else labels.index(choice("start", start, labels))
     view = FigureView(figures=pack(figures), labels=list(labels), name=name, alt=alt, index=index)
+    play, slider = _player(labels, description, index)
+    return Stepper(view, slider, play)
+
+
+def _player(labels: Sequence[str], description: str, index: int) -> tuple[widgets.Play, widgets.SelectionSlider]:
+    """A slider over ``labels`` and the button that plays it; whoever shows them links ``value`` to ``index``."""
     slider = widgets.SelectionSlider(
         options=list(labels),
         index=index,
@@ -120,4 +128,72 @@ def stepper(
         layout=widgets.Layout(width="auto", flex="1 1 220px", min_width="0", margin="0 0 0 12px"),
     )
     play = widgets.Play(value=index, min=0, max=len(labels) - 1, interval=900, show_repeat=True)
-    return Stepper(view, slider, play)
+    return play, slider
+
+
+class ExplorerView(anywidget.AnyWidget):
+    """Draws mu, loss, r against T, and a map, of what is chosen among ``data`` (of :func:`kdnb.figures.explored.data`).
+
+    data_set, decay, method, temperature and kind are places in the lists of ``data``; warm_up is a percentage of the
+    epochs; followed is the name of a class, empty for none.
+    """
+
+    _esm = script("explorer.js")
+    _css = script("explorer.css", shared=False)
+    data = traitlets.Dict().tag(sync=True)
+    data_set = traitlets.Int(0).tag(sync=True)
+    decay = traitlets.Int(0).tag(sync=True)
+    method = traitlets.Int(0).tag(sync=True)
+    temperature = traitlets.Int(0).tag(sync=True)
+    kind = traitlets.Int(0).tag(sync=True)
+    warm_up = traitlets.Int(50).tag(sync=True)
+    followed = traitlets.Unicode("").tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """The view, and its ``controls`` by the name of the trait each of them moves, linked in JavaScript."""
+
+    def __init__(self, view: ExplorerView, controls: Mapping[str, widgets.Widget], play: widgets.Play) -> None:
+        self.view, self.controls = view, dict(controls)
+        for name, control in controls.items():
+            widgets.jslink((control, "index" if "index" in control.keys else "value"), (view, name))
+        widgets.jslink((play, "value"), (controls["temperature"], "index"))
+        choices = widgets.Box([control for name, control in controls.items() if name != "temperature"])
+        moving = widgets.HBox([play, controls["temperature"]], layout=widgets.Layout(align_items="center"))
+        super().__init__([choices.add_class("kdnb-explorer-choices"), moving.add_class("kdnb-explorer-moving"), view])
+        self.add_class("kdnb-explorer")
+
+
+def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -> Explorer:
+    """Return the explorer of ``content`` (of :func:`kdnb.figures.explored.data`).
+
+    name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
+    """
+    check_name(name, "four plots")
+    _enable_colab()
+    temperatures = content["temperatures"]
+    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))
+    view = ExplorerView(data=dict(content), name=name, temperature=start)
+    play, slider = _player([f"{t:g}" for t in temperatures], "temperature T", start)
+    menus = {
+        "data_set": _menu("data", content["sets"]),
+        "method": _menu("method", content["methods"].values()),
+        "decay": _menu("weight decay", [f"{decay:g}" for decay in content["decays"]]),
+        "kind": _menu("distance", [_plain(kind["name"]) for kind in content["kinds"]]),
+    }
+    look = {"style": {"description_width": "initial"}}
+    warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
+    names = explored.class_names(content)
+    followed = widgets.Combobox(options=names, description="class", placeholder="point at one, or type", **look)
+    return Explorer(view, {**menus, "warm_up": warm_up, "followed": followed, "temperature": slider}, play)
+
+
+def _menu(description: str, options: Iterable[str]) -> widgets.Dropdown:
+    style = {"description_width": "initial"}
+    return widgets.Dropdown(options=list(options), index=0, description=description, style=style)
+
+
+def _plain(text: str) -> str:
+    return text.replace("<sub>s</sub>", "ₛ")

@@ -84,9 +84,10 @@ def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
 def row_distances(run: Run, teacher: Run) -> np.ndarray:
     """``||w_t,k - w_s,k||`` after every epoch, E x K: the root of a row's sum of squares is raw mu."""
     if run.published is not None:
-        return read_tensors(run.path / "map.safetensors", "published map")[0]["row_distances"].numpy()
+        kept: np.ndarray = read_tensors(run.path / "map.safetensors", "published map")[0]["row_distances"].numpy()
+        return kept
     taught = teacher.weights()["classifier.weight"].numpy()
-    return np.linalg.norm(run.trace()[0] - taught, axis=2).astype(np.float32)
+    return np.asarray(np.linalg.norm(run.trace()[0] - taught, axis=2), np.float32)
 
 
 def test_images(run: HasOutputs) -> int | None:

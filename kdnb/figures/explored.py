@@ -1,0 +1,150 @@
+"""What the explorer draws from: every curve, row distance and map of several studies, packed for the browser."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kdnb import embed, geometry, runs
+from kdnb.figures import classes, source, style
+from kdnb.figures.source import ChapterParameters, Study
+from kdnb.runs import Run
+
+Packed = dict[str, Any]
+POINTS = 400  # images on a map: enough to see groups, few enough to redraw while a slider moves
+# Kinds of mu a reader can choose: the history's column, its name, and the same to the bystander where it is tracked.
+KINDS = {
+    "mu_raw": ("μ raw", "bystander_mu_raw"),
+    "mu_centred": ("μ centred", None),
+    "mu_matched": ("μ matched", None),
+    "mu_permuted": ("μ permuted", None),
+    "mu_rotated": ("μ rotated", "bystander_mu_rotated"),
+    "mu_scaled": ("μ scaled", None),
+    "weight_norm": ("‖W<sub>s</sub>‖", None),
+    "classifier_cosine": ("cosine of the classifiers", None),
+}
+METHODS = {"kd": "KD", "normal": "normal training", "dist": "DIST", "mse": "MSE"}
+PURPOSES = ("loss", *KINDS, *(other for _, other in KINDS.values() if other))  # columns that are packed
+
+
+@dataclass(frozen=True)
+class ExplorerParameters:
+    """Of ``00_start``: the data sets that the explorer offers, and the students' seed."""
+
+    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # the first is shown at first
+    seed: int = 0
+
+
+def studies(chosen: ExplorerParameters) -> list[Study]:
+    """One study a data set and weight decay, as far as there are runs; the paper's decay first."""
+    return list(chain.from_iterable(_studies(profile, chosen.seed) for profile in chosen.profiles))
+
+
+def _studies(profile: str, seed: int) -> list[Study]:
+    first = source.load(ChapterParameters(profile, seed=seed))
+    there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
+    others = {spec.weight_decay for spec in there} - {first.students[0].spec.weight_decay}
+    known = ChapterParameters(profile, str(first.folder), seed=seed)
+    return [first, *(source.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
+
+
+def packed(values: ArrayLike) -> Packed:
+    """Numbers as base64 of their single-precision bytes."""
+    return {"f4": _text(np.asarray(values, "<f4"))}
+
+
+def coarse(values: ArrayLike) -> Packed:
+    """Numbers as 16 bits between the smallest and the largest of them: finer than any pixel."""
+    given = np.asarray(values, float)
+    low, high = float(given.min()), float(given.max())
+    steps = np.rint((given - low) / ((high - low) or 1.0) * 65535)
+    return {"u2": _text(steps.astype("<u2")), "low": low, "high": high}
+
+
+def _text(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def data(shown: Sequence[Study]) -> Packed:
+    """Everything the explorer needs: names to choose from, and one sweep a study."""
+    sweeps = [_sweep(study) for study in shown]
+    return {
+        "sets": _unique(sweep["set"] for sweep in sweeps),
+        "decays": _unique(sweep["decay"] for sweep in sweeps),
+        "temperatures": sorted({float(t) for study in shown for t in study.kd}),
+        "methods": METHODS,
+        "kinds": [{"column": column, "name": name, "bystander": other} for column, (name, other) in KINDS.items()],
+        "sweeps": sweeps,
+    }
+
+
+def _unique(values: Any) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def class_names(content: Mapping[str, Any]) -> list[str]:
+    """Every class of ``content`` (of :func:`data`) that a reader can follow."""
+    return _unique(chain.from_iterable(sweep["classes"] for sweep in content["sweeps"]))
+
+
+def _sweep(study: Study) -> Packed:
+    spec = study.students[0].spec
+    maps, labels = _maps(study)
+    count = geometry.row_distances(study.students[0], _teacher(study)).shape[1]
+    groups = classes.groups(spec.dataset, np.arange(count))
+    known = {k: (name, group.color) for group in groups for k, name in group.classes.items()}
+    return {
+        "set": study.folder.name,
+        "decay": spec.weight_decay,
+        "epochs": study.epochs,
+        "drops": [drop for drop in spec.drops if drop < study.epochs],
+        "caption": style.caption(study, f"weight decay {spec.weight_decay:g}"),
+        "classes": [known[k][0].split(" (")[0] for k in sorted(known)],
+        "colors": [known[k][1] for k in sorted(known)],
+        "labels": labels.tolist(),
+        "reach": float(np.abs(np.concatenate(list(maps.values()))).max()) if maps else 1.0,
+        "runs": [_run(study, run, maps.get(run.label)) for run in study.students],
+    }
+
+
+def _teacher(study: Study) -> Run:
+    if study.teacher is None:
+        raise FileNotFoundError(
+            f"{study.folder} lacks the students' teacher, and rows of classifiers are compared with its own; "
+            "put its run beside them."
+        )
+    return study.teacher
+
+
+def _run(study: Study, run: Run, points: np.ndarray | None) -> Packed:
+    columns = [column for column in PURPOSES if column in run.history]
+    return {
+        "label": run.label,
+        "method": run.spec.method,
+        "temperature": run.spec.method_parameters.get("temperature") if run.spec.method == "kd" else None,
+        "line": style.line(run, study.hottest),
+        "curves": {column: packed(run.history[column]) for column in columns},
+        "rows": coarse(geometry.row_distances(run, _teacher(study))),
+        "map": None if points is None else coarse(points),
+        "matched_epoch": run.matched_epoch,
+    }
+
+
+def _maps(study: Study) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """t-SNE maps at matched accuracy by label, and the labels of their images."""
+    spaces = {run.label: geometry.space(run, "matched") for run in study.students}
+    there = {label: space for label, space in spaces.items() if space is not None}
+    if not there:
+        return {}, np.empty(0, int)
+    labels = next(iter(there.values())).labels[:POINTS]
+    published = {label: space.published.points[:POINTS] for label, space in there.items() if space.published}
+    if published:
+        return published, labels
+    end = geometry.space(_teacher(study), "final")
+    assert end is not None and end.features is not None  # every finished run has one
+    atlas = embed.Atlas.of(end.features[:POINTS])
+    return {label: atlas.map(np.asarray(space.features)[:POINTS]) for label, space in there.items()}, labels
