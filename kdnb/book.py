@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,20 @@ def _copy_scripts(source: Path, folder: Path) -> None:
     (folder / "kdnb.js").write_text(f"(() => {{\n{script('page.js')}}})();\n", encoding="utf-8")
     (folder / "kdnb-widgets.js").write_text(script("widgets.js", shared=False), encoding="utf-8")
     (folder / "kdnb.css").write_text(script("page.css", shared=False), encoding="utf-8")
+    (folder / "tips.js").write_text(_tips(folder), encoding="utf-8")
+    (folder / "tips.css").write_text(script("tips.css", shared=False), encoding="utf-8")
+    (folder / "mark.png").write_bytes((files("kdnb") / "static" / "mark.png").read_bytes())
     spec = find_spec("anywidget")
     assert spec is not None and spec.origin is not None
     shutil.copy(Path(spec.origin).parent / "nbextension" / "index.js", folder / "anywidget.js")
     for name in ("plotly", "anywidget"):
         _copy_licence(name, folder / "licences" / f"{name}.txt")
+
+
+def _tips(vendor: Path) -> str:
+    """Popper, tippy and their settings as one script that hides RequireJS: with it in sight they define no globals."""
+    parts = [(vendor / name).read_text(encoding="utf-8") for name in ("popper.js", "tippy.js")]
+    return "\n".join(["(function (define) {", *parts, script("tips.js", shared=False), "}).call(window);\n"])
 
 
 def _copy_licence(name: str, target: Path) -> None:

@@ -48,6 +48,16 @@ PACKAGES = (
         "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09",
         {"es5/tex-svg-full.js": "tex-svg-full.js", "LICENSE": "licences/mathjax.txt"},
     ),
+    Package(
+        "@popperjs/core@2.11.8",
+        "8e09bdfa912035668e62cea61321bce27cbd011b85672055db25d271bd63af49",
+        {"dist/umd/popper.min.js": "popper.js", "LICENSE.md": "licences/popper.txt"},
+    ),
+    Package(
+        "tippy.js@6.3.7",
+        "bf63cd2e158be2100078053f4c44f02ffec8fde7f30544270785d0f2eae02626",
+        {"dist/tippy-bundle.umd.min.js": "tippy.js", "LICENSE": "licences/tippy.txt"},
+    ),
 )
 
 
