@@ -7,7 +7,7 @@ In JupyterLab and Colab Python callbacks on their controls work as well.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import anywidget
@@ -161,9 +161,22 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             widgets.jslink((control, "index" if "index" in control.keys else "value"), (view, name))
         widgets.jslink((play, "value"), (controls["temperature"], "index"))
         choices = widgets.Box([control for name, control in controls.items() if name != "temperature"])
-        moving = widgets.HBox([play, controls["temperature"]], layout=widgets.Layout(align_items="center"))
+        row = widgets.Layout(align_items="center", width="100%")
+        moving = widgets.HBox([play, controls["temperature"]], layout=row)
         super().__init__([choices.add_class("kdnb-explorer-choices"), moving.add_class("kdnb-explorer-moving"), view])
+        self.layout.width = "100%"
         self.add_class("kdnb-explorer")
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """What is chosen, by trait of the view."""
+        return {name: getattr(self.view, name) for name in self.controls}
+
+    def listen(self, tell: Callable[[dict[str, Any]], str]) -> widgets.HTML:
+        """A widget that shows ``tell(choice)``, told anew by Python whenever a control moves: it needs a kernel."""
+        told = widgets.HTML(tell(self.choice))
+        self.view.observe(lambda _: setattr(told, "value", tell(self.choice)), names=list(self.controls))
+        return told
 
 
 def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -> Explorer:
@@ -176,10 +189,10 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
     temperatures = content["temperatures"]
     start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))
     view = ExplorerView(data=dict(content), name=name, temperature=start)
-    play, slider = _player([f"{t:g}" for t in temperatures], "temperature T", start)
+    play, slider = _player([f"{t:g}" for t in temperatures], "T", start)
     menus = {
         "data_set": _menu("data", content["sets"]),
-        "method": _menu("method", content["methods"].values()),
+        "method": _menu("method", [method["name"] for method in content["methods"]]),
         "decay": _menu("weight decay", [f"{decay:g}" for decay in content["decays"]]),
         "kind": _menu("distance", [_plain(kind["name"]) for kind in content["kinds"]]),
     }

@@ -45,6 +45,7 @@ SPEC = RunSpec(
 )
 CURVES = [
     *("loss", "test_accuracy", "weight_norm", *mu.MEASURES, *tsne.COSINES),
+    *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched"),
     *("spread", "pull_ce", "pull_decay", "account_residual", "bystander_pull_ce", "bystander_pull_decay"),
 ]
 

@@ -7,11 +7,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from kdnb import embed, geometry, runs
 from kdnb.figures import classes, source, style
 from kdnb.figures.source import ChapterParameters, Study
+from kdnb.geometry import Space
 from kdnb.runs import Run
 
 Packed = dict[str, Any]
@@ -28,7 +30,7 @@ KINDS = {
     "classifier_cosine": ("cosine of the classifiers", None),
 }
 METHODS = {"kd": "KD", "normal": "normal training", "dist": "DIST", "mse": "MSE"}
-PURPOSES = ("loss", *KINDS, *(other for _, other in KINDS.values() if other))  # columns that are packed
+COLUMNS = ("loss", *KINDS, *(other for _, other in KINDS.values() if other))  # columns that are packed
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def data(shown: Sequence[Study]) -> Packed:
         "sets": _unique(sweep["set"] for sweep in sweeps),
         "decays": _unique(sweep["decay"] for sweep in sweeps),
         "temperatures": sorted({float(t) for study in shown for t in study.kd}),
-        "methods": METHODS,
+        "methods": [{"method": method, "name": name} for method, name in METHODS.items()],  # JSON may sort a dictionary
         "kinds": [{"column": column, "name": name, "bystander": other} for column, (name, other) in KINDS.items()],
         "sweeps": sweeps,
     }
@@ -106,7 +108,7 @@ def _sweep(study: Study) -> Packed:
         "classes": [known[k][0].split(" (")[0] for k in sorted(known)],
         "colors": [known[k][1] for k in sorted(known)],
         "labels": labels.tolist(),
-        "reach": float(np.abs(np.concatenate(list(maps.values()))).max()) if maps else 1.0,
+        "reach": max((float(np.abs(points).max()) for _, points in maps.values()), default=1.0),
         "runs": [_run(study, run, maps.get(run.label)) for run in study.students],
     }
 
@@ -120,8 +122,8 @@ def _teacher(study: Study) -> Run:
     return study.teacher
 
 
-def _run(study: Study, run: Run, points: np.ndarray | None) -> Packed:
-    columns = [column for column in PURPOSES if column in run.history]
+def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed:
+    columns = [column for column in COLUMNS if column in run.history]
     return {
         "label": run.label,
         "method": run.spec.method,
@@ -129,22 +131,48 @@ def _run(study: Study, run: Run, points: np.ndarray | None) -> Packed:
         "line": style.line(run, study.hottest),
         "curves": {column: packed(run.history[column]) for column in columns},
         "rows": coarse(geometry.row_distances(run, _teacher(study))),
-        "map": None if points is None else coarse(points),
-        "matched_epoch": run.matched_epoch,
+        "map": found and {"epoch": found[0], "points": coarse(found[1])},
     }
 
 
-def _maps(study: Study) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """t-SNE maps at matched accuracy by label, and the labels of their images."""
+def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
+    """t-SNE maps at matched accuracy by label, each with its epoch, and the labels of their images."""
     spaces = {run.label: geometry.space(run, "matched") for run in study.students}
     there = {label: space for label, space in spaces.items() if space is not None}
     if not there:
         return {}, np.empty(0, int)
-    labels = next(iter(there.values())).labels[:POINTS]
-    published = {label: space.published.points[:POINTS] for label, space in there.items() if space.published}
-    if published:
-        return published, labels
+    atlas = _atlas(study)
+    maps = {label: (space.epoch, _points(space, atlas)) for label, space in there.items()}
+    return maps, next(iter(there.values())).labels[:POINTS]
+
+
+def _atlas(study: Study) -> embed.Atlas | None:
+    """What the maps of full runs start from; None for published ones, whose maps were published."""
     end = geometry.space(_teacher(study), "final")
-    assert end is not None and end.features is not None  # every finished run has one
-    atlas = embed.Atlas.of(end.features[:POINTS])
-    return {label: atlas.map(np.asarray(space.features)[:POINTS]) for label, space in there.items()}, labels
+    return embed.Atlas.of(end.features[:POINTS]) if end is not None and end.features is not None else None
+
+
+def _points(space: Space, atlas: embed.Atlas | None) -> np.ndarray:
+    if space.published is not None:
+        return space.published.points[:POINTS]
+    assert atlas is not None and space.features is not None
+    return atlas.map(space.features[:POINTS])
+
+
+def chosen(shown: Sequence[Study], content: Mapping[str, Any], choice: Mapping[str, Any]) -> Run | None:
+    """The student that an explorer of ``content`` has in front; None where the chosen method was not trained."""
+    of_set = [study for study in shown if study.folder.name == content["sets"][choice["data_set"]]]
+    decay = content["decays"][choice["decay"]]
+    study = next((study for study in of_set if study.students[0].spec.weight_decay == decay), of_set[0])
+    method = content["methods"][choice["method"]]["method"]
+    if method == "kd":
+        return study.nearest(content["temperatures"][choice["temperature"]])
+    return next((run for run in study.students if run.spec.method == method), None)
+
+
+def last_epoch(run: Run | None) -> str:
+    """All that a student's history says of its last epoch, as a table."""
+    if run is None:
+        return "This method was not trained here."
+    row = run.history.iloc[-1]
+    return style.table(pd.DataFrame({run.path.name: row.index, "last epoch": [f"{value:.5g}" for value in row]}))

@@ -27,13 +27,13 @@ function chosen(model) {
   const sweeps = data.sweeps.filter((sweep) => sweep.set === data.sets[model.get("data_set")]);
   const decay = data.decays[model.get("decay")];
   const sweep = sweeps.find((one) => one.decay === decay) ?? sweeps[0];
-  const method = Object.keys(data.methods)[model.get("method")];
+  const { method, name } = data.methods[model.get("method")];
   const temperature = data.temperatures[model.get("temperature")];
   const distance = (run) => Math.abs((run.temperature ?? temperature) - temperature);
   const [run] = sweep.runs.filter((one) => one.method === method).sort((a, b) => distance(a) - distance(b));
-  const cut = Math.round((sweep.epochs * model.get("warm_up")) / 100);
+  const cut = Math.floor((sweep.epochs * model.get("warm_up")) / 100);
   const followed = sweep.classes.indexOf(model.get("followed"));
-  return { data, sweep, decay, method, temperature, run, kind: data.kinds[model.get("kind")], cut, followed };
+  return { data, sweep, decay, method, name, temperature, run, kind: data.kinds[model.get("kind")], cut, followed };
 }
 
 const after = ({ cut }, run, column) => (run.curves[column] ? numbers(run.curves[column]).slice(cut) : null);
@@ -67,10 +67,11 @@ function drops({ sweep, cut }) {
   return at.map((x) => ({ type: "line", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line: look }));
 }
 
-// One curve a run: all of them faint, the chosen one in front.
+// One curve a run: KD and normal training faint, the chosen one in front.
 function curves(choice, column) {
   const x = epochs(choice);
-  const there = choice.sweep.runs.filter((run) => run.curves[column]);
+  const isShown = (run) => run === choice.run || ["kd", "normal"].includes(run.method);
+  const there = choice.sweep.runs.filter((run) => isShown(run) && run.curves[column]);
   const curve = (run, width, more) => line(x, after(choice, run, column), run.label, { ...run.line, width }, more);
   const front = there.filter((run) => run === choice.run);
   return [...there.map((run) => curve(run, 1.2, { opacity: 0.45 })), ...front.map((run) => curve(run, 3.5, { meta: "front" }))];
@@ -123,7 +124,7 @@ function rTraces(choice) {
   const { kind, run, sweep, followed } = choice;
   const colors = (runs) => runs.map((one) => one.line.color);
   const full = (runs) => ({ meta: "r", mode: "lines+markers", marker: { size: 10, color: colors(runs) }, line: { color: FAINT } });
-  const hollow = (runs) => ({ meta: "bystander", marker: { size: 10, symbol: "circle-open", color: colors(runs), line: { width: 2 } } });
+  const hollow = (runs) => ({ meta: "bystander", marker: { size: 16, symbol: "circle-open", color: colors(runs), line: { width: 1.5 } } });
   const diamond = () => ({ meta: "followed", marker: { size: 11, symbol: "diamond", color: sweep.colors[followed] } });
   const traces = [points(choice, kind.name, (one) => after(choice, one, kind.column), full)];
   if (kind.bystander) {
@@ -131,7 +132,7 @@ function rTraces(choice) {
   }
   if (followed >= 0) traces.push(points(choice, `row of ${sweep.classes[followed]}`, (one) => row(choice, one), diamond));
   if (run && run.temperature !== null) {
-    const marker = { size: 20, symbol: "circle-open", color: run.line.color, line: { width: 3 } };
+    const marker = { size: 26, symbol: "circle-open", color: run.line.color, line: { width: 3 } };
     const r = correlation(choice, run, after(choice, run, kind.column));
     traces.push({ type: "scatter", mode: "markers", x: [run.temperature], y: [r], name: run.label, meta: "front", hoverinfo: "skip", marker });
   }
@@ -150,7 +151,7 @@ function rPanel(choice) {
 }
 
 function dots({ sweep, run, followed }) {
-  const flat = numbers(run.map);
+  const flat = numbers(run.map.points);
   const isFollowed = (k) => k === followed;
   return {
     type: "scatter", mode: "markers", name: run.label, meta: "map",
@@ -159,6 +160,7 @@ function dots({ sweep, run, followed }) {
     marker: {
       color: sweep.labels.map((k) => sweep.colors[k]),
       size: sweep.labels.map((k) => (isFollowed(k) ? 9 : 6)),
+      line: { width: 0 },
       opacity: sweep.labels.map((k) => (followed < 0 || isFollowed(k) ? 0.9 : 0.12)),
     },
   };
@@ -168,7 +170,7 @@ function mapPanel(choice) {
   const { sweep, run } = choice;
   const bare = { visible: false, range: [-1.06 * sweep.reach, 1.06 * sweep.reach], constrain: "domain" };
   const layout = { xaxis: bare, yaxis: { ...bare, scaleanchor: "x" }, margin: { l: 8, r: 8, t: 44, b: 8 } };
-  if (run?.map) return panel(`features of ${run.label} at epoch ${run.matched_epoch}, t-SNE`, [dots(choice)], layout);
+  if (run?.map) return panel(`features of ${run.label} at epoch ${run.map.epoch}, t-SNE`, [dots(choice)], layout);
   const text = run ? `${run.label} never reached the accuracy<br>at which students are compared.` : "";
   const note = { text, showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
   return panel("features", [], { ...layout, annotations: run ? [note] : [] });
@@ -183,17 +185,33 @@ const PANELS = {
 
 // The reading in words and numbers.
 function sentence(choice) {
-  const { data, sweep, decay, method, temperature, run, kind, cut, followed } = choice;
+  const { sweep, decay, method, name, temperature, run, kind, cut, followed } = choice;
   const plain = (text) => text.replace(/<[^>]*>/g, "");
   const r = (series) => correlation(choice, run, series)?.toFixed(3).replace("-", "−") ?? "undefined";
   const notes = [];
   if (sweep.decay !== decay) notes.push(`Weight decay ${decay} was not trained on ${sweep.set}; shown: ${sweep.decay}.`);
-  if (!run) return [...notes, `${data.methods[method]} was not trained here.`].join(" ");
+  if (!run) return [...notes, `${name} was not trained here.`].join(" ");
   if (method === "kd" && run.temperature !== temperature) notes.push(`T = ${temperature} was not trained here; shown: ${run.label}.`);
-  const readings = [`${plain(kind.name)} ${r(after(choice, run, kind.column))}`];
-  if (kind.bystander) readings.push(`the same to the bystander ${r(after(choice, run, kind.bystander))}`);
-  if (followed >= 0) readings.push(`the row of ${sweep.classes[followed]} ${r(row(choice, run))}`);
-  return [`${run.label}, epochs ${cut + 1} to ${sweep.epochs}: r with the loss is for ${readings.join(", for ")}.`, ...notes].join(" ");
+  const readings = [`r of ${plain(kind.name)} and the loss: ${r(after(choice, run, kind.column))}`];
+  if (kind.bystander) readings.push(`to the bystander: ${r(after(choice, run, kind.bystander))}`);
+  if (followed >= 0) readings.push(`row of ${sweep.classes[followed]}: ${r(row(choice, run))}`);
+  return [`${sweep.set}, ${run.label}, epochs ${cut + 1} to ${sweep.epochs}. ${readings.join("; ")}.`, ...notes].join(" ");
+}
+
+// What the marks mean, from the runs that are there.
+function legend({ sweep }) {
+  const key = (look, text) => `<span><i style="${look}"></i>${text}</span>`;
+  const kd = sweep.runs.filter((run) => run.temperature !== null);
+  const ramp = `linear-gradient(90deg, ${kd.map((run) => run.line.color).join(", ")})`;
+  const [low, high] = [kd[0], kd[kd.length - 1]].map((run) => run?.label.replace("KD ", ""));
+  const dashes = { solid: "solid", dash: "dashed", dot: "dotted" };
+  const others = sweep.runs.filter((run) => run.temperature === null);
+  return [
+    kd.length ? key(`height: 5px; background: ${ramp}`, `KD, ${low} to ${high}`) : "",
+    ...others.map(({ line, label }) => key(`border-top: 3px ${dashes[line.dash]} ${line.color}`, label)),
+    key("border-top: 2px dotted #8c8c8c", "○ to the bystander"),
+    `<span>${sweep.caption}</span>`,
+  ].join("");
 }
 
 // ------------------------------------------------------------------------------------------------------ what one does
@@ -219,7 +237,7 @@ function choose(model, event) {
   const { data } = chosen(model);
   const place = data.temperatures.indexOf(event.points[0].x);
   if (place < 0) return;
-  model.set({ temperature: place, method: Object.keys(data.methods).indexOf("kd") });
+  model.set({ temperature: place, method: data.methods.findIndex(({ method }) => method === "kd") });
   model.save_changes();
 }
 
@@ -234,6 +252,7 @@ function box(parent, tag, name, attributes = {}) {
 async function render({ model, el }) {
   const name = model.get("name");
   const status = box(el, "p", "kdnb-explorer-reading", { role: "status", id: `${name}-reading` });
+  const keys = box(el, "p", "kdnb-explorer-keys");
   const grid = box(el, "div", "kdnb-explorer-grid");
   const views = [];
   const nodes = {};
@@ -247,6 +266,7 @@ async function render({ model, el }) {
     const redraw = () => {
       asked = false;
       status.textContent = sentence(chosen(model));
+      keys.innerHTML = legend(chosen(model));
       for (const view of views) view.draw();
     };
     redraw();

@@ -1,0 +1,104 @@
+"""Front page: the answers in one table, a column a study; every cell is computed from its runs."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from kdnb import claims
+from kdnb.figures import account, correlation, mu, style
+from kdnb.figures.source import Study
+from kdnb.runs import Run
+
+PAPERS_PEAK = 4  # the temperature of the paper's figures
+
+
+def as_html(shown: Sequence[Study]) -> str:
+    """The table, to read."""
+    columns = {_title(study): [answer(study) for answer in ANSWERS.values()] for study in shown}
+    return style.table(pd.DataFrame({"question": list(ANSWERS), **columns}))
+
+
+def _title(study: Study) -> str:
+    return f"{study.folder.name}, weight decay {study.students[0].spec.weight_decay:g}"
+
+
+def _fall(study: Study) -> str:
+    """Change of raw mu after the warm-up, beside the bystander's."""
+    run = _peak(study)
+    return f"{mu.change(study, 'mu_raw', run):+.1%} (bystander {_bystander(study, run)})"
+
+
+def _bystander(study: Study, run: Run) -> str:
+    known = "bystander_mu_raw" in run.history
+    return f"{mu.change(study, 'bystander_mu_raw', run):+.1%}" if known else "not measured"
+
+
+def _r(study: Study) -> str:
+    return _two(study, _peak(study))
+
+
+def _r_normal(study: Study) -> str:
+    run = study.get("normal")
+    return _two(study, run) if run else "not trained"
+
+
+def _two(study: Study, run: Run) -> str:
+    to_teacher, to_bystander = (correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES)
+    return f"{_number(to_teacher)} (bystander {_number(to_bystander)})"
+
+
+def _number(r: float) -> str:
+    return f"{r:.2f}".replace("-", "−") if np.isfinite(r) else "undefined"
+
+
+def _greatest(study: Study) -> str:
+    r = {t: correlation.r_after(run, study.warm_up) for t, run in study.kd.items()}
+    there = {t: value for t, value in r.items() if np.isfinite(value)}
+    if not there:
+        return "not trained"
+    best = max(there, key=there.__getitem__)
+    return f"T = {best:g}, r = {_number(there[best])}"
+
+
+def _relabelled(study: Study) -> str:
+    run = _peak(study)
+    return f"{mu.last('mu_matched', run) / mu.last('mu_raw', run):.0%}"
+
+
+def _plug_in(study: Study) -> str:
+    run, normal = _peak(study), study.get("normal")
+    beside = f" (normal training {mu.last('plug_in_accuracy_matched', normal):.0%})" if normal else ""
+    raw, matched = (mu.last(f"plug_in_accuracy{suffix}", run) for suffix in ("", "_matched"))
+    return f"{raw:.0%}, relabelled {matched:.0%}{beside}"
+
+
+def _moved(study: Study) -> str:
+    """The cause with the largest share of the change of squared mu over the whole training."""
+    causes = account.totals(_peak(study), "", 0)
+    if not causes:
+        return "not measured"
+    most = max(causes, key=lambda cause: abs(causes[cause]))
+    return f"{account.COLORS.get(most, (most, ''))[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
+
+
+def _verdicts(study: Study) -> str:
+    words = [found.verdict for found in claims.judge(study.every)]
+    counts = {word: words.count(word) for word in ("reproduced", "partly", "not reproduced", "not testable")}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def _peak(study: Study) -> Run:
+    return study.nearest(PAPERS_PEAK) or study.students[0]
+
+
+ANSWERS: dict[str, Callable[[Study], str]] = {
+    "How much does μ change after the warm-up? (KD, T = 4)": _fall,
+    "r of μ and the loss (KD, T = 4)": _r,
+    "r of μ and the loss (normal training)": _r_normal,
+    "Where is r greatest?": _greatest,
+    "What is left of μ when the student's features are relabelled to match the teacher's?": _relabelled,
+    "Does the teacher's classifier work on the student's features? (test accuracy)": _plug_in,
+    "What changed μ² most, over the whole training?": _moved,
+    "The paper's eleven claims": _verdicts,
+}
