@@ -28,6 +28,7 @@ READING_HALF = {
     "paths",
     "progress",
     "publish",
+    "published",
     "stale",
     "stats",
     "verdicts",

@@ -2,11 +2,11 @@
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from kdnb import data, methods, models, paths, profiles
+from kdnb import data, methods, models, paths, profiles, published
 from kdnb import device as devices
 from kdnb import teacher as teachers
 from kdnb.budget import Budget
@@ -16,6 +16,13 @@ from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameter
 from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.teacher import Teacher
 from kdnb.train import Execution, train
+
+
+class Identified(Protocol):
+    """What of a teacher a student's spec names."""
+
+    @property
+    def identity(self) -> dict[str, str]: ...
 
 
 def folder(parameters: StudyParameters) -> Path:
@@ -31,30 +38,55 @@ def dataset(parameters: StudyParameters) -> Dataset:
 
 
 def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -> Run:
-    """Train the teacher of ``parameters.seed``, or go on with it; return its run.
+    """Train the teacher of ``parameters.seed``, or go on with it; return its run. A published one is read.
 
     ``budget``: what is left of one that a larger piece of work began; None: ``parameters.minutes`` from now on.
     """
     model = parameters.teacher_model or profiles.get(parameters.profile).teacher
     images = dataset(parameters)
     spec = make_spec(parameters, images, "teacher", model, "normal", {})
-    return _train(parameters, [spec], images, budget or Budget(parameters.minutes))[0]
+    return _train(parameters, [spec], images, budget)[0]
 
 
 def train_students(parameters: StudentParameters) -> list[Run]:
     """Train every student that ``parameters`` name, in lockstep, or go on with them; return their runs.
 
-    The teacher, and the bystander, are loaded where they are, and trained first where they are not.
+    The teacher, and the bystander, are loaded where they are, and trained first where they are not. In a folder of
+    published runs all is read; ValueError when one that is asked for is not there.
     """
     budget = Budget(parameters.minutes)
-    chosen = list(method_grid(parameters))  # refuses bad methods before anything is trained
-    model = parameters.student_model or profiles.get(parameters.profile).student
-    choice("model", model, models.names())
+    method_grid(parameters)  # refuses bad methods before anything is trained
+    choice("model", _student_model(parameters), models.names())
     images = dataset(parameters)
+    if published.are_in(folder(parameters)):
+        return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
-    specs = [make_spec(parameters, images, "student", model, name, given, teacher, bystander) for name, given in chosen]
+    specs = student_specs(parameters, images, teacher, bystander)
     return _train(parameters, specs, images, budget, teacher, bystander)
+
+
+def student_specs(
+    parameters: StudentParameters, images: Dataset, teacher: Identified, bystander: Identified | None
+) -> list[RunSpec]:
+    """Identities of the students that ``parameters`` name."""
+    model = _student_model(parameters)
+    return [
+        make_spec(parameters, images, "student", model, name, given, teacher, bystander)
+        for name, given in method_grid(parameters)
+    ]
+
+
+def _student_model(parameters: StudentParameters) -> str:
+    return parameters.student_model or profiles.get(parameters.profile).student
+
+
+def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
+    """Teacher and bystander as students' specs name them."""
+    target, seed = folder(parameters), parameters.bystander_seed
+    own = load_teacher(parameters, images) if parameters.teacher_weights else None
+    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed))
+    return teacher, None if seed is None else published.teacher(target, teacher_name(seed))
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
@@ -106,8 +138,8 @@ def make_spec(
     model: str,
     method: str,
     method_parameters: dict[str, float],
-    teacher: Teacher | None = None,
-    bystander: Teacher | None = None,
+    teacher: Identified | None = None,
+    bystander: Identified | None = None,
 ) -> RunSpec:
     """Identity of one run: what ``parameters`` say, and the profile where they leave it open."""
     profile = profiles.get(parameters.profile)
@@ -138,15 +170,17 @@ def _train(
     parameters: StudyParameters,
     specs: list[RunSpec],
     images: Dataset,
-    budget: Budget,
+    budget: Budget | None = None,
     teacher: Teacher | None = None,
     bystander: Teacher | None = None,
 ) -> list[Run]:
     device, target = devices.choose(parameters.device), folder(parameters)
     settled = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
+    if published.are_in(target):
+        return published.read(target, settled)
     names = ", ".join(spec.name for spec in settled)
     print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)
-    execution = Execution(parameters.cuda_graph, parameters.streams, budget)
+    execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(settled, target, images, device, execution, teacher=teacher, bystander=bystander)
 
 

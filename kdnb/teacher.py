@@ -82,6 +82,11 @@ def from_state(model: str, state: dict[str, Tensor], dataset: Dataset, source: s
     return Teacher(model, network, checksum(network.state_dict()))
 
 
+def weights_checksum(run: Run) -> str:
+    """Of the weights as they were trained: a publication has rounded them or left them out, but names them."""
+    return checksum(run.weights()) if run.published is None else str(run.published["weights"])
+
+
 def checksum(state: dict[str, Tensor]) -> str:
     """sha256 over names and values of a state dict."""
     digest = hashlib.sha256()

@@ -7,10 +7,10 @@ from math import isclose
 from pathlib import Path
 from typing import Any, Literal
 
-from kdnb import paths, profiles, runs
+from kdnb import paths, profiles, published, runs
 from kdnb.checks import choice, number
 from kdnb.runs import Run
-from kdnb.teacher import checksum
+from kdnb.teacher import weights_checksum
 
 ORDER = ("normal", "kd", "dist", "mse")  # of methods in figures; others follow
 
@@ -20,7 +20,7 @@ class ChapterParameters:
     """Of ``03_mu_curves`` and ``04_correlation``: which runs, and from which epoch on."""
 
     profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
-    output_dir: str | None = None  # where the runs are; None: runs/<profile> beside the notebooks' folder
+    output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
     seed: int = 0  # the students' seed; where several are shown, all are
     alpha: float = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
@@ -100,6 +100,13 @@ class Study:
     warm_up: int
 
     @property
+    def origin(self) -> str:
+        """Where the students are from, in a sentence."""
+        kept = self.students[0].published is not None
+        what = "published runs, trained once and kept with the repository" if kept else "trained here"
+        return f"Read from {self.folder}: {len(self.every)} students, {what}."
+
+    @property
     def epochs(self) -> int:
         """Epochs of every student."""
         return self.students[0].spec.epochs
@@ -124,7 +131,7 @@ class Study:
         """The teacher's run, if it is in the same folder (one's own weights are not)."""
         wanted = {run.spec.teacher["checksum"] for run in self.students if run.spec.teacher}
         found = runs.find(self.folder, role="teacher")
-        return next((run for run in found if _weights_checksum(run) in wanted), None)
+        return next((run for run in found if weights_checksum(run) in wanted), None)
 
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
@@ -143,7 +150,10 @@ class Study:
 
 
 def load(chosen: ChapterParameters) -> Study:
-    """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none."""
+    """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none.
+
+    Where no folder is named and none of one's own runs is finished, published ones are read, and it is printed.
+    """
     folder, every = _folder(chosen), sweep(chosen)
     students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
     if not students:
@@ -153,8 +163,10 @@ def load(chosen: ChapterParameters) -> Study:
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
     by_label = {run.label: run for run in sorted(students, key=_place)}
-    warm_up = _warm_up(students, chosen.warm_up)
-    return Study(folder, list(by_label.values()), every, warm_up)
+    study = Study(folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
+    if chosen.output_dir is None and published.are_in(folder):
+        print(study.origin)
+    return study
 
 
 def sweep(chosen: ChapterParameters) -> list[Run]:
@@ -164,7 +176,10 @@ def sweep(chosen: ChapterParameters) -> list[Run]:
 
 def _folder(chosen: ChapterParameters) -> Path:
     profiles.get(chosen.profile)
-    return Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
+    if chosen.output_dir:
+        return Path(chosen.output_dir)
+    own, kept = paths.runs(chosen.profile), paths.results(chosen.profile)
+    return own if _names(own) or not _names(kept) else kept
 
 
 def _names(folder: Path) -> list[str]:
@@ -192,11 +207,6 @@ def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
 
 def _has_alpha(run: Run, alpha: float) -> bool:
     return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
-
-
-def _weights_checksum(run: Run) -> str:
-    """Of the weights as they were trained: a publication has rounded them or left them out, but names them."""
-    return checksum(run.weights()) if run.published is None else str(run.published["weights"])
 
 
 def _place(run: Run) -> tuple[int, str, float]:
