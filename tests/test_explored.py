@@ -91,12 +91,14 @@ def test_python_hears_what_is_chosen(studies: list[Study]) -> None:
     made.view.method = 2
     assert told.value == "DIST"
     made.view.decay = 1
-    assert told.value == "None" and "not trained" in explored.last_epoch(None)
+    assert told.value == "None"
+    assert "not trained" in explored.Explored(studies, content).last_epoch(made.choice)
 
 
 def test_the_last_epoch_is_told_whole(studies: list[Study]) -> None:
-    run = studies[0].students[0]
-    html = explored.last_epoch(run)
+    run, content = studies[0].kd[4], explored.data(studies)
+    choice = explorer.explorer(content, name="explorer").choice
+    html = explored.Explored(studies, content).last_epoch(choice)
     assert all(column in html for column in run.history) and f"{run.history['mu_raw'].iloc[-1]:.5g}" in html
 
 
@@ -108,3 +110,12 @@ def test_findings_are_read_off_the_runs(studies: list[Study]) -> None:
     assert f"{r:.2f}".replace("-", "−") in html and "made-up, weight decay 0.0005" in html
     left = run.history["mu_matched"].iloc[-1] / run.history["mu_raw"].iloc[-1]
     assert f"<td>{left:.0%}</td>" in html
+
+
+def test_controls_differ_from_the_teacher_by_what_is_said(studies: list[Study]) -> None:
+    runs = [run for study in studies for run in study.kd.values()]
+    after = [run.history[run.history["epoch"] > 12] for run in runs]
+    r = [[np.corrcoef(h[c], h["loss"])[0, 1] for c in ("mu_raw", "bystander_mu_raw")] for h in after]
+    gaps = np.abs(np.subtract(*np.transpose(r)))
+    text = findings.sentence(studies)
+    assert f"{len(runs)} students" in text and f"{np.median(gaps):.2f}" in text and f"{gaps.max():.2f}" in text

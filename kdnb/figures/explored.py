@@ -41,9 +41,26 @@ class ExplorerParameters:
     seed: int = 0
 
 
-def studies(chosen: ExplorerParameters) -> list[Study]:
-    """One study a data set and weight decay, as far as there are runs; the paper's decay first."""
-    return list(chain.from_iterable(_studies(profile, chosen.seed) for profile in chosen.profiles))
+@dataclass(frozen=True)
+class Explored:
+    """The studies of an explorer, one a data set and weight decay, and what its view draws from (of :func:`data`)."""
+
+    studies: Sequence[Study]
+    content: Packed
+
+    def last_epoch(self, choice: Mapping[str, Any]) -> str:
+        """All that the history of the chosen student says of its last epoch, as a table; ``choice``: an explorer's."""
+        run = chosen(self.studies, self.content, choice)
+        if run is None:
+            return "This method was not trained here."
+        row = run.history.iloc[-1]
+        return style.table(pd.DataFrame({run.path.name: row.index, "last epoch": [f"{value:.5g}" for value in row]}))
+
+
+def load(chosen: ExplorerParameters) -> Explored:
+    """Every study of the chosen data sets, the paper's weight decay first; FileNotFoundError where there are none."""
+    found = list(chain.from_iterable(_studies(profile, chosen.seed) for profile in chosen.profiles))
+    return Explored(found, data(found))
 
 
 def _studies(profile: str, seed: int) -> list[Study]:
@@ -168,11 +185,3 @@ def chosen(shown: Sequence[Study], content: Mapping[str, Any], choice: Mapping[s
     if method == "kd":
         return study.nearest(content["temperatures"][choice["temperature"]])
     return next((run for run in study.students if run.spec.method == method), None)
-
-
-def last_epoch(run: Run | None) -> str:
-    """All that a student's history says of its last epoch, as a table."""
-    if run is None:
-        return "This method was not trained here."
-    row = run.history.iloc[-1]
-    return style.table(pd.DataFrame({run.path.name: row.index, "last epoch": [f"{value:.5g}" for value in row]}))

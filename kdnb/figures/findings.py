@@ -102,3 +102,20 @@ ANSWERS: dict[str, Callable[[Study], str]] = {
     "What changed μ² most, over the whole training?": _moved,
     "The paper's eleven claims": _verdicts,
 }
+
+
+def sentence(shown: Sequence[Study]) -> str:
+    """How much r depends on whose classifier mu is the distance to: the student's teacher's, or the bystander's."""
+    pairs = [
+        [correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES]
+        for study in shown
+        for run in study.kd.values()
+    ]
+    gaps = [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
+    if not gaps:
+        return "No student here was trained beside a bystander."
+    return (
+        f"Over the {len(gaps)} students of these studies that learned by KD, r with μ to the teacher and r with μ to "
+        f"the bystander differ by {np.median(gaps):.2f} at the median, and by {max(gaps):.2f} at most. As far as they "
+        "agree, the correlation is not about the teacher."
+    )
