@@ -1,14 +1,17 @@
-# Two commands for a fresh machine: `make study` and `make test`.
+# For a fresh machine: `make study` trains and builds the book, `make book` builds it from what is published, `make test`.
 PYTHON ?= python3
 PROFILE ?= digits
 VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test bench environment lock clean
+.PHONY: study book test bench environment lock clean
 
 study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper)
 	$(BIN)/python tools/study.py $(PROFILE)
+
+book: environment  ## the book from results/ alone, nothing trained
+	$(BIN)/python tools/study.py results
 
 test: environment  ## lint, types, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """The whole study: teacher and bystander -> students -> chapters -> book, through papermill.
 
     snakemake --cores 2 --configfile config/digits.yaml      (`make study` does this)
+    snakemake --cores 2 --configfile config/results.yaml     (`make book`: from results/ alone, nothing is trained)
 
 A second call does nothing. A run's file ``finished`` is its marker: delete it with the run's folder, and that run alone
 is redone, since the trainer skips runs that are finished. A changed notebook redoes its chapter; a changed training
@@ -9,18 +10,21 @@ source, where the configuration says so, the runs it made; any other file of kdn
 
 import json
 import os
+from pathlib import Path
 
-from kdnb import paths, provenance
+from kdnb import book, paths, provenance
 from kdnb.parameters import StudentParameters
 from kdnb.study import student_names
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
+if "runs" in config:
+    os.environ["KDNB_RUNS"] = str(paths.root() / config["runs"])
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{PROFILE}")
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
-CHAPTERS = ["01_teacher", "02_students", "03_mu_curves", "04_correlation", "05_tsne", "06_cifar100"]
+CHAPTERS = [Path(name).name for name in book.chapters(paths.root() / "_toc.yml") if name.startswith("notebooks/")]
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
     name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
@@ -38,9 +42,13 @@ everything = {
     "methods": list(dict.fromkeys(method for given in GROUPS.values() for method in given["methods"])),
     "temperatures": sorted({t for given in GROUPS.values() for t in given["temperatures"]}),
 }
-published = {"profile": config["published"], "beside": PROFILE}
-given_to = {"01_teacher": COMMON, "02_students": everything, "06_cifar100": published}
-RESULTS = sorted(str(file) for file in paths.results(config["published"]).glob("*/published.json"))
+given_to = {
+    "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", config["published"]]))},
+    "01_teacher": COMMON,
+    "02_students": everything if GROUPS else COMMON,
+    "06_cifar100": {"profile": config["published"]},
+}
+RESULTS = sorted(map(str, paths.root().glob("results/*/*/published.json")))
 
 
 wildcard_constraints:
@@ -92,6 +100,7 @@ for name, markers in MARKERS.items():
             notebook="notebooks/02_students.ipynb",
         output:
             markers,
+        priority: len(markers)  # the longest first: two cores are then done at about the same time
         params:
             given=json.dumps(GROUPS[name]),
         resources:
@@ -108,7 +117,7 @@ rule chapter:
     input:
         TEACHERS,
         STUDENTS,
-        lambda wildcards: RESULTS if wildcards.chapter == "06_cifar100" else [],
+        RESULTS,
         provenance.sources(),
         notebook="notebooks/{chapter}.ipynb",
     output:
