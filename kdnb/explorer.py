@@ -127,7 +127,7 @@ def _player(labels: Sequence[str], description: str, index: int) -> tuple[widget
         style={"description_width": "initial"},
         layout=widgets.Layout(width="auto", flex="1 1 220px", min_width="0", margin="0 0 0 12px"),
     )
-    play = widgets.Play(value=index, min=0, max=len(labels) - 1, interval=900, show_repeat=True)
+    play = widgets.Play(value=index, min=0, max=len(labels) - 1, interval=900, show_repeat=False)
     return play, slider
 
 
