@@ -117,15 +117,16 @@ class Reading:
         self.page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
 
 
-# Each place for a figure or a widget holds one, and each figure in it is drawn.
+# Each place for a figure or a widget holds one, each figure in it is drawn, and the explorer says what it shows.
 ALL_DRAWN = """() => {
-    const places = [...document.querySelectorAll("script[data-kdnb-figure]")]
+    const isDrawn = box => Boolean(box?.querySelector(".main-svg"));
+    const figures = [...document.querySelectorAll("script[data-kdnb-figure]")]
         .map(holder => document.getElementById(holder.dataset.kdnbFigure));
     const widgets = [...document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']")]
         .map(holder => holder.parentElement);
-    return places.every(box => box?.querySelector(".main-svg")) &&
-        widgets.every(area => area.querySelector(".jupyter-widgets") &&
-            [...area.querySelectorAll(".kdnb-stepper")].every(box => box.querySelector(".main-svg")));
+    const boxes = document.querySelectorAll(".kdnb-figure, .kdnb-stepper");
+    const readings = document.querySelectorAll(".kdnb-explorer-reading");
+    return [...figures, ...widgets, ...boxes].every(isDrawn) && [...readings].every(text => text.textContent);
 }"""
 
 Read = Callable[..., Reading]
