@@ -1,8 +1,9 @@
 """The account of mu: which loss term, decay or plain noise moved the classifier towards a reference, exactly.
 
-For a loss term k with logit gradient g_k = dL_k/dz (batch mean inside), its gradient on the classifier is
-G_k = g_k^T f. SGD with momentum is linear, so every term, and weight decay, carries its own momentum buffer and the
-step splits: dW = sum_k u_k. Then, for mu^2 = ||W - R||^2 with any fixed R,
+For a loss term k that sees the classifier through the logits, with logit gradient g_k = dL_k/dz (batch mean inside),
+the gradient on the classifier is G_k = g_k^T f: no pass through the network. SGD with momentum is linear, so every
+term, and weight decay, carries its own momentum buffer and the step splits: dW = sum_k u_k. Then, for
+mu^2 = ||W - R||^2 with any fixed R,
 
     d(mu^2) = 2 sum_k <u_k, W - R> + ||dW||^2,
 
@@ -49,12 +50,11 @@ class Account:
         return (self.weight.detach().to(self.references) - self.references).square().sum((1, 2))
 
     @torch.no_grad()
-    def before_step(self, logit_gradients: Sequence[Tensor], features: Tensor, overflow: Tensor | None = None) -> None:
-        """Split the coming step: ``logit_gradients`` (B x K) in the order of the terms, ``features`` B x D.
+    def before_step(self, gradients: Sequence[Tensor], overflow: Tensor | None = None) -> None:
+        """Split the coming step: ``gradients`` of the terms on the classifier (K x D), in the order of the terms.
 
         ``overflow``: a scalar, 1.0 when the step will be left out, as loss scaling does.
         """
-        gradients = [gradient.t() @ features for gradient in logit_gradients]
         gradient = torch.stack([*gradients, self.weight_decay * self.weight])
         buffers = self.momentum * self.buffers + gradient
         direction = gradient + self.momentum * buffers if self.nesterov else buffers

@@ -6,11 +6,10 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from kdnb.batch import Batch
 from kdnb.learner import Learner
-from kdnb.models import Output
 
 T = TypeVar("T")
-Batch = tuple[Tensor, Tensor, Output | None]  # images, labels, the teacher's outputs
 Prepare = Callable[[Tensor, Tensor], Batch]
 WARM_UPS = 3  # cuDNN chooses its algorithms and the optimiser makes its state before the capture
 
@@ -36,7 +35,7 @@ class PlainSteps:
         """One step of every learner on the same batch."""
         batch = self.prepare(indices, views)
         for learner in learners:
-            learner.step(*batch)
+            learner.step(batch)
 
 
 class Captured(Generic[T]):
@@ -112,8 +111,8 @@ class GraphSteps:
         return self.batches[size].result
 
     def _step(self, batch: Batch, learner: Learner) -> Captured[None]:
-        key = len(batch[1]), id(learner)
+        key = len(batch.labels), id(learner)
         if key not in self.steps:
             lane = self.lanes[len(self.steps) % len(self.lanes)]
-            self.steps[key] = Captured(lambda: learner.step(*batch), learner.changing(), lane)
+            self.steps[key] = Captured(lambda: learner.step(batch), learner.changing(), lane)
         return self.steps[key]

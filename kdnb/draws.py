@@ -3,6 +3,9 @@
 Nothing depends on what was drawn before, so a resumed run needs no generator's state.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,15 +17,22 @@ from kdnb.runs import RunSpec
 
 def generator(spec: RunSpec, use: str, seed: int, epoch: int = 0) -> torch.Generator:
     """An independent generator for each role, use and epoch: a student never repeats its teacher's draws."""
-    entropy = [seed, ["teacher", "student"].index(spec.role), ["init", "order", "views"].index(use), epoch]
+    entropy = [seed, ["teacher", "student"].index(spec.role), ["init", "order", "views", "parts"].index(use), epoch]
     return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
 
 def initial_network(spec: RunSpec, dataset: Dataset) -> models.ResNet:
     """The network of ``spec`` before training; every run with this role, ``init_seed`` and model starts from it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(generator(spec, "init", spec.init_seed).get_state())
+    with seeded(spec, "init", spec.init_seed):
         return models.create(spec.model, dataset.num_classes, dataset.in_channels)
+
+
+@contextmanager
+def seeded(spec: RunSpec, use: str, seed: int) -> Iterator[None]:
+    """Torch's global random state as :func:`generator` gives it, put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(generator(spec, use, seed).get_state())
+        yield
 
 
 def epoch_plan(spec: RunSpec, images: int, views: int, epoch: int) -> tuple[Tensor, Tensor]:

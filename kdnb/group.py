@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from kdnb import device as devices
-from kdnb import methods, table
+from kdnb import methods, student, table
+from kdnb.batch import Batch
 from kdnb.budget import Budget
-from kdnb.capture import Batch, Steps
+from kdnb.capture import Steps
 from kdnb.data import Dataset, Views
-from kdnb.draws import clean_indices, epoch_plan, initial_network
+from kdnb.draws import clean_indices, epoch_plan
 from kdnb.evaluate import Outputs, collect
 from kdnb.learner import Learner
 from kdnb.models import Output
@@ -68,7 +69,8 @@ class Shared:
     def batch(self, indices: Tensor, views: Tensor) -> Batch:
         """Images, labels and the teacher's outputs; all that a captured graph may hold."""
         images = self.train_views(indices, views)
-        return images, self.train_views.labels[indices], self._teacher_outputs(images, indices, views)
+        labels, outputs = self.train_views.labels[indices], self._teacher_outputs(images, indices, views)
+        return Batch(images, labels, indices, outputs)
 
     def _teacher_outputs(self, images: Tensor, indices: Tensor, views: Tensor) -> Output | None:
         if self.table is not None:
@@ -81,8 +83,8 @@ class Shared:
 
     def measured(self, learner: Learner) -> tuple[Outputs, Outputs]:
         """Outputs on the test set and on the clean training images."""
-        test = collect(learner.network, self.test_views, self.everything)
-        return test, collect(learner.network, self.train_views, self.clean)
+        test = collect(learner.student, self.test_views, self.everything)
+        return test, collect(learner.student, self.train_views, self.clean)
 
 
 class Group:
@@ -91,7 +93,8 @@ class Group:
     def __init__(self, shared: Shared, runs: Sequence[Run], steps: Steps) -> None:
         self.shared, self.steps = shared, steps
         self.learners = [
-            Learner(run, initial_network(run.spec, shared.dataset), shared.device, shared.references) for run in runs
+            Learner(run, student.create(run.spec, shared.dataset, shared.teacher), shared.device, shared.references)
+            for run in runs
         ]
 
     @property

@@ -7,30 +7,33 @@ import torch
 from torch import Tensor
 
 from kdnb import device as devices
-from kdnb import methods, models, track
+from kdnb import methods, track
 from kdnb.account import Account
+from kdnb.batch import Batch
 from kdnb.evaluate import Outputs
 from kdnb.loss_scale import LossScale
-from kdnb.models import Output
+from kdnb.methods import Step
 from kdnb.runs import Checkpoint, Run
+from kdnb.student import Student
 from kdnb.track import Reference, Row
 
 
 class Learner:
-    """The network of ``run``, where its last checkpoint left it.
+    """The student of ``run`` (or a teacher in training), where its last checkpoint left it.
 
     ``references``: the teacher, then the bystander if there is one; empty for a teacher in training.
     """
 
-    def __init__(self, run: Run, network: models.ResNet, device: torch.device, references: Sequence[Reference]) -> None:
+    def __init__(self, run: Run, student: Student, device: torch.device, references: Sequence[Reference]) -> None:
         spec = run.spec
         self.run, self.spec, self.device, self.references = run, spec, device, references
         self.method = methods.create(spec.method, spec.method_parameters)
-        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.parts = student.network, student.parts
         self.learning_rate = torch.tensor(spec.learning_rate, device=device)
         self.optimizer = self._optimizer()
         self.loss_scale = LossScale(device) if spec.precision == "fp16" else None
-        self.account = self._account() if references else None
+        self.account = self._account() if references and self.network.classifier.weight.requires_grad else None
         # loss terms, correct answers, images: summed on the device, read once an epoch
         self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
         self.history: list[Row] = []
@@ -42,7 +45,7 @@ class Learner:
         return len(self.history)
 
     def _optimizer(self) -> torch.optim.SGD:
-        spec, parameters = self.spec, list(self.network.parameters())
+        spec, parameters = self.spec, [p for _, p in self._trained()]
         optimizer = torch.optim.SGD(
             parameters,
             lr=self.learning_rate,
@@ -54,6 +57,11 @@ class Learner:
         for parameter in parameters:  # zeros are what the first step starts from; so checkpoints always have them
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return optimizer
+
+    def _trained(self) -> list[tuple[str, Tensor]]:
+        """What the optimiser moves, by the names that checkpoints use: the network's weights, then the method's own."""
+        everything = [*self.network.named_parameters(), *self.parts.named_parameters("parts")]
+        return [(name, parameter) for name, parameter in everything if parameter.requires_grad]
 
     def _account(self) -> Account:
         return Account(
@@ -68,9 +76,10 @@ class Learner:
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that a resumption needs, by name; the tensors themselves, not copies."""
-        momenta = {name: self.optimizer.state[p]["momentum_buffer"] for name, p in self.network.named_parameters()}
+        momenta = {name: self.optimizer.state[p]["momentum_buffer"] for name, p in self._trained()}
         return {
             **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
+            **{f"parts.{name}": tensor for name, tensor in self.parts.state_dict().items()},
             **{f"momentum.{name}": tensor for name, tensor in momenta.items()},
             **(self.account.state() if self.account else {}),
             **(self.loss_scale.state() if self.loss_scale else {}),
@@ -97,17 +106,17 @@ class Learner:
         if self.account:
             self.account.begin_epoch()
 
-    def step(self, images: Tensor, labels: Tensor, teacher: Output | None) -> None:
+    def step(self, batch: Batch) -> None:
         """One step of SGD on a batch."""
+        images, labels = batch.images, batch.labels
         with devices.autocast(self.device, self.spec.precision):
             student = self.network(images)
-        terms = self.method.terms(student, teacher, labels)
+            terms = self.method.terms(Step(student, batch.teacher, labels, batch.indices, self.network, self.parts))
         values = torch.stack(list(terms.values()))
-        kept = terms.values() if self.account else ()  # without account nobody asks for a term's own gradient
-        by_term = [torch.autograd.grad(term, student.logits, retain_graph=True)[0] for term in kept]
+        by_term = [self._classifier_gradient(term) for term in terms.values()] if self.account else []
         overflow = self._backward(values.sum())
         if self.account:
-            self.account.before_step(by_term, student.features.detach(), overflow)
+            self.account.before_step(by_term, overflow)
         self.optimizer.step()
         if self.account:
             self.account.after_step()
@@ -117,6 +126,12 @@ class Learner:
             self.sums[-2] += correct
             self.sums[-1] += len(labels)
 
+    def _classifier_gradient(self, term: Tensor) -> Tensor:
+        """A term's own gradient on W_s: through the logits it is one product, and no other layer is asked."""
+        weight = self.network.classifier.weight
+        (gradient,) = torch.autograd.grad(term, weight, retain_graph=True, allow_unused=True)
+        return torch.zeros_like(weight) if gradient is None else gradient
+
     def _backward(self, loss: Tensor) -> Tensor | None:
         """Fill the gradients; with loss scaling: whether one overflowed (1.0), so that the step will be left out."""
         self.optimizer.zero_grad()
@@ -124,7 +139,7 @@ class Learner:
             loss.backward()
             return None
         (loss * self.loss_scale.scale).backward()
-        overflow = self.loss_scale.unscale([p.grad for p in self.network.parameters() if p.grad is not None])
+        overflow = self.loss_scale.unscale([p.grad for _, p in self._trained() if p.grad is not None])
         self.optimizer.found_inf = overflow  # type: ignore[attr-defined]  # read by the fused optimiser
         return overflow
 
@@ -148,9 +163,9 @@ class Learner:
         head = self.network.classifier
         weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()
         row = trained | track.quality(weight, bias, test, clean)
-        if self.references:
+        if self.references and self.method.mu_is_defined:
             row |= track.alignment(weight, test, clean, self.references[0])
-        for bystander in self.references[1:]:
+        for bystander in self.references[1:] if self.method.mu_is_defined else ():
             row |= track.control(weight, bystander)
         self._store(row, weight, bias, test, clean)
 
@@ -167,4 +182,5 @@ class Learner:
     def finish(self, test: Outputs, clean: Outputs) -> None:
         """Store the finished run."""
         self.run.write_snapshot("final", test, clean, self.epoch)
-        self.run.finish(self.network.state_dict(), self.history)
+        parts = {f"parts.{name}": tensor for name, tensor in self.parts.state_dict().items()}
+        self.run.finish(self.network.state_dict() | parts, self.history)

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kdnb import methods
 from kdnb.checks import choice
 from kdnb.evaluate import Outputs
 from kdnb.files import read_tensors, write_atomically, write_json, write_tensors
@@ -67,9 +68,7 @@ class RunSpec:
         """Name in figures: "teacher", "normal", "KD T=4", "DIST", "MSE"."""
         if self.role == "teacher":
             return "teacher"
-        if self.method == "kd":
-            return f"KD T={self.method_parameters['temperature']:g}"
-        return {"normal": "normal", "dist": "DIST", "mse": "MSE"}.get(self.method, self.method)
+        return methods.label(self.method, self.method_parameters)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; what ``spec.json`` holds."""
@@ -276,10 +275,11 @@ def teacher_name(seed: int) -> str:
 
 def student_name(method: str, parameters: dict[str, float], weight_decay: float, seed: int) -> str:
     """Folder of a student: its method, the parameters that studies vary, weight decay and seed."""
-    short = {"temperature": "T", "alpha": "a"}
-    chosen = [f"{short[key]}{parameters[key]:g}" for key in short if key in parameters]
-    unsquared = ["unsquared"] if parameters.get("squared") == 0 else []
-    return "-".join([method, *chosen, *unsquared, f"wd{weight_decay:g}", f"s{seed}"])
+    short, told = {"temperature": "T", "alpha": "a"}, methods.varied(method, parameters)
+    chosen = [f"{short[key]}{told.pop(key):g}" for key in short if key in told]
+    unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
+    odd = [f"{key}{value:g}" for key, value in told.items()]
+    return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", f"s{seed}"])
 
 
 def load(path: Path | str) -> Run:

@@ -92,12 +92,12 @@ def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
     """The methods to train with their full parameters: one for each method, for kd one for each temperature."""
     grid = []
-    for name in parameters.methods:
+    for name, own in map(methods.parse, parameters.methods):
         known = methods.parameter_names(name)
         every = {"alpha": parameters.alpha, "squared": parameters.squared}
         given = {key: float(value) for key, value in every.items() if key in known}
         temperatures = [{"temperature": float(t)} for t in parameters.temperatures] if name == "kd" else [{}]
-        grid += [(name, methods.parameters_of(methods.create(name, given | t))) for t in temperatures]
+        grid += [(name, methods.parameters_of(methods.create(name, given | t | own))) for t in temperatures]
     return grid
 
 

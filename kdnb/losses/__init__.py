@@ -8,5 +8,6 @@ from kdnb.losses.cross_entropy import cross_entropy
 from kdnb.losses.dist import dist
 from kdnb.losses.kd import kd
 from kdnb.losses.mse_logits import mse_logits
+from kdnb.losses.squared_mu import squared_mu
 
-__all__ = ["cross_entropy", "dist", "kd", "mse_logits"]
+__all__ = ["cross_entropy", "dist", "kd", "mse_logits", "squared_mu"]

@@ -1,0 +1,18 @@
+"""The paper's mu, squared, as a loss: what pulls a classifier towards another. Dua, ICLR 2023 Tiny Papers, eq. for mu.
+
+    L = ||W_t - W_s||_F^2,    gradient on W_s: 2 (W_s - W_t)
+
+No method of the literature trains it; it is here to intervene.
+"""
+
+from torch import Tensor
+
+
+def squared_mu(student_weight: Tensor, teacher_weight: Tensor) -> Tensor:
+    """||W_t - W_s||^2 of classifiers K x D; ValueError where the shapes differ."""
+    if student_weight.shape != teacher_weight.shape:
+        raise ValueError(
+            f"student_weight is {tuple(student_weight.shape)} and teacher_weight {tuple(teacher_weight.shape)}; "
+            "both must be (classes, features)."
+        )
+    return (student_weight - teacher_weight).square().sum()

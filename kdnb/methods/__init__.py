@@ -1,0 +1,84 @@
+"""How a student learns: each method turns outputs into named loss terms, already weighted, whose sum is trained.
+
+Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds one; nothing else has to be told.
+"""
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from importlib import import_module
+from typing import Any
+
+from kdnb.checks import choice
+from kdnb.methods.base import Method, Setting, Step
+
+__all__ = ["METHODS", "Method", "Setting", "Step", "create", "label", "needed", "parameters_of", "parse", "varied"]
+
+
+def _defined(kind: type[Method]) -> Iterator[type[Method]]:
+    for inherited in kind.__subclasses__():
+        if "name" in vars(inherited):
+            yield inherited
+        yield from _defined(inherited)
+
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+METHODS: dict[str, type[Any]] = {found.name: found for found in _defined(Method)}
+ALWAYS_NAMED = ("temperature", "alpha")  # parameters that every study varies: in names even at their defaults
+
+
+def parameter_names(name: str) -> list[str]:
+    """The parameters method ``name`` takes."""
+    return [field.name for field in fields(METHODS[choice("method", name, METHODS)])]
+
+
+def needed(names: Iterable[str]) -> frozenset[str]:
+    """Which of the teacher's outputs the methods ``names`` learn from, together."""
+    empty: frozenset[str] = frozenset()
+    return empty.union(*(METHODS[name].needs for name in names))
+
+
+def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:
+    """The method ``name``; ValueError for an unknown name, an unknown parameter or a value out of range."""
+    parameters = parameters or {}
+    known = parameter_names(name)
+    for parameter in parameters:
+        if not known:
+            raise ValueError(f"method {name!r} takes no parameters; it was given {parameter!r}.")
+        choice(f"parameter of method {name!r}", parameter, known)
+    method: Method = METHODS[name](**parameters)
+    return method
+
+
+def parameters_of(method: Any) -> dict[str, float]:
+    """All parameters of a method with their values, defaults included; part of a run's identity."""
+    return {name: float(value) for name, value in asdict(method).items()}
+
+
+def parse(text: str) -> tuple[str, dict[str, float]]:
+    """``"simkd:factor=4"`` as ("simkd", {"factor": 4.0}); ValueError for what is no such text."""
+    name, _, rest = text.partition(":")
+    given: dict[str, float] = {}
+    for part in filter(None, rest.split(",")):
+        key, _, value = part.partition("=")
+        try:
+            given[key.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"method {text!r}: {part!r} must be name=number, as in 'simkd:factor=4'.") from None
+    return name, given
+
+
+def varied(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
+    """The parameters that tell a run of method ``name`` from others of it: those that studies vary, and odd ones."""
+    usual = parameters_of(METHODS[name]()) if name in METHODS else {}
+    return {key: value for key, value in parameters.items() if key in ALWAYS_NAMED or value != usual.get(key)}
+
+
+def label(name: str, parameters: Mapping[str, float]) -> str:
+    """What a run is called in figures: "KD T=4", "SimKD", "SimKD factor=4"."""
+    if name not in METHODS:
+        return name
+    own = "KD T={temperature:g}".format(**parameters) if name == "kd" else METHODS[name].label
+    odd = {key: value for key, value in varied(name, parameters).items() if key not in ALWAYS_NAMED}
+    return " ".join([own, *(f"{key}={value:g}" for key, value in odd.items())])

@@ -1,0 +1,89 @@
+"""What a method is: how a student learns, from its first weights to the loss terms that are trained.
+
+A new method is one file in this folder: a frozen dataclass that inherits :class:`Method` and names itself. Its fields
+are its parameters, numbers all, and part of a run's identity.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from kdnb.checks import number
+from kdnb.models import Output, ResNet
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method sees of one batch: both networks' outputs, labels B, and which training images they are (B).
+
+    ``network`` is the student, ``parts`` what :meth:`Method.begin` returned.
+    """
+
+    student: Output
+    teacher: Output | None
+    labels: Tensor
+    indices: Tensor
+    network: ResNet
+    parts: nn.Module
+
+    @property
+    def taught(self) -> Output:
+        """The teacher's outputs; ValueError without a teacher."""
+        if self.teacher is None:
+            raise ValueError("this method learns from a teacher, and none was given; name one, or use method 'normal'.")
+        return self.teacher
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method can fit itself to before the first step: the teacher, one image's outputs of both, the labels.
+
+    ``student`` and ``teacher`` are outputs for a batch of one; ``labels`` those of all training images.
+    """
+
+    student: Output
+    teacher: Output
+    teacher_network: ResNet
+    labels: Tensor
+    batch_size: int
+
+
+class Method:
+    """Base of all methods; most need :meth:`terms` only."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]  # in figures
+    term_names: ClassVar[tuple[str, ...]]
+    needs: ClassVar[frozenset[str]] = frozenset()  # which of the teacher's outputs: logits, features, maps
+    mu_is_defined: ClassVar[bool] = True  # False: the student answers with another classifier than its own
+
+    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+        """Change the fresh ``network`` where the method asks for it; return what is trained or kept beside it.
+
+        Called for methods that have ``needs``, under a random state of their own.
+        """
+        return nn.Module()
+
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """Weighted scalar loss terms by name; their sum is the training loss."""
+        raise NotImplementedError
+
+    def predict(self, output: Output, parts: nn.Module) -> Output:
+        """The student's answer, from its network's outputs; with its own classifier unless a method says otherwise."""
+        return output
+
+
+def check_temperature(value: float) -> None:
+    """ValueError unless ``value`` is a temperature."""
+    number("temperature", value, "a number greater than 0", 0, 1e6, open_low=True)
+
+
+def check_alpha(value: float) -> None:
+    """ValueError unless ``value`` is a share."""
+    number("alpha", value, "a number from 0 to 1", 0, 1)
+
+
+def check_weight(name: str, value: float) -> None:
+    """ValueError unless ``value`` can weight a loss."""
+    number(name, value, "a number from 0 up", 0, float("inf"))
