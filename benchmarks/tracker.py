@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 
 from kdnb import device as devices
-from kdnb import models, study, track
+from kdnb import student, study, track
+from kdnb.batch import Batch
 from kdnb.data import Dataset, Split, Views
 from kdnb.evaluate import Outputs, collect
 from kdnb.learner import Learner
@@ -50,7 +51,9 @@ def learner(folder: Path, dataset: Dataset, device: torch.device, references: li
     parameters = StudentParameters(profile="cifar100", precision="fp32", methods=["kd"], temperatures=[4])
     ((name, given),) = study.method_grid(parameters)
     spec = study.make_spec(parameters, dataset, "student", "resnet8x4", name, given)
-    return Learner(Run.open(folder / str(len(references)), spec), models.create("resnet8x4", 100), device, references)
+    return Learner(
+        Run.open(folder / str(len(references)), spec), student.create(spec, dataset, None), device, references
+    )
 
 
 def main() -> None:
@@ -72,7 +75,7 @@ def main() -> None:
 
         def steps(one: Learner) -> None:
             for _ in range(STEPS):
-                one.step(images, labels, teacher)
+                one.step(Batch(images, labels, torch.arange(64, device=device), teacher))
 
         def solve() -> None:
             weight = kept.network.classifier.weight.detach().cpu()

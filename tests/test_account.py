@@ -44,7 +44,7 @@ def test_each_term_moves_mu_as_in_a_book_kept_apart(nesterov: bool) -> None:
             update = -float(rate) * (gradient + momentum * buffers[k] if nesterov else buffers[k])
             for r in range(2):
                 pulls[r, k] += 2 * float((update * (before - references[r].double())).sum())
-        account.before_step(by_term, features)
+        account.before_step([g.t() @ features for g in by_term])
         weight.grad = sum(g.t() @ features for g in by_term)
         optimizer.step()
         account.after_step()
@@ -65,7 +65,7 @@ def test_a_wrong_split_does_not_balance() -> None:
     rate = torch.tensor(0.1)
     account = Account(weight, torch.zeros(1, 3, 4), ("ce",), rate, momentum=0.0, nesterov=False, weight_decay=0.0)
     gradient, features = torch.full((2, 3), 0.1), torch.ones(2, 4)
-    account.before_step([gradient], features)
+    account.before_step([gradient.t() @ features])
     with torch.no_grad():
         weight -= 0.1 * (gradient.t() @ features + 0.5 * weight)
     account.after_step()

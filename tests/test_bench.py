@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from benchmarks import bench, floors, switches, usual_loop
 from benchmarks.contender import Entry, measure
@@ -21,11 +22,13 @@ from benchmarks.loops import (
     specs,
     stand_in,
 )
-from kdnb import models, study
+from kdnb import methods, models, study
+from kdnb.batch import Batch
 from kdnb.data import Views
 from kdnb.learner import Learner
 from kdnb.parameters import StudentParameters
-from kdnb.runs import Run
+from kdnb.runs import Run, RunSpec
+from kdnb.student import Student
 
 CPU = Place("cpu", None, 0)
 
@@ -35,20 +38,25 @@ def small(seed: int) -> models.ResNet:
     return models.create("resnet8", 100)
 
 
+def plain(spec: RunSpec, network: models.ResNet) -> Student:
+    """A student with these weights."""
+    return Student(methods.create(spec.method, spec.method_parameters), network, nn.Module())
+
+
 def test_usual_loop_trains_what_ours_trains(tmp_path: Path) -> None:
     """From the same weights on the same images, losses and weights agree step by step."""
     images, teacher = dataset(CPU, 48), small(0).eval()
     parameters = StudentParameters(profile="cifar100", precision="fp32", nesterov=False)  # the field's SGD has none
     spec = study.make_spec(parameters, images, "student", "resnet8", "kd", {"temperature": 4.0, "alpha": 0.9})
     usual = usual_loop.UsualLoop(teacher, small(1), torch.device("cpu"))
-    ours = Learner(Run.open(tmp_path, spec), small(1), torch.device("cpu"), [])
+    ours = Learner(Run.open(tmp_path, spec), plain(spec, small(1)), torch.device("cpu"), [])
     views = Views(images.train, images, "cpu")
     for chosen in torch.arange(48).split(16):
         batch, labels = views(chosen, chosen), views.labels[chosen]
         with torch.no_grad():
             outputs = teacher(batch)
         usual.step(batch, labels)
-        ours.step(batch, labels, outputs)
+        ours.step(Batch(batch, labels, chosen, outputs))
         *terms, correct, count = ours.sums.tolist()
         assert usual.losses.mean == pytest.approx(sum(terms) / count, rel=1e-4)
         assert usual.top1.mean == pytest.approx(100 * correct / count)

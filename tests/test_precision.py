@@ -88,7 +88,7 @@ def test_the_account_skips_the_steps_that_are_left_out() -> None:
         overflow = torch.tensor(float(left_out))
         optimizer.found_inf = overflow  # type: ignore[attr-defined]
         before, booked = layer.weight.detach().clone(), account.buffers.clone()
-        account.before_step([gradient], x, overflow)
+        account.before_step([gradient.t() @ x], overflow)
         optimizer.step()
         account.after_step()
         assert torch.equal(before, layer.weight) == left_out

@@ -232,7 +232,7 @@ def test_who_needs_no_teacher_gets_none(train: Train, tmp_path: Path) -> None:
 
 
 def test_a_table_serves_no_method_that_learns_from_maps(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods.KD, "needs", frozenset({"maps"}))
+    monkeypatch.setattr(methods.METHODS["kd"], "needs", frozenset({"maps"}))
     spec = next(run.spec for run in tiny_runs if run.label == "KD T=4")
     check_teacher_outputs([replace(spec, teacher_outputs="live")])
     with pytest.raises(ValueError, match=r"'kd' learns from the teacher's maps.*teacher_outputs='live'"):
