@@ -18,9 +18,16 @@ def logit_pair(student_logits: Tensor, teacher_logits: Tensor) -> tuple[Tensor, 
     return widened(student_logits), widened(teacher_logits)
 
 
-def widened(logits: Tensor) -> Tensor:
-    """In at least float32: half precision is too coarse for differences of log-probabilities."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+def same_shape(name: str, left: Tensor, other: str, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in at least float32; ValueError, with their names, unless they have the same shape."""
+    if left.shape != right.shape:
+        raise ValueError(f"{name} are {tuple(left.shape)} and {other} {tuple(right.shape)}; they must agree.")
+    return widened(left), widened(right)
+
+
+def widened(values: Tensor) -> Tensor:
+    """In at least float32: half precision is too coarse for small differences."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def temperature_of(value: float) -> float:

@@ -1,0 +1,19 @@
+"""FitNets' hint: match a middle layer. Romero, Ballas, Kahou, Chassang, Gatta, Bengio: FitNets, ICLR 2015, eq. 3.
+
+    L = mean over all elements of ( r(F_s) - F_t )^2
+
+r is a regressor (convolution, batch norm, ReLU) from the student's maps to the teacher's, trained with the student.
+
+Official weight: RepDistiller and mdistiller train CE + 100 L on the maps of the second stage. Known deviation: the
+paper trains the hint first and distils afterwards, in two stages; public code, and this, adds it to the loss of one.
+"""
+
+from torch import Tensor
+
+from kdnb.losses.arguments import same_shape
+
+
+def hint(regressed: Tensor, teacher_maps: Tensor) -> Tensor:
+    """Mean squared difference of regressed and teacher's maps, B x C x H x W; ValueError where the shapes differ."""
+    student, teacher = same_shape("regressed maps", regressed, "teacher_maps", teacher_maps)
+    return (student - teacher).square().mean()

@@ -1,0 +1,18 @@
+"""Softmax regression representation learning. Yang, Martinez, Bulat, Tzimiropoulos, ICLR 2021, eq. 3 and 5.
+
+    features:    L_FM = mean ( g_s - g_t )^2          g: connected and pooled features
+    regression:  L_SR = mean over B and K of ( h_t(g_s) - z_t )^2     h_t: the teacher's classifier, frozen
+
+Official weights: CE + 1 L_FM + 1 L_SR. Known deviation: the paper writes L_SR as cross-entropy of softmax ("softmax
+regression"); the authors' code, and this, takes the squared difference of logits.
+"""
+
+from torch import Tensor
+
+from kdnb.losses.arguments import same_shape
+
+
+def squared_difference(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of two B x N, in at least float32: either of the terms; ValueError for other shapes."""
+    left, right = same_shape("student", student, "teacher", teacher)
+    return (left - right).square().mean()

@@ -1,0 +1,39 @@
+"""FitNets (Romero et al., ICLR 2015): see :mod:`kdnb.losses.hint`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from kdnb import losses
+from kdnb.checks import number
+from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.layers import convolved
+from kdnb.models import ResNet
+
+
+@dataclass(frozen=True)
+class FitNet(Method):
+    """CE + weight * hint on the maps of one stage: 0 is the stem."""
+
+    weight: float = 100.0
+    stage: float = 2
+    name = "fitnet"
+    label = "FitNet"
+    term_names: ClassVar[tuple[str, ...]] = ("ce", "hint")
+    needs = frozenset({"maps"})
+
+    def __post_init__(self) -> None:
+        check_weight("weight", self.weight)
+        number("stage", self.stage, "0 (the stem), 1, 2 or 3", 0, 3)
+
+    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+        """The regressor: a 1 x 1 convolution, since both networks' maps have one size."""
+        student, teacher = (output.maps[int(self.stage)].shape[1] for output in (setting.student, setting.teacher))
+        return convolved(student, teacher)
+
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """``ce`` and ``hint``."""
+        stage = int(self.stage)
+        distance = losses.hint(step.parts(step.student.maps[stage]), step.taught.maps[stage])
+        return {"ce": losses.cross_entropy(step.student.logits, step.labels), "hint": self.weight * distance}

@@ -1,0 +1,92 @@
+"""SemCKD (Chen et al., AAAI 2021): learned pairs of layers. See :mod:`kdnb.losses.semckd`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kdnb import losses
+from kdnb.losses.semckd import similarities
+from kdnb.methods.base import Method, Setting, Step, check_temperature, check_weight
+from kdnb.methods.layers import Unit, convolved, widths
+from kdnb.models import ResNet
+
+SHRINK = 4  # embeddings are the batch size divided by this, as in the authors' code
+
+
+class Calibration(nn.Module):
+    """A projector for each pair of stages, and the attention that says which pairs belong together."""
+
+    def __init__(self, student: list[int], teacher: list[int], batch_size: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        pairs = [(s, t) for s in student for t in teacher]
+        self.projectors = nn.ModuleList(
+            nn.Sequential(convolved(s, 2 * t), convolved(2 * t, 2 * t, 3), nn.Conv2d(2 * t, t, 1, bias=False))
+            for s, t in pairs
+        )
+        self.queries = nn.ModuleList(self._embedding() for _ in student)
+        self.keys = nn.ModuleList(self._embedding() for _ in teacher)
+
+    def _embedding(self) -> nn.Module:
+        width = max(1, self.batch_size // SHRINK)
+        return nn.Sequential(nn.Linear(self.batch_size, 2 * width), nn.ReLU(), nn.Linear(2 * width, width), Unit())
+
+    def attention(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:
+        """Softmax over the teacher's stages: B x S x S'."""
+        queries, keys = (
+            torch.stack([embed(self._rows(maps)) for embed, maps in zip(embeds, stages, strict=True)], 1)
+            for embeds, stages in ((self.queries, student), (self.keys, teacher))
+        )
+        scores: Tensor = torch.bmm(queries, keys.transpose(1, 2))
+        return scores.softmax(2)
+
+    def _rows(self, maps: Tensor) -> Tensor:
+        """Similarities within the batch, B rows; the epoch's last, smaller batch is filled up with zeros."""
+        rows = similarities(maps)
+        return F.pad(rows, (0, self.batch_size - rows.shape[1]))
+
+    def errors(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:
+        """Mean squared difference of each pair of stages, the larger maps pooled to the smaller: B x S x S'."""
+        pairs = [(s, t) for s in student for t in teacher]
+        each = [_error(project, s, t) for project, (s, t) in zip(self.projectors, pairs, strict=True)]
+        return torch.stack(each, 1).view(-1, len(student), len(teacher))
+
+
+def _error(project: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
+    size = min(student.shape[-1], teacher.shape[-1])
+    student, teacher = (F.adaptive_avg_pool2d(maps, size) for maps in (student, teacher))
+    return (project(student).float() - teacher.float()).square().flatten(1).mean(1)
+
+
+@dataclass(frozen=True)
+class SemCKD(Method):
+    """CE + KL at ``temperature`` + weight * calibrated, on the maps of the three stages."""
+
+    weight: float = 400.0
+    temperature: float = 4.0
+    name = "semckd"
+    label = "SemCKD"
+    term_names: ClassVar[tuple[str, ...]] = ("ce", "kd", "semckd")
+    needs = frozenset({"logits", "maps"})
+
+    def __post_init__(self) -> None:
+        check_weight("weight", self.weight)
+        check_temperature(self.temperature)
+
+    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+        """Projectors and attention."""
+        return Calibration(widths(setting.student.maps[1:]), widths(setting.teacher.maps[1:]), setting.batch_size)
+
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """``ce``, ``kd`` and ``semckd``."""
+        assert isinstance(step.parts, Calibration)
+        maps = step.student.maps[1:], step.taught.maps[1:]
+        distance = losses.calibrated(step.parts.attention(*maps), step.parts.errors(*maps))
+        return {
+            "ce": losses.cross_entropy(step.student.logits, step.labels),
+            "kd": losses.kd(step.student.logits, step.taught.logits, self.temperature),
+            "semckd": self.weight * distance,
+        }

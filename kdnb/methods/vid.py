@@ -1,0 +1,62 @@
+"""Variational information distillation (Ahn et al., CVPR 2019): see :mod:`kdnb.losses.vid`."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kdnb import losses
+from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.layers import widths
+from kdnb.models import ResNet
+
+LEAST, FIRST = 1e-5, 5.0  # of the variance: what it never falls below, where it starts
+
+
+class Gaussian(nn.Module):
+    """One stage: mean of the teacher's maps from the student's, and a variance a channel."""
+
+    def __init__(self, student: int, teacher: int) -> None:
+        super().__init__()
+        sizes = [(student, teacher), (teacher, teacher), (teacher, teacher)]
+        first, second, third = (nn.Conv2d(a, b, 1, bias=False) for a, b in sizes)
+        self.mean = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), third)
+        self.raw = nn.Parameter(torch.full((teacher,), math.log(math.expm1(FIRST - LEAST))))
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mean(maps), F.softplus(self.raw) + LEAST
+
+
+def _term(gaussian: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
+    mean, variance = gaussian(student)
+    return losses.vid(mean, variance, teacher)
+
+
+@dataclass(frozen=True)
+class VID(Method):
+    """CE + weight * VID of the three stages."""
+
+    weight: float = 1.0
+    name = "vid"
+    label = "VID"
+    term_names: ClassVar[tuple[str, ...]] = ("ce", "vid")
+    needs = frozenset({"maps"})
+
+    def __post_init__(self) -> None:
+        check_weight("weight", self.weight)
+
+    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+        """A regressor and a variance a stage."""
+        pairs = zip(widths(setting.student.maps[1:]), widths(setting.teacher.maps[1:]), strict=True)
+        return nn.ModuleList(Gaussian(student, teacher) for student, teacher in pairs)
+
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """``ce`` and ``vid``."""
+        assert isinstance(step.parts, nn.ModuleList)
+        stages = zip(step.parts, step.student.maps[1:], step.taught.maps[1:], strict=True)
+        each = [_term(gaussian, student, teacher) for gaussian, student, teacher in stages]
+        distance = torch.stack(each).sum()
+        return {"ce": losses.cross_entropy(step.student.logits, step.labels), "vid": self.weight * distance}
