@@ -110,10 +110,11 @@ class Learner:
         """One step of SGD on a batch."""
         images, labels = batch.images, batch.labels
         with devices.autocast(self.device, self.spec.precision):
-            student = self.network(images)
-            terms = self.method.terms(Step(student, batch.teacher, labels, batch.indices, self.network, self.parts))
-        values = torch.stack(list(terms.values()))
-        by_term = [self._classifier_gradient(term) for term in terms.values()] if self.account else []
+            student = self.student(images)
+            seen = Step(student, batch.teacher, labels, batch.indices, self.network, self.parts)
+            terms = methods.terms(self.method, seen)
+        values = torch.stack(terms)
+        by_term = [self._classifier_gradient(term) for term in terms] if self.account else []
         overflow = self._backward(values.sum())
         if self.account:
             self.account.before_step(by_term, overflow)

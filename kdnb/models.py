@@ -87,9 +87,13 @@ class ResNet(nn.Module):
         f1 = self.layer1(f0)
         f2 = self.layer2(f1)
         f3 = self.layer3(f2)
-        features = f3.mean((2, 3)).to(self.classifier.weight.dtype)
-        with torch.autocast(x.device.type, enabled=False):  # the classifier is what is studied: never rounded
-            return Output((f0, f1, f2, f3), features, self.classifier(features))
+        return Output((f0, f1, f2, f3), *self.answer(f3))
+
+    def answer(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (``maps``, B x D x H x W, averaged over space) and logits."""
+        features = maps.mean((2, 3)).to(self.classifier.weight.dtype)
+        with torch.autocast(maps.device.type, enabled=False):  # the classifier is what is studied: never rounded
+            return features, self.classifier(features)
 
 
 def names() -> list[str]:

@@ -21,7 +21,7 @@ class Student(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, and the features and logits that it is judged by."""
-        return self.method.predict(self.network(x), self.parts)
+        return self.method.predict(self.network, self.network(x), self.parts)
 
 
 def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None) -> Student:

@@ -4,10 +4,12 @@ Attention, ICLR 2017, eq. 2.
     A(F) = v / ||v||,  v = vec( mean over channels of F^2 )
     L = sum over stages of mean ( A(F_s) - A(F_t) )^2
 
-A does not depend on the order of channels, and not on their number.
+A does not depend on the order of channels, nor on their number, nor on the scale of an image's maps.
 
-Official weight: RepDistiller and mdistiller train CE + 1000 L on the maps after the three stages. Known deviation: the
-paper sums the squared difference over positions and halves its weight; public code, and this, takes the mean.
+Official weight: RepDistiller and mdistiller train CE + 1000 L on the maps after the three stages. Known deviations: the
+paper writes beta / 2 times the norm of the difference; its code, public code and this take the mean of its square. The
+paper sums F^2 over channels, which is the same once scaled to length 1. Maps of unequal size, which public code pools
+to the smaller, are refused.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,9 @@
 
 r is a regressor (convolution, batch norm, ReLU) from the student's maps to the teacher's, trained with the student.
 
-Official weight: RepDistiller and mdistiller train CE + 100 L on the maps of the second stage. Known deviation: the
-paper trains the hint first and distils afterwards, in two stages; public code, and this, adds it to the loss of one.
+Official weight: RepDistiller and mdistiller train CE + 100 L on the maps of the second stage. Known deviations: the
+paper halves the sum of squares, has no batch norm in r, and trains the hint first to distil afterwards; public code,
+and this, takes the mean and adds it to the loss of a single stage.
 """
 
 from torch import Tensor

@@ -1,5 +1,5 @@
 """SimKD: reuse the teacher's classifier. Chen, Mei, Zhang, Wang, Feng, Chen: Knowledge Distillation with the Reused
-Teacher Classifier, CVPR 2022, eq. 3.
+Teacher Classifier, CVPR 2022.
 
     L = mean over all elements of ( P(F_s) - F_t )^2
 
@@ -7,7 +7,7 @@ P is the projector, F the maps after the last stage, before pooling. The student
 L = 0 gives the teacher's logits.
 
 Official weight: 1 L alone, no labels, no cross-entropy. Known deviation: the paper writes pooled features; the
-authors' code, and this, compares the maps.
+authors' code, and this, compares the maps and takes the mean.
 """
 
 from torch import Tensor

@@ -1,10 +1,11 @@
-"""Softmax regression representation learning. Yang, Martinez, Bulat, Tzimiropoulos, ICLR 2021, eq. 3 and 5.
+"""Softmax regression representation learning. Yang, Martinez, Bulat, Tzimiropoulos, ICLR 2021.
 
     features:    L_FM = mean ( g_s - g_t )^2          g: connected and pooled features
     regression:  L_SR = mean over B and K of ( h_t(g_s) - z_t )^2     h_t: the teacher's classifier, frozen
 
-Official weights: CE + 1 L_FM + 1 L_SR. Known deviation: the paper writes L_SR as cross-entropy of softmax ("softmax
-regression"); the authors' code, and this, takes the squared difference of logits.
+Official weights: CE + 1 L_FM + 1 L_SR. Known deviations: the name is from a softmax regression, but the paper's "simple
+L2 loss", its code and this compare logits. SimKD's code connects after pooling and adds KL; this, as the authors' code,
+connects the maps, pools, and adds nothing.
 """
 
 from torch import Tensor

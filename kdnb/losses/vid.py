@@ -1,11 +1,12 @@
-"""Variational information distillation. Ahn, Hu, Damianou, Lawrence, Dai, CVPR 2019, eq. 5.
+"""Variational information distillation. Ahn, Hu, Damianou, Lawrence, Dai, CVPR 2019.
 
     L = sum over stages of mean 1/2 [ (m(F_s) - F_t)^2 / v_c + log v_c ]
 
 the negative log-likelihood, up to a constant, of the teacher's maps under a Gaussian whose mean m(F_s) is regressed
 from the student's and whose variance v_c is learned for each channel: a lower bound on their mutual information.
 
-Official weight: RepDistiller trains CE + 1 L on the maps after the three stages.
+Official weight: RepDistiller trains CE + 1 L on the maps after the three stages. Known deviation: the paper sums over
+channels and positions; the authors' code, and this, takes the mean.
 """
 
 from torch import Tensor

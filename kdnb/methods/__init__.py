@@ -9,10 +9,24 @@ from dataclasses import asdict, fields
 from importlib import import_module
 from typing import Any
 
+from torch import Tensor
+
 from kdnb.checks import choice
 from kdnb.methods.base import Method, Setting, Step
 
-__all__ = ["METHODS", "Method", "Setting", "Step", "create", "label", "needed", "parameters_of", "parse", "varied"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "Setting",
+    "Step",
+    "create",
+    "label",
+    "needed",
+    "parameters_of",
+    "parse",
+    "terms",
+    "varied",
+]
 
 
 def _defined(kind: type[Method]) -> Iterator[type[Method]]:
@@ -49,6 +63,14 @@ def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:
         choice(f"parameter of method {name!r}", parameter, known)
     method: Method = METHODS[name](**parameters)
     return method
+
+
+def terms(method: Method, step: Step) -> list[Tensor]:
+    """The loss terms in the order of ``method.term_names``; ValueError when it returned others."""
+    found = method.terms(step)
+    if set(found) != set(method.term_names):
+        raise ValueError(f"method {method.name!r} returned the terms {list(found)}; term_names: {method.term_names}.")
+    return [found[name] for name in method.term_names]
 
 
 def parameters_of(method: Any) -> dict[str, float]:

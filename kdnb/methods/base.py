@@ -17,7 +17,7 @@ from kdnb.models import Output, ResNet
 class Step:
     """What a method sees of one batch: both networks' outputs, labels B, and which training images they are (B).
 
-    ``network`` is the student, ``parts`` what :meth:`Method.begin` returned.
+    ``student`` is what :meth:`Method.predict` made of ``network``'s outputs; ``parts`` what :meth:`Method.begin` gave.
     """
 
     student: Output
@@ -56,7 +56,7 @@ class Method:
     label: ClassVar[str]  # in figures
     term_names: ClassVar[tuple[str, ...]]
     needs: ClassVar[frozenset[str]] = frozenset()  # which of the teacher's outputs: logits, features, maps
-    mu_is_defined: ClassVar[bool] = True  # False: the student answers with another classifier than its own
+    mu_is_defined: ClassVar[bool] = True  # False: the student has no classifier of its own
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """Change the fresh ``network`` where the method asks for it; return what is trained or kept beside it.
@@ -69,8 +69,8 @@ class Method:
         """Weighted scalar loss terms by name; their sum is the training loss."""
         raise NotImplementedError
 
-    def predict(self, output: Output, parts: nn.Module) -> Output:
-        """The student's answer, from its network's outputs; with its own classifier unless a method says otherwise."""
+    def predict(self, network: ResNet, output: Output, parts: nn.Module) -> Output:
+        """What the student is trained and judged by, from its ``network``'s output; that itself in most methods."""
         return output
 
 

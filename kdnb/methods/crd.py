@@ -29,11 +29,11 @@ class Memory(nn.Module):
         self.register_buffer("bank", torch.empty(images, WIDTH).uniform_(-bound, bound))
         self.register_buffer("scale", torch.zeros(()))
 
-    def normalised(self, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def normalised(self, positive: Tensor, negative: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         """Scores divided by Z, which the first batch sets."""
         with torch.no_grad():
-            first = torch.cat([positive[:, None], negative], 1).mean() * len(self.bank)
-            self.scale.copy_(torch.where(self.scale > 0, self.scale, first))
+            mean = (positive.sum() + (negative * allowed).sum()) / (len(positive) + allowed.sum())
+            self.scale.copy_(torch.where(self.scale > 0, self.scale, mean * len(self.bank)))
         return positive / self.scale, negative / self.scale
 
     @torch.no_grad()
@@ -77,10 +77,10 @@ class Contrast(nn.Module):
         return each[0] + each[1]
 
     def _side(self, anchors: Tensor, memory: Memory, indices: Tensor, drawn: Tensor, allowed: Tensor) -> Tensor:
-        bank = memory.bank.clone()  # it is updated in place before the backward pass asks for it
-        positive = ((anchors * bank[indices]).sum(1) / TAU).exp()
-        positive, negative = memory.normalised(positive, scores(anchors, bank[drawn], TAU))
-        return losses.crd(positive, negative, allowed, len(bank))
+        own, others = memory.bank[indices], memory.bank[drawn]  # copies: the memory changes before the backward pass
+        positive = ((anchors * own).sum(1) / TAU).exp()
+        positive, negative = memory.normalised(positive, scores(anchors, others, TAU), allowed)
+        return losses.crd(positive, negative, allowed, len(memory.bank))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class CRD(Method):
 
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
-        number("negatives", self.negatives, "a number of images from 1 up", 1, float("inf"))
+        number("negatives", self.negatives, "a number of images from 1 up", 1, 1e9)
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """Embeddings and memories."""

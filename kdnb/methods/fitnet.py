@@ -6,7 +6,6 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from kdnb import losses
-from kdnb.checks import number
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import convolved
 from kdnb.models import ResNet
@@ -25,7 +24,8 @@ class FitNet(Method):
 
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
-        number("stage", self.stage, "0 (the stem), 1, 2 or 3", 0, 3)
+        if self.stage not in range(4):
+            raise ValueError(f"stage is {self.stage!r}; it must be 0 (the stem), 1, 2 or 3.")
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """The regressor: a 1 x 1 convolution, since both networks' maps have one size."""

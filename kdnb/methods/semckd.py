@@ -36,12 +36,13 @@ class Calibration(nn.Module):
 
     def attention(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:
         """Softmax over the teacher's stages: B x S x S'."""
-        queries, keys = (
-            torch.stack([embed(self._rows(maps)) for embed, maps in zip(embeds, stages, strict=True)], 1)
-            for embeds, stages in ((self.queries, student), (self.keys, teacher))
-        )
-        scores: Tensor = torch.bmm(queries, keys.transpose(1, 2))
-        return scores.softmax(2)
+        with torch.autocast(student[0].device.type, enabled=False):  # similarities overflow half precision
+            queries, keys = (
+                torch.stack([embed(self._rows(maps)) for embed, maps in zip(embeds, stages, strict=True)], 1)
+                for embeds, stages in ((self.queries, student), (self.keys, teacher))
+            )
+            weights: Tensor = (queries @ keys.transpose(1, 2)).softmax(2)
+        return weights
 
     def _rows(self, maps: Tensor) -> Tensor:
         """Similarities within the batch, B rows; the epoch's last, smaller batch is filled up with zeros."""
