@@ -7,6 +7,8 @@ No method of the literature trains it; it is here to intervene.
 
 from torch import Tensor
 
+from kdnb.losses.arguments import widened
+
 
 def squared_mu(student_weight: Tensor, teacher_weight: Tensor) -> Tensor:
     """||W_t - W_s||^2 of classifiers K x D; ValueError where the shapes differ."""
@@ -15,4 +17,4 @@ def squared_mu(student_weight: Tensor, teacher_weight: Tensor) -> Tensor:
             f"student_weight is {tuple(student_weight.shape)} and teacher_weight {tuple(teacher_weight.shape)}; "
             "both must be (classes, features)."
         )
-    return (student_weight - teacher_weight).square().sum()
+    return (widened(student_weight) - widened(teacher_weight)).square().sum()

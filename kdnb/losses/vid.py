@@ -11,7 +11,7 @@ channels and positions; the authors' code, and this, takes the mean.
 
 from torch import Tensor
 
-from kdnb.losses.arguments import same_shape
+from kdnb.losses.arguments import same_shape, widened
 
 
 def vid(mean: Tensor, variance: Tensor, teacher_maps: Tensor) -> Tensor:
@@ -22,5 +22,5 @@ def vid(mean: Tensor, variance: Tensor, teacher_maps: Tensor) -> Tensor:
     student, teacher = same_shape("mean", mean, "teacher_maps", teacher_maps)
     if variance.shape != student.shape[1:2]:
         raise ValueError(f"variance is {tuple(variance.shape)}; it must have one value a channel, {student.shape[1]}.")
-    wide = variance[:, None, None]
+    wide = widened(variance)[:, None, None]
     return 0.5 * ((student - teacher).square() / wide + wide.log()).mean()

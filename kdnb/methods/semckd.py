@@ -41,8 +41,7 @@ class Calibration(nn.Module):
                 torch.stack([embed(self._rows(maps)) for embed, maps in zip(embeds, stages, strict=True)], 1)
                 for embeds, stages in ((self.queries, student), (self.keys, teacher))
             )
-            weights: Tensor = (queries @ keys.transpose(1, 2)).softmax(2)
-        return weights
+            return (queries @ keys.transpose(1, 2)).softmax(2)
 
     def _rows(self, maps: Tensor) -> Tensor:
         """Similarities within the batch, B rows; the epoch's last, smaller batch is filled up with zeros."""
@@ -59,7 +58,8 @@ class Calibration(nn.Module):
 def _error(project: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
     size = min(student.shape[-1], teacher.shape[-1])
     student, teacher = (F.adaptive_avg_pool2d(maps, size) for maps in (student, teacher))
-    return (project(student).float() - teacher.float()).square().flatten(1).mean(1)
+    difference: Tensor = project(student).float() - teacher.float()
+    return difference.square().flatten(1).mean(1)
 
 
 @dataclass(frozen=True)
