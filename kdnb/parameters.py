@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from kdnb.checks import choice, number
+from kdnb.checks import choice, list_of, number
 from kdnb.device import PRECISIONS
 
 T = TypeVar("T")
@@ -76,6 +76,7 @@ class TeacherParameters(StudyParameters):
 class StudentParameters(StudyParameters):
     """Of ``02_students`` and ``python -m kdnb students``."""
 
+    # of kdnb.methods.METHODS, where wanted with parameters of their own: simkd:factor=4, pulled:weight=1,alpha=0.5
     methods: tuple[str, ...] | list[str] = ("normal", "kd", "dist", "mse")
     temperatures: tuple[float, ...] | list[float] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)  # of kd: one student each
     alpha: float = 0.9  # weight of distillation in kd and mse; 1 - alpha: of cross-entropy
@@ -89,8 +90,8 @@ class StudentParameters(StudyParameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _list("methods", self.methods, "[normal, kd]")
-        _list("temperatures", self.temperatures, "[1, 4, 10]")
+        list_of("methods", self.methods, "[normal, kd]")
+        list_of("temperatures", self.temperatures, "[1, 4, 10]")
         for temperature in self.temperatures:
             number("temperature", temperature, "a number greater than 0", 0, 1e6, open_low=True)
         number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
@@ -117,11 +118,3 @@ def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
 def _whole(name: str, value: object, low: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} up.")
-
-
-def _list(name: str, value: object, example: str) -> None:
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ValueError(
-            f"{name} is {value!r}; it must be a list that is not empty. With papermill: -y '{name}: {example}' "
-            "(-p passes a text)."
-        )

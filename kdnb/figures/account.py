@@ -14,6 +14,7 @@ COLORS = {
     "kd": ("distillation (KD)", "#009e73"),
     "dist": ("distillation (DIST)", style.DIST),
     "mse": ("distillation (MSE)", style.MSE),
+    "spring": ("spring to W<sub>t</sub>", "#8e4fb0"),
     "decay": ("weight decay", "#56b4e9"),
     "spread": ("spread ‖ΔW‖²", style.OTHER),
 }

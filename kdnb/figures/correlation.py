@@ -74,6 +74,8 @@ def readings(study: Study) -> pd.DataFrame:
 
 def _reading(study: Study, run: Run) -> dict[str, Any]:
     table = style.after(run, study.warm_up)
+    if "mu_raw" not in table:
+        return {"n": len(table), "refused": "its classifier is not its own, so it has no mu.", "phases": {}}
     try:
         found = stats.correlation(
             run.history["mu_raw"],
@@ -174,13 +176,15 @@ def as_html(table: pd.DataFrame) -> str:
     """:func:`readings` as a table to read; a dash where there are too few epochs."""
     columns: dict[str, Callable[[pd.Series], str]] = {
         "epochs": lambda row: f"{row['n']:.0f}",
-        "r (the paper's)": lambda row: f"{row['r']:.3f}",
+        "r (the paper's)": lambda row: f"{row['r']:.3f}" if np.isfinite(row["r"]) else "undefined",
         "r of changes, 95 %": lambda row: (
             f"{row['r_differences']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
             if row["low"] <= row["high"]
             else "too few epochs"
         ),
-        "p, were epochs independent": lambda row: f"{row['naive_p']:.0e}",
+        "p, were epochs independent": lambda row: (
+            f"{row['naive_p']:.0e}" if np.isfinite(row["naive_p"]) else "undefined"
+        ),
         "epochs are worth": lambda row: (
             f"{row['n_eff']:.0f}" if row["n_eff"] > 0 else f"fewer than {stats.LEAST_EFFECTIVE_SIZE:g}"
         ),
@@ -207,7 +211,7 @@ def _scatter(study: Study, run: Run) -> go.Figure:
     bar = {"title": {"text": "epoch"}, "thickness": 12, "outlinewidth": 0}
     marker = {"color": table["epoch"].tolist(), "colorscale": "Viridis", "size": 7, "colorbar": bar}
     hover = "epoch %{marker.color}<br>loss %{x:.4g}, μ %{y:.4g}<extra></extra>"
-    x, y = style.significant(table["loss"]), style.significant(table["mu_raw"])
+    x, y = style.significant(table["loss"]), style.significant(style.values(table, "mu_raw"))
     fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=run.label, hovertemplate=hover))
     fig.update_xaxes(title_text="training loss")
     fig.update_yaxes(title_text="μ raw")

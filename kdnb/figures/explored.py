@@ -66,7 +66,8 @@ def load(chosen: ExplorerParameters) -> Explored:
 def _studies(profile: str, seed: int) -> list[Study]:
     first = source.load(ChapterParameters(profile, seed=seed))
     there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
-    others = {spec.weight_decay for spec in there} - {first.students[0].spec.weight_decay}
+    decays = {spec.weight_decay for spec in there if spec.method in source.PAPERS}
+    others = decays - {first.students[0].spec.weight_decay}
     known = ChapterParameters(profile, str(first.folder), seed=seed)
     return [first, *(source.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
 

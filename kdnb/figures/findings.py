@@ -26,12 +26,12 @@ def _title(study: Study) -> str:
 def _fall(study: Study) -> str:
     """Change of raw mu after the warm-up, beside the bystander's."""
     run = _peak(study)
-    return f"{mu.change(study, 'mu_raw', run):+.1%} (bystander {_bystander(study, run)})"
+    return f"{mu.percent(mu.change(study, 'mu_raw', run))} (bystander {_bystander(study, run)})"
 
 
 def _bystander(study: Study, run: Run) -> str:
     known = "bystander_mu_raw" in run.history
-    return f"{mu.change(study, 'bystander_mu_raw', run):+.1%}" if known else "not measured"
+    return mu.percent(mu.change(study, "bystander_mu_raw", run)) if known else "not measured"
 
 
 def _r(study: Study) -> str:
@@ -63,7 +63,8 @@ def _greatest(study: Study) -> str:
 
 def _relabelled(study: Study) -> str:
     run = _peak(study)
-    return f"{mu.last('mu_matched', run) / mu.last('mu_raw', run):.0%}"
+    raw = mu.last("mu_raw", run)
+    return f"{mu.last('mu_matched', run) / raw:.0%}" if raw > 0 else "undefined"
 
 
 def _plug_in(study: Study) -> str:

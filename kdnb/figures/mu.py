@@ -211,42 +211,58 @@ def _unrelated(study: Study, run: Run) -> pd.Series | float:
 
 
 def first(study: Study, column: str, run: Run) -> float:
-    """A column's value in the first epoch after the warm-up."""
-    return float(style.after(run, study.warm_up)[column].iloc[0])
+    """A column's value in the first epoch after the warm-up; nan where the history lacks it."""
+    table = style.after(run, study.warm_up)
+    return float(table[column].iloc[0]) if column in table else np.nan
 
 
 def last(column: str, run: Run) -> float:
-    """A column's value in the last epoch."""
-    return float(run.history[column].iloc[-1])
+    """A column's value in the last epoch; nan where the history lacks it."""
+    return float(run.history[column].iloc[-1]) if column in run.history else np.nan
 
 
 def sentence(study: Study) -> str:
     """What the curves show: how far mu moves after the warm-up, and ||W_s|| and the bystander's mu beside it."""
     shown = [run for run in (study.nearest(4), study.get("normal")) if run]
-    parts = [
-        f"for **{run.label}** raw μ goes from {first(study, 'mu_raw', run):.3g} to {last('mu_raw', run):.3g} "
-        f"({change(study, 'mu_raw', run):+.1%}), ‖W_s‖ from {first(study, 'weight_norm', run):.3g} to "
-        f"{last('weight_norm', run):.3g} ({change(study, 'weight_norm', run):+.1%}){_beside_bystander(study, run)}"
-        for run in shown or study.students[:1]
-    ]
+    parts = [_movement(study, run) for run in shown or study.students[:1]]
     return f"In {style.window(study)}, {'; '.join(parts)}."
+
+
+def _movement(study: Study, run: Run) -> str:
+    if "mu_raw" not in run.history:
+        return f"**{run.label}** has no μ, since its classifier is not its own"
+    return (
+        f"for **{run.label}** raw μ goes from {first(study, 'mu_raw', run):.3g} to {last('mu_raw', run):.3g} "
+        f"({percent(change(study, 'mu_raw', run))}), ‖W_s‖ from {first(study, 'weight_norm', run):.3g} to "
+        f"{last('weight_norm', run):.3g} ({percent(change(study, 'weight_norm', run))}){_beside_bystander(study, run)}"
+    )
+
+
+def percent(share: float) -> str:
+    """A relative change, to read."""
+    return f"{share:+.1%}" if np.isfinite(share) else "undefined"
 
 
 def _beside_bystander(study: Study, run: Run) -> str:
     if "bystander_mu_raw" not in run.history:
         return ""
-    return f", and μ to the bystander, which this student never saw, by {change(study, 'bystander_mu_raw', run):+.1%}"
+    return (
+        f", and μ to the bystander, which this student never saw, by {percent(change(study, 'bystander_mu_raw', run))}"
+    )
 
 
 def change(study: Study, column: str, run: Run) -> float:
-    """Relative change of a column from the first epoch after the warm-up to the last."""
-    return last(column, run) / first(study, column, run) - 1
+    """Relative change of a column from the first epoch after the warm-up to the last; nan from zero."""
+    start = first(study, column, run)
+    return last(column, run) / start - 1 if start else np.nan
 
 
 def ladder_sentence(study: Study) -> str:
     """How much of raw mu an alignment takes away at the end, and how raw mu compares with unrelated classifiers."""
     run = study.nearest(4) or study.students[0]
     raw = last("mu_raw", run)
+    if not raw > 0:
+        return f"**{run.label}** keeps the teacher's classifier: there is no μ to take apart."
     rest = [f"{kind} {last(f'mu_{kind}', run) / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
     text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
     if study.teacher is not None:

@@ -1,5 +1,6 @@
 """Chapter 4, the mismatched-pair null: is mu closer to its own run's loss than to another seed's?"""
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -11,14 +12,16 @@ from kdnb.figures.source import Study
 def pairs(study: Study) -> pd.DataFrame:
     """r of mu and loss within runs and across seeds: columns label, kind ("same run", "other seed"), r.
 
-    Empty when no two finished runs differ in the seed alone.
+    Empty when no two finished runs differ in the seed alone; without runs that have no r.
     """
     rows = []
     for label, group in study.by_seeds.items():
-        tables = [style.after(run, study.warm_up) for run in group]
+        tables = [style.after(run, study.warm_up) for run in group if "mu_raw" in run.history]
+        if not tables:
+            continue
         found = stats.mismatched_null([t["mu_raw"] for t in tables], [t["loss"] for t in tables])
         for kind, values in (("same run", found.matched), ("other seed", found.mismatched)):
-            rows += [{"label": label, "kind": kind, "r": float(r)} for r in values]
+            rows += [{"label": label, "kind": kind, "r": float(r)} for r in values if np.isfinite(r)]
     return pd.DataFrame(rows, columns=["label", "kind", "r"])
 
 

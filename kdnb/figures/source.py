@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kdnb import paths, profiles, published, runs
-from kdnb.checks import choice, number
+from kdnb.checks import choice, list_of, number
+from kdnb.methods import METHODS
 from kdnb.runs import Run
 from kdnb.teacher import weights_checksum
 
-ORDER = ("normal", "kd", "dist", "mse")  # of methods in figures; others follow
+PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
+# Of methods in figures; one's own follow.
+ORDER = (
+    *PAPERS,
+    *("fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd"),
+    *("started", "pulled", "pushed", "frozen", "permuted", "rotated", "shuffled", "simplex"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,11 @@ class ChapterParameters:
     squared: bool = True  # KD with T squared; False: the paper's other reading
     weight_decay: float = 5e-4
     warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+    methods: tuple[str, ...] | list[str] = PAPERS  # which are shown
 
     def __post_init__(self) -> None:
+        for name in list_of("methods", self.methods, "[normal, kd]"):
+            choice("method", name, METHODS)
         number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
         number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
         if self.warm_up is not None:
@@ -158,8 +168,9 @@ def load(chosen: ChapterParameters) -> Study:
     students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
     if not students:
         raise FileNotFoundError(
-            f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g} and weight decay "
-            f"{chosen.weight_decay:g} (there: {', '.join(_names(folder)) or 'none'}). "
+            f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g}, weight decay "
+            f"{chosen.weight_decay:g} and methods {', '.join(chosen.methods)} "
+            f"(there: {', '.join(_names(folder)) or 'none'}). "
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
     by_label = {run.label: run for run in sorted(students, key=_place)}
@@ -170,7 +181,7 @@ def load(chosen: ChapterParameters) -> Study:
 
 
 def sweep(chosen: ChapterParameters) -> list[Run]:
-    """The finished students of the chosen weight decay and loss, all seeds and alphas; empty when there are none."""
+    """The finished students of the chosen methods, weight decay and loss, all seeds and alphas; empty without any."""
     return [run for run in runs.find(_folder(chosen), role="student") if _in_sweep(run, chosen)]
 
 
@@ -202,7 +213,8 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
-    return same_decay and run.spec.method_parameters.get("squared", chosen.squared) == chosen.squared
+    same_loss = run.spec.method_parameters.get("squared", chosen.squared) == chosen.squared
+    return same_decay and same_loss and run.spec.method in chosen.methods
 
 
 def _has_alpha(run: Run, alpha: float) -> bool:

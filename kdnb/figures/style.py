@@ -17,6 +17,15 @@ DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page
 # Okabe and Ito's colours, clear of the temperature scale, each with its own dash for those who see none of them.
 NORMAL, DIST, MSE, OTHER = "#d55e00", "#cc79a7", "#e69f00", "#8c8c8c"
 LINES = {"normal": (NORMAL, "solid"), "dist": (DIST, "dash"), "mse": (MSE, "dot")}
+# Of the other methods: a colour a family, its members by their dashes.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+FAMILIES = {
+    "#4a90ff": ("fitnet", "at", "vid", "semckd"),  # match maps
+    "#8e4fb0": ("crd", "srrl", "simkd"),  # match features, or take the teacher's classifier over
+    "#17becf": ("started", "pulled", "pushed"),  # meddle with a classifier that is trained
+    "#ad5a30": ("frozen", "permuted", "rotated", "shuffled", "simplex"),  # never train it
+}
+LINES |= {name: (color, dash) for color, names in FAMILIES.items() for name, dash in zip(names, DASHES, strict=False)}
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
 # Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
 COLDEST, HOTTEST = 0.2, 0.87
@@ -35,13 +44,18 @@ def line(run: Run, hottest: float, width: float = 2) -> dict[str, Any]:
     if run.spec.method == "kd":
         color = temperature_color(run.spec.method_parameters["temperature"], hottest)
         return {"color": color, "width": width}
-    color, dash = LINES.get(run.spec.method, (OTHER, "dashdot"))
+    color, dash = line_of(run.spec.method)
     return {"color": color, "dash": dash, "width": width + 0.5}
 
 
-def significant(values: ArrayLike, digits: int = DIGITS) -> list[float | None]:
-    """Values rounded to ``digits`` significant digits, as plain numbers; None (a gap) for what is not finite."""
-    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(values, float).ravel()]
+def line_of(method: str) -> tuple[str, str]:
+    """Colour and dash of a method that has no temperature to show; one look for all of one's own."""
+    return LINES.get(method, (OTHER, "dashdot"))
+
+
+def significant(numbers: ArrayLike, digits: int = DIGITS) -> list[float | None]:
+    """Rounded to ``digits`` significant digits, as plain numbers; None (a gap) for what is not finite."""
+    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(numbers, float).ravel()]
 
 
 def after(run: Run, warm_up: int) -> pd.DataFrame:
@@ -49,11 +63,15 @@ def after(run: Run, warm_up: int) -> pd.DataFrame:
     return run.history[run.history["epoch"] > warm_up]
 
 
+def values(table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of a history; nan where the history lacks it."""
+    return table[column].to_numpy(float) if column in table else np.full(len(table), np.nan)
+
+
 def curve(table: pd.DataFrame, column: str, name: str, look: dict[str, Any], **more: Any) -> go.Scatter:
     """One column of a history over epochs; nothing drawn where the history lacks it."""
-    values = table[column] if column in table else np.full(len(table), np.nan)
     hover = f"{name}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>"
-    x, y = table["epoch"].tolist(), significant(values)
+    x, y = table["epoch"].tolist(), significant(values(table, column))
     return go.Scatter(x=x, y=y, name=name, mode="lines", line=look, hovertemplate=hover, **more)
 
 

@@ -122,14 +122,17 @@ def _result(run: Run) -> dict[str, object]:
         "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
         "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
         "matched at": run.matched_epoch or "never",
-        "‖W‖": round(last["weight_norm"], 2),
-        "μ": round(last["mu_raw"], 2),
-        "μ matched": round(last["mu_matched"], 2),
-        "μ rotated": round(last["mu_rotated"], 2),
     }
-    if "bystander_mu_raw" in last:
-        row["μ, bystander"] = round(last["bystander_mu_raw"], 2)
-    return row
+    return row | {name: round(last[column], 2) for name, column in _NORMS.items() if column in last}
+
+
+_NORMS = {
+    "‖W‖": "weight_norm",
+    "μ": "mu_raw",
+    "μ matched": "mu_matched",
+    "μ rotated": "mu_rotated",
+    "μ, bystander": "bystander_mu_raw",
+}
 
 
 def account_error(runs: Sequence[Run]) -> tuple[float, str, int]:

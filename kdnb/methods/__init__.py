@@ -36,9 +36,19 @@ def _defined(kind: type[Method]) -> Iterator[type[Method]]:
         yield from _defined(inherited)
 
 
+def _by_name(kinds: Iterable[type[Any]]) -> dict[str, type[Any]]:
+    found: dict[str, type[Any]] = {}
+    for kind in kinds:
+        if kind.name in found:
+            files = f"{found[kind.name].__module__} and {kind.__module__}"
+            raise ValueError(f"two methods are called {kind.name!r}, in {files}; rename one.")
+        found[kind.name] = kind
+    return found
+
+
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-METHODS: dict[str, type[Any]] = {found.name: found for found in _defined(Method)}
+METHODS = _by_name(_defined(Method))
 ALWAYS_NAMED = ("temperature", "alpha")  # parameters that every study varies: in names even at their defaults
 
 
@@ -93,14 +103,21 @@ def parse(text: str) -> tuple[str, dict[str, float]]:
 
 def varied(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
     """The parameters that tell a run of method ``name`` from others of it: those that studies vary, and odd ones."""
+    odd = _odd(name, parameters)
+    return {key: value for key, value in parameters.items() if key in ALWAYS_NAMED or key in odd}
+
+
+def _odd(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
+    """The parameters that are not at their defaults."""
     usual = parameters_of(METHODS[name]()) if name in METHODS else {}
-    return {key: value for key, value in parameters.items() if key in ALWAYS_NAMED or value != usual.get(key)}
+    return {key: value for key, value in parameters.items() if value != usual.get(key)}
 
 
 def label(name: str, parameters: Mapping[str, float]) -> str:
-    """What a run is called in figures: "KD T=4", "SimKD", "SimKD factor=4"."""
+    """What a run is called in figures, which are of one alpha: "KD T=4", "SimKD", "SimKD factor=4"."""
     if name not in METHODS:
         return name
     own = "KD T={temperature:g}".format(**parameters) if name == "kd" else METHODS[name].label
-    odd = {key: value for key, value in varied(name, parameters).items() if key not in ALWAYS_NAMED}
+    said = {"alpha", "temperature"} if name == "kd" else {"alpha"}  # figures are of one alpha
+    odd = {key: value for key, value in _odd(name, parameters).items() if key not in said}
     return " ".join([own, *(f"{key}={value:g}" for key, value in odd.items())])
