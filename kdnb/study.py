@@ -15,7 +15,7 @@ from kdnb.data import Dataset
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.teacher import Teacher
-from kdnb.train import Execution, train
+from kdnb.train import Execution, check_teacher_outputs, train
 
 
 class Identified(Protocol):
@@ -55,7 +55,9 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     published runs all is read; ValueError when one that is asked for is not there.
     """
     budget = Budget(parameters.minutes)
-    method_grid(parameters)  # refuses bad methods before anything is trained
+    # Refuses what is bad before anything is trained.
+    names = [name for name, _ in method_grid(parameters)]
+    check_teacher_outputs(names, parameters.teacher_outputs or profiles.get(parameters.profile).teacher_outputs)
     choice("model", _student_model(parameters), models.names())
     images = dataset(parameters)
     if published.are_in(folder(parameters)):

@@ -64,7 +64,7 @@ def train(
     not even one run fits; DeviceLost when the device fails. What is finished stays stored in each case.
     """
     check_shareable(specs)
-    check_teacher_outputs(specs)
+    check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
     check_widths(specs, dataset, teacher, bystander)
     runs = [Run.open(Path(folder), spec) for spec in specs]
     for run in runs:
@@ -153,12 +153,12 @@ def check_shareable(specs: Sequence[RunSpec]) -> None:
             )
 
 
-def check_teacher_outputs(specs: Sequence[RunSpec]) -> None:
-    """ValueError when a method learns from the teacher's maps, which no table holds."""
-    for spec in specs:
-        if spec.teacher_outputs == "table" and "maps" in methods.needed([spec.method]):
+def check_teacher_outputs(names: Sequence[str], teacher_outputs: str | None) -> None:
+    """ValueError when one of the methods ``names`` learns from the teacher's maps, which no table holds."""
+    for name in names:
+        if teacher_outputs == "table" and "maps" in methods.needed([name]):
             raise ValueError(
-                f"method {spec.method!r} learns from the teacher's maps, and a teacher table holds logits and features "
+                f"method {name!r} learns from the teacher's maps, and a teacher table holds logits and features "
                 "only; set teacher_outputs='live'."
             )
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from conftest import Train, same, tiny, with_teachers
 
-from kdnb import data, methods, study, teacher
+from kdnb import data, study, teacher
 from kdnb.draws import epoch_plan, generator, initial_network
 from kdnb.runs import Run
 from kdnb.train import check_shareable, check_teacher_outputs
@@ -231,12 +231,12 @@ def test_who_needs_no_teacher_gets_none(train: Train, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("table-*"))
 
 
-def test_a_table_serves_no_method_that_learns_from_maps(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods.METHODS["kd"], "needs", frozenset({"maps"}))
-    spec = next(run.spec for run in tiny_runs if run.label == "KD T=4")
-    check_teacher_outputs([replace(spec, teacher_outputs="live")])
-    with pytest.raises(ValueError, match=r"'kd' learns from the teacher's maps.*teacher_outputs='live'"):
-        check_teacher_outputs([replace(spec, teacher_outputs="table")])
+def test_a_table_serves_no_method_that_learns_from_maps() -> None:
+    for outputs in ("live", None):
+        check_teacher_outputs(["kd", "fitnet"], outputs)
+    check_teacher_outputs(["kd", "crd"], "table")
+    with pytest.raises(ValueError, match=r"'fitnet' learns from the teacher's maps.*teacher_outputs='live'"):
+        check_teacher_outputs(["kd", "fitnet"], "table")
 
 
 def test_teacher_outputs_are_part_of_the_identity(train: Train) -> None:

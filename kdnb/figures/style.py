@@ -17,8 +17,8 @@ DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page
 # Okabe and Ito's colours, clear of the temperature scale, each with its own dash for those who see none of them.
 NORMAL, DIST, MSE, OTHER = "#d55e00", "#cc79a7", "#e69f00", "#8c8c8c"
 LINES = {"normal": (NORMAL, "solid"), "dist": (DIST, "dash"), "mse": (MSE, "dot")}
-# Of the other methods: a colour a family, its members by their dashes.
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+# Of the other methods: a colour a family, its members by their dashes; normal and KD alone are solid.
+DASHES = ("longdash", "dash", "dot", "dashdot", "longdashdot")
 FAMILIES = {
     "#4a90ff": ("fitnet", "at", "vid", "semckd"),  # match maps
     "#8e4fb0": ("crd", "srrl", "simkd"),  # match features, or take the teacher's classifier over
