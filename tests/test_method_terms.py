@@ -54,7 +54,7 @@ def test_fitnet_regresses_the_maps_of_one_stage(text: str) -> None:
     convolution, normalise, rectify = step.parts.children()
     regressed = rectify(normalise(convolution(step.student.maps[stage])))
     expected = weight * F.mse_loss(regressed, step.taught.maps[stage])
-    assert found["hint"] == pytest.approx(float(expected))
+    assert found["hint"] == pytest.approx(expected.item())
 
 
 def test_attention_is_of_the_three_stages() -> None:
