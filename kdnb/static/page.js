@@ -22,6 +22,7 @@ async function drawAll() {
     const Plotly = await plotly();
     node.replaceChildren();
     await follow(Plotly, node, () => spec);
+    addTools(node, () => spec, node.id, node.getAttribute("aria-label"));
   }
 }
 
