@@ -14,6 +14,9 @@ _HIDDEN = {"parameters", "injected-parameters"}
 _AGAIN = "Execute it again (`make study` does) and build the book then."
 # A badge: a picture on another server, inside a link.
 _BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?://[^)]+\)\]")
+# A link to the rendered book: opened in Colab or Jupyter a notebook has no other pages beside it.
+_TERM = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/glossary\.html#term-[^)\s]*\)")
+_PLACE = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/[\w-]+\.html#([\w-]+)\)")
 _PLOTLY = "application/vnd.plotly.v1+json"
 
 Notebook = Any  # nbformat's NotebookNode has no types
@@ -48,13 +51,19 @@ def _without_paths(text: str) -> str:
     return re.sub(r'[^\s"\\]*/ipykernel_\d+/\d+\.py', "cell", text)
 
 
+def _in_the_book(text: str) -> str:
+    """Return Markdown as a page has it: badges plain, links to the rendered book as references within it."""
+    text = _BADGE.sub(r"[\1]", text)  # a page asks no other server for pictures
+    return _PLACE.sub(r"[\1](#\2)", _TERM.sub(r"{term}`\1`", text))
+
+
 def clean(notebook: Notebook) -> Notebook:
     """Return a copy without papermill's records and absolute paths; parameter cells are tagged hide-input."""
     copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
     copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
     for cell in copy.cells:
-        if cell.cell_type == "markdown":  # a page asks no other server for pictures: badges become plain links
-            cell.source = _BADGE.sub(r"[\1]", cell.source)
+        if cell.cell_type == "markdown":
+            cell.source = _in_the_book(cell.source)
         tags = set(cell.metadata.get("tags", []))
         hidden = {"hide-input"} if tags & _HIDDEN else set()
         cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
