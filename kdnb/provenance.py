@@ -26,6 +26,7 @@ READING_HALF = {
     "geometry",
     "notebook",
     "paths",
+    "predicates",
     "progress",
     "publish",
     "published",
