@@ -73,7 +73,7 @@ CLAIMS: tuple[Claim, ...] = (
             "early": Measure("of it in the first half of the window", "{:.0%}"),
         },
         "03_mu_curves",
-        "μ-curves",
+        "mu-curves",
         ("fall",),
     ),
     Claim(
@@ -109,7 +109,7 @@ CLAIMS: tuple[Claim, ...] = (
             "mu_low": Measure("at T = 1", SHARE),
         },
         "03_mu_curves",
-        "μ-methods",
+        "mu-methods",
         ("r_low", "r_high", "mu_low", "mu_high"),
     ),
     Claim(
@@ -165,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
             "fall": Measure("fall of its μ after the warm-up (a rise is negative)", CHANGE),
         },
         "03_mu_curves",
-        "μ-methods",
+        "mu-methods",
     ),
     Claim(
         "C9",
@@ -182,7 +182,7 @@ CLAIMS: tuple[Claim, ...] = (
             "spread": Measure("span of r of μ and the loss", R),
         },
         "03_mu_curves",
-        "μ-curves",
+        "mu-curves",
     ),
     Claim(
         "C10",
@@ -200,7 +200,7 @@ CLAIMS: tuple[Claim, ...] = (
             "rough": Measure("an epoch moves μ by (standard deviations)", "{:.2g}"),
         },
         "03_mu_curves",
-        "μ-curves",
+        "mu-curves",
     ),
     Claim(
         "C11",
