@@ -259,7 +259,7 @@ async function render({ model, el }) {
   try {
     const Plotly = await findPlotly(model.get("plotly"));
     for (const [key, [spec, alt]] of Object.entries(PANELS)) {
-      nodes[key] = box(box(grid, "div", "kdnb-explorer-panel"), "div", "kdnb-figure", { role: "img", id: `${name}-${key}`, "aria-label": alt });
+      nodes[key] = box(box(grid, "div", "kdnb-explorer-panel"), "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
       views.push(await follow(Plotly, nodes[key], () => spec(chosen(model))));
     }
     let asked = false;
