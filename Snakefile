@@ -48,7 +48,7 @@ given_to = {
     "02_students": everything if GROUPS else COMMON,
     "06_cifar100": {"profile": config["published"]},
 }
-RESULTS = sorted(map(str, paths.root().glob("results/*/*/published.json")))
+RESULTS = sorted(map(str, paths.root().glob("results/[!.]*/*/published.json")))
 
 
 wildcard_constraints:

@@ -29,7 +29,7 @@ R, SHARE, CHANGE, T = "{:z.3f}", "{:.1%}", "{:+z.1%}", "{:.3g}"  # how numbers a
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C1",
-        "KD: μ and the loss go together",
+        "KD: μ goes with the loss",
         "Under KD, μ and the loss correlate positively after the warm-up.",
         "r = 0.972, p < 10⁻⁷⁰; section 2",
         predicates.kd_correlates,
@@ -45,7 +45,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C2",
-        "Normal training: they go against each other",
+        "Normal training: μ goes against the loss",
         "Under normal training they correlate negatively.",
         "r = −0.971; section 2",
         predicates.normal_anticorrelates,
@@ -61,7 +61,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C3",
-        "KD: μ falls, settles; little",
+        "KD: μ falls early, and little",
         "Under KD, μ falls rapidly, then settles; the effect is small.",
         "no number; section 2, Fig. 1, 3",
         predicates.falls_and_settles,
@@ -96,7 +96,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C5",
-        "High T is like MSE",
+        "High T is like a squared error",
         "As T grows the KL loss behaves like MSE on logits.",
         "argument only; section 2",
         predicates.nears_mse,
@@ -152,7 +152,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C8",
-        "DIST: a similar curve of μ",
+        "DIST gives a similar curve of μ",
         "DIST shows a similar μ curve.",
         "no number; Fig. 7",
         predicates.dist_is_alike,
@@ -169,7 +169,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C9",
-        "α lowers μ, and nothing else",
+        "α lowers μ and nothing else",
         "α lowers μ but changes neither the shape of μ nor the correlation.",
         "no number; appendix A.1",
         predicates.alpha_lowers_mu_alone,
@@ -186,7 +186,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C10",
-        "Cosine of the classifiers: alike, but rougher",
+        "The classifiers' cosine: alike, but rougher",
         "Cosine similarity of the classifiers gives similar results, but fluctuates more.",
         "no number; appendix A.1",
         predicates.cosine_is_rougher,
@@ -204,7 +204,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C11",
-        "T = 4 is most accurate",
+        "T = 4 is the most accurate",
         "T = 4 has the highest accuracy.",
         "no number, quoted from other works; section 2",
         predicates.four_is_best,

@@ -21,6 +21,8 @@ from kdnb.verdicts import Claim, Measure, Verdict
 GLUED = "application/papermill.record/text/plain"  # the form in which myst_nb.glue keeps a text that is not displayed
 LINE = "1px solid rgba(128,128,128,0.4)"
 CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.25em 0.5em"
+CARDS = "display:grid;gap:0.8em;grid-template-columns:repeat(auto-fit,minmax(min(100%,15em),1fr))"
+CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-size:0.875em"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def _folders(chosen: ClaimsParameters) -> dict[str, Path]:
         found = {}
     else:
         raise FileNotFoundError(f"{own} holds no finished students; train them there, or name another output_dir.")
-    for folder in sorted(_kept(chosen).glob("*/")):
+    # A hidden folder is one that is being published.
+    for folder in sorted(_kept(chosen).glob("[!.]*/")):
         if folder.resolve() != own.resolve() and runs.find(folder, role="student"):
             found[f"{folder.name}, published" if folder.name in found else folder.name] = folder
     return found
@@ -126,25 +129,28 @@ def agreement(found: Sequence[Judged]) -> str:
 
 
 def summary(found: Sequence[Judged]) -> str:
-    """A row a claim, linked to its section, and a cell a study with the verdict's mark and word; text is escaped."""
-    heads = "".join(_head(f"{html.escape(one.name)}<br><small>{one.decay}</small>", "col") for one in found)
-    rows = "".join(_row(claim, found) for claim in claims.CLAIMS)
-    width = f"min-width:{7 + 6 * len(found)}em"
-    return (
-        f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Verdicts on every claim">'
-        f'<table class="kdnb-table" style="width:100%;table-layout:fixed;{width};font-size:0.875em">'
-        f"<thead><tr>{_head('claim', 'col')}{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    """The claims, each linked to its section, and below each a cell a study with the verdict; text is escaped."""
+    heads = "".join(
+        f'<th scope="col" style="{CELL}">{html.escape(one.name)}<br><small>{one.decay}</small></th>' for one in found
+    )
+    bodies = "".join(_row(claim, found) for claim in claims.CLAIMS)
+    look = f"width:100%;table-layout:fixed;min-width:{8 * len(found)}em;font-size:0.875em;border-collapse:collapse"
+    return _framed(
+        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Verdicts on every claim">'
+        f'<table style="{look}"><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
     )
 
 
 def _row(claim: Claim, found: Sequence[Judged]) -> str:
-    link = f'<a href="#{claim.id.lower()}">{claim.id}</a> {html.escape(claim.title)}'
+    link = f'<a href="#{claim.id.lower()}">{claim.id}</a>&ensp;{html.escape(claim.title)}'
+    head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}</th>'
     cells = "".join(f'<td style="{CELL}">{sign(one.of(claim))}</td>' for one in found)
-    return f"<tr>{_head(link, 'row')}{cells}</tr>"
+    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
 
 
-def _head(content: str, scope: str) -> str:
-    return f'<th scope="{scope}" style="{CELL};overflow-wrap:anywhere">{content}</th>'
+def _framed(content: str) -> str:
+    """In the frame that the page leaves in its own colours, light or dark."""
+    return f'<div class="kdnb-frame">{content}</div>'
 
 
 # ---------------------------------------------------------------------------------------------------------- one claim
@@ -152,10 +158,10 @@ def section(claim_id: str, found: Sequence[Judged]) -> str:
     """What the paper says of one claim and where, the figure that carries it, and a card a study; text is escaped."""
     claim = next(one for one in claims.CLAIMS if one.id == claim_id)
     cards = "".join(_card(claim, one) for one in found)
-    return (
+    return _framed(
         f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
         f'See for yourself: <a href="{_address(claim)}">the figure in chapter {int(claim.chapter[:2])}</a>.</p>'
-        f'<div style="display:flex;flex-wrap:wrap;gap:0.8em">{cards}</div>'
+        f'<div style="{CARDS}">{cards}</div>'
     )
 
 
@@ -173,28 +179,23 @@ def _card(claim: Claim, one: Judged) -> str:
     many = f" · {count} seed{'s' * (count != 1)}" if count else ""
     body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
     return (
-        f'<div role="group" aria-label="{claim.id}, {html.escape(one.name)}, {one.decay}" '
-        f'style="flex:1 1 17em;min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-size:0.875em">'
+        f'<div role="group" aria-label="{claim.id}, {html.escape(one.name)}, {one.decay}" style="{CARD}">'
         f"{html.escape(one.name)}, {one.decay}<br><strong>{sign(verdict)}</strong>{many}{body}</div>"
     )
 
 
 def _numbers(claim: Claim, verdict: Verdict) -> str:
-    rows = [_number(shown, verdict.values[name]) for name, shown in claim.measures.items()]
-    return f'<table style="width:100%;margin:0.5em 0">{"".join(rows)}</table>'
+    rows = "".join(_number(shown, verdict.values[name]) for name, shown in claim.measures.items())
+    return f'<dl style="margin:0.5em 0">{rows}</dl>'
 
 
 def _number(shown: Measure, values: Sequence[float]) -> str:
     """The mean over seeds; below it the interval, and every seed's value."""
-    head = f'<th scope="row" style="{CELL};font-weight:normal;padding-left:0">{html.escape(shown.text)}</th>'
-    cell = f"{CELL};text-align:right;padding-right:0"
-    return f'<tr>{head}<td style="{cell}"><strong>{shown.over_seeds(values)}</strong>{_around(shown, values)}</td></tr>'
-
-
-def _around(shown: Measure, values: Sequence[float]) -> str:
-    if len(values) == 1 or shown.kind == "choice":
-        return ""
-    return f"<br><small>95 %: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
+    text = f"<strong>{shown.over_seeds(values)}</strong>"
+    if len(values) > 1 and shown.kind != "choice":
+        text += f"<br><small>95 %: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
+    name = html.escape(shown.text)
+    return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em">{text}</dd>'
 
 
 def _parts(verdict: Verdict) -> str:
