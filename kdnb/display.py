@@ -131,10 +131,10 @@ def fragment(fig: go.Figure, *, name: str, alt: str) -> str:
     height = spec["layout"].get("height", 450)
     body = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return (
-        f'<figure class="kdnb-frame"><div id="{name}" class="kdnb-figure" role="img" aria-label="{html.escape(alt)}" '
+        f'<div class="kdnb-frame"><div id="{name}" class="kdnb-figure" role="figure" aria-label="{html.escape(alt)}" '
         f'style="width:100%;min-height:{height}px">'
         f"<p>{html.escape(alt)} <em>(Drawn by the book's page; to see it here, run this cell.)</em></p></div>"
-        f'<script type="application/json" data-kdnb-figure="{name}">{body}</script></figure>'
+        f'<script type="application/json" data-kdnb-figure="{name}">{body}</script></div>'
     )
 
 

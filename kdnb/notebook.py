@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from kdnb import drawn, pictures
+from kdnb.drawn import Drawn
 from kdnb.paths import root
 
 _KEPT = {"kernelspec", "language_info", "widgets"}
@@ -17,6 +20,7 @@ _BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?://[^)]+\)\]")
 # A link to the rendered book: opened in Colab or Jupyter a notebook has no other pages beside it.
 _TERM = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/glossary\.html#term-[^)\s]*\)")
 _PLACE = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/[\w-]+\.html#([\w-]+)\)")
+_LIVE = "<noscript><p>Here your browser computes and draws; for that it needs scripts (JavaScript).</p></noscript>"
 _PLOTLY = "application/vnd.plotly.v1+json"
 
 Notebook = Any  # nbformat's NotebookNode has no types
@@ -70,8 +74,34 @@ def clean(notebook: Notebook) -> Notebook:
     return copy
 
 
+def illustrate(notebook: Notebook) -> None:
+    """Put a picture of every figure into ``notebook``, seen only where scripts are off; of a stepper its first."""
+    found: dict[int, list[Drawn]] = {}
+    for figure in drawn.figures(notebook):
+        found.setdefault(id(figure.output), []).append(figure)
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [made for one in cell.outputs for made in _beside(one, found.get(id(one), []))]
+
+
+def _beside(output: Any, figures: Sequence[Drawn]) -> list[Any]:
+    """``output`` with its pictures: in its own HTML, or, of a widget, in an output of their own after it."""
+    quiet = {figure.name: _without_scripts(figure) for figure in figures}
+    if drawn.VIEW in output.get("data", {}):
+        return [output, nbformat.v4.new_output("display_data", {"text/html": "".join(quiet.values()) or _LIVE})]
+    for name, picture in quiet.items():
+        mark = f'<script type="application/json" data-kdnb-figure="{name}">'
+        output.data["text/html"] = output.data["text/html"].replace(mark, picture + mark)
+    return [output]
+
+
+def _without_scripts(figure: Drawn) -> str:
+    picture = pictures.svg(figure.spec, figure.name, figure.alt)
+    return f"<noscript><style>#{figure.name}{{display:none}}</style>{picture}</noscript>"
+
+
 def publish(source: Path, target: Path) -> None:
-    """Write the executed notebook ``source``, cleaned, to ``target``.
+    """Write the executed notebook ``source``, cleaned and with pictures for readers without scripts, to ``target``.
 
     Raises: ValueError when it is not fit to publish (see `refuse_unfit`) or is no notebook.
     """
@@ -80,5 +110,7 @@ def publish(source: Path, target: Path) -> None:
     except (nbformat.reader.NotJSONError, UnicodeDecodeError) as error:
         raise ValueError(f"{source.name} is no notebook: {error}. {_AGAIN}") from error
     refuse_unfit(notebook, source.name)
+    fit = clean(notebook)
+    illustrate(fit)
     target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(clean(notebook), target)
+    nbformat.write(fit, target)

@@ -10,12 +10,16 @@ from kdnb.runs import Run
 PACKAGES = {"python": "Python", "torch": "torch", "numpy": "numpy"}
 
 
-def of(runs: Sequence[Run]) -> dict[str, Any]:
-    """Folder, names, seeds, days of training, commits, hardware and versions of ``runs``, without any path."""
-    sessions = [session for run in runs for session in run.provenance["sessions"]]
+def of(runs: Sequence[Run], teacher: Run | None = None) -> dict[str, Any]:
+    """Folder, names, seeds, days of training, commits, hardware and versions of ``runs`` and their teacher; no path.
+
+    Seeds are those of ``runs`` alone.
+    """
+    every = [*runs, *([teacher] if teacher and teacher not in runs else [])]
+    sessions = [session for run in every for session in run.provenance["sessions"]]
     digest = {
-        "runs": [run.path.name for run in runs],
-        "of": _unique(run.path.absolute().parent.name for run in runs),
+        "runs": [run.path.name for run in every],
+        "of": _unique(run.path.absolute().parent.name for run in every),
         "seeds": sorted({run.spec.init_seed for run in runs}),
         "trained": _ends(session["started"][:10] for session in sessions),
         "commit": _unique(commit(session) for session in sessions),
@@ -25,9 +29,9 @@ def of(runs: Sequence[Run]) -> dict[str, Any]:
     return {name: values for name, values in digest.items() if values}
 
 
-def mark(fig: go.Figure, runs: Sequence[Run]) -> go.Figure:
-    """Put the digest of ``runs`` into ``fig``."""
-    return fig.update_layout(meta=of(runs))
+def mark(fig: go.Figure, runs: Sequence[Run], teacher: Run | None = None) -> go.Figure:
+    """Put the digest of ``runs`` and their teacher into ``fig``."""
+    return fig.update_layout(meta=of(runs, teacher))
 
 
 def hardware(session: dict[str, Any]) -> str:

@@ -74,7 +74,8 @@ def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | No
     shown: default all of the study's students.
     """
     listed = list(study.students if shown is None else shown)
-    return origin.mark(fig, listed).update_layout(title={"text": caption(study, what, listed), "font": {"size": 13}})
+    title = {"text": caption(study, what, listed), "font": {"size": 13}}
+    return origin.mark(fig, listed, study.teacher).update_layout(title=title)
 
 
 def loss_axis(fig: go.Figure, tables: Sequence[pd.DataFrame], **where: int) -> None:
@@ -117,11 +118,14 @@ def joined(words: Iterable[object], last: str = "and") -> str:
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 
-def table(content: pd.DataFrame) -> str:
-    """A table as HTML that on a narrow screen scrolls by itself, with fingers or arrow keys; text is escaped."""
-    body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
+def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:
+    """A table as HTML that on a narrow screen scrolls by itself, with fingers or arrow keys.
+
+    name: what it is a table of; default: its columns. escape: False where the cells are HTML already.
+    """
+    body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table", escape=escape)
     wide = body.replace("<table ", '<table style="min-width:34em" ', 1).replace("<th>", '<th scope="col">')
-    label = html.escape(f"table of {joined(filter(None, map(str, content.columns)))}")
+    label = html.escape(f"table of {name or joined(filter(None, map(str, content.columns)))}")
     return f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{label}">{wide}</div>'
 
 

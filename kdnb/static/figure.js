@@ -90,7 +90,6 @@ async function follow(Plotly, node, current) {
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   const sizes = new ResizeObserver(check);
   sizes.observe(node);
-  if (location.hash === `#${node.id}`) node.scrollIntoView(); // it was not there yet when the page was opened
   const stop = () => {
     themes.disconnect();
     sizes.disconnect();

@@ -26,5 +26,10 @@ async function drawAll() {
   }
 }
 
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", drawAll);
-else drawAll();
+function start() {
+  mendAccess();
+  return drawAll();
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();

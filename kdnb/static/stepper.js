@@ -10,10 +10,10 @@ async function render({ model, el }) {
   const node = document.createElement("div");
   node.id = model.get("name");
   node.className = "kdnb-stepper";
-  node.setAttribute("role", "img");
+  node.setAttribute("role", "figure");
   node.style.cssText = `width:100%;min-height:${model.get("figures").layout.height ?? 450}px`;
   el.style.width = "100%";
-  const frame = document.createElement("figure");
+  const frame = document.createElement("div");
   frame.className = "kdnb-frame";
   frame.append(node);
   el.append(frame);
