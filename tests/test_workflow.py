@@ -85,7 +85,6 @@ def test_a_deleted_student_alone_is_redone(workflow: Workflow) -> None:
 def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) -> None:
     plan = workflow("--dry-run", "all")
     chapters = [name for name in book.chapters(ROOT / "_toc.yml") if name.startswith("notebooks/")]
-    assert {"notebooks/00_start", "notebooks/07_claims"} <= set(chapters)
     for rule, count in (("chapter", len(chapters)), ("book", 1), ("all", 1)):
         assert any(line.split() == [rule, str(count)] for line in plan.splitlines()), plan
     assert "students_low " not in plan
