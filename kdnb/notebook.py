@@ -86,18 +86,15 @@ def illustrate(notebook: Notebook) -> None:
 
 def _beside(output: Any, figures: Sequence[Drawn]) -> list[Any]:
     """``output`` with its pictures: in its own HTML, or, of a widget, in an output of their own after it."""
-    quiet = {figure.name: _without_scripts(figure) for figure in figures}
+    quiet = {one.name: pictures.svg(one.spec, one.name, one.alt) for one in figures}
     if drawn.VIEW in output.get("data", {}):
-        return [output, nbformat.v4.new_output("display_data", {"text/html": "".join(quiet.values()) or _LIVE})]
+        text = "".join(f'<noscript><div id="{name}">{picture}</div></noscript>' for name, picture in quiet.items())
+        return [output, nbformat.v4.new_output("display_data", {"text/html": text or _LIVE})]
     for name, picture in quiet.items():
         mark = f'<script type="application/json" data-kdnb-figure="{name}">'
-        output.data["text/html"] = output.data["text/html"].replace(mark, picture + mark)
+        beside = f"<noscript><style>#{name}{{display:none}}</style>{picture}</noscript>"
+        output.data["text/html"] = output.data["text/html"].replace(mark, beside + mark)
     return [output]
-
-
-def _without_scripts(figure: Drawn) -> str:
-    picture = pictures.svg(figure.spec, figure.name, figure.alt)
-    return f"<noscript><style>#{figure.name}{{display:none}}</style>{picture}</noscript>"
 
 
 def publish(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -59,15 +60,17 @@ def _chapter(place: str, chapter: Notebook) -> dict[str, str]:
     record, kernel = chapter.metadata.get("papermill", {}), chapter.metadata.get("kernelspec", {})
     language = chapter.metadata.get("language_info", {})
     known = {
-        "executed": str(record.get("start_time", ""))[:16].replace("T", " ") + " UTC"
-        if "start_time" in record
-        else "–",
+        "executed (UTC)": str(record.get("start_time", "–"))[:16].replace("T", " "),
         "took": f"{record['duration']:.0f} s" if "duration" in record else "–",
         "Python": language.get("version", "–"),
         "kernel": kernel.get("name", "–"),
         "result": "failed" if record.get("exception") else "ok",
     }
-    return {"chapter": _link(place, "", Path(place).name), **{name: html.escape(text) for name, text in known.items()}}
+    title = re.search(r"^# (.+)$", "\n".join(cell.source for cell in chapter.cells), re.M)
+    return {
+        "chapter": _link(place, "", title[1] if title else Path(place).name),
+        **{name: html.escape(text) for name, text in known.items()},
+    }
 
 
 def _figure(place: str, figure: Drawn) -> dict[str, str]:
@@ -81,7 +84,7 @@ def _figure(place: str, figure: Drawn) -> dict[str, str]:
     return {
         "figure": _link(place, f"#{figure.name}", figure.name),
         "runs": _runs(known, told),
-        "trained": told.get("trained", "–").replace(", ", " to "),
+        "trained": told.get("trained", "–").replace("-", "\u2011").replace(", ", " to "),  # a day stays on one line
         "commit": told.get("commit", "–"),
         "with": made or "–",
     }
@@ -91,7 +94,7 @@ def _runs(known: Mapping[str, Sequence[Any]], told: Mapping[str, str]) -> str:
     """How many runs of which study and seeds; their names one click away."""
     if "runs" not in known:
         return told.get("of", "–")
-    seeds = f", students' seed {told['seeds']}" if "seeds" in known else ""
+    seeds = f", seed {told['seeds']}" if "seeds" in known else ""
     return f"<details><summary>{len(known['runs'])} of {told['of']}{seeds}</summary>{told['runs']}</details>"
 
 

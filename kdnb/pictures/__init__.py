@@ -89,7 +89,8 @@ def _shown(traces: Sequence[Spec]) -> list[Spec]:
     """The traces of the legend, one a name."""
     several = len(traces) > 1
     listed = [trace for trace in traces if trace.get("showlegend", several) and trace["type"] in ("scatter", "bar")]
-    return list({trace.get("name", ""): trace for trace in reversed(listed)}.values())[::-1]
+    names = [trace.get("name", "") for trace in listed]
+    return [trace for place, trace in enumerate(listed) if names[place] not in names[:place]]
 
 
 def _lines(layout: Spec) -> list[str]:

@@ -153,7 +153,9 @@ def bar(panel: Panel, trace: Spec, color: str, name: str) -> None:
     floors = [panel.stacked[place, value < 0] for place, value in zip(x, y, strict=True)]
     for place, value in zip(x, np.nan_to_num(y), strict=True):
         panel.stacked[place, value < 0] += value
-    panel.axes.bar(x, y, 0.8, floors, color=rgba(trace.get("marker", {}).get("color", color)), gid=name)
+    made = panel.axes.bar(x, y, 0.8, floors, color=rgba(trace.get("marker", {}).get("color", color)))
+    for place, one in enumerate(made):
+        one.set_gid(f"{name}-bar-{place}")
 
 
 def heatmap(panel: Panel, trace: Spec, color: str, name: str) -> ScalarMappable:

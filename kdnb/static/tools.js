@@ -16,7 +16,7 @@ const addTools = (() => {
 
   // A number of single precision in the fewest digits that mean it.
   const shortest = (value) =>
-    [6, 7, 8].map((digits) => Number(value.toPrecision(digits))).find((short) => Math.fround(short) === value) ?? value;
+    [6, 7, 8, 9].map((digits) => Number(value.toPrecision(digits))).find((short) => Math.fround(short) === value);
 
   function at(values, place) {
     const value = values?.[place] ?? "";
