@@ -104,9 +104,9 @@ CLAIMS: tuple[Claim, ...] = (
         "From MSE, r differs by {r_low:.2f} at T = 1 and {r_high:.2f} at T = 10; μ by {mu_low:.1%} and {mu_high:.1%}.",
         {
             "r_high": Measure("r at T = 10 differs from MSE's by", R),
-            "r_low": Measure("at T = 1", R),
+            "r_low": Measure("the same at T = 1", R),
             "mu_high": Measure("μ at T = 10 differs from MSE's by", SHARE),
-            "mu_low": Measure("at T = 1", SHARE),
+            "mu_low": Measure("the same at T = 1", SHARE),
         },
         "03_mu_curves",
         "mu-methods",

@@ -21,7 +21,7 @@ from kdnb.verdicts import Claim, Measure, Verdict
 GLUED = "application/papermill.record/text/plain"  # the form in which myst_nb.glue keeps a text that is not displayed
 LINE = "1px solid rgba(128,128,128,0.4)"
 CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.25em 0.5em"
-CARDS = "display:grid;gap:0.8em;grid-template-columns:repeat(auto-fit,minmax(min(100%,15em),1fr))"
+CARDS = "display:grid;gap:0.8em;grid-template-columns:repeat(auto-fit,minmax(min(100%,13em),1fr))"
 CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-size:0.875em"
 
 
