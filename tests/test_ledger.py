@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from ast import literal_eval
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,7 +124,9 @@ def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monk
         known = metadata["scrapbook"]
         (kind,) = bundle
         assert raw and kind == f"{known['mime_prefix']}text/plain"  # what myst_nb.glue(display=False) writes
-        glued[known["name"]] = bundle[kind]
+        glued[known["name"]] = literal_eval(
+            bundle[kind]
+        )  # as glue:text does; unquoted, 0.410 would lose its last digit
 
     monkeypatch.setattr(ledger, "display", display)
     ledger.glue(found)

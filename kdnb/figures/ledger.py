@@ -105,7 +105,7 @@ def glue(found: Sequence[Judged]) -> None:
     for one in found:
         for key, text in claims.quotable(one.verdicts).items():
             known = {"scrapbook": {"name": f"{one.key}_{key}", "mime_prefix": GLUED.removesuffix("text/plain")}}
-            display({GLUED: text}, raw=True, metadata=known)  # type: ignore[no-untyped-call]
+            display({GLUED: repr(text)}, raw=True, metadata=known)  # type: ignore[no-untyped-call]
 
 
 # ------------------------------------------------------------------------------------------------------------ summary
