@@ -48,6 +48,7 @@ given_to = {
     "06_cifar100": {"profile": config["published"]},
 }
 RESULTS = sorted(map(str, paths.root().glob("results/[!.]*/*/published.json")))
+SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/static/*")))]
 
 
 wildcard_constraints:
@@ -117,7 +118,7 @@ rule chapter:
         TEACHERS,
         STUDENTS,
         RESULTS,
-        provenance.sources(),
+        SOURCES,
         notebook="notebooks/{chapter}.ipynb",
     output:
         f"{BUILD}/executed/{{chapter}}.ipynb",
@@ -136,7 +137,7 @@ rule book:
         expand("book/{page}", page=glob_wildcards("book/{page}").page),
         "_config.yml",
         "_toc.yml",
-        provenance.sources(),
+        SOURCES,
     output:
         f"{BUILD}/book/index.html",
     log:

@@ -124,9 +124,7 @@ def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monk
         known = metadata["scrapbook"]
         (kind,) = bundle
         assert raw and kind == f"{known['mime_prefix']}text/plain"  # what myst_nb.glue(display=False) writes
-        glued[known["name"]] = literal_eval(
-            bundle[kind]
-        )  # as glue:text does: 0.410 keeps its 0
+        glued[known["name"]] = literal_eval(bundle[kind])  # as glue:text does: 0.410 keeps its 0
 
     monkeypatch.setattr(ledger, "display", display)
     ledger.glue(found)
