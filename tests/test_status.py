@@ -35,7 +35,9 @@ def runs(tmp_path: Path) -> list[Any]:
 def executed(folder: Path, figure: go.Figure, **record: object) -> Path:
     output = nbformat.v4.new_output("display_data", {"text/html": fragment(figure, name="curves", alt="Curves.")})
     cells = [nbformat.v4.new_markdown_cell("# The chapter"), nbformat.v4.new_code_cell("", outputs=[output])]
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"papermill": record, "kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made = nbformat.v4.new_notebook(
+        cells=cells, metadata={"papermill": record, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
     nbformat.write(made, folder / "one.ipynb")
     return folder / "one.ipynb"
 
