@@ -1,4 +1,4 @@
-"""The figures that an executed notebook holds: fragments of :func:`kdnb.display.show`, and steppers' saved state."""
+"""The figures that an executed notebook holds: fragments of :func:`kdnb.display.show`, and widgets' saved state."""
 
 import html
 import json
@@ -22,7 +22,7 @@ class Drawn:
     alt: str
     spec: Mapping[str, Any]
     output: Any
-    steps: Sequence[Mapping[str, Any]]  # all figures of a stepper, or the one
+    steps: Sequence[Mapping[str, Any]]  # all that a slider can bring, or the one
 
 
 def figures(notebook: Notebook) -> Iterator[Drawn]:
@@ -33,7 +33,7 @@ def figures(notebook: Notebook) -> Iterator[Drawn]:
             data = output.get("data", {})
             yield from _fragments(output, "".join(data.get("text/html", "")))
             if view := data.get(VIEW):
-                yield from _steppers(output, state, view["model_id"])
+                yield from _widgets(output, state, view["model_id"])
 
 
 def unpack(packed: Mapping[str, Any], index: int) -> dict[str, Any]:
@@ -51,12 +51,15 @@ def _fragments(output: Any, text: str) -> Iterator[Drawn]:
         yield Drawn(name, labels[name], spec, output, [spec])
 
 
-def _steppers(output: Any, state: Mapping[str, Any], model: str) -> Iterator[Drawn]:
-    """The stepper views at or below ``model`` in the saved state."""
+def _widgets(output: Any, state: Mapping[str, Any], model: str) -> Iterator[Drawn]:
+    """The steppers' and explorers' views at or below ``model`` in the saved state."""
     own = state.get(model, {}).get("state", {})
     for child in own.get("children", ()):
-        yield from _steppers(output, state, child.removeprefix("IPY_MODEL_"))
+        yield from _widgets(output, state, child.removeprefix("IPY_MODEL_"))
     if "steps" in own.get("figures", {}):
         packed, index = own["figures"], own["index"]
         every = [unpack(packed, place) for place in range(len(packed["steps"]))]
         yield Drawn(own["name"], f"{own['alt']} Shown: {own['labels'][index]}.", every[index], output, every)
+    for place, still in own.get("data", {}).get("stills", {}).items():
+        made = [{"layout": {"meta": sweep["made"]}} for sweep in own["data"]["sweeps"]]
+        yield Drawn(f"{own['name']}-{place}", still["alt"], still["spec"], output, made)
