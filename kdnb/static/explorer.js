@@ -74,7 +74,7 @@ function curves(choice, column) {
   const there = choice.sweep.runs.filter((run) => isShown(run) && run.curves[column]);
   const curve = (run, width, more) => line(x, after(choice, run, column), run.label, { ...run.line, width }, more);
   const front = there.filter((run) => run === choice.run);
-  return [...there.map((run) => curve(run, 1.2, { opacity: 0.45 })), ...front.map((run) => curve(run, 3.5, { meta: "front" }))];
+  return [...there.map((run) => curve(run, 1.2, { opacity: 0.6 })), ...front.map((run) => curve(run, 3.5, { meta: "front" }))];
 }
 
 function muPanel(choice) {
