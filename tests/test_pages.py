@@ -1,8 +1,6 @@
 """The whole book, built from results/ as `make book` does, and read as readers do: every page, served and from disk."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,14 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Read, Reading, served
+from built import from_results
 from markup import broken, parsed
 from playwright.sync_api import Locator, Page
 from touch import centre, click, drag, figures_with, press, shown, wait_for_change
 
 from kdnb import book, paths
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = book.chapters(ROOT / "_toc.yml")
+PAGES = book.chapters(paths.root() / "_toc.yml")
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 HEAVIEST = 1_500_000  # bytes of a page, beyond the scripts that all pages share
 INKS = {False: "rgb(27, 31, 36)", True: "rgb(227, 230, 234)"}  # of text in figures, light and dark
@@ -30,14 +28,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book; KDNB_BOOK names one that is built already."""
     if given := os.environ.get("KDNB_BOOK"):
         return Path(given).resolve()
-    made = tmp_path_factory.mktemp("made")
-    words = [sys.executable, "-m", "snakemake", "--configfile", "config/results.yaml", "--config", f"build={made}"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        [*words, "--cores", "2", "--nolock"], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made / "book"
+    return from_results(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture(scope="module")
