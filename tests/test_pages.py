@@ -92,6 +92,35 @@ def test_a_page_is_whole_for_everyone(built: Path, address: str, read: Read, wid
     reading.check()
 
 
+@pytest.mark.parametrize("where", ["from disk", "served"])
+def test_the_search_finds_pages(built: Path, address: str, read: Read, where: str) -> None:
+    """With excerpts, where the browser lets a page read another one."""
+    reading = read(390)
+    home = built.as_uri() if where == "from disk" else address
+    reading.open(f"{home}/search.html?q=bystander")
+    reading.page.wait_for_function("/found \\d+ page/.test(document.querySelector('.search-summary')?.textContent)")
+    assert reading.page.locator("#search-results li a").count() >= 5
+    if where == "served":
+        reading.page.locator("#search-results p.context").first.wait_for()
+    assert faults(reading.page) == [] and reading.overflow() <= 0
+    reading.check()
+
+
+def test_the_books_address_leads_to_its_first_page(built: Path, read: Read) -> None:
+    reading = read(1300)
+    reading.page.goto((built / "index.html").as_uri())
+    reading.page.wait_for_url((built / f"{PAGES[0]}.html").as_uri())
+
+
+def test_a_term_is_explained_where_it_stands(built: Path, read: Read) -> None:
+    reading = read(1300)
+    reading.open(built / "notebooks" / "04_correlation.html")
+    term = reading.page.locator("article a[href*='glossary.html#term-bystander']").first
+    term.hover()
+    assert "teacher" in reading.page.locator(".tippy-content").inner_text()
+    reading.check()
+
+
 def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     """A verdict points to the figure that it was read from, which is drawn long after its page has arrived."""
     reading = read(1300)
