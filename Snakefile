@@ -10,9 +10,8 @@ source, where the configuration says so, the runs it made; any other file of kdn
 
 import json
 import os
-from pathlib import Path
 
-from kdnb import book, paths, provenance
+from kdnb import paths, provenance
 from kdnb.parameters import StudentParameters
 from kdnb.study import student_names
 
@@ -24,7 +23,7 @@ PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{PROFILE}")
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
-CHAPTERS = [Path(name).name for name in book.chapters(paths.root() / "_toc.yml") if name.startswith("notebooks/")]
+CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
     name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
@@ -48,7 +47,8 @@ given_to = {
     "02_students": everything if GROUPS else COMMON,
     "06_cifar100": {"profile": config["published"]},
 }
-RESULTS = sorted(map(str, paths.root().glob("results/*/*/published.json")))
+RESULTS = sorted(map(str, paths.root().glob("results/[!.]*/*/published.json")))
+SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/static/*")))]
 
 
 wildcard_constraints:
@@ -118,7 +118,7 @@ rule chapter:
         TEACHERS,
         STUDENTS,
         RESULTS,
-        provenance.sources(),
+        SOURCES,
         notebook="notebooks/{chapter}.ipynb",
     output:
         f"{BUILD}/executed/{{chapter}}.ipynb",
@@ -137,7 +137,7 @@ rule book:
         expand("book/{page}", page=glob_wildcards("book/{page}").page),
         "_config.yml",
         "_toc.yml",
-        provenance.sources(),
+        SOURCES,
     output:
         f"{BUILD}/book/index.html",
     log:

@@ -20,9 +20,10 @@ from typing import Any
 import yaml
 from plotly.offline import get_plotlyjs
 
-from kdnb import notebook, paths
+from kdnb import notebook, paths, status
 from kdnb.display import script
 
+STATUS = "book/status"  # a page written here, where the contents name it
 _BUILD = ["-c", "from jupyter_book.cli.main import main; main()", "build"]
 
 
@@ -53,9 +54,12 @@ def _find_notebooks(toc: Path, executed: Path) -> dict[str, Path]:
 def _copy_scripts(source: Path, folder: Path) -> None:
     shutil.copytree(source / "vendor", folder)
     (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
-    (folder / "kdnb.js").write_text(f"(() => {{\n{script('page.js')}}})();\n", encoding="utf-8")
+    (folder / "kdnb.js").write_text(
+        f"(() => {{\n{script('access.js', shared=False)}{script('page.js')}}})();\n", encoding="utf-8"
+    )
     (folder / "kdnb-widgets.js").write_text(script("widgets.js", shared=False), encoding="utf-8")
-    (folder / "kdnb.css").write_text(script("page.css", shared=False), encoding="utf-8")
+    style = script("page.css", shared=False) + script("tools.css", shared=False)
+    (folder / "kdnb.css").write_text(style, encoding="utf-8")
     (folder / "tips.js").write_text(_tips(folder), encoding="utf-8")
     (folder / "tips.css").write_text(script("tips.css", shared=False), encoding="utf-8")
     (folder / "mark.png").write_bytes((files("kdnb") / "static" / "mark.png").read_bytes())
@@ -87,11 +91,14 @@ def stage(source: Path, executed: Path, folder: Path) -> None:
     source: the repository. executed: executed notebooks, flat, named like their sources.
     Raises: FileNotFoundError naming the notebooks that are missing; ValueError for one that failed.
     """
-    for name, path in _find_notebooks(source / "_toc.yml", executed).items():
+    notebooks = _find_notebooks(source / "_toc.yml", executed)
+    for name, path in notebooks.items():
         notebook.publish(path, folder / f"{name}.ipynb")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(source / name, folder)
     shutil.copytree(source / "book", folder / "book")
+    if STATUS in chapters(source / "_toc.yml"):
+        status.write(notebooks, folder / f"{STATUS}.md", source)
     _copy_scripts(source, folder / "extra" / "vendor")
 
 

@@ -118,14 +118,11 @@ def check_name(name: str, alt: str) -> None:
 
 @cache
 def script(name: str, *, shared: bool = True) -> str:
-    """Return kdnb/static/``name``, by default after figure.js, the drawing code that scripts share."""
+    """Return kdnb/static/``name``, by default after the drawing code that scripts share (figure.js and tools.js)."""
     static = files("kdnb") / "static"
-    own = (static / name).read_text(encoding="utf-8")
-    return (
-        (static / "figure.js").read_text(encoding="utf-8").replace("__THEMES__", json.dumps(THEMES)) + own
-        if shared
-        else own
-    )
+    names = ("figure.js", "tools.js", name) if shared else (name,)
+    text = "".join((static / one).read_text(encoding="utf-8") for one in names)
+    return text.replace("__THEMES__", json.dumps(THEMES))
 
 
 def fragment(fig: go.Figure, *, name: str, alt: str) -> str:
@@ -134,10 +131,10 @@ def fragment(fig: go.Figure, *, name: str, alt: str) -> str:
     height = spec["layout"].get("height", 450)
     body = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return (
-        f'<div id="{name}" class="kdnb-figure" role="img" aria-label="{html.escape(alt)}" '
+        f'<div class="kdnb-frame"><div id="{name}" class="kdnb-figure" role="figure" aria-label="{html.escape(alt)}" '
         f'style="width:100%;min-height:{height}px">'
         f"<p>{html.escape(alt)} <em>(Drawn by the book's page; to see it here, run this cell.)</em></p></div>"
-        f'<script type="application/json" data-kdnb-figure="{name}">{body}</script>'
+        f'<script type="application/json" data-kdnb-figure="{name}">{body}</script></div>'
     )
 
 

@@ -56,6 +56,7 @@ class FigureView(anywidget.AnyWidget):
     """Draws figure number ``index`` of ``figures`` (packed by `pack`) with the page's Plotly."""
 
     _esm = script("stepper.js")
+    _css = script("tools.css", shared=False)
     figures = traitlets.Dict().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
@@ -139,7 +140,7 @@ class ExplorerView(anywidget.AnyWidget):
     """
 
     _esm = script("explorer.js")
-    _css = script("explorer.css", shared=False)
+    _css = script("explorer.css", shared=False) + script("tools.css", shared=False)
     data = traitlets.Dict().tag(sync=True)
     data_set = traitlets.Int(0).tag(sync=True)
     decay = traitlets.Int(0).tag(sync=True)

@@ -203,3 +203,25 @@ def _notes(x: Series, y: Series, n_eff: float | None, phases: Mapping[str, float
             f"r is undefined in epochs {span}: too few, or constant." for span, r in phases.items() if np.isnan(r)
         ]
     return tuple(notes)
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Student-t interval of the mean of independent values: one a run, never one an epoch.
+
+    (nan, nan) for fewer than two values, or any that is not finite.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) < 2 or not np.isfinite(x).all():
+        return np.nan, np.nan
+    reach = scipy_stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    return float(x.mean() - reach), float(x.mean() + reach)
+
+
+def mean_correlation_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The same for correlations: on Fisher's scale z = artanh(r), where they spread evenly, and back.
+
+    (nan, nan) also where an r is 1 or -1, which has no finite z.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = mean_interval(np.arctanh(np.asarray(values, dtype=np.float64)), level)
+    return float(np.tanh(low)), float(np.tanh(high))

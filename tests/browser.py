@@ -94,15 +94,16 @@ class Reading:
         """Open a file or an address and wait until its figures are drawn: ``drawn`` of them, or all the page has."""
         address = place.as_uri() if isinstance(place, Path) else place
         self.home = "file:" if isinstance(place, Path) else "/".join(address.split("/")[:3]) + "/"
-        self.page.goto(address)
+        answer = self.page.goto(address)
+        assert answer is None or answer.status < 400, f"{address}: {answer.status}"
         if drawn is None:
             self.page.wait_for_function(ALL_DRAWN)
         else:
             self.page.wait_for_function(f"document.querySelectorAll('.main-svg').length >= {drawn}")
-        self.page.wait_for_load_state("networkidle")
 
     def check(self) -> None:
         """Assert that the page asked nobody else for anything, got all it asked for, and complained of nothing."""
+        self.page.wait_for_load_state("networkidle")
         assert self.external == [] and self.failed == [] and self.errors == []
 
     def overflow(self) -> int:

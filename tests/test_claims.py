@@ -268,3 +268,14 @@ def test_roughness_leaves_out_the_jump_at_a_drop_and_ignores_scale() -> None:
     assert evidence.roughness(run, noise + step) == pytest.approx(expected)
     assert evidence.roughness(run, 7 * (noise + step) + 3) == pytest.approx(expected)
     assert np.diff(noise + step).std() > 2 * np.diff(noise + step)[kept].std()
+
+
+def test_numbers_are_kept_seed_by_seed_and_each_has_its_words() -> None:
+    both = [*as_in_the_paper(0), *bent(4, kd_t4=with_r(-0.5))]
+    for claim, found in zip(claims.CLAIMS, claims.judge(both), strict=True):
+        assert list(found.seeds) == [0, 4]
+        assert list(found.values) == list(claim.measures) and set(claim.quoted) <= set(claim.measures)
+        for name, values in found.values.items():
+            assert found.evidence[name] == pytest.approx(np.mean(values), nan_ok=True)
+    assert list(verdict(both, "C1").values["r"]) == pytest.approx([0.98, -0.5])
+    assert not verdict([], "C1").seeds and not verdict([], "C1").values

@@ -57,7 +57,7 @@ def test_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_fragment_names_and_describes_the_figure() -> None:
     text = display.fragment(go.Figure(go.Bar(y=[1])), name="bars", alt='A bar, "tall" & <wide>.')
-    assert '<div id="bars"' in text and 'role="img"' in text
+    assert '<div id="bars"' in text and 'role="figure"' in text
     (label,) = re.findall(r'aria-label="([^"]*)"', text)
     assert html.unescape(label) == 'A bar, "tall" & <wide>.'
 

@@ -5,13 +5,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store
 
-from kdnb import explorer, geometry
+from kdnb import drawn, explorer, geometry, pictures
 from kdnb.figures import explored, findings
 from kdnb.figures.source import ChapterParameters, Study, load
 from kdnb.files import write_tensors
@@ -119,3 +120,18 @@ def test_controls_differ_from_the_teacher_by_what_is_said(studies: list[Study]) 
     gaps = np.abs(np.subtract(*np.transpose(r)))
     text = findings.sentence(studies)
     assert f"{len(runs)} students" in text and f"{np.median(gaps):.2f}" in text and f"{gaps.max():.2f}" in text
+
+
+def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[Study]) -> None:
+    """What the saved state holds is found by the book, drawn, and says of which runs it is."""
+    made = explorer.explorer(explored.data(studies), name="explorer")
+    state = Widget.get_manager_state()["state"]
+    output = nbformat.v4.new_output("display_data", {drawn.VIEW: {"model_id": made.model_id}})
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {drawn.STATE: {"state": state}}})
+    found = list(drawn.figures(notebook))
+    assert [figure.name for figure in found] == ["explorer-mu", "explorer-r"]
+    for figure in found:
+        assert pictures.svg(figure.spec, figure.name, figure.alt).count("-trace-") >= 2
+        of_sweeps = [step["layout"]["meta"]["runs"] for step in figure.steps]
+        assert [len(runs) for runs in of_sweeps] == [len(study.students) + 1 for study in studies]

@@ -219,10 +219,8 @@ def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
     assert list(points.x) == rounded(study.students[0].history["loss"][12:])
 
 
-def test_the_table_of_claims_has_a_row_for_each_and_the_sentence_counts_them(study: Study) -> None:
+def test_the_sentence_counts_the_verdicts(study: Study) -> None:
     judged = verdicts.judged(study)
-    html = verdicts.as_html(judged)
-    assert html.count("<tr") - 1 == len(judged) == 11
-    assert "p &lt; 1e-70" in html
     reproduced = sum(found.verdict == "reproduced" for found in judged)
     assert f"{reproduced} reproduced" in verdicts.sentence(judged) or not reproduced
+    assert verdicts.sentence(judged).endswith("on 1 seed each.")

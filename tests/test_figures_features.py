@@ -111,7 +111,7 @@ def everything(study: Study) -> dict[str, list[go.Figure]]:
         tsne.cosine_sentence(study),
     ]
     assert all(text.strip() and "nan" not in text for text in sentences), sentences
-    tables = [correlation.as_html(readings), verdicts.as_html(verdicts.judged(study)), tsne.as_html(measured)]
+    tables = [correlation.as_html(readings), tsne.as_html(measured)]
     assert all("</table>" in text for text in tables)
     return {
         "03": [mu.curves(study), *mu.panels(study)[0], mu.animation(study), *mu.ladder(study)[0], mu.methods(study)]

@@ -1,6 +1,5 @@
-"""Figures and tables of chapter 6: published results, and the claims on two data sets."""
+"""Figures and tables of chapter 6: published results."""
 
-import html
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, store
 from scipy import stats as scipy_stats
 
-from kdnb import claims, display, explorer, publish
-from kdnb.figures import classes, correlation, published, source, tsne, verdicts
+from kdnb import display, explorer, publish
+from kdnb.figures import classes, correlation, published, source, tsne
 from kdnb.figures.source import ResultsParameters, Study
 
 
@@ -23,8 +22,8 @@ def results(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def chosen(results: Path, tiny_folder: Path) -> ResultsParameters:
-    return ResultsParameters(profile="digits", results_dir=str(results), beside_dir=str(tiny_folder))
+def chosen(results: Path) -> ResultsParameters:
+    return ResultsParameters(profile="digits", results_dir=str(results))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,8 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     found = tsne.spaces(study, which="final")
     labels = np.arange(128) % 100
     spec = replace(study.students[0].spec, dataset="cifar100")
-    other = replace(study, students=[type("Run", (), {"spec": spec, "label": "normal"})()])
+    made = {"spec": spec, "label": "normal", "path": Path("normal"), "provenance": {"sessions": []}}
+    other = replace(study, students=[type("Run", (), made)()])
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
     fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points})
@@ -112,42 +112,7 @@ def test_r_by_chance_is_the_one_whose_p_is_a_twentieth(study: Study, tmp_path: P
     assert "no r" in correlation.chance_sentence(replace(study, warm_up=1))
 
 
-# ------------------------------------------------------------------------------------------------------- the claims
-def test_claims_stand_side_by_side_under_what_they_are_of(
-    study: Study, chosen: ResultsParameters, tmp_path: Path
-) -> None:
-    other = store(tmp_path, [SPEC, kd(4)])
-    judged = published.judged(study, replace(chosen, beside="cifar100", beside_dir=str(tmp_path)))
-    left, right = judged
-    assert (left.profile, left.runs) == ("cifar100", "resnet20 → resnet8, 24 epochs, seed 0")
-    assert (right.profile, right.runs) == ("digits", "resnet8 → resnet8, 3 epochs, seed 0")
-    for one, runs in ((left, other.every), (right, study.every)):
-        assert repr(one.verdicts) == repr(claims.judge(runs))  # by their text: nan is not equal to itself
-    rows = published.as_html(judged).split("<tbody>")[1:]
-    assert len(rows) == 11
-    for row, *found in zip(rows, left.verdicts, right.verdicts, strict=True):
-        cells = row.split("<td")[1:]
-        for cell, one, verdict in zip(cells, judged, found, strict=True):
-            assert f"{one.profile}: <strong>{verdicts.sign(verdict)}<" in cell
-            assert verdict.id in row and html.escape(verdict.sentence, quote=False) in cell
-    pairs = [(one.verdict, two.verdict) for one, two in zip(left.verdicts, right.verdicts, strict=True)]
-    same = sum(one == two != "not testable" for one, two in pairs)
-    assert f"{same} have the same verdict" in published.sentence(judged)
-
-
-def test_a_study_without_runs_has_no_verdict_and_says_so(
-    study: Study, chosen: ResultsParameters, tmp_path: Path
-) -> None:
-    judged = published.judged(study, replace(chosen, beside_dir=str(tmp_path)))
-    assert judged[0].runs == "no finished runs here"
-    assert (
-        {one.verdict for one in judged[0].verdicts} == {"not testable"} != {one.verdict for one in judged[1].verdicts}
-    )
-    assert "0 can be tested on both" in published.sentence(judged)
-    table = published.as_html(judged)
-    assert table.count("–\u00a0not testable</strong><br>It needs at least one student") == 11
-
-
+# ------------------------------------------------------------------------------------------------------ in sentences
 def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
     text = "**resnet8 → resnet8** on digits, 3 epochs, convolutions in fp32; 5 students of seed 0"
     assert text in published.about(study)

@@ -195,3 +195,32 @@ def test_refusals(x: np.ndarray, y: np.ndarray, words: list[str]) -> None:
     with pytest.raises(ValueError) as refusal:
         stats.correlation(x, y)
     assert all(word in str(refusal.value) for word in words)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [0.3, -0.2, 0.9, 0.4, 0.41]])
+def test_the_interval_over_runs_is_students(values: list[float]) -> None:
+    expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert stats.mean_interval(values) == pytest.approx(tuple(expected))
+    assert stats.mean_interval(values, 0.8) == pytest.approx(
+        tuple(scipy_stats.ttest_1samp(values, 0).confidence_interval(0.8))
+    )
+
+
+def test_the_interval_of_correlations_is_taken_on_fishers_scale() -> None:
+    r = np.array([0.99, 0.9, 0.95, 0.2])
+    z = np.log((1 + r) / (1 - r)) / 2
+    ends = (
+        np.mean(z) + np.array([-1, 1]) * 3.18244630528371 * np.std(z, ddof=1) / 2
+    )  # t of 3 degrees of freedom, 97.5 %
+    expected = (np.exp(2 * ends) - 1) / (np.exp(2 * ends) + 1)
+    assert stats.mean_correlation_interval(r) == pytest.approx(tuple(expected), rel=1e-9)
+    assert -1 < expected[0] < expected[1] < 1 < stats.mean_interval(r)[1]  # a plain one would leave the scale
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan]])
+def test_too_few_runs_have_no_interval(values: list[float]) -> None:
+    assert np.isnan(stats.mean_interval(values)).all() and np.isnan(stats.mean_correlation_interval(values)).all()
+
+
+def test_a_correlation_of_one_has_no_interval() -> None:
+    assert np.isnan(stats.mean_correlation_interval([1.0, 0.9])).all()

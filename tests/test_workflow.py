@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kdnb import book
 from kdnb.runs import Run
 
 ROOT = Path(__file__).parents[1]
@@ -83,33 +84,33 @@ def test_a_deleted_student_alone_is_redone(workflow: Workflow) -> None:
 
 def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) -> None:
     plan = workflow("--dry-run", "all")
-    for rule, count in (("chapter", 6), ("book", 1), ("all", 1)):
+    chapters = [name for name in book.chapters(ROOT / "_toc.yml") if name.startswith("notebooks/")]
+    for rule, count in (("chapter", len(chapters)), ("book", 1), ("all", 1)):
         assert any(line.split() == [rule, str(count)] for line in plan.splitlines()), plan
     assert "students_low " not in plan
 
 
-def test_the_published_configurations_are_whole(workflow: Workflow) -> None:
-    """Two teachers each; the paper its thirteen students; digits and cifar100-small two of them again, reseeded."""
-    for profile, runs in (("digits", 17), ("cifar100", 15), ("cifar100-small", 12)):
-        words = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--configfile",
-            f"config/{profile}.yaml",
-            "--cores",
-            "2",
-            "--nolock",
-        ]
-        environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
-        done = subprocess.run(
-            [*words, "--dry-run", "--config", f"build={workflow.folder}/empty"],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        planned = {part for part in done.stdout.replace(",", " ").split() if part.endswith("/finished")}
-        assert len(planned) == runs, planned
+def planned(profile: str, workflow: Workflow, *options: str) -> str:
+    """What Snakemake would do for a published configuration where nothing is built yet."""
+    words = [sys.executable, "-m", "snakemake", "--configfile", f"config/{profile}.yaml", "--cores", "2", "--nolock"]
+    words += ["--dry-run", "--config", f"build={workflow.folder}/empty", *options]
+    environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("profile", "runs"), [("digits", 21), ("cifar100", 15), ("cifar100-small", 12)])
+def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int) -> None:
+    """Two teachers each; the paper its thirteen students; digits and cifar100-small two of them again, reseeded.
+
+    Digits have four more without weight decay.
+    """
+    plan = planned(profile, workflow)
+    assert len({part for part in plan.replace(",", " ").split() if part.endswith("/finished")}) == runs, plan
+
+
+def test_the_book_of_the_published_results_trains_nothing(workflow: Workflow) -> None:
+    rules = {line.removeprefix("rule ").rstrip(":") for line in planned("results", workflow).splitlines()}
+    assert {"chapter", "book"} <= rules
+    assert not {rule for rule in rules if rule.startswith(("teacher", "students_", "code"))}

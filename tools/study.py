@@ -35,7 +35,8 @@ def main(profile: str) -> int:
             print("a study is running here already; wait for it, or stop it first.", file=sys.stderr)
             return 2
         start = time.monotonic()
-        snakemake(profile, "--unlock", "--quiet", "all")
+        if any((ROOT / ".snakemake" / "locks").glob("*")):  # a killed study's
+            snakemake(profile, "--unlock", "--quiet", "all")
         status = snakemake(
             profile,
             "--rerun-incomplete",

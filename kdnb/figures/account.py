@@ -41,7 +41,7 @@ def account(study: Study) -> go.Figure:
     fig.update_layout(barmode="relative", margin_t=110, updatemenus=[_menu(study)])
     fig.update_yaxes(title_text="change of μ²")
     fig.update_xaxes(type="category", tickangle=-60)
-    return style.captioned(fig, style.caption(study, f"warm-up: {study.warm_up} epochs"))
+    return style.captioned(fig, study, f"warm-up: {study.warm_up} epochs")
 
 
 def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:

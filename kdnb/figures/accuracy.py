@@ -28,7 +28,7 @@ def figure(study: Study) -> go.Figure:
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
-    return style.captioned(fig, style.caption(study, f"epoch {study.epochs}"))
+    return style.captioned(fig, study, f"epoch {study.epochs}")
 
 
 def _other_seeds(study: Study) -> list[tuple[float, float]]:

@@ -54,7 +54,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     style.temperature_axis(fig, study)
     text = f"epochs {cut + 1}–{study.epochs}, {study.epochs - cut} a run"
-    return style.captioned(fig, style.caption(study, text))
+    return style.captioned(fig, study, text)
 
 
 def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
@@ -123,7 +123,7 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r", range=[-1.08, 1.08])
     fig.update_xaxes(type="category", categoryarray=labels, tickangle=-60)
-    return style.captioned(fig, style.caption(study, style.window(study)))
+    return style.captioned(fig, study, style.window(study))
 
 
 def _phases(table: pd.DataFrame) -> list[go.Scatter]:
@@ -217,7 +217,7 @@ def _scatter(study: Study, run: Run) -> go.Figure:
     fig.update_yaxes(title_text="μ raw")
     r = r_after(run, study.warm_up)
     text = f"{run.label}, {style.window(study)}, r = {r:.3f}" if np.isfinite(r) else f"{run.label}, r undefined"
-    return style.captioned(fig, style.caption(study, text, [run]))
+    return style.captioned(fig, study, text, [run])
 
 
 def sentence(study: Study) -> str:

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from kdnb import embed, geometry, runs
-from kdnb.figures import classes, source, style
+from kdnb.display import compact
+from kdnb.figures import classes, correlation, mu, origin, source, style
 from kdnb.figures.source import ChapterParameters, Study
 from kdnb.geometry import Space
 from kdnb.runs import Run
@@ -99,6 +100,19 @@ def data(shown: Sequence[Study]) -> Packed:
         "methods": [{"method": method, "name": name} for method, name in METHODS.items()],  # JSON may sort a dictionary
         "kinds": [{"column": column, "name": name, "bystander": other} for column, (name, other) in KINDS.items()],
         "sweeps": sweeps,
+        "stills": _stills(shown[0]),
+    }
+
+
+def _stills(study: Study) -> Packed:
+    """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
+    curves = mu.curves(study).update_layout(updatemenus=[])
+    return {
+        "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
+        "r": {
+            "spec": compact(correlation.by_temperature(study, study.warm_up)),
+            "alt": "Correlation of raw mu with the loss against temperature, to the teacher and to the bystander.",
+        },
     }
 
 
@@ -122,6 +136,7 @@ def _sweep(study: Study) -> Packed:
         "decay": spec.weight_decay,
         "epochs": study.epochs,
         "drops": [drop for drop in spec.drops if drop < study.epochs],
+        "made": origin.of(study.students, study.teacher),
         "caption": style.caption(study, f"weight decay {spec.weight_decay:g}"),
         "classes": [known[k][0].split(" (")[0] for k in sorted(known)],
         "colors": [known[k][1] for k in sorted(known)],

@@ -60,7 +60,7 @@ def curves(study: Study, runs: Sequence[Run] | None = None) -> go.Figure:
     style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(updatemenus=[_menu(tables)], margin_t=96)
-    return style.captioned(fig, style.caption(study, style.window(study), shown))
+    return style.captioned(fig, study, style.window(study), shown)
 
 
 def _menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
@@ -109,7 +109,7 @@ def _panels(study: Study, run: Run, normal: Run | None, limits: Mapping[str, lis
     fig.update_xaxes(title_text="epoch", row=3)
     if study.warm_up:
         fig.add_vrect(0, study.warm_up, fillcolor=style.QUIET, opacity=0.3, line_width=0)
-    return style.captioned(fig, style.caption(study, f"{run.label}; shaded: warm-up", shown))
+    return style.captioned(fig, study, f"{run.label}; shaded: warm-up", shown)
 
 
 def _limits(runs: Sequence[Run], column: str) -> list[float]:
@@ -142,7 +142,7 @@ def animation(study: Study) -> go.Figure:
     style.loss_axis(fig, [style.after(run, study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(sliders=[_slider(runs)], updatemenus=[_play()], margin_t=96)
-    return style.captioned(fig, style.caption(study, style.window(study), runs))
+    return style.captioned(fig, study, style.window(study), runs)
 
 
 def _front(study: Study, run: Run) -> list[go.Scatter]:
@@ -200,7 +200,7 @@ def _ladder(study: Study, run: Run) -> go.Figure:
     fig.update_yaxes(title_text="μ scaled", rangemode="tozero", row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     style.mark_drops(fig, run)
-    return style.captioned(fig, style.caption(study, f"{run.label}, all {run.spec.epochs} epochs", [run]))
+    return style.captioned(fig, study, f"{run.label}, all {run.spec.epochs} epochs", [run])
 
 
 def _unrelated(study: Study, run: Run) -> pd.Series | float:

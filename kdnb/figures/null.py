@@ -38,7 +38,7 @@ def figure(study: Study, table: pd.DataFrame) -> go.Figure:
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     fig.update_xaxes(type="category", tickangle=-60)
     runs = [run for group in study.by_seeds.values() for run in group]
-    return style.captioned(fig, style.caption(study, style.window(study), runs))
+    return style.captioned(fig, study, style.window(study), runs)
 
 
 def sentence(table: pd.DataFrame) -> str:

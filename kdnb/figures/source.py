@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from kdnb import paths, profiles, published, runs
 from kdnb.checks import choice, list_of, number
@@ -60,12 +60,10 @@ class MapParameters(ChapterParameters):
 
 @dataclass(frozen=True)
 class ResultsParameters:
-    """Of ``06_cifar100``: published results, and a study whose verdicts stand beside theirs."""
+    """Of ``06_cifar100``: published results."""
 
     profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
     results_dir: str | None = None  # where they are; None: results/<profile> of the repository
-    beside: str = "digits"  # the profile whose verdicts stand beside theirs
-    beside_dir: str | None = None  # where its runs are; None: runs/<beside>
     seed: int = 0  # of the students in the figures; the verdicts take all seeds
     alpha: float = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
@@ -83,16 +81,18 @@ class ResultsParameters:
                 f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
                 f"`python -m kdnb.publish --profile {self.profile}` makes them. Or name another results_dir."
             )
-        return MapParameters(self.profile, str(folder), **self._sweep, warm_up=self.warm_up, points=self.points)
+        names = ("seed", "alpha", "squared", "weight_decay", "warm_up", "points")
+        return MapParameters(self.profile, str(folder), **{name: getattr(self, name) for name in names})
 
-    @property
-    def compared(self) -> ChapterParameters:
-        """What the verdicts beside them are of."""
-        return ChapterParameters(self.beside, self.beside_dir, **self._sweep)
 
-    @property
-    def _sweep(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("seed", "alpha", "squared", "weight_decay")}
+@dataclass(frozen=True)
+class ClaimsParameters:
+    """Of ``07_claims``: this study, and the published ones beside it."""
+
+    profile: str = "digits"  # of this study
+    output_dir: str | None = None  # where its runs are; None: runs/<profile>
+    results_dir: str | None = None  # where published studies are, a folder each; None: results/ of the repository
+    squared: bool = True  # KD with T squared; False: the paper's other reading
 
 
 @dataclass(frozen=True)
@@ -213,8 +213,12 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
-    same_loss = run.spec.method_parameters.get("squared", chosen.squared) == chosen.squared
-    return same_decay and same_loss and run.spec.method in chosen.methods
+    return same_decay and has_reading(run, chosen.squared) and run.spec.method in chosen.methods
+
+
+def has_reading(run: Run, squared: bool) -> bool:
+    """Whether the run's loss has (or has not) T squared; a method without this choice is of both readings."""
+    return bool(run.spec.method_parameters.get("squared", squared) == squared)
 
 
 def _has_alpha(run: Run, alpha: float) -> bool:

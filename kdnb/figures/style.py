@@ -1,5 +1,6 @@
 """How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
 
+import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from kdnb.figures import origin
 from kdnb.figures.source import Study
 from kdnb.runs import Run
 
@@ -84,9 +86,14 @@ def grid(rows: int, columns: int, titles: Sequence[str] = (), height: int = 420,
     return fig
 
 
-def captioned(fig: go.Figure, text: str) -> go.Figure:
-    """Put the caption (data set, n, epochs) where the title would be, in a size that leaves room for the figure."""
-    return fig.update_layout(title={"text": text, "font": {"size": 13}})
+def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | None = None) -> go.Figure:
+    """Put the :func:`caption` where the title would be, small enough to leave room, and say which runs are shown.
+
+    shown: default all of the study's students.
+    """
+    listed = list(study.students if shown is None else shown)
+    title = {"text": caption(study, what, listed), "font": {"size": 13}}
+    return origin.mark(fig, listed, study.teacher).update_layout(title=title)
 
 
 def loss_axis(fig: go.Figure, tables: Sequence[pd.DataFrame], **where: int) -> None:
@@ -129,11 +136,15 @@ def joined(words: Iterable[object], last: str = "and") -> str:
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 
-def table(content: pd.DataFrame) -> str:
-    """A table as HTML that on a narrow screen scrolls by itself; text is escaped."""
-    body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table")
-    wide = body.replace("<table ", '<table style="min-width:34em" ', 1)
-    return f'<div style="overflow-x:auto">{wide}</div>'
+def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:
+    """A table as HTML that on a narrow screen scrolls by itself, with fingers or arrow keys.
+
+    name: what it is a table of; default: its columns. escape: False where the cells are HTML already.
+    """
+    body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table", escape=escape)
+    wide = body.replace("<table ", '<table style="min-width:34em" ', 1).replace("<th>", '<th scope="col">')
+    label = html.escape(f"table of {name or joined(filter(None, map(str, content.columns)))}")
+    return f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{label}">{wide}</div>'
 
 
 def reach(study: Study) -> tuple[float, float]:

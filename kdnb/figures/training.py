@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 
 from kdnb.data import Dataset, Views
 from kdnb.display import COLORWAY
+from kdnb.figures import origin
 from kdnb.runs import Run
 
 INK = "rgba(128,128,128,0.7)"
@@ -30,7 +31,8 @@ def view_grid(dataset: Dataset, label: int) -> go.Figure:
     pixels = ((pictures * std + mean) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
     fig = go.Figure(go.Image(source=_png(_tiled(pixels, *chosen.shape)), hoverinfo="skip"))
     fig.update_xaxes(visible=False).update_yaxes(visible=False)
-    return fig.update_layout(height=300, margin={"l": 0, "r": 0, "t": 8, "b": 8})
+    origins = {"of": [dataset.name], "checksum of the data": [dataset.checksum[:10]]}
+    return fig.update_layout(height=300, margin={"l": 0, "r": 0, "t": 8, "b": 8}, meta=origins)
 
 
 def _outer_views(dataset: Dataset) -> torch.Tensor:
@@ -71,7 +73,7 @@ def curves(run: Run) -> go.Figure:
     for drop in run.spec.drops:
         fig.add_vline(x=drop + 0.5, line={"color": INK, "dash": "dot", "width": 1})
     fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(tickformat=".0%", col=2)
-    return fig.update_layout(height=420, legend={"orientation": "h", "y": -0.25})
+    return origin.mark(fig, [run]).update_layout(height=420, legend={"orientation": "h", "y": -0.25})
 
 
 _ACCURACIES = [
@@ -101,7 +103,7 @@ def class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Fig
     )
     fig.update_xaxes(type="category", constrain="domain", showgrid=False)
     fig.update_yaxes(autorange="reversed", scaleanchor="x", type="category", constrain="domain", showgrid=False)
-    return fig.update_layout(height=430)
+    return origin.mark(fig, [run]).update_layout(height=430)
 
 
 def shown_epochs(run: Run, count: int = 13) -> list[int]:
@@ -179,15 +181,12 @@ def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _session(session: dict[str, Any], labels: Sequence[str]) -> dict[str, object]:
-    hardware, commit = session["hardware"], (session["commit"] or "unknown")[:10]
     return {
         "started": session["started"][:19].replace("T", " "),
         "ended": session.get("ended", "killed")[:19].replace("T", " "),
         "epochs": f"{session['first_epoch']} to {session.get('last_epoch', '?')}",
         "runs": ", ".join(labels),
-        "hardware": f"{hardware['cpu']}, {session['threads']} thread(s)"
-        if hardware["device"] == "cpu"
-        else hardware["device"],
+        "hardware": origin.hardware(session),
         "torch": session["versions"]["torch"],
-        "commit": commit + (" and changes" if session["uncommitted_changes"] else ""),
+        "commit": origin.commit(session),
     }

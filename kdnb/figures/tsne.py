@@ -180,7 +180,7 @@ def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[A
     teacher = [found.study.teacher] if found.study.teacher else []
     shown = [run for run in found.study.students if run.label in labels] or teacher
     fig.update_layout(legend={"itemsizing": "constant"}, uirevision="kept")  # what is hidden stays so on the next step
-    return style.captioned(fig, style.caption(found.study, f"{count} {found.images} images · {epochs}", shown))
+    return style.captioned(fig, found.study, f"{count} {found.images} images · {epochs}", shown)
 
 
 def measured(found: Spaces) -> pd.DataFrame:
@@ -221,7 +221,7 @@ def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(range=[low, high])
     fig.update_xaxes(title_text="temperature T", row=3)
     shown = [run for run in study.students if run.label in table.index] or list(study.students)
-    return style.captioned(fig, style.caption(study, f"{MOMENTS[found.which]}, all {found.images} images", shown))
+    return style.captioned(fig, study, f"{MOMENTS[found.which]}, all {found.images} images", shown)
 
 
 def as_html(table: pd.DataFrame) -> str:
@@ -262,7 +262,7 @@ def _cosine(study: Study, run: Run) -> go.Figure:
     style.mark_drops(fig, run)
     fig.update_xaxes(title_text="epoch")
     fig.update_yaxes(title_text="mean cosine with the teacher", range=[-0.25, 1.02])
-    return style.captioned(fig, style.caption(study, f"{run.label}, all {run.spec.epochs} epochs", [run]))
+    return style.captioned(fig, study, f"{run.label}, all {run.spec.epochs} epochs", [run])
 
 
 def cosine_sentence(study: Study) -> str:

@@ -1,4 +1,4 @@
-"""Chapter 4: the table of the paper's claims, each with the verdict that the runs at hand give it."""
+"""The verdicts on one study in a word and in a sentence; claim by claim: :mod:`kdnb.figures.ledger`."""
 
 from collections.abc import Sequence
 
@@ -22,24 +22,11 @@ def sign(found: Verdict) -> str:
     return SIGNS.get(found.verdict, f"– {found.verdict}").replace(" ", "\u00a0", 1)  # the mark stays with its word
 
 
-def as_html(verdicts: Sequence[Verdict]) -> str:
-    """The claims as a table: the verdict, what the paper says and where, and the computed sentence."""
-    rows = [
-        {
-            "": found.id,
-            "verdict": sign(found),
-            "the paper says": f"{found.text} ({found.figure})",
-            "what these runs show": found.sentence,
-        }
-        for found in verdicts
-    ]
-    return style.table(pd.DataFrame(rows))
-
-
 def sentence(verdicts: Sequence[Verdict]) -> str:
     """How many claims fared how, and on how many seeds that rests."""
     counts = pd.Series([found.verdict for found in verdicts]).value_counts()
-    order = ("reproduced", "partly", "not reproduced", "not testable")
-    parts = [f"{counts[word]} {word}" for word in order if word in counts]
-    seeds = max((int(found.evidence["n"]) for found in verdicts), default=0)
-    return f"Of {len(verdicts)} claims: {style.joined(parts)}, on {seeds} seed{'s' * (seeds != 1)}."
+    parts = [f"{counts[word]} {word}" for word in claims.WORDS if word in counts]
+    seeds = [int(found.evidence["n"]) for found in verdicts if found.evidence["n"]]
+    few, many = min(seeds, default=0), max(seeds, default=0)
+    span = f"{few}" if few == many else f"{few} to {many}"
+    return f"Of {len(verdicts)} claims: {style.joined(parts)}, on {span} seed{'s' * (many != 1)} each."

@@ -74,7 +74,7 @@ function curves(choice, column) {
   const there = choice.sweep.runs.filter((run) => isShown(run) && run.curves[column]);
   const curve = (run, width, more) => line(x, after(choice, run, column), run.label, { ...run.line, width }, more);
   const front = there.filter((run) => run === choice.run);
-  return [...there.map((run) => curve(run, 1.2, { opacity: 0.45 })), ...front.map((run) => curve(run, 3.5, { meta: "front" }))];
+  return [...there.map((run) => curve(run, 1.2, { opacity: 0.6 })), ...front.map((run) => curve(run, 3.5, { meta: "front" }))];
 }
 
 function muPanel(choice) {
@@ -256,11 +256,18 @@ async function render({ model, el }) {
   const grid = box(el, "div", "kdnb-explorer-grid");
   const views = [];
   const nodes = {};
+  const drawn = (spec) => {
+    const choice = chosen(model);
+    const { data, layout } = spec(choice);
+    return { data, layout: { ...layout, meta: choice.sweep.made } };
+  };
   try {
     const Plotly = await findPlotly(model.get("plotly"));
     for (const [key, [spec, alt]] of Object.entries(PANELS)) {
-      nodes[key] = box(box(grid, "div", "kdnb-explorer-panel"), "div", "kdnb-figure", { role: "img", id: `${name}-${key}`, "aria-label": alt });
-      views.push(await follow(Plotly, nodes[key], () => spec(chosen(model))));
+      const frame = box(grid, "div", "kdnb-explorer-panel kdnb-frame");
+      nodes[key] = box(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
+      views.push(await follow(Plotly, nodes[key], () => drawn(spec)));
+      addTools(nodes[key], () => drawn(spec), nodes[key].id, alt);
     }
     let asked = false;
     const redraw = () => {

@@ -2,6 +2,7 @@
 const THEMES = __THEMES__;
 const CONFIG = { responsive: true, displaylogo: false, typesetMath: false };
 const NARROW = 560; // pixels; below this the legend goes under the plot and the title is broken into lines
+const PAPER = 660; // pixels: what fits on a printed page
 
 function isDark() {
   const page = document.documentElement; // book: data-theme; Colab: theme; JupyterLab marks the body
@@ -21,8 +22,8 @@ function broken(text, pixels, size) {
   return lines.join("<br>");
 }
 
-function fitted(layout, width) {
-  const result = { ...layout, autosize: true, template: THEMES[isDark() ? "dark" : "light"] };
+function fitted(layout, width, theme = isDark() ? "dark" : "light") {
+  const result = { ...layout, autosize: true, template: THEMES[theme] };
   delete result.width;
   result.margin = { ...layout.margin };
   const title = typeof layout.title === "string" ? { text: layout.title } : layout.title;
@@ -56,28 +57,44 @@ async function findPlotly(version) {
   return globalThis.Plotly;
 }
 
-// Draws spec = {data, layout, frames?} into node; the colours and the width are followed until stop() is called.
+// What changes with the width and the colours; null puts a legend that was under the plot back beside it.
+function look({ template, margin, legend = null, title = null }) {
+  return { template, margin, legend, title };
+}
+
+// Draws spec = {data, layout, frames?} into node; the colours, the width and a printer are followed until stop().
 async function follow(Plotly, node, current) {
   let drawn = "";
-  const look = () => `${isDark()} ${node.clientWidth < NARROW} ${Math.round(node.clientWidth / 40)}`;
+  const state = () => `${isDark()} ${node.clientWidth < NARROW} ${Math.round(node.clientWidth / 40)}`;
   const draw = async () => {
     const spec = current();
-    drawn = look();
+    drawn = state();
     await Plotly.react(node, spec.data, fitted(spec.layout, node.clientWidth), CONFIG);
   };
   await draw();
   const frames = current().frames;
   if (frames?.length) await Plotly.addFrames(node, frames);
   const check = () => {
-    if (!node.isConnected || !node.clientWidth || look() === drawn) return;
-    drawn = look();
-    const { template, margin, legend, title } = fitted(current().layout, node.clientWidth);
-    Plotly.relayout(node, { template, margin, ...(legend && { legend }), ...(title && { title }) });
+    if (!node.isConnected || !node.clientWidth || state() === drawn) return;
+    drawn = state();
+    Plotly.relayout(node, { ...look(fitted(current().layout, node.clientWidth)), autosize: true, width: null });
   };
+  const print = () => {
+    drawn = "";
+    Plotly.relayout(node, { ...look(fitted(current().layout, PAPER, "light")), width: PAPER });
+  };
+  addEventListener("beforeprint", print);
+  addEventListener("afterprint", check);
   const themes = new MutationObserver(check);
   themes.observe(document.documentElement, { attributes: true });
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   const sizes = new ResizeObserver(check);
   sizes.observe(node);
-  return { draw, stop: () => { themes.disconnect(); sizes.disconnect(); } };
+  const stop = () => {
+    themes.disconnect();
+    sizes.disconnect();
+    removeEventListener("beforeprint", print);
+    removeEventListener("afterprint", check);
+  };
+  return { draw, stop };
 }

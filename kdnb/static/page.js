@@ -15,6 +15,9 @@ function plotly() {
 
 globalThis.kdnb = { base, plotly };
 
+// Sphinx's search fetches every page that it found, for an excerpt; a browser refuses that on a disk.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 async function drawAll() {
   for (const holder of document.querySelectorAll("script[data-kdnb-figure]")) {
     const node = document.getElementById(holder.dataset.kdnbFigure);
@@ -22,8 +25,14 @@ async function drawAll() {
     const Plotly = await plotly();
     node.replaceChildren();
     await follow(Plotly, node, () => spec);
+    addTools(node, () => spec, node.id, node.getAttribute("aria-label"));
   }
 }
 
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", drawAll);
-else drawAll();
+function start() {
+  mendAccess();
+  return drawAll();
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();

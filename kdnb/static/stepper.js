@@ -10,15 +10,19 @@ async function render({ model, el }) {
   const node = document.createElement("div");
   node.id = model.get("name");
   node.className = "kdnb-stepper";
-  node.setAttribute("role", "img");
+  node.setAttribute("role", "figure");
   node.style.cssText = `width:100%;min-height:${model.get("figures").layout.height ?? 450}px`;
   el.style.width = "100%";
-  el.append(node);
+  const frame = document.createElement("div");
+  frame.className = "kdnb-frame";
+  frame.append(node);
+  el.append(frame);
   const say = () => node.setAttribute("aria-label", `${model.get("alt")} Shown: ${model.get("labels")[model.get("index")]}.`);
   say();
   try {
     const Plotly = await findPlotly(model.get("plotly"));
     const view = await follow(Plotly, node, () => figure(model));
+    addTools(node, () => figure(model), node.id, model.get("alt"));
     model.on("change:index", () => { say(); view.draw(); });
     return () => { view.stop(); Plotly.purge(node); };
   } catch (error) {

@@ -1,0 +1,58 @@
+"""Which runs a figure shows and how they came about: a small digest that travels in the figure's ``layout.meta``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from kdnb.runs import Run
+
+PACKAGES = {"python": "Python", "torch": "torch", "numpy": "numpy"}
+
+
+def of(runs: Sequence[Run], teacher: Run | None = None) -> dict[str, Any]:
+    """Folder, names, seeds, days of training, commits, hardware and versions of ``runs`` and their teacher; no path.
+
+    Seeds are those of ``runs`` alone.
+    """
+    every = [*runs, *([teacher] if teacher and teacher not in runs else [])]
+    sessions = [session for run in every for session in run.provenance["sessions"]]
+    digest = {
+        "runs": [run.path.name for run in every],
+        "of": _unique(run.path.absolute().parent.name for run in every),
+        "seeds": sorted({run.spec.init_seed for run in runs}),
+        "trained": _ends(session["started"][:10] for session in sessions),
+        "commit": _unique(commit(session) for session in sessions),
+        "hardware": _unique(hardware(session) for session in sessions),
+        "versions": _unique(text for session in sessions for text in _versions(session)),
+    }
+    return {name: values for name, values in digest.items() if values}
+
+
+def mark(fig: go.Figure, runs: Sequence[Run], teacher: Run | None = None) -> go.Figure:
+    """Put the digest of ``runs`` and their teacher into ``fig``."""
+    return fig.update_layout(meta=of(runs, teacher))
+
+
+def hardware(session: dict[str, Any]) -> str:
+    """What a session computed on; of a CPU also its threads."""
+    made = session["hardware"]
+    return f"{made['cpu']}, {session['threads']} thread(s)" if made["device"] == "cpu" else str(made["device"])
+
+
+def commit(session: dict[str, Any]) -> str:
+    """The commit of a session's code, and whether it had been changed since."""
+    return (session["commit"] or "unknown")[:10] + (" and changes" if session["uncommitted_changes"] else "")
+
+
+def _versions(session: dict[str, Any]) -> list[str]:
+    return [f"{PACKAGES[name]} {version}" for name, version in session["versions"].items() if name in PACKAGES]
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def _ends(days: Iterable[str]) -> list[str]:
+    every = sorted(set(days))
+    return every[:1] + every[1:][-1:]

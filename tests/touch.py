@@ -1,0 +1,80 @@
+"""Doing what a reader does to a figure, and seeing whether its data changed."""
+
+from playwright.sync_api import Locator, Page
+
+# What is drawn, figure by figure: numbers, what is visible, kinds of axes; no pixels, no colours of the page.
+SHOWN = """area => {
+    const plain = (_, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
+    const traces = node => node._fullData.map(
+        ({ x, y, z, text, source, visible }) => ({ x, y, z, text, source, visible }));
+    const axes = ({ _fullLayout: all }) =>
+        Object.keys(all).filter(key => /^[xy]axis/.test(key)).map(key => all[key].type);
+    const say = node => JSON.stringify([traces(node), axes(node), node._fullLayout.title?.text], plain);
+    const figures = [area, ...area.querySelectorAll("div")].filter(node => node._fullData);
+    return Object.fromEntries(figures.map(node => [node.id, say(node)]));
+}"""
+
+
+def shown(area: Locator) -> dict[str, str]:
+    """The data of each figure in ``area``, by its id."""
+    found: dict[str, str] = area.evaluate(SHOWN)
+    return found
+
+
+def wait_for_change(area: Locator, before: dict[str, str], every: bool = False) -> dict[str, str]:
+    """Wait until some figure of ``area`` (``every`` figure) shows other data than ``before``; return what it shows."""
+    assert before, "no figure here"
+    area.page.wait_for_function(
+        f"""([area, before, every]) => {{
+            const now = ({SHOWN})(area);
+            const changed = Object.keys(before).map(name => now[name] !== before[name]);
+            return every ? changed.every(Boolean) : changed.some(Boolean);
+        }}""",
+        arg=[area.element_handle(), before, every],
+    )
+    return shown(area)
+
+
+def press(handle: Locator) -> None:
+    """Move a slider by one step with the keyboard: up, at its end down."""
+    handle.focus()
+    at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+    handle.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+
+
+def drag(handle: Locator, to: float) -> None:
+    """Take a slider's handle with the mouse and let it go at ``to``, from 0 (its start) to 1 (its end)."""
+    centre(handle)
+    rail = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
+    held = handle.bounding_box()
+    assert rail and held
+    mouse = handle.page.mouse
+    mouse.move(held["x"] + held["width"] / 2, held["y"] + held["height"] / 2)
+    mouse.down()
+    for part in (0.5, 1.0):
+        start = held["x"] + held["width"] / 2
+        end = rail["x"] + to * rail["width"]
+        mouse.move(start + part * (end - start), held["y"] + held["height"] / 2)
+    mouse.up()
+
+
+def centre(element: Locator) -> None:
+    """Scroll ``element`` to the middle of the window, clear of the page's header."""
+    element.evaluate("node => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
+
+
+def click(element: Locator, across: float = 0.5) -> None:
+    """Click where ``element`` is drawn, ``across`` of its width in; parts of an SVG often cover each other."""
+    centre(element)
+    box = element.bounding_box()
+    assert box
+    element.page.mouse.click(box["x"] + across * box["width"], box["y"] + box["height"] / 2)
+
+
+def figures_with(page: Page, part: str) -> list[Locator]:
+    """The figures that hold ``part``, a selector."""
+    names: list[str] = page.evaluate(
+        "part => [...document.querySelectorAll('.js-plotly-plot')].filter(n => n.querySelector(part)).map(n => n.id)",
+        part,
+    )
+    return [page.locator(f"#{name}") for name in names]
