@@ -16,7 +16,8 @@ function plotly() {
 globalThis.kdnb = { base, plotly };
 
 // Sphinx's search fetches every page that it found, for an excerpt; a browser refuses that on a disk.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+const isSphinx = typeof DOCUMENTATION_OPTIONS !== "undefined";
+if (isSphinx && location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 async function drawAll() {
   for (const holder of document.querySelectorAll("script[data-kdnb-figure]")) {
