@@ -27,9 +27,8 @@ class Learner:
     def __init__(self, run: Run, student: Student, device: torch.device, references: Sequence[Reference]) -> None:
         spec = run.spec
         self.run, self.spec, self.device, self.references = run, spec, device, references
-        self.method = methods.create(spec.method, spec.method_parameters)
         self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network, self.parts = student.network, student.parts
+        self.method, self.network, self.parts = student.method, student.network, student.parts
         self.learning_rate = torch.tensor(spec.learning_rate, device=device)
         self.optimizer = self._optimizer()
         self.loss_scale = LossScale(device) if spec.precision == "fp16" else None

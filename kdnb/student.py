@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from kdnb import methods
-from kdnb.data import Dataset, Views
+from kdnb.data import Dataset
 from kdnb.draws import initial_network, seeded
 from kdnb.methods import Setting
 from kdnb.models import Output, ResNet
@@ -13,7 +13,7 @@ from kdnb.teacher import Teacher
 
 
 class Student(nn.Module):
-    """Answers as its method predicts; ``network`` alone is what is measured and published."""
+    """Answers, and is measured, as its method predicts; ``network`` holds the classifier that mu is about."""
 
     def __init__(self, method: methods.Method, network: ResNet, parts: nn.Module) -> None:
         super().__init__()
@@ -36,11 +36,8 @@ def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None) -> Student:
 
 @torch.no_grad()
 def _setting(spec: RunSpec, dataset: Dataset, network: ResNet, teacher: Teacher) -> Setting:
-    views = Views(dataset.train, dataset, torch.device("cpu"))
-    image = views(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
-    device = teacher.network.classifier.weight.device
-    network.eval()
-    outputs = network(image), teacher.network(image.to(device))
+    image = torch.zeros(1, dataset.in_channels, dataset.image_size, dataset.image_size)
+    network.eval()  # nothing of the image is to stay in its batch norms
+    outputs = network(image), teacher.network(image.to(teacher.network.classifier.weight.device))
     network.train()
-    labels = dataset.train.labels
-    return Setting(*outputs, teacher.network, torch.as_tensor(labels), spec.batch_size)
+    return Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size)

@@ -60,7 +60,7 @@ def test_fitnet_regresses_the_maps_of_one_stage(text: str) -> None:
 def test_attention_is_of_the_three_stages() -> None:
     found, step = terms("at")
     expected = [losses.attention([s], [t]) for s, t in zip(step.student.maps[1:], step.taught.maps[1:], strict=True)]
-    assert found["at"] == pytest.approx(1000 * float(sum(expected)))
+    assert found["at"] == pytest.approx(1000 * torch.stack(expected).sum().item())
 
 
 def test_vid_starts_at_its_variance_and_sums_the_stages() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb import embed, geometry, runs
+from kdnb import embed, geometry, methods, runs
 from kdnb.display import compact
 from kdnb.figures import classes, correlation, mu, origin, source, style
 from kdnb.figures.source import ChapterParameters, Study
@@ -19,19 +19,8 @@ from kdnb.runs import Run
 
 Packed = dict[str, Any]
 POINTS = 400  # images on a map: enough to see groups, few enough to redraw while a slider moves
-# Kinds of mu a reader can choose: the history's column, its name, and the same to the bystander where it is tracked.
-KINDS = {
-    "mu_raw": ("μ raw", "bystander_mu_raw"),
-    "mu_centred": ("μ centred", None),
-    "mu_matched": ("μ matched", None),
-    "mu_permuted": ("μ permuted", None),
-    "mu_rotated": ("μ rotated", "bystander_mu_rotated"),
-    "mu_scaled": ("μ scaled", None),
-    "weight_norm": ("‖W<sub>s</sub>‖", None),
-    "classifier_cosine": ("cosine of the classifiers", None),
-}
-METHODS = {"kd": "KD", "normal": "normal training", "dist": "DIST", "mse": "MSE"}
-COLUMNS = ("loss", *KINDS, *(other for _, other in KINDS.values() if other))  # columns that are packed
+COLUMNS = ("loss", *mu.MEASURES)  # of histories, that are packed
+METHODS = ("kd", *(method for method in source.PAPERS if method != "kd"))  # the first is shown at first
 
 
 @dataclass(frozen=True)
@@ -97,11 +86,21 @@ def data(shown: Sequence[Study]) -> Packed:
         "sets": _unique(sweep["set"] for sweep in sweeps),
         "decays": _unique(sweep["decay"] for sweep in sweeps),
         "temperatures": sorted({float(t) for study in shown for t in study.kd}),
-        "methods": [{"method": method, "name": name} for method, name in METHODS.items()],  # JSON may sort a dictionary
-        "kinds": [{"column": column, "name": name, "bystander": other} for column, (name, other) in KINDS.items()],
+        "methods": [{"method": method, "name": methods.METHODS[method].label} for method in METHODS],
+        "kinds": _kinds(),
         "sweeps": sweeps,
         "stills": _stills(shown[0]),
     }
+
+
+def _kinds() -> list[Packed]:
+    """What a reader can choose in mu's place, and the same to the bystander where it is tracked."""
+    others = {column: f"bystander_{column}" for column in mu.MEASURES if f"bystander_{column}" in mu.MEASURES}
+    return [
+        {"column": column, "name": name, "bystander": others.get(column)}
+        for column, name in mu.MEASURES.items()
+        if column not in others.values()
+    ]
 
 
 def _stills(study: Study) -> Packed:

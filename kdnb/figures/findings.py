@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb import claims
-from kdnb.figures import account, correlation, mu, style
+from kdnb.figures import account, correlation, mu, style, verdicts
 from kdnb.figures.source import Study
 from kdnb.runs import Run
 
@@ -84,9 +83,7 @@ def _moved(study: Study) -> str:
 
 
 def _verdicts(study: Study) -> str:
-    words = [found.verdict for found in claims.judge(study.every)]
-    counts = {word: words.count(word) for word in ("reproduced", "partly", "not reproduced", "not testable")}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return verdicts.sentence(verdicts.judged(study))
 
 
 def _peak(study: Study) -> Run:
@@ -101,7 +98,7 @@ ANSWERS: dict[str, Callable[[Study], str]] = {
     "What is left of μ when the student's features are relabelled to match the teacher's?": _relabelled,
     "Does the teacher's classifier work on the student's features? (test accuracy)": _plug_in,
     "What changed μ² most, over the whole training?": _moved,
-    "The paper's eleven claims": _verdicts,
+    "How do the paper's claims fare?": _verdicts,
 }
 
 

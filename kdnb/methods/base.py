@@ -37,9 +37,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a method can fit itself to before the first step: the teacher, one image's outputs of both, the labels.
+    """What a method can fit itself to before the first step: the teacher, the shapes of both outputs, the labels.
 
-    ``student`` and ``teacher`` are outputs for a batch of one; ``labels`` those of all training images.
+    ``student`` and ``teacher`` are outputs for one black image; ``labels`` those of all training images.
     """
 
     student: Output

@@ -1,4 +1,4 @@
-// Drawing a Plotly figure in the colours of the page around it. Shared by the book's pages and the stepper widget.
+// Drawing a Plotly figure in the colours of the page around it. Shared by the book's pages and the widgets.
 const THEMES = __THEMES__;
 const CONFIG = { responsive: true, displaylogo: false, typesetMath: false };
 const NARROW = 560; // pixels; below this the legend goes under the plot and the title is broken into lines
