@@ -65,7 +65,7 @@ def opened(reading: Reading, page: Path, name: str = "curves") -> Any:
     strip = reading.page.locator(f"#{name} + .kdnb-tools")
     strip.locator("summary").focus()
     reading.page.keyboard.press("Enter")
-    strip.get_by_role("button", name="PNG").wait_for()
+    strip.locator("caption").wait_for(state="attached")  # it is filled only after it has opened
     return strip
 
 

@@ -69,7 +69,7 @@ def test_vid_starts_at_its_variance_and_sums_the_stages() -> None:
     for gaussian, student, teacher in zip(step.parts, step.student.maps[1:], step.taught.maps[1:], strict=True):
         mean, variance = gaussian(student)
         torch.testing.assert_close(variance, torch.full((len(variance),), 5.0))
-        total += float(((mean - teacher).square() / 5 + np.log(5)).mean() / 2)
+        total += ((mean - teacher).square() / 5 + np.log(5)).mean().item() / 2
     assert found["vid"] == pytest.approx(total, rel=1e-5)
     assert all(parameter.requires_grad for parameter in step.parts.parameters())
 
