@@ -1,5 +1,6 @@
-"""Named settings: ``digits`` (offline, minutes), ``cifar100`` (the paper), ``cifar100-small`` (on a CPU)."""
+"""Named settings: ``digits`` (offline, minutes), ``cifar100`` (the paper), and smaller or other pairs beside them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdnb.checks import choice
@@ -34,6 +35,16 @@ PROFILES = {
         precision="auto",
         teacher_outputs="table",
     ),
+    # Another pair, as wide at its end as the paper's (256 features). Its steps are dear, so it takes fewer epochs.
+    "digits-wide": Profile(
+        "digits",
+        "resnet14x4",
+        "resnet8x4",
+        matched_accuracy=0.97,
+        clean_images=448,
+        teacher_outputs="table",
+        epochs=60,
+    ),
     # The paper's data with small networks and a sixteenth of its epochs: an hour or two on a CPU.
     "cifar100-small": Profile(
         "cifar100", "resnet20", "resnet8", matched_accuracy=0.45, clean_images=5000, precision="bf16", epochs=15
@@ -51,3 +62,8 @@ def get(name: str) -> Profile:
 def scaled_drops(epochs: int) -> tuple[int, ...]:
     """The field's learning-rate drops, scaled to ``epochs``."""
     return tuple(round(epochs * drop / DROPS_OF) for drop in DROPS)
+
+
+def unusual_drops(drops: Sequence[int], epochs: int) -> tuple[int, ...]:
+    """``drops`` where they are not the field's for ``epochs``, else none."""
+    return () if tuple(drops) == scaled_drops(epochs) else tuple(drops)

@@ -22,6 +22,7 @@ from kdnb import methods
 from kdnb.checks import choice
 from kdnb.evaluate import Outputs
 from kdnb.files import read_tensors, write_atomically, write_json, write_tensors
+from kdnb.profiles import unusual_drops
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class RunSpec:
 
     @property
     def name(self) -> str:
-        """Folder name: method, its parameters where they vary in a study, weight decay and seed."""
+        """Folder name: method, its parameters where they vary in a study, weight decay, an unusual schedule, seed."""
         if self.role == "teacher":
             return teacher_name(self.init_seed)
-        return student_name(self.method, self.method_parameters, self.weight_decay, self.init_seed)
+        drops = unusual_drops(self.drops, self.epochs)
+        return student_name(self.method, self.method_parameters, self.weight_decay, self.init_seed, drops)
 
     @property
     def label(self) -> str:
@@ -273,13 +275,16 @@ def teacher_name(seed: int) -> str:
     return f"teacher-s{seed}"
 
 
-def student_name(method: str, parameters: dict[str, float], weight_decay: float, seed: int) -> str:
-    """Folder of a student: its method, the parameters that studies vary, weight decay and seed."""
+def student_name(
+    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] = ()
+) -> str:
+    """Folder of a student: its method, the parameters that studies vary, weight decay, unusual ``drops``, and seed."""
     short, told = {"temperature": "T", "alpha": "a"}, methods.varied(method, parameters)
     chosen = [f"{short[key]}{told.pop(key):g}" for key in short if key in told]
     unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
     odd = [f"{key}{value:g}" for key, value in told.items()]
-    return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", f"s{seed}"])
+    schedule = ["drops" + ".".join(map(str, drops))] if drops else []
+    return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
 
 
 def load(path: Path | str) -> Run:

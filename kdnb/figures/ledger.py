@@ -13,7 +13,7 @@ from kdnb import claims, paths, profiles, runs
 from kdnb.display import is_live
 from kdnb.figures import style
 from kdnb.figures.published import networks, seeds
-from kdnb.figures.source import ChapterParameters, ClaimsParameters, has_reading
+from kdnb.figures.source import ChapterParameters, ClaimsParameters, is_papers
 from kdnb.figures.verdicts import sentence, sign
 from kdnb.runs import Run
 from kdnb.verdicts import Claim, Measure, Verdict
@@ -88,7 +88,7 @@ def _folders(chosen: ClaimsParameters) -> dict[str, Path]:
 
 
 def _by_decay(name: str, folder: Path, squared: bool) -> Iterator[Judged]:
-    students = [run for run in runs.find(folder, role="student") if has_reading(run, squared)]
+    students = [run for run in runs.find(folder, role="student") if is_papers(run, squared)]
     for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
         mine = [run for run in students if run.spec.weight_decay == decay]
         words = f"weight decay {decay:g}" if decay else "no weight decay"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kdnb import paths, profiles, published, runs
 from kdnb.checks import choice, list_of, number
 from kdnb.methods import METHODS
+from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
 from kdnb.teacher import weights_checksum
 
@@ -34,6 +35,8 @@ class ChapterParameters:
     weight_decay: float = 5e-4
     warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
     methods: tuple[str, ...] | list[str] = PAPERS  # which are shown
+    temperatures: tuple[float, ...] | list[float] = tuple(range(1, 11))  # of KD: which are shown; the paper's
+    drops: tuple[int, ...] | list[int] | None = None  # which schedule; None: the field's, see kdnb.profiles
 
     def __post_init__(self) -> None:
         for name in list_of("methods", self.methods, "[normal, kd]"):
@@ -83,6 +86,30 @@ class ResultsParameters:
             )
         names = ("seed", "alpha", "squared", "weight_decay", "warm_up", "points")
         return MapParameters(self.profile, str(folder), **{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class StudiesParameters:
+    """Of ``10_statistics`` to ``14_discussion``: published studies side by side."""
+
+    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # whose published results
+    results_dir: str | None = None  # where they are, a folder each; None: results/ of the repository
+    seed: int = 0  # of the students in the figures that show one; where several are shown, all are
+    alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+
+    def __post_init__(self) -> None:
+        for name in list_of("profiles", self.profiles, "[digits]"):
+            profiles.get(name)
+
+    def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
+        """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
+        root = Path(self.results_dir) if self.results_dir else paths.results("")
+        names = ("seed", "alpha", "squared", "weight_decay", "warm_up")
+        given = {name: getattr(self, name) for name in names} | {"methods": methods} | more
+        return {name: load(ChapterParameters(name, str(root / name), **given)) for name in self.profiles}
 
 
 @dataclass(frozen=True)
@@ -213,12 +240,20 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
-    return same_decay and has_reading(run, chosen.squared) and run.spec.method in chosen.methods
+    hot = run.spec.method == "kd" and run.spec.method_parameters["temperature"] not in chosen.temperatures
+    same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == tuple(chosen.drops or ())
+    same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods and not hot
+    return same_decay and same_schedule and same_loss
 
 
 def has_reading(run: Run, squared: bool) -> bool:
     """Whether the run's loss has (or has not) T squared; a method without this choice is of both readings."""
     return bool(run.spec.method_parameters.get("squared", squared) == squared)
+
+
+def is_papers(run: Run, squared: bool) -> bool:
+    """Whether the run has the field's schedule and this reading of the loss, as the claims' runs have."""
+    return has_reading(run, squared) and not unusual_drops(run.spec.drops, run.spec.epochs)
 
 
 def _has_alpha(run: Run, alpha: float) -> bool:
