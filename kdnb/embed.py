@@ -77,9 +77,13 @@ def _checked(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tenso
     return x, y
 
 
-def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
+def _means(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     sizes = torch.bincount(y)[:, None]
-    means = torch.zeros(len(sizes), x.shape[1], dtype=x.dtype).index_add_(0, y, x) / sizes
+    return torch.zeros(len(sizes), x.shape[1], dtype=x.dtype).index_add_(0, y, x) / sizes, sizes
+
+
+def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
+    means, sizes = _means(x, y)
     within = float(torch.linalg.vector_norm(x - means[y], dim=1).mean())
     between = float(torch.pdist(means).mean())
     upper = torch.triu_indices(len(sizes), len(sizes), 1)
@@ -113,6 +117,35 @@ def _silhouettes(sums: torch.Tensor, y: torch.Tensor, sizes: torch.Tensor) -> to
     return torch.where((sizes[y] > 1) & torch.isfinite(width), width, 0.0)
 
 
+def class_gaps(points: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> Map:
+    """Euclidean distance of each pair of class means, K (K - 1) / 2 in the order of scipy's pdist: N x D, labels N."""
+    x, y = _checked(points, labels)
+    return gaps(_means(x, y)[0])
+
+
+def gaps(means: ArrayLike | torch.Tensor) -> Map:
+    """The same from the class means themselves, K x D."""
+    return np.asarray(torch.pdist(torch.as_tensor(means).double()).numpy(), dtype=np.float64)
+
+
+def nearest(points: ArrayLike | torch.Tensor, count: int = 10) -> NDArray[np.int64]:
+    """For each of N points (N x D) the ``count`` nearest others, N x count; ValueError for fewer others than that."""
+    x = torch.as_tensor(points).double()
+    checks.number("count", count, f"a number of neighbours from 1 to {len(x) - 1}", 1, len(x) - 1)
+    found = []
+    for rows in torch.arange(len(x)).split(_ROWS):
+        distance = torch.cdist(x[rows], x)
+        distance[torch.arange(len(rows)), rows] = torch.inf  # no point is its own neighbour
+        found.append(distance.topk(count, largest=False).indices)
+    return np.asarray(torch.cat(found).numpy(), dtype=np.int64)
+
+
+def shared(one: NDArray[np.integer], other: NDArray[np.integer]) -> float:
+    """Mean Jaccard overlap of two networks' or maps' :func:`nearest` (N x count each): 1 the same, near 0 by chance."""
+    common = (one[:, :, None] == other[:, None, :]).sum((1, 2))
+    return float(np.mean(common / (one.shape[1] + other.shape[1] - common)))
+
+
 @dataclass(frozen=True)
 class Atlas:
     """t-SNE maps of the same N images, comparable as far as t-SNE allows: one network's map, the start of all others.
@@ -139,13 +172,15 @@ class Atlas:
         start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
         return cls(start, _tsne(values, start, perplexity, seed), perplexity, seed)
 
-    def map(self, features: ArrayLike) -> Map:
+    def map(self, features: ArrayLike, chance: int | None = None) -> Map:
         """The map (N x 2) of another network's ``features`` (N x D', any width): turned or mirrored, never stretched.
 
+        chance: the seed of a random start instead of the reference's map; t-SNE has no other use for a seed.
         1000 iterations (scikit-learn's default; about a second for 450 images) on one thread, the same for a seed.
         """
         values = np.asarray(features, dtype=np.float32)
-        return aligned(_tsne(values, self.start, self.perplexity, self.seed), self.reference)
+        start, seed = (self.start, self.seed) if chance is None else ("random", chance)
+        return aligned(_tsne(values, start, self.perplexity, seed), self.reference)
 
 
 def tsne_maps(

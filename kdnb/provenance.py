@@ -19,6 +19,7 @@ READING_HALF = {
     "__main__",
     "book",
     "claims",
+    "compare",
     "display",
     "drawn",
     "embed",
@@ -37,6 +38,7 @@ READING_HALF = {
     "stale",
     "stats",
     "status",
+    "stitch",
     "verdicts",
 }
 
