@@ -4,14 +4,18 @@ Thresholds come from the paper's wording alone and are not moved. For the record
 minutes before they were committed; they were chosen without looking at it. The rules, in full:
 
 * A claim is judged as the paper measures it: raw mu, the training loss L, epochs after the warm-up (121-240 of 240, the
-  same share of shorter runs), last-epoch test accuracy, features at matched accuracy. Whether that measure means what
-  the paper takes it to mean is another question, asked elsewhere.
+  same share of shorter runs), last-epoch test accuracy, features at matched accuracy.
 * Every claim is cut into parts that are true or false of one seed's runs. A seed reproduces the claim when all parts
   hold, and does so partly when at least ``enough`` of them hold.
 * The run (seed) is the unit of evidence: a claim is reproduced when every seed reproduces it, not reproduced when no
   seed does even partly, and partly otherwise. Runs that a claim needs and that are missing make it not testable.
 * Numbers are means over the seeds; n is how many seeds. An interval is Student's over seeds, for correlations on
   Fisher's scale; verdicts do not use it.
+
+A verdict says that a measurement comes out as in the paper. Whether it means what the paper takes it to mean is a second
+judgement, of :mod:`kdnb.controls`: does the claim stand against its controls, over all seeds? Neither moves the other. A
+claim may be reproduced and stand against none of its controls, which is what a shared schedule does; one that is not
+reproduced has nothing to stand, and its checks, made all the same, say where it broke.
 
 What the text may quote of a study (digits, digits_no_decay, cifar100_small, ...) is glued by the claims page under
 ``<study>_<key>``; the keys are :func:`quotable`'s.

@@ -20,6 +20,7 @@ READING_HALF = {
     "book",
     "claims",
     "compare",
+    "discussion",
     "display",
     "drawn",
     "embed",

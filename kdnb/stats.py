@@ -259,7 +259,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]
     return float(x.mean() - reach), float(x.mean() + reach)
 
 
-def mean_correlation(values: ArrayLike, weights: ArrayLike | None = None) -> float:
+def mean_correlation(values: ArrayLike, weights: Series | None = None) -> float:
     """Mean of correlations on Fisher's scale z = artanh(r), and back; nan for none. An r of 1 or -1 outweighs all."""
     r = np.asarray(values, dtype=np.float64)
     if not r.size:
