@@ -12,13 +12,13 @@ minutes before they were committed; they were chosen without looking at it. The 
 * Numbers are means over the seeds; n is how many seeds. An interval is Student's over seeds, for correlations on
   Fisher's scale; verdicts do not use it.
 
-A verdict says that a measurement comes out as in the paper. Whether it means what the paper takes it to mean is a second
-judgement, of :mod:`kdnb.controls`: does the claim stand against its controls, over all seeds? Neither moves the other. A
-claim may be reproduced and stand against none of its controls, which is what a shared schedule does; one that is not
-reproduced has nothing to stand, and its checks, made all the same, say where it broke.
+A verdict says that a measurement comes out as in the paper. Whether it means what the paper takes it to mean is a
+second judgement, of :mod:`kdnb.controls`: does the claim stand against its controls, over all seeds? Neither moves the
+other. A claim can be reproduced and stand against no control, which is what a shared schedule does. One that is not
+reproduced has its checks as well: they say what of it is there.
 
 What the text may quote of a study (digits, digits_no_decay, cifar100_small, ...) is glued by the claims page under
-``<study>_<key>``; the keys are :func:`quotable`'s.
+``<study>_<key>``; the keys are those of both modules' ``quotable``.
 """
 
 from collections.abc import Iterable, Sequence

@@ -20,6 +20,7 @@ READING_HALF = {
     "book",
     "claims",
     "compare",
+    "controls",
     "discussion",
     "display",
     "drawn",
