@@ -28,6 +28,7 @@ READING_HALF = {
     "evidence",
     "explorer",
     "geometry",
+    "literature",
     "marks",
     "notebook",
     "panels",

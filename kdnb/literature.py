@@ -1,0 +1,101 @@
+"""Published accuracies on CIFAR-100, ResNet32x4 to ResNet8x4: quoted, not measured here, and not all comparable.
+
+Each row is what its source states for its own protocol. Protocols differ in the weight of labels and of KD beside the
+method's loss, in the epoch that is reported and in the student alone, so that even two rows of one method differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PAIR = "CIFAR-100, ResNet32x4 → ResNet8x4, 240 epochs"
+TEACHER = 79.42  # test accuracy of the teacher that the sources share, %
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where accuracies are quoted from. ``key``: the work in the book's references whose authors trained them."""
+
+    name: str
+    key: str
+    cited: str
+    url: str
+    protocol: str
+
+
+REPDISTILLER = Source(
+    "RepDistiller",
+    "tian2020crd",
+    "Tian et al. 2020",
+    "https://arxiv.org/abs/1910.10699",
+    "cross-entropy and the method's loss, no KD beside it; the last epoch",
+)
+SIMKD = Source(
+    "SimKD's code",
+    "chen2022simkd",
+    "Chen et al. 2022",
+    "https://arxiv.org/abs/2203.14001",
+    "cross-entropy, KD at T = 4 and the method's loss; SimKD without labels and without KD",
+)
+DIST = Source(
+    "DIST's code",
+    "huang2022dist",
+    "Huang et al. 2022",
+    "https://arxiv.org/abs/2205.10536",
+    "cross-entropy and twice the method's loss; ± its own spread",
+)
+SOURCES = (REPDISTILLER, SIMKD, DIST)
+
+
+@dataclass(frozen=True)
+class Published:
+    """One quoted accuracy: ``method`` and ``parameters`` as :func:`kdnb.methods.create` takes them, per cent."""
+
+    method: str
+    source: Source
+    accuracy: float
+    spread: float | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The accuracy and whose it is, to read."""
+        spread = "" if self.spread is None else f" ± {self.spread:.2f}"
+        return f"{self.accuracy:.2f}{spread} ({self.source.name})"
+
+
+FOUR = {"temperature": 4.0}
+FIGURES = (
+    Published("normal", REPDISTILLER, 72.50),
+    Published("normal", SIMKD, 73.09),
+    Published("kd", REPDISTILLER, 73.33, parameters=FOUR),
+    Published("kd", SIMKD, 74.42, parameters=FOUR),
+    Published("dist", DIST, 76.31, 0.19),
+    Published("fitnet", REPDISTILLER, 73.50),
+    Published("fitnet", SIMKD, 74.32),
+    Published("at", REPDISTILLER, 73.44),
+    Published("at", SIMKD, 75.07),
+    Published("vid", REPDISTILLER, 73.09),
+    Published("vid", SIMKD, 74.55),
+    Published("semckd", SIMKD, 76.23),
+    Published("crd", REPDISTILLER, 75.51),
+    Published("crd", SIMKD, 75.59),
+    Published("srrl", SIMKD, 75.39),
+    Published("simkd", SIMKD, 78.08, parameters={"factor": 2.0}),
+    Published("simkd", SIMKD, 77.88, parameters={"factor": 4.0}),
+    Published("simkd", SIMKD, 76.73, parameters={"factor": 8.0}),
+)
+
+
+def of(method: str, parameters: Mapping[str, float]) -> list[Published]:
+    """What is quoted of a run's method, where its own parameters agree with those of the row."""
+    return [row for row in FIGURES if row.method == method and row.parameters.items() <= dict(parameters).items()]
+
+
+def sources_sentence() -> str:
+    """Whose numbers stand in a table's published column, and under which protocol, in Markdown."""
+    told = [f"*{s.name}*: {s.protocol} ([{s.cited}]({s.url}))" for s in SOURCES]
+    return (
+        f"Published: test accuracy in per cent on {PAIR}, quoted from the authors' repositories, a teacher of "
+        f"{TEACHER}. {'; '.join(told)}. These numbers are **not comparable** with each other, since the protocols "
+        "differ down to the student alone, nor with ours: other networks, another number of epochs."
+    )
