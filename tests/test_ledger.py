@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from made_up import SPEC, STUDENTS, kd, store, write
 
-from kdnb import claims, paths
+from kdnb import claims, controls, paths
 from kdnb.figures import ledger, verdicts
 from kdnb.figures.ledger import Judged
 from kdnb.figures.source import ClaimsParameters
@@ -83,6 +83,9 @@ def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -
     for row, claim in zip(body, claims.CLAIMS, strict=True):
         cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
         assert cells == [verdicts.sign(one.of(claim)) for one in found]
+        marks = re.findall(r"<td[^>]*><small>([^<]*)</small></td>", row)
+        checks = [one.checks(claim) for one in found] if claim.id in controls.CONTROLS else []
+        assert marks == [verdicts.standing(c) if c else "" for c in checks]
         assert f'href="#{claim.id.lower()}"' in row and html.escape(claim.title) in row
 
 
@@ -107,6 +110,31 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
             assert f"{html.escape(part)}: {held} of {len(verdict.seeds)}" in card
 
 
+@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
+def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_answer(
+    found: list[Judged], claim: claims.Claim
+) -> None:
+    cards = ledger.section(claim.id, found).split('role="group"')[1:]
+    for card, one in zip(cards, found, strict=True):
+        checks = one.controls[claim.id] if claim.id in one.controls and one.of(claim).seeds else []
+        assert card.count("<details") == (len(checks) > 0) and card.count(" 0</small>") == len(checks)
+        if checks:
+            assert f"<strong>{verdicts.standing(checks)}</strong></summary>" in card
+        for check in checks:
+            mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
+            assert f"{mark} {html.escape(check.measure.text)}</dt>" in card
+            assert f"95 %: {check.measure.between(check.values)}; claimed: " in card
+
+
+def test_how_the_claims_stand_is_said_study_by_study(found: list[Judged]) -> None:
+    first, *others = ledger.stood(found).splitlines()
+    told = {f"{claim} {controls.tally(checks)}" for claim, checks in found[0].controls.items() if claim in "C1 C2 C3"}
+    assert all(text in first for text in told) and "nothing can be said" not in first
+    stand = [claim for claim, checks in found[0].controls.items() if controls.stands(checks)]
+    assert f": {len(stand)} of " in first
+    assert len(others) == 3 and all("nothing can be said; it takes 3 seeds" in line for line in others)
+
+
 def test_the_sentences_count_and_compare(found: list[Judged]) -> None:
     text = ledger.counts(found)
     assert text.count("\n- **") == len(found) - 1 and all(verdicts.sentence(one.verdicts) in text for one in found)
@@ -128,7 +156,10 @@ def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monk
 
     monkeypatch.setattr(ledger, "display", display)
     ledger.glue(found)
-    assert len(glued) == sum(len(claims.quotable(one.verdicts)) for one in found)
+    quoted = [claims.quotable(one.verdicts).keys() | controls.quotable(one.controls).keys() for one in found]
+    assert len(glued) == sum(map(len, quoted))
+    assert glued["digits_c1_controls"] == controls.tally(found[0].controls["C1"])
+    assert glued["digits_no_decay_c1_controls"] == "cannot be said" and glued["digits_standing"].endswith(" of 6")
     first = found[0].verdicts[0]
     assert glued["digits_c1"] == first.verdict and glued["digits_c1_n"] == "3"
     assert glued["digits_c1_r"] == f"{first.evidence['r']:z.3f}".replace("-", "−")

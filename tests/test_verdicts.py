@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from kdnb import claims, runs
+from kdnb.controls import Check
+from kdnb.figures import verdicts
 from kdnb.verdicts import Measure
 
 
@@ -22,6 +24,22 @@ def test_a_measure_says_its_interval_or_why_there_is_none() -> None:
     ]
     assert (choice.over_seeds([4, 2, 4]), choice.between([4, 2])) == ("4, 2, 4", "no interval")
     assert (r.over_seeds([0.5, -1.0]), r.over_seeds([np.nan])) == ("−0.25", "undefined")
+
+
+def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() -> None:
+    r = Measure("r", "{:.2f}", "correlation")
+    yes, no, open_ = (Check(r, 1, values) for values in ([0.5, 0.6, 0.7], [-0.5, 0.6, 0.1], [0.5, 0.6]))
+    told = [
+        verdicts.standing(checks) for checks in ([yes, yes], [yes, no], [no, no], [open_], [yes, open_], [no, open_])
+    ]
+    assert told == [
+        "■\u00a0controls: 2 of 2 checks",
+        "◧\u00a0controls: 1 of 2 checks",
+        "□\u00a0controls: 0 of 2 checks",
+        "?\u00a0controls: cannot be said",
+        "◧\u00a0controls: 1 of 2 checks, 1 open",
+        "□\u00a0controls: 0 of 2 checks, 1 open",
+    ]
 
 
 FROZEN = {  # verdict, seeds in which each part held, and one number, as they were judged when the thresholds were new

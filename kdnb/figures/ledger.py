@@ -1,20 +1,21 @@
-"""Chapter 7: every claim on every study at hand: verdict, numbers with intervals over seeds, parts, and the figure."""
+"""Chapter 7: every claim on every study at hand: verdict, numbers with intervals over seeds, parts, controls, link."""
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from IPython.display import display
 
-from kdnb import claims, paths, profiles, runs
+from kdnb import claims, controls, paths, profiles, runs, stats
+from kdnb.controls import Check
 from kdnb.display import is_live
 from kdnb.figures import style
 from kdnb.figures.published import networks, seeds
 from kdnb.figures.source import ChapterParameters, ClaimsParameters, is_papers
-from kdnb.figures.verdicts import sentence, sign
+from kdnb.figures.verdicts import ANSWERS, sentence, sign, standing
 from kdnb.runs import Run
 from kdnb.verdicts import Claim, Measure, Verdict
 
@@ -29,15 +30,17 @@ CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-
 class Judged:
     """The verdicts on one study: runs of one folder and weight decay.
 
-    name     its profile, and "published" where one's own runs of the same profile stand beside it
-    decay    its weight decay, in words
-    runs     networks, epochs and seeds, in words
+    name      its profile, and "published" where one's own runs of the same profile stand beside it
+    decay     its weight decay, in words
+    runs      networks, epochs and seeds, in words
+    controls  the checks of each claim that has any, by its id
     """
 
     name: str
     decay: str
     runs: str
     verdicts: Sequence[Verdict]
+    controls: Mapping[str, Sequence[Check]]
 
     @property
     def key(self) -> str:
@@ -48,6 +51,10 @@ class Judged:
     def of(self, claim: Claim) -> Verdict:
         """The verdict on ``claim``."""
         return next(found for found in self.verdicts if found.id == claim.id)
+
+    def checks(self, claim: Claim) -> Sequence[Check]:
+        """The controls of ``claim``; none where it has none, or cannot be tested."""
+        return self.controls.get(claim.id, ()) if self.of(claim).seeds else ()
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
@@ -92,7 +99,7 @@ def _by_decay(name: str, folder: Path, squared: bool) -> Iterator[Judged]:
     for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
         mine = [run for run in students if run.spec.weight_decay == decay]
         words = f"weight decay {decay:g}" if decay else "no weight decay"
-        yield Judged(name, words, _made_of(mine), claims.judge(mine))
+        yield Judged(name, words, _made_of(mine), claims.judge(mine), controls.judge(mine))
 
 
 def _made_of(every: Sequence[Run]) -> str:
@@ -101,9 +108,9 @@ def _made_of(every: Sequence[Run]) -> str:
 
 
 def glue(found: Sequence[Judged]) -> None:
-    """Keep what other pages may quote (:func:`kdnb.claims.quotable`), as ``myst_nb.glue`` with display=False does."""
+    """Keep what other pages may quote (``quotable`` of claims and controls), as ``myst_nb.glue`` does undisplayed."""
     for one in found:
-        for key, text in claims.quotable(one.verdicts).items():
+        for key, text in (claims.quotable(one.verdicts) | controls.quotable(one.controls)).items():
             known = {"scrapbook": {"name": f"{one.key}_{key}", "mime_prefix": GLUED.removesuffix("text/plain")}}
             display({GLUED: repr(text)}, raw=True, metadata=known)  # type: ignore[no-untyped-call]
 
@@ -128,8 +135,23 @@ def agreement(found: Sequence[Judged]) -> str:
     )
 
 
+def stood(found: Sequence[Judged]) -> str:
+    """How the claims that have controls stand against them, a line a study: a list in Markdown."""
+    return "\n".join(f"- **{one.name}**, {one.decay}: {_stood(one)}" for one in found)
+
+
+def _stood(one: Judged) -> str:
+    checked = {claim.id: one.checks(claim) for claim in claims.CLAIMS if one.checks(claim)}
+    if not any(check.answer != "cannot be said" for checks in checked.values() for check in checks):
+        return f"nothing can be said; it takes {stats.LEAST_RUNS} seeds."
+    stand = [name for name, checks in checked.items() if controls.stands(checks)]
+    named = f" ({style.joined(stand)})" if stand else ""
+    every = "; ".join(f"{name} {controls.tally(checks)}" for name, checks in checked.items())
+    return f"{len(stand)} of {len(checked)} claims with controls stand against all of them{named}. {every}."
+
+
 def summary(found: Sequence[Judged]) -> str:
-    """The claims, each linked to its section, and below each a cell a study with the verdict; text is escaped."""
+    """The claims, each linked to its section; below it a cell a study with the verdict, and one with its controls."""
     heads = "".join(
         f'<th scope="col" style="{CELL}">{html.escape(one.name)}<br><small>{one.decay}</small></th>' for one in found
     )
@@ -144,8 +166,11 @@ def summary(found: Sequence[Judged]) -> str:
 def _row(claim: Claim, found: Sequence[Judged]) -> str:
     link = f'<a href="#{claim.id.lower()}">{claim.id}</a>&ensp;{html.escape(claim.title)}'
     head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}</th>'
-    cells = "".join(f'<td style="{CELL}">{sign(one.of(claim))}</td>' for one in found)
-    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
+    rows = ["".join(f'<td style="{CELL}">{sign(one.of(claim))}</td>' for one in found)]
+    if claim.id in controls.CONTROLS:
+        checks = [one.checks(claim) for one in found]
+        rows += ["".join(f'<td style="{CELL}"><small>{standing(c) if c else ""}</small></td>' for c in checks)]
+    return f"<tbody><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in rows)}</tbody>"
 
 
 def _framed(content: str) -> str:
@@ -178,6 +203,7 @@ def _card(claim: Claim, one: Judged) -> str:
     count = len(verdict.seeds)
     many = f" · {count} seed{'s' * (count != 1)}" if count else ""
     body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
+    body += _controls(one.checks(claim))
     return (
         f'<div role="group" aria-label="{claim.id}, {html.escape(one.name)}, {one.decay}" style="{CARD}">'
         f"{html.escape(one.name)}, {one.decay}<br><strong>{sign(verdict)}</strong>{many}{body}</div>"
@@ -206,3 +232,21 @@ def _parts(verdict: Verdict) -> str:
         for part, held in verdict.parts.items()
     )
     return f'<ul style="list-style:none;padding:0;margin:0">{rows}</ul>'
+
+
+def _controls(checks: Sequence[Check]) -> str:
+    """Every check with its answer, its number and interval, folded under how many are answered yes."""
+    if not checks:
+        return ""
+    rows = "".join(_check(check) for check in checks)
+    look = "padding:0.4em 0;cursor:pointer"
+    folded = f'<summary style="{look}"><strong>{standing(checks)}</strong></summary><dl style="margin:0">{rows}</dl>'
+    return f'<details style="margin:0.4em 0 0;border-top:{LINE}">{folded}</details>'
+
+
+def _check(check: Check) -> str:
+    shown, claimed = check.measure, "above" if check.sign > 0 else "below"
+    mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
+    name = f"{ANSWERS[check.answer]} {html.escape(shown.text)}"
+    text = f"{mean}<small>95 %: {shown.between(check.values)}; claimed: {claimed} 0</small>"
+    return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'

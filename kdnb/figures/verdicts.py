@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kdnb import claims
+from kdnb import claims, controls
+from kdnb.controls import Check
 from kdnb.figures import style
 from kdnb.figures.source import Study
 from kdnb.verdicts import Verdict
 
 SIGNS = {"reproduced": "● reproduced", "partly": "◐ partly", "not reproduced": "○ not reproduced"}
+ANSWERS = {"yes": "✓", "no": "✗", "cannot be said": "?"}
 
 
 def judged(study: Study) -> list[Verdict]:
@@ -20,6 +22,15 @@ def judged(study: Study) -> list[Verdict]:
 def sign(found: Verdict) -> str:
     """The verdict in a word, with a mark to find it by."""
     return SIGNS.get(found.verdict, f"– {found.verdict}").replace(" ", "\u00a0", 1)  # the mark stays with its word
+
+
+def standing(checks: Sequence[Check]) -> str:
+    """How a claim stands against its controls, with a mark: every check, some, none, or none that can be answered."""
+    answers = {check.answer for check in checks}
+    if answers == {"cannot be said"}:
+        return "?\u00a0controls: cannot be said"
+    mark = "■" if answers == {"yes"} else "◧" if "yes" in answers else "□"
+    return f"{mark}\u00a0controls: {controls.tally(checks)}"
 
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
