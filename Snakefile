@@ -36,8 +36,16 @@ PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
     "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
 )
-# What the chapter on students shows: all that differ in nothing but method and temperature.
-SWEEP = [given for given in GROUPS.values() if set(given) <= {*COMMON, "methods", "temperatures", "seed"} and not given.get("seed")]
+
+
+
+def in_the_sweep(given):
+    """Whether the chapter on students shows a group: it differs in nothing but plain methods and temperature."""
+    plain = not any(":" in method for method in given["methods"])
+    return plain and set(given) <= {*COMMON, "methods", "temperatures", "seed"} and not given.get("seed")
+
+
+SWEEP = [given for given in GROUPS.values() if in_the_sweep(given)]
 everything = {
     **COMMON,
     "methods": list(dict.fromkeys(method for given in SWEEP for method in given["methods"])),
