@@ -33,12 +33,12 @@ def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() ->
         verdicts.standing(checks) for checks in ([yes, yes], [yes, no], [no, no], [open_], [yes, open_], [no, open_])
     ]
     assert told == [
-        "■\u00a0controls: 2 of 2 checks",
-        "◧\u00a0controls: 1 of 2 checks",
-        "□\u00a0controls: 0 of 2 checks",
-        "?\u00a0controls: cannot be said",
-        "◧\u00a0controls: 1 of 2 checks, 1 open",
-        "□\u00a0controls: 0 of 2 checks, 1 open",
+        "■\u00a02 of 2 checks",
+        "◧\u00a01 of 2 checks",
+        "□\u00a00 of 2 checks",
+        "?\u00a0cannot be said",
+        "◧\u00a01 of 2 checks, 1 open",
+        "□\u00a00 of 2 checks, 1 open",
     ]
 
 

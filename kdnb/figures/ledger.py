@@ -142,12 +142,16 @@ def stood(found: Sequence[Judged]) -> str:
 
 def _stood(one: Judged) -> str:
     checked = {claim.id: one.checks(claim) for claim in claims.CLAIMS if one.checks(claim)}
-    if not any(check.answer != "cannot be said" for checks in checked.values() for check in checks):
-        return f"nothing can be said; it takes {stats.LEAST_RUNS} seeds."
+    answers = [check.answer for checks in checked.values() for check in checks]
+    said = len(answers) - answers.count("cannot be said")
+    if not said:
+        return f"of the controls nothing can be said; it takes {stats.LEAST_RUNS} seeds."
     stand = [name for name, checks in checked.items() if controls.stands(checks)]
     named = f" ({style.joined(stand)})" if stand else ""
-    every = "; ".join(f"{name} {controls.tally(checks)}" for name, checks in checked.items())
-    return f"{len(stand)} of {len(checked)} claims with controls stand against all of them{named}. {every}."
+    return (
+        f"{answers.count('yes')} of {said} checks are answered yes; {len(stand)} of {len(checked)} claims that have "
+        f"controls stand against all of them{named}."
+    )
 
 
 def summary(found: Sequence[Judged]) -> str:
@@ -240,7 +244,7 @@ def _controls(checks: Sequence[Check]) -> str:
         return ""
     rows = "".join(_check(check) for check in checks)
     look = "padding:0.4em 0;cursor:pointer"
-    folded = f'<summary style="{look}"><strong>{standing(checks)}</strong></summary><dl style="margin:0">{rows}</dl>'
+    folded = f'<summary style="{look}">Controls: <strong>{standing(checks)}</strong></summary><dl style="margin:0">{rows}</dl>'
     return f'<details style="margin:0.4em 0 0;border-top:{LINE}">{folded}</details>'
 
 

@@ -27,10 +27,8 @@ def sign(found: Verdict) -> str:
 def standing(checks: Sequence[Check]) -> str:
     """How a claim stands against its controls, with a mark: every check, some, none, or none that can be answered."""
     answers = {check.answer for check in checks}
-    if answers == {"cannot be said"}:
-        return "?\u00a0controls: cannot be said"
-    mark = "■" if answers == {"yes"} else "◧" if "yes" in answers else "□"
-    return f"{mark}\u00a0controls: {controls.tally(checks)}"
+    some = "◧" if "yes" in answers else "?" if answers == {"cannot be said"} else "□"
+    return f"{'■' if answers == {'yes'} else some}\u00a0{controls.tally(checks)}"
 
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
