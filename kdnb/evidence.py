@@ -13,6 +13,7 @@ from scipy import stats as scipy_stats
 from kdnb import stats
 from kdnb.embed import ClassDistances
 from kdnb.geometry import HasOutputs, class_distances
+from kdnb.methods import METHODS
 from kdnb.runs import RunSpec
 
 PAPER_EPOCHS = 240
@@ -53,6 +54,18 @@ class Sweep:
     def kd(self, temperature: float) -> RunLike:
         wanted = {"temperature": temperature, "alpha": self.alpha}
         return self._only(f"KD at T={temperature:g}, alpha {self.alpha:g}", "kd", **wanted)
+
+    def of(self, method: str) -> RunLike:
+        """The run of a method at its own parameters and the main sweep's alpha."""
+        if (found := self.first(method)) is not None:
+            return found
+        raise Missing(f"method {method!r}")
+
+    def first(self, method: str) -> RunLike | None:
+        """The same, None when there is none."""
+        usual = METHODS[method].label
+        mine = [run for run in self._all(method) if run.spec.label == usual]
+        return next((r for r in mine if isclose(r.spec.method_parameters.get("alpha", self.alpha), self.alpha)), None)
 
     def by_temperature(self) -> dict[float, RunLike]:
         """KD of the main sweep, by rising temperature; the paper's go up to ``HOTTEST``."""

@@ -1,0 +1,140 @@
+"""Chapter 14: this book's own statements, each with the figure that carries it and what becomes of it by study."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdnb import predicates
+from kdnb.discussion import HOT, STATEMENTS, Outcome, Statement, judge
+from kdnb.evidence import sweeps
+from kdnb.figures import origin, style
+from kdnb.figures.source import StudiesParameters, Study
+
+COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")
+WORDS = {"holds": "hold", "holds in part of the seeds": "hold in part of the seeds", "does not hold": "do not hold"}
+WORDS |= {"cannot be said": "cannot be said"}
+SIGNS = {"holds": "●", "holds in part of the seeds": "◐", "does not hold": "○", "cannot be said": "–"}
+
+
+def studies(chosen: StudiesParameters) -> dict[str, Study]:
+    """The published studies with all that a statement reads: every method, and temperatures beyond the paper's."""
+    return chosen.studies(temperatures=[*range(1, 11), HOT])
+
+
+def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Outcome]]:
+    """Every statement's outcome by its id and the study's name, from all seeds of the study's runs."""
+    by_study = {name: sweeps(study.every, predicates.ALPHA) for name, study in found.items()}
+    return {one.id: {name: judge(one, seeds) for name, seeds in by_study.items()} for one in STATEMENTS}
+
+
+def statement(name: str) -> Statement:
+    """The statement of that id."""
+    return next(one for one in STATEMENTS if one.id == name)
+
+
+def answer(one: Statement, outcomes: Mapping[str, Outcome]) -> str:
+    """When the statement holds, and what becomes of it on each study, in Markdown."""
+    lines = [f"- **{name}**: {_answer(one, found)}" for name, found in outcomes.items()]
+    return "\n".join([f"*It holds when:* {one.rule}", "", *lines])
+
+
+def _answer(one: Statement, found: Outcome) -> str:
+    if found.answer == "cannot be said":
+        return f"{SIGNS[found.answer]} cannot be said here; it needs {found.missing}."
+    many = len(found.seeds)
+    numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
+    return f"{SIGNS[found.answer]} **{found.answer}** ({found.held} of {many} seed{'s' * (many > 1)}). {numbers}."
+
+
+def _mean(one: Statement, values: Sequence[float]) -> str:
+    """The mean over seeds, and its 95 % interval where there is one."""
+    mean, between = one.measure.over_seeds(values), one.measure.interval(values)
+    return f"{mean} [{', '.join(map(one.measure.write, between))}]" if between else mean
+
+
+def figure(one: Statement, outcomes: Mapping[str, Outcome], shown_of: Mapping[str, Study]) -> go.Figure:
+    """The statement's numbers, a row each, a colour a study: mean, 95 % interval over seeds, seeds as small rings."""
+    texts = list(dict.fromkeys(text for found in outcomes.values() for text in found.values))
+    fig = style.grid(1, 1, height=150 + 44 * len(texts))
+    known = [name for name, found in outcomes.items() if found.values]
+    for place, name in enumerate(outcomes):  # a study keeps its colour and its line where others are missing
+        if name in known:
+            offset = (place - (len(outcomes) - 1) / 2) * 0.26
+            fig.add_traces(_marks(one, name, outcomes[name], texts, place, offset))
+    fig.add_vline(0, line={"color": style.QUIET, "width": 1})
+    rows = {"tickvals": list(range(len(texts))), "ticktext": [_broken(text) for text in texts]}
+    fig.update_yaxes(range=[len(texts) - 0.4, -0.6], **rows)
+    fig.update_xaxes(title_text=one.measure.text, tickformat=_ticks(one))
+    fig.update_layout(margin_l=130)
+    shown = [run for name in known or outcomes for run in shown_of[name].students]
+    text = f"mean over seeds, 95 %: {style.joined(known)}" if known else "no study has the runs for this"
+    return origin.mark(fig, shown, None).update_layout(title={"text": text, "font": {"size": 13}})
+
+
+def _marks(
+    one: Statement, name: str, found: Outcome, texts: Sequence[str], place: int, offset: float
+) -> list[go.Scatter]:
+    """The means with their intervals, and the seeds behind them."""
+    rows = {text: found.values[text] for text in texts if text in found.values}
+    heights = [texts.index(text) + offset for text in rows]
+    means = [float(np.mean(values)) for values in rows.values()]
+    ends = [one.measure.interval(values) or (np.nan, np.nan) for values in rows.values()]
+    above, below = ([abs(end[side] - mean) for end, mean in zip(ends, means, strict=True)] for side in (1, 0))
+    color = COLORS[place % len(COLORS)]
+    hover = [f"{text}: {_mean(one, values)}" for text, values in rows.items()]
+    marker = {"size": 10, "color": color, "symbol": SYMBOLS[place % len(SYMBOLS)]}
+    reach = {"array": style.significant(above), "arrayminus": style.significant(below)}
+    bars = {"type": "data", **reach, "color": color, "thickness": 1.5}
+    main = go.Scatter(x=style.significant(means), y=heights, name=name, mode="markers", marker=marker, error_x=bars)
+    main.update(text=hover, hovertemplate=f"{name}<br>%{{text}}<extra></extra>", legendgroup=name)
+    dots = [(value, height) for values, height in zip(rows.values(), heights, strict=True) for value in values]
+    x, y = zip(*dots, strict=True)
+    ring = {"size": 6, "color": color, "symbol": "circle-open"}
+    seeds = go.Scatter(x=style.significant(x), y=list(y), name=f"{name}, a seed", mode="markers", marker=ring)
+    seeds.update(
+        legendgroup=name, showlegend=False, opacity=0.6, hovertemplate=f"{name}, one seed: %{{x}}<extra></extra>"
+    )
+    return [seeds, main]
+
+
+def _ticks(one: Statement) -> str | None:
+    """How the axis writes its numbers: those of accuracies may lie within a point of each other."""
+    return (".1%" if ".2%" in one.measure.form else ".0%") if "%" in one.measure.form else None
+
+
+def _broken(text: str, width: int = 20) -> str:
+    """A row's name in lines that leave room for the figure on a phone."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
+
+
+def heading(one: Statement) -> str:
+    """The statement, and where its details are, in Markdown."""
+    return f"**{one.title}.** In detail: [chapter {int(one.chapter[:2])}]({one.chapter}.ipynb)."
+
+
+def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:
+    """Every statement with its mark on every study, as a table in Markdown."""
+    names = list(next(iter(found.values())))
+    rows = [f"| | statement | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
+    for one in STATEMENTS:
+        marks = " | ".join(SIGNS[found[one.id][name].answer] for name in names)
+        rows.append(f"| {one.id} | {one.title} | {marks} |")
+    return "\n".join(rows)
+
+
+def summary(found: Mapping[str, Mapping[str, Outcome]]) -> str:
+    """How many of the statements hold on each study, in a sentence."""
+    names = list(next(iter(found.values())))
+    parts = []
+    for name in names:
+        answers = [outcomes[name].answer for outcomes in found.values()]
+        said = [f"{answers.count(word)} {WORDS[word]}" for word in SIGNS if word in answers]
+        parts.append(f"on **{name}** {style.joined(said)}")
+    return f"Of {len(found)} statements, {'; '.join(parts)}."
