@@ -1,0 +1,270 @@
+"""Chapter 11: every method beside every other: accuracy, mu with its controls, and which classes are alike to it.
+
+One row a label ("KD T=4", "SimKD factor=4") over all its seeds; a value is the mean over seeds of the last epoch.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from scipy import stats as scipy_stats
+
+from kdnb import geometry, literature, methods, runs, stats
+from kdnb.figures import mu, style
+from kdnb.figures.published import networks
+from kdnb.figures.source import Study
+from kdnb.runs import Run
+from kdnb.teacher import weights_checksum
+
+METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+TEMPERATURE = 4.0  # of the KD that stands for KD
+FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
+MUS = {
+    "mu_raw": "μ raw",
+    "bystander_mu_raw": "raw to bystander",
+    "mu_matched": "μ matched",
+    "mu_rotated": "μ rotated",
+    "bystander_mu_rotated": "rotated to bystander",
+}
+SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
+AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
+NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+def shown(study: Study) -> list[Run]:
+    """The study's students of one seed, KD at the temperature nearest to TEMPERATURE alone."""
+    kd = study.nearest(TEMPERATURE)
+    return [run for run in study.students if run.spec.method != "kd" or run is kd]
+
+
+def groups(study: Study) -> dict[str, list[Run]]:
+    """By label, those of :func:`shown` with their other seeds."""
+    return {run.label: study.by_seeds.get(run.label, [run]) for run in shown(study)}
+
+
+def planned() -> dict[str, tuple[str, dict[str, float]]]:
+    """By label, the methods this chapter compares, and their parameters: trained or not."""
+    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in METHODS if name not in ("kd", "simkd")]
+    given.insert(1, ("kd", {"temperature": TEMPERATURE}))
+    given += [("simkd", {"factor": factor}) for factor in FACTORS]
+    full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
+    return {methods.label(*one): one for one in full}
+
+
+def learns_from(name: str) -> str:
+    """What a method's loss looks at: labels where it has a cross-entropy, and what it needs of the teacher."""
+    method = methods.METHODS[name]
+    return style.joined([*(["labels"] if "ce" in method.term_names else []), *sorted(method.needs)])
+
+
+def measured(study: Study) -> pd.DataFrame:
+    """A row a label: seeds; accuracy with its interval over seeds (low, high; nan for one seed); MUS; plug_in."""
+    return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
+
+
+def _row(group: Sequence[Run]) -> dict[str, float]:
+    accuracy = [mu.last("test_accuracy", run) for run in group]
+    low, high = stats.mean_interval(accuracy)
+    means = {column: mean(column, group) for column in MUS}
+    plug_in = mean("plug_in_accuracy_matched", group)
+    return {
+        "seeds": len(group),
+        "accuracy": float(np.mean(accuracy)),
+        "low": low,
+        "high": high,
+        **means,
+        "plug_in": plug_in,
+    }
+
+
+def mean(column: str, group: Sequence[Run]) -> float:
+    """Mean over runs of a column's last value; nan where the histories lack it."""
+    return float(np.mean([mu.last(column, run) for run in group]))
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+def as_html(study: Study) -> str:
+    """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
+    found, wanted = measured(study), planned()
+    trained = {run.label: (run.spec.method, run.spec.method_parameters) for run in shown(study)}
+    rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
+    return style.table(pd.DataFrame(rows), "methods", escape=False)
+
+
+def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
+    quoted = "<br>".join(row.text for row in literature.of(name, parameters)) or "–"
+    cells = {"method": html.escape(label), "learns from": learns_from(name) if name in methods.METHODS else "–"}
+    if label not in found.index:
+        absent = {"seeds": "0", "test accuracy": "not trained here"}
+        return cells | absent | dict.fromkeys((*MUS.values(), "plug-in, matched"), "") | {"published, %": quoted}
+    row = {str(column): value for column, value in found.to_dict("index")[label].items()}
+    mus = {title: number(row[column], ".3g") for column, title in MUS.items()}
+    told = {"seeds": f"{row['seeds']:.0f}", "test accuracy": interval(row["accuracy"], row["low"], row["high"])}
+    return cells | told | mus | {"plug-in, matched": number(row["plug_in"], ".1%"), "published, %": quoted}
+
+
+def number(value: float, how: str) -> str:
+    """A number to read; a dash where there is none."""
+    return format(value, how) if np.isfinite(value) else "–"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A share with half the width of its symmetric interval, where it has one."""
+    half = f" ± {(high - low) / 2:.2%}" if np.isfinite(low) else ""
+    return f"{value:.2%}{half}"
+
+
+def table_sentence(study: Study) -> str:
+    """What the table is of, what one test image is worth, and what stands at the ends of its columns."""
+    found = measured(study)
+    accuracy = dict(zip(found.index, found["accuracy"], strict=True))
+    best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
+    text = (
+        f"**{study.students[0].spec.dataset}**, {networks(study.students[0].spec)}: the most accurate is **{best}** "
+        f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
+    )
+    if size := geometry.test_images(study.students[0]):
+        p = accuracy[best]
+        text += (
+            f"One test image of {size:,} is {1 / size:.2%}, and the standard error of {p:.1%} on so many is "
+            f"{np.sqrt(p * (1 - p) / size):.2%}. "
+        )
+    single = found.index[found["seeds"] < 2].tolist()
+    if single:
+        text += f"± is the 95 % interval over seeds; one seed has none ({len(single)} of {len(found)} rows). "
+    return text + (f"{NO_MU}." if found["mu_raw"].isna().any() else "")
+
+
+# ------------------------------------------------------------------------------------------------ accuracy against mu
+def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
+    """Test accuracy of the last epoch against ``columns`` (their names in histories -> on axes), a mark a run."""
+    fig = style.grid(len(columns), 1, height=330 * len(columns) + 90, vertical_spacing=0.16)
+    drawn = {label: group for label, group in groups(study).items() if has_mu(group[0])}
+    for row, (column, name) in enumerate(columns.items(), start=1):
+        for label, group in drawn.items():
+            fig.add_trace(_marks(study, label, group, column, name).update(showlegend=row == 1), row, 1)
+        fig.update_xaxes(title_text=name, row=row)
+    fig.update_yaxes(title_text="test accuracy", tickformat=".1%")
+    return style.captioned(fig, study, f"epoch {study.epochs}", [run for group in drawn.values() for run in group])
+
+
+def _marks(study: Study, label: str, group: Sequence[Run], column: str, name: str) -> go.Scatter:
+    hover = [f"{label}, seed {run.spec.init_seed}" for run in group]
+    x, y = ([mu.last(c, run) for run in group] for c in (column, "test_accuracy"))
+    trace = go.Scatter(x=style.significant(x), y=style.significant(y), name=label, mode="markers", text=hover)
+    template = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
+    return trace.update(marker=look(study, group[0]), hovertemplate=template, legendgroup=label)
+
+
+def look(study: Study, run: Run, size: int = 10) -> dict[str, object]:
+    """Colour of a run's method, and a symbol that tells it from others of that colour."""
+    drawn = style.line(run, study.hottest)
+    odd = run.spec.method == "simkd" and run.spec.method_parameters.get("factor") != FACTORS[0]
+    symbol = SYMBOLS.get(drawn.get("dash", "solid"), "cross") + "-open" * odd
+    return {"color": drawn["color"], "symbol": symbol, "size": size}
+
+
+def has_mu(run: Run) -> bool:
+    """Whether the tracker could measure a distance to the teacher's classifier."""
+    return "mu_raw" in run.history
+
+
+def scatter_sentence(study: Study, columns: Mapping[str, str] = AXES) -> str:
+    """Whether mu orders the methods as accuracy does: rank correlation over their means."""
+    table = pd.DataFrame(
+        {c: [mean(c, group) for group in groups(study).values()] for c in (*columns, "test_accuracy")}
+    ).dropna()
+    if len(table) < stats.LEAST_POINTS:
+        return "Fewer than three methods here have a μ: there is no order to compare."
+    parts = [f"{name} {rank(table[column], table['test_accuracy'])}" for column, name in columns.items()]
+    return (
+        f"Over the {len(table)} methods with a μ, the rank correlation with accuracy is: {style.joined(parts)} "
+        "(−1: the nearer the better; 0: μ does not tell)."
+    )
+
+
+def rank(x: pd.Series, y: pd.Series) -> str:
+    """Spearman's correlation, to read; "undefined" where one does not vary."""
+    if x.nunique() < 2 or y.nunique() < 2:
+        return "undefined"
+    return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")
+
+
+# ---------------------------------------------------------------------------------------------------- class templates
+def class_cosines(weight: np.ndarray) -> np.ndarray:
+    """Cosines of all pairs of rows of a classifier (K x D), K(K-1)/2 of them. Source: Nayak et al. 2019."""
+    rows = weight / np.linalg.norm(weight, axis=1, keepdims=True)
+    cosines: np.ndarray = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
+    return cosines
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Rank correlation of two classifiers' class cosines; widths may differ, since no features are compared."""
+    return float(scipy_stats.spearmanr(class_cosines(one), class_cosines(other)).statistic)
+
+
+def agreements(study: Study) -> pd.DataFrame:
+    """A row a run with a mu: label, seed, agreement with its teacher's classes and with the bystander's."""
+    teacher, bystander = _last_weight(study.teacher), _last_weight(stranger(study))
+    rows = []
+    for label, group in groups(study).items():
+        for run in (run for run in group if has_mu(run)):
+            own = _last_weight(run)
+            sides = {"teacher": teacher, "bystander": bystander}
+            found = {
+                name: np.nan if side is None or own is None else agreement(own, side) for name, side in sides.items()
+            }
+            rows.append({"label": label, "seed": run.spec.init_seed, **found})
+    return pd.DataFrame(rows, columns=["label", "seed", "teacher", "bystander"])
+
+
+def stranger(study: Study) -> Run | None:
+    """The bystander's run, if it is in the same folder."""
+    wanted = {run.spec.bystander["checksum"] for run in study.students if run.spec.bystander}
+    found = runs.find(study.folder, role="teacher")
+    return next((run for run in found if weights_checksum(run) in wanted), None)
+
+
+def _last_weight(run: Run | None) -> np.ndarray | None:
+    return None if run is None else run.trace()[0][-1]
+
+
+def similar(study: Study, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`agreements`: filled with the teacher, hollow with the bystander; across: the two teachers."""
+    fig = style.grid(1, 1, height=460)
+    for side, color, symbol in (("bystander", style.BYSTANDER, "circle-open"), ("teacher", style.TEACHER, "circle")):
+        trace = go.Scatter(x=table["label"].tolist(), y=style.significant(table[side]), name=f"with the {side}")
+        trace.update(mode="markers", marker={"color": color, "symbol": symbol, "size": 9}, customdata=table["seed"])
+        fig.add_trace(trace.update(hovertemplate=f"%{{x}}, seed %{{customdata}}<br>{side}: %{{y:.3f}}<extra></extra>"))
+    if (level := between_teachers(study)) is not None:
+        fig.add_hline(level, line={"color": style.QUIET, "width": 2, "dash": "dash"})
+    fig.update_yaxes(title_text="rank correlation of class cosines")
+    fig.update_xaxes(type="category", tickangle=-60)
+    drawn = [run for group in groups(study).values() for run in group if has_mu(run)]
+    return style.captioned(fig, study, "last epoch; dashed: the teacher with the bystander", drawn)
+
+
+def between_teachers(study: Study) -> float | None:
+    """Agreement of the teacher with the bystander: two networks that share data and recipe alone."""
+    teacher, bystander = _last_weight(study.teacher), _last_weight(stranger(study))
+    return None if teacher is None or bystander is None else agreement(teacher, bystander)
+
+
+def similar_sentence(study: Study, table: pd.DataFrame) -> str:
+    """How much of the agreement is about this teacher: beside that with the bystander, over the methods' means."""
+    means = table.groupby("label", sort=False)[["teacher", "bystander"]].mean().dropna()
+    if means.empty:
+        return "The teachers' runs are not at hand here, so that there are no rows to compare with."
+    own = dict(zip(means.index, means["teacher"], strict=True))
+    most, least = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
+    nearer = int((means["teacher"] > means["bystander"]).sum())
+    text = (
+        f"With the teacher's classes **{most}** agrees most ({own[most]:.2f}) and **{least}** least "
+        f"({own[least]:.2f}); {nearer} of {len(means)} methods agree more with their teacher "
+        "than with the bystander"
+    )
+    level = between_teachers(study)
+    return f"{text}." if level is None else f"{text}. The two teachers agree with each other at {level:.2f}."
