@@ -38,7 +38,7 @@ from kdnb.evaluate import collect
 from kdnb.files import write_atomically, write_tensors
 from kdnb.publish import subset
 from kdnb.runs import Run, RunSpec, Snapshot, student_name, teacher_name
-from kdnb.stitch import Features, stitch
+from kdnb.stitch import Features, Taught, stitch
 from kdnb.teacher import weights_checksum
 
 FOLDER = "comparisons"
@@ -154,43 +154,34 @@ def _refuse_other_images(every: Sequence[Run]) -> None:
 
 def stitching(found: Studies, floors: Sequence[Network]) -> pd.DataFrame:
     """The table of ``stitching.parquet``."""
-    taught = {name: _Teacher.of(run) for name, run in found.teachers.items()}
+    taught = [_taught(run) for run in found.teachers.values()]
     count = len(found.students) + len(floors)
     networks = chain(found.networks(), floors)
     rows = []
     for _, network in zip(progress.track(range(count), count, 0, "stitching", "network"), networks, strict=True):
-        for checksum, teacher in taught.items():
-            about = {name: value for name, value in vars(network).items() if name not in ("own", "features")}
-            stitched = stitch(teacher.weight, teacher.bias, teacher.clean, network.features, found.labels)
-            relation = _relation(network, checksum, taught)
-            about |= {"teacher": teacher.name, "teacher_model": teacher.model, "teacher_weights": checksum}
-            rows.append(about | {"relation": relation} | stitched._asdict())
+        about = {name: value for name, value in vars(network).items() if name not in ("own", "features")}
+        for run, stitched in zip(found.teachers.values(), stitch(taught, network.features, found.labels), strict=True):
+            rows.append(about | _teacher(network, run, found.teachers) | stitched._asdict())
     return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True)
-class _Teacher:
-    """A classifier to put behind others' features, and the clean features it was trained on."""
-
-    name: str
-    model: str
-    weight: np.ndarray
-    bias: np.ndarray
-    clean: np.ndarray
-
-    @classmethod
-    def of(cls, run: Run) -> "_Teacher":
-        weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
-        name = f"{run.path.absolute().parent.name}/{run.path.name}"
-        return cls(name, run.spec.model, weight, bias, final(run, "train").features)
+def _taught(run: Run) -> Taught:
+    weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
+    return Taught(weight, bias, final(run, "train").features)
 
 
-def _relation(network: Network, checksum: str, taught: Mapping[str, _Teacher]) -> str:
-    """own: the student learned from it; alike: a teacher of the same model; other: neither, or nothing was learned."""
-    if checksum == network.own:
-        return "own"
-    mine = taught.get(network.own)
-    return "alike" if mine and mine.model == taught[checksum].model else "other"
+def _teacher(network: Network, run: Run, teachers: Mapping[str, Run]) -> dict[str, str]:
+    """What a row says of a teacher. Its relation: own, the student learned from it; alike, a teacher of the same model;
+    other, another model, or a network that never learned.
+    """
+    own, checksum = teachers.get(network.own), weights_checksum(run)
+    alike = "alike" if own and own.spec.model == run.spec.model else "other"
+    return {
+        "teacher": f"{run.path.absolute().parent.name}/{run.path.name}",
+        "teacher_model": run.spec.model,
+        "teacher_weights": checksum,
+        "relation": "own" if checksum == network.own else alike,
+    }
 
 
 def classes(found: Studies, floors: Sequence[Network]) -> dict[str, Tensor]:

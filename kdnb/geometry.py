@@ -81,6 +81,24 @@ def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
     return None if taken is None else embed.class_distances(taken.features, taken.labels)
 
 
+def class_means(run: Run, which: Which) -> np.ndarray | None:
+    """Mean feature of each class over the test images, K x D (rounded to fp16 in publications); None without them.
+
+    Of a bystander nothing of the kind is published.
+    """
+    if run.published is not None:
+        if run.published[which] is None:
+            return None
+        kept: np.ndarray = (
+            read_tensors(run.path / "map.safetensors", "published map")[0][f"{which}_means"].float().numpy()
+        )
+        return kept
+    taken = run.snapshot(which)
+    if taken is None:
+        return None
+    return np.stack([taken.features[taken.labels == k].mean(0) for k in np.unique(taken.labels)])
+
+
 def row_distances(run: Run, teacher: Run) -> np.ndarray:
     """``||w_t,k - w_s,k||`` after every epoch, E x K: the root of a row's sum of squares is raw mu."""
     if run.published is not None:

@@ -5,6 +5,7 @@ is found on are clean training images, what it is judged on are test images. A l
 beside the same map from a network that was never trained, and from the pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,17 +16,26 @@ from sklearn.linear_model import RidgeCV
 from kdnb import align
 
 Matrix = NDArray[np.floating]
-# Of the ridge regression, for features of mean variance 1; which one, its leave-one-out error on the training images
-# decides (scikit-learn's RidgeCV).
+# Of the ridge regression, for features of mean variance 1; which one for each of the teacher's features, the
+# leave-one-out error on the training images decides (scikit-learn's RidgeCV).
 PENALTIES = np.logspace(-6, 6, 25)
 
 
 @dataclass(frozen=True)
 class Features:
-    """A network's features of fixed images, N x D on clean training images and M x D on test images."""
+    """A network's features of fixed images: N x D of clean training images, M x D of test images."""
 
     clean: Matrix
     test: Matrix
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A teacher's classifier, K x D and K, and its features of the clean training images, N x D."""
+
+    weight: Matrix
+    bias: Matrix
+    clean: Matrix
 
 
 class Stitched(NamedTuple):
@@ -33,42 +43,44 @@ class Stitched(NamedTuple):
 
     raw      as they are
     matched  relabelled, see :func:`kdnb.align.match_features`
-    linear   through a linear map, found by ridge regression of the teacher's features; ``penalty``: its strength
+    linear   through a linear map, found by ridge regression of the teacher's features on them
     """
 
     raw: float
     matched: float
     linear: float
-    penalty: float
 
 
-def stitch(weight: Matrix, bias: Matrix, teacher: Matrix, student: Features, labels: NDArray[np.integer]) -> Stitched:
-    """Put a teacher's classifier (K x D, K) behind the features of ``student``, whose width may be another.
+def stitch(teachers: Sequence[Taught], student: Features, labels: NDArray[np.integer]) -> list[Stitched]:
+    """Put each teacher's classifier behind the features of ``student``, whose width may be another.
 
-    teacher: the teacher's features of the clean images, N x D. labels: of the test images, M.
-    ValueError for other numbers of images or features. Source: Lenc and Vedaldi 2015; Bansal et al. 2021.
+    labels: of the test images, M. ValueError for other numbers of images.
+    Source: Lenc and Vedaldi 2015; Bansal et al. 2021.
     """
+    mapped = linear_maps(student, [teacher.clean for teacher in teachers])
+    return [_stitched(teacher, student, features, labels) for teacher, features in zip(teachers, mapped, strict=True)]
 
+
+def _stitched(teacher: Taught, student: Features, mapped: Matrix, labels: NDArray[np.integer]) -> Stitched:
     def accuracy(features: Matrix) -> float:
-        return float(((features @ weight.T + bias).argmax(1) == labels).mean())
+        return float(((features @ teacher.weight.T + teacher.bias).argmax(1) == labels).mean())
 
-    mapped, penalty = linear_map(student, teacher)
-    if student.clean.shape[1] != teacher.shape[1]:
-        return Stitched(np.nan, np.nan, accuracy(mapped), penalty)
-    order = align.match_features(teacher, student.clean)
-    return Stitched(accuracy(student.test), accuracy(student.test[:, order]), accuracy(mapped), penalty)
+    if student.clean.shape[1] != teacher.clean.shape[1]:
+        return Stitched(np.nan, np.nan, accuracy(mapped))
+    order = align.match_features(teacher.clean, student.clean)
+    return Stitched(accuracy(student.test), accuracy(student.test[:, order]), accuracy(mapped))
 
 
-def linear_map(student: Features, teacher: Matrix) -> tuple[Matrix, float]:
-    """The student's test features (M x D') mapped to where the teacher's would be (M x D), and the penalty chosen.
+def linear_maps(student: Features, teachers: Sequence[Matrix]) -> list[Matrix]:
+    """The student's test features (M x D') mapped to where each teacher's (N x D on the clean images) would be: M x D.
 
-    The map is affine and found on the clean images alone; teacher: N x D.
+    Affine, and found on the clean images alone; ValueError for other numbers of them.
     """
-    if len(student.clean) != len(teacher):
-        raise ValueError(
-            f"{len(student.clean)} images of the student and {len(teacher)} of the teacher; they must be the same."
-        )
+    if odd := [len(clean) for clean in teachers if len(clean) != len(student.clean)]:
+        raise ValueError(f"{len(student.clean)} clean images of the student, {odd[0]} of a teacher; it takes the same.")
     clean, test = (part.astype(np.float64) for part in (student.clean, student.test))
     scale = float(np.sqrt(clean.var(0).mean())) or 1.0
-    found = RidgeCV(PENALTIES).fit(clean / scale, teacher.astype(np.float64))
-    return found.predict(test / scale), float(found.alpha_)
+    # One decomposition for all teachers.
+    ridge = RidgeCV(PENALTIES, gcv_mode="svd", alpha_per_target=True)
+    mapped = ridge.fit(clean / scale, np.hstack(teachers).astype(np.float64)).predict(test / scale)
+    return np.split(mapped, np.cumsum([clean.shape[1] for clean in teachers])[:-1], axis=1)

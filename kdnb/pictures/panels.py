@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from kdnb.pictures import marks
 from kdnb.pictures.marks import Panel, Spec, array, rgba
@@ -95,10 +95,11 @@ def _scale(panel: Panel, axis: Spec, letter: str) -> None:
         drawn.set_major_locator(LogLocator(10))
         drawn.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         drawn.set_minor_locator(NullLocator())
+    elif "tickvals" in axis:
+        given = panel.places(letter, array(axis["tickvals"]))
+        drawn.set_ticks(given, axis.get("ticktext", panel.names[letter] and list(map(str, axis["tickvals"]))) or None)
     elif names := panel.names[letter]:
         drawn.set_ticks(range(len(names)), names)
-    elif "tickvals" in axis:
-        drawn.set_major_locator(FixedLocator([float(value) for value in array(axis["tickvals"])]))
     if shown := axis.get("tickformat"):
         drawn.set_major_formatter(FuncFormatter(lambda value, _: format(value, shown)))
     labelled = axis.get("showticklabels", True)
