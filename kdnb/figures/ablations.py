@@ -72,9 +72,7 @@ def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
         early = [round(drop * usual.epochs / profiles.DROPS_OF) for drop in EARLY]
         other = _studies(replace(chosen, profiles=[name]), methods=("normal", "kd"), drops=early)
         if name in other:
-            found[name] = _both(
-                {f"after {_drops(study)}": study for study in (usual, other[name])}, "drops of the rate"
-            )
+            found[name] = _both({_drops(study): study for study in (usual, other[name])})
     return found
 
 

@@ -41,8 +41,15 @@ def shown(study: Study) -> list[Run]:
 
 
 def groups(study: Study) -> dict[str, list[Run]]:
-    """By label, those of :func:`shown` with their other seeds."""
-    return {run.label: study.by_seeds.get(run.label, [run]) for run in shown(study)}
+    """By :func:`short` name, those of :func:`shown` with their other seeds."""
+    return {short(run): study.by_seeds.get(run.label, [run]) for run in shown(study)}
+
+
+def short(run: Run) -> str:
+    """The run's label; where its method is called by several words ("frozen at W_t"), by its name ("frozen")."""
+    name = run.spec.method
+    called = methods.METHODS[name].label if name in methods.METHODS else name
+    return run.label.replace(called, name) if " " in called else run.label
 
 
 def planned() -> dict[str, tuple[str, dict[str, float]]]:
@@ -89,7 +96,7 @@ def mean(column: str, group: Sequence[Run]) -> float:
 def as_html(study: Study) -> str:
     """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
     found, wanted = measured(study), planned()
-    trained = {run.label: (run.spec.method, run.spec.method_parameters) for run in shown(study)}
+    trained = {short(run): (run.spec.method, run.spec.method_parameters) for run in shown(study)}
     rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
     return style.table(pd.DataFrame(rows), "methods", escape=False)
 
@@ -159,12 +166,10 @@ def _marks(study: Study, label: str, group: Sequence[Run], column: str, name: st
     return trace.update(marker=look(study, group[0]), hovertemplate=template, legendgroup=label)
 
 
-def look(study: Study, run: Run, size: int = 10) -> dict[str, object]:
+def look(study: Study, run: Run) -> dict[str, object]:
     """Colour of a run's method, and a symbol that tells it from others of that colour."""
     drawn = style.line(run, study.hottest)
-    odd = run.spec.method == "simkd" and run.spec.method_parameters.get("factor") != FACTORS[0]
-    symbol = SYMBOLS.get(drawn.get("dash", "solid"), "cross") + "-open" * odd
-    return {"color": drawn["color"], "symbol": symbol, "size": size}
+    return {"color": drawn["color"], "symbol": SYMBOLS.get(drawn.get("dash", "solid"), "cross"), "size": 10}
 
 
 def has_mu(run: Run) -> bool:
