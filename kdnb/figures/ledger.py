@@ -242,10 +242,9 @@ def _controls(checks: Sequence[Check]) -> str:
     """Every check with its answer, its number and interval, folded under how many are answered yes."""
     if not checks:
         return ""
+    head = f'<summary style="padding:0.4em 0;cursor:pointer">Controls: <strong>{standing(checks)}</strong></summary>'
     rows = "".join(_check(check) for check in checks)
-    look = "padding:0.4em 0;cursor:pointer"
-    folded = f'<summary style="{look}">Controls: <strong>{standing(checks)}</strong></summary><dl style="margin:0">{rows}</dl>'
-    return f'<details style="margin:0.4em 0 0;border-top:{LINE}">{folded}</details>'
+    return f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}<dl style="margin:0">{rows}</dl></details>'
 
 
 def _check(check: Check) -> str:
