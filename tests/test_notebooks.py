@@ -1,5 +1,6 @@
 """The notebooks, run as their users run them: nbmake from their folder, papermill from another one."""
 
+import ast
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from kdnb import runs
@@ -88,3 +90,11 @@ def test_a_notebook_is_stored_clean_and_opens_in_colab(path: Path) -> None:
     )
     tracked = subprocess.run(["git", "ls-files", badge], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert badge == f"notebooks/{path.name}" and tracked.strip() == badge
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_papermill_knows_every_parameter(path: Path) -> None:
+    """A line that it cannot parse, such as one whose comment holds "=", would be called unknown when it is given."""
+    (cell,) = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    assigned = {target.id for node in ast.parse(cell.source).body for target in getattr(node, "targets", [])}
+    assert assigned and set(papermill.inspect_notebook(str(path))) == assigned

@@ -47,6 +47,7 @@ def test_a_chapter_shows_the_papers_temperatures_and_schedule_unless_asked_for_o
         "kd-T4-a0.9-wd0.0005-s0",
         "kd-T20-a0.9-wd0.0005-s0",
     ]
+    assert len(names(output_dir=str(store(tmp_path / "odd", [kd(7.5), kd(10.5)]).folder))) == 1
     early = names(output_dir=folder, drops=list(EARLY))
     assert early == ["kd-T4-a0.9-wd0.0005-drops12.15.18.21-s0", "normal-wd0.0005-drops12.15.18.21-s0"]
 

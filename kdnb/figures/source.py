@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kdnb import paths, profiles, published, runs
 from kdnb.checks import choice, list_of, number
+from kdnb.evidence import HOTTEST
 from kdnb.methods import METHODS
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
@@ -35,7 +36,7 @@ class ChapterParameters:
     weight_decay: float = 5e-4
     warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
     methods: tuple[str, ...] | list[str] = PAPERS  # which are shown
-    temperatures: tuple[float, ...] | list[float] = tuple(range(1, 11))  # of KD: which are shown; the paper's
+    temperatures: tuple[float, ...] | list[float] | None = None  # of KD: which are shown; None: all up to 10
     drops: tuple[int, ...] | list[int] | None = None  # which schedule; None: the field's, see kdnb.profiles
 
     def __post_init__(self) -> None:
@@ -240,10 +241,15 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
-    hot = run.spec.method == "kd" and run.spec.method_parameters["temperature"] not in chosen.temperatures
     same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == tuple(chosen.drops or ())
-    same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods and not hot
-    return same_decay and same_schedule and same_loss
+    same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods
+    return same_decay and same_schedule and same_loss and _has_temperature(run, chosen.temperatures)
+
+
+def _has_temperature(run: Run, wanted: Sequence[float] | None) -> bool:
+    """Whether KD's temperature is wanted; any other run's is its method's own business."""
+    temperature = run.spec.method_parameters.get("temperature", 0.0)
+    return run.spec.method != "kd" or (temperature <= HOTTEST if wanted is None else temperature in wanted)
 
 
 def has_reading(run: Run, squared: bool) -> bool:
