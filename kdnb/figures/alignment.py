@@ -135,7 +135,7 @@ def _beyond(study: Study) -> str:
         values = [np.array([*found[label].values()]) for label in found if label in kd and len(found[label]) > 1]
         if values:
             below, above = (sum(ends) for ends in zip(*[_apart(one) for one in values], strict=True))
-            middle = f"{np.median([one.mean() for one in values]):+.2g}".replace("-", "−")
+            middle = f"{np.median([one.mean() for one in values]):+.3f}".replace("-", "−")
             parts.append(f"{middle} for **{name}** ({below} below zero, {above} above, of {len(values)})")
     if not parts:
         return "One seed has no interval: train another to say more."
