@@ -52,15 +52,17 @@ def spread(points: ArrayLike) -> str:
 
 
 def answers(study: Study) -> str:
-    """QUESTIONS with the difference in accuracy that answers each, and both final mus, as a table."""
+    """QUESTIONS with the difference in accuracy that answers each, and both final mus, as a table; empty without any."""
     rows = [row for question, pair in QUESTIONS.items() if (row := _answer(study, question, *pair))]
+    if not rows:
+        return ""
     return style.table(pd.DataFrame(rows), "questions and differences", escape=False)
 
 
 def _answer(study: Study, question: str, one: str, other: str) -> dict[str, str]:
     if not (points := differences(study, one, other)):
         return {}
-    first, second = (group(study, name) for name in (one, other))
+    first, second = ([run for run in group(study, name) if run.spec.init_seed in points] for name in (one, other))
     cells = {"question": question, "compared": f"{short(first[0])} − {short(second[0])}", "seeds": str(len(points))}
     cells["accuracy, points"] = spread([100 * value for value in points.values()])
     for column, title in (("mu_raw", "final raw μ"), ("mu_rotated", "final rotated μ")):

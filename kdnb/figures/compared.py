@@ -30,6 +30,7 @@ MUS = {
 }
 SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
+ROUNDING = 9  # decimals; a rotation is found to about 1e-13
 NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
 
 
@@ -114,8 +115,8 @@ def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.Dat
 
 
 def number(value: float, how: str) -> str:
-    """A number to read; a dash where there is none."""
-    return format(value, how) if np.isfinite(value) else "–"
+    """A number to read, 0 for what rounding leaves of it; a dash where there is none."""
+    return format(round(value, ROUNDING), how) if np.isfinite(value) else "–"
 
 
 def interval(value: float, low: float, high: float) -> str:
@@ -145,7 +146,26 @@ def table_sentence(study: Study) -> str:
     return text + (f"{NO_MU}." if found["mu_raw"].isna().any() else "")
 
 
-# ------------------------------------------------------------------------------------------------ accuracy against mu
+# -------------------------------------------------------------------------------------------------- mu, and accuracy
+def curves_sentence(study: Study) -> str:
+    """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
+    moves = {short(run): (abs(mu.change(study, "mu_raw", run)), run) for run in shown(study) if has_mu(run)}
+    there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
+    if not there:
+        return "No method here has a μ that could move."
+    ordered = sorted(there, key=lambda name: moves[name][0])
+    parts = [
+        f"{end} for **{name}** ({_moves(study, there[name])})"
+        for end, name in zip(("least", "most"), ordered[:1] + ordered[-1:], strict=True)
+    ]
+    return f"In {style.window(study)} raw μ changes {style.joined(parts)}."
+
+
+def _moves(study: Study, run: Run) -> str:
+    columns = {"": "mu_raw", ", to the bystander ": "bystander_mu_raw", ", ‖W_s‖ ": "weight_norm"}
+    return "".join(f"{name}{mu.percent(mu.change(study, column, run))}" for name, column in columns.items())
+
+
 def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
     """Test accuracy of the last epoch against ``columns`` (their names in histories -> on axes), a mark a run."""
     fig = style.grid(len(columns), 1, height=330 * len(columns) + 90, vertical_spacing=0.16)
@@ -193,6 +213,7 @@ def scatter_sentence(study: Study, columns: Mapping[str, str] = AXES) -> str:
 
 def rank(x: pd.Series, y: pd.Series) -> str:
     """Spearman's correlation, to read; "undefined" where one does not vary."""
+    x, y = x.round(ROUNDING), y.round(ROUNDING)
     if x.nunique() < 2 or y.nunique() < 2:
         return "undefined"
     return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")

@@ -141,6 +141,19 @@ def paired(study: Study) -> go.Figure:
     return style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are two", runs)
 
 
+def paired_sentence(study: Study) -> str:
+    """Which differences to KD have an interval over seeds that leaves out zero."""
+    means = against_kd(study).groupby("label", sort=False)["points"]
+    ends = {str(name): (float(part.mean()), *stats.mean_interval(part)) for name, part in means if len(part) > 1}
+    if not ends:
+        return "No intervention here has two seeds that KD has as well: there is no interval."
+    clear = [f"{name} ({mean:+.2f} points)" for name, (mean, low, high) in ends.items() if low > 0 or high < 0]
+    return (
+        f"Of {len(ends)} that were trained with two seeds or more, the interval leaves out zero for {len(clear)}"
+        f"{': ' * bool(clear)}{style.joined(clear) if clear else ''}."
+    )
+
+
 def against_kd(study: Study) -> pd.DataFrame:
     """A row a run and label that has a KD of its seed: label, seed, points."""
     kd = _accuracies(group(study, "kd"))
