@@ -148,3 +148,34 @@ def test_maps_refuse(arguments: tuple, words: list[str]) -> None:
     with pytest.raises(ValueError) as refusal:
         embed.tsne_maps(*arguments)
     assert all(word in str(refusal.value) for word in words)
+
+
+def test_class_gaps_are_distances_of_class_means() -> None:
+    x, y = clusters(9, 5.0)
+    means = np.array([x[y == k].mean(0) for k in range(4)])
+    assert np.allclose(embed.class_gaps(x, y), pdist(means)) and np.allclose(embed.gaps(means), pdist(means))
+
+
+def test_nearest_others_are_those_of_a_sorted_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "_ROWS", 7)
+    x = np.random.default_rng(3).normal(size=(40, 3))
+    order = np.argsort(cdist(x, x) + np.diag(np.full(40, np.inf)), axis=1)
+    assert np.array_equal(embed.nearest(x, 5), order[:, :5])
+    with pytest.raises(ValueError, match="count is 40; it must be a number of neighbours from 1 to 39"):
+        embed.nearest(x, 40)
+
+
+def test_shared_neighbours_are_the_jaccard_overlap_of_sets() -> None:
+    rng = np.random.default_rng(4)
+    one, other = (np.array([rng.choice(50, 6, replace=False) for _ in range(20)]) for _ in range(2))
+    pairs = [(set(a), set(b)) for a, b in zip(one, other, strict=True)]
+    assert embed.shared(one, other) == pytest.approx(np.mean([len(a & b) / len(a | b) for a, b in pairs]))
+    assert embed.shared(one, one[:, ::-1]) == 1 and embed.shared(one, one + 100) == 0
+
+
+def test_only_a_random_start_has_a_use_for_a_seed(networks: dict) -> None:
+    """What chapter 13 says of maps: started from the teacher's they are the same for every seed."""
+    first, again = (embed.Atlas.of(networks["teacher"], 20, seed) for seed in (0, 1))
+    assert np.array_equal(first.map(networks["other"]), again.map(networks["other"]))
+    here, there = (first.map(networks["other"], chance) for chance in (0, 1))
+    assert np.linalg.norm(here - there) > 0.1 * np.linalg.norm(here)

@@ -64,6 +64,33 @@ def test_axes_keep_scale_range_and_names() -> None:
     assert axes.get_ylabel() == "‖Wₛ‖²"
 
 
+def test_ticks_stand_at_the_categories_that_are_named() -> None:
+    z = [[1, 2, None], [3, 4, 5]]
+    fig = go.Figure(go.Heatmap(x=["a", "b", "c"], y=["d", "e"], z=z, colorscale="Viridis"))
+    fig.update_xaxes(tickvals=["c", "a"], ticktext=["last", "first"]).update_yaxes(tickvals=["e"])
+    axes = draw(fig).axes[0]
+    ticks = {label.get_text(): label.get_position()[0] for label in axes.get_xticklabels()}
+    assert ticks == {"last": 2, "first": 0} and [label.get_text() for label in axes.get_yticklabels()] == ["e"]
+    drawn = axes.images[0].get_array()
+    assert drawn[1].tolist() == [3, 4, 5] and np.ma.getmaskarray(drawn).tolist() == [[False, False, True], [False] * 3]
+
+
+def test_numbered_ticks_may_have_texts() -> None:
+    fig = go.Figure(go.Scatter(x=[0, 10], y=[0, 1], mode="lines")).update_xaxes(
+        tickvals=[0, 5], ticktext=["no", "half"]
+    )
+    labels = draw(fig).axes[0].get_xticklabels()
+    assert [(label.get_text(), label.get_position()[0]) for label in labels] == [("no", 0), ("half", 5)]
+
+
+def test_only_a_shape_above_hides_what_is_drawn() -> None:
+    fig = go.Figure(go.Heatmap(z=[[1, 2], [3, 4]], colorscale="Viridis"))
+    fig.add_hline(0.5, layer="above").add_vline(0.5)
+    figure = draw(fig)
+    above, below = (shape.get_zorder() for shape in figure.artists)
+    assert above > 0 > below
+
+
 def test_matching_axes_share_a_range_and_a_reversed_one_runs_down() -> None:
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True)
     fig.add_trace(go.Scatter(x=[1, 2], y=[1, 2], mode="lines"), 1, 1)

@@ -53,9 +53,9 @@ def how_to(study: Study) -> str:
 
 
 def class_gaps(run: Run, which: Which) -> Map | None:
-    """Distance of each pair of class means in units of the mean feature length; None without a snapshot."""
+    """Distance of each pair of class means in per cent of the mean feature length; None without a snapshot."""
     means, known = geometry.class_means(run, which), geometry.class_distances(run, which)
-    return None if means is None or known is None else embed.gaps(means) / known.norm
+    return None if means is None or known is None else 100 * embed.gaps(means) / known.norm
 
 
 def matrices(study: Study, which: Which = "final") -> tuple[list[go.Figure], list[str]]:
@@ -100,13 +100,16 @@ def _matrix(student: Map, teacher: Map, order: _Order, limits: tuple[float, floa
     below, above = (squareform(gaps)[np.ix_(order.places, order.places)] for gaps in (student, teacher))
     both = np.where(np.tri(len(below), dtype=bool), below, above)
     np.fill_diagonal(both, np.nan)
-    z = [style.significant(row, 2) for row in both]
+    z = [
+        [int(value) if np.isfinite(value) else None for value in row] for row in both.round()
+    ]  # short: a page is light
     trace = go.Heatmap(x=order.names, y=order.names, z=z, zmin=limits[0], zmax=limits[1], colorscale="Viridis")
-    trace.update(hovertemplate="%{y}<br>%{x}<br>%{z}<extra></extra>", hoverongaps=False, colorbar={"thickness": 12})
+    trace.update(hovertemplate="%{y}<br>%{x}<br>%{z} %<extra></extra>", hoverongaps=False)
+    trace.update(colorbar={"thickness": 12, "ticksuffix": " %"})
     fig = style.grid(1, 1, height=520).add_trace(trace)
     white = {"color": "rgba(255,255,255,0.7)", "width": 1}
     for end in order.borders:
-        fig.add_hline(end, line=white).add_vline(end, line=white)
+        fig.add_hline(end, line=white, layer="above").add_vline(end, line=white, layer="above")
     ticks = {"tickvals": list(order.ticks), "ticktext": list(order.ticks.values()), "showgrid": False}
     fig.update_xaxes(**ticks, constrain="domain", tickangle=-60 if order.borders else 0)
     # Along y the same names again would leave no room for the matrix on a phone.

@@ -115,6 +115,7 @@ def _page(study: Study, atlas: Atlas, shown: Mapping[str, Drawn]) -> go.Figure:
     for axis in fig.select_yaxes():
         axis.update(scaleanchor=axis.anchor)
     fig.update_layout(legend={"itemsizing": "constant", "orientation": "h", "y": -0.05}, uirevision="kept")
+    fig.update_layout(margin={"l": 8, "r": 8})
     told = ", ".join(f"{name}: epoch {epoch}" for name, epoch in atlas.epochs.items())
     runs = [run for run in study.students if run.label in atlas.epochs]
     return style.captioned(fig, study, f"{min(SHOWN, len(atlas.maps[0].points))} test images · {told}", runs or None)

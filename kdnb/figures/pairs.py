@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb import paths
-from kdnb.figures import correlation, mu, style
+from kdnb.figures import correlation, mu, spread, style
 from kdnb.figures.published import networks
 from kdnb.figures.source import StudiesParameters, Study
 from kdnb.runs import Run
@@ -43,36 +43,34 @@ def share(study: Study, run: Run, column: str) -> float:
 
 def figure(shown: Mapping[str, Study]) -> go.Figure:
     """A column a pair: r with the loss against T above, each mu beside nothing in common below; normal at the left."""
-    titles = [f"{networks(study.students[0].spec)}, D = {width(study)}" for study in shown.values()]
-    fig = style.grid(2, len(shown), titles, 620, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.08)
+    titles = [f"{networks(study.students[0].spec)}<br>D = {width(study)}" for study in shown.values()]
+    fig = style.grid(2, len(shown), titles, 620, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.1)
     for col, study in enumerate(shown.values(), 1):
         runs = [run for run in study.students if run.spec.method in ("normal", "kd")]
-        x = [
-            "normal" if run.spec.method == "normal" else f"{run.spec.method_parameters['temperature']:g}"
-            for run in runs
-        ]
-        for column, name in correlation.SIDES.items():
-            _, color, dash = KINDS[column]
+        x = [spread.short(run.label) for run in runs]
+        for column in correlation.SIDES:
+            name, color, dash = KINDS[column]
             r = [correlation.r_after(run, study.warm_up, column) for run in runs]
-            fig.add_trace(_trace(x, r, f"r, {name}", color, dash, col == 1), 1, col)
+            fig.add_trace(_trace(x, r, name, color, dash), 1, col)
         for column, (name, color, dash) in KINDS.items():
             y = [share(study, run, column) for run in runs]
-            fig.add_trace(_trace(x, y, f"μ {name}", color, dash, col == 1), 2, col)
-    fig.update_xaxes(type="category")
-    fig.update_xaxes(title_text="T", row=2)
-    fig.update_yaxes(title_text="r of μ and loss", range=[-1.08, 1.08], row=1, col=1)
-    fig.update_yaxes(title_text="μ / nothing in common", rangemode="tozero", row=2, col=1)
-    fig.update_layout(legend={"orientation": "h", "y": -0.14})
+            fig.add_trace(_trace(x, y, name, color, dash).update(showlegend=col == 1), 2, col)
+    fig.update_xaxes(type="category", tickangle=-60)
+    fig.update_yaxes(range=[-1.08, 1.08], row=1)
+    fig.update_yaxes(range=[0, 1.25], row=2)
+    fig.update_yaxes(title_text="r of μ and loss", row=1, col=1)
+    fig.update_yaxes(title_text="μ / nothing in common", row=2, col=1)
+    fig.update_layout(legend={"orientation": "h", "y": -0.14}, margin_t=116)  # captions and titles of several lines
     first = next(iter(shown.values()))
     return style.captioned(
         fig, first, "and the second pair", [run for study in shown.values() for run in study.students]
     )
 
 
-def _trace(x: list[str], y: list[float], name: str, color: str, dash: str, legend: bool) -> go.Scatter:
+def _trace(x: list[str], y: list[float], name: str, color: str, dash: str) -> go.Scatter:
     look = {"color": color, "dash": dash, "width": 2}
-    hover = f"{name}<br>T = %{{x}}: %{{y:.3f}}<extra></extra>"
-    trace = go.Scatter(x=x, y=style.significant(y), name=name, line=look, showlegend=legend, legendgroup=name)
+    hover = f"{name}<br>%{{x}}: %{{y:.3f}}<extra></extra>"
+    trace = go.Scatter(x=x, y=style.significant(y), name=name, line=look, showlegend=False, legendgroup=name)
     return trace.update(mode="lines+markers", marker={"size": 7}, hovertemplate=hover)
 
 

@@ -69,7 +69,8 @@ def figure(study: Study, found: pd.DataFrame) -> go.Figure:
             if np.isfinite(value := level.get(kind, {}).get(column, np.nan)):
                 line = spread.level(labels, value, name, color, dash)
                 fig.add_trace(line.update(showlegend=row == 3, legendgroup=name), row, 1)
-        fig.update_yaxes(rangemode="tozero", tickformat=".0%", row=row)
+        top = 1.1 * float(found[column].max())  # an interval of few runs may reach below 0: an accuracy does not
+        fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
     spread.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
     return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.every)

@@ -147,7 +147,8 @@ def _shape(figure: Figure, shape: Spec, panels: Mapping[tuple[str, str], Panel],
     opacity = shape.get("opacity", 1)
     color = rgba(look.get("color", INK), opacity)
     transform = _transform(figure, shape, panels, frame)
-    more: dict[str, Any] = {"linewidth": look.get("width", 2), "transform": transform, "zorder": -1}
+    more: dict[str, Any] = {"linewidth": look.get("width", 2), "transform": transform}
+    more["zorder"] = 2.2 if shape.get("layer") == "above" else -1
     if shape["type"] == "line":
         figure.add_artist(Line2D(x, y, color=color, linestyle=marks.DASHES[look.get("dash", "solid")], **more))
     elif shape["type"] == "rect":
