@@ -48,13 +48,13 @@ def curves(one: Measured) -> Curves:
 def figures(found: Sequence[Measured], every: Sequence[Curves]) -> tuple[list[go.Figure], list[str]]:
     """One figure a study and student, with the labels that a stepper shows; ``every``: the :func:`curves` of each."""
     pairs = zip(found, every, strict=True)
-    drawn = {f"{one.name}, {label}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
+    drawn = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
     return list(drawn.values()), list(drawn)
 
 
 def start(found: Sequence[Measured], labels: Sequence[str]) -> str:
     """Which of ``labels`` is shown at first: KD at T = 4, or the nearest, of the first study that has it."""
-    wanted = [f"{one.name}, {run.label}" for one in found if (run := one.study.nearest(4))]
+    wanted = [f"{run.label}, {one.name}" for one in found if (run := one.study.nearest(4))]
     return next((label for label in wanted if label in labels), labels[0])
 
 

@@ -89,7 +89,7 @@ def own(table: pd.DataFrame) -> dict[str, OverSeeds]:
 def figures(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> tuple[list[go.Figure], list[str]]:
     """One figure a study and student of two seeds or more, with labels for a stepper; ``tables`` of :func:`by_cut`."""
     drawn = {
-        f"{one.name}, {label}": _figure(one, str(label), part)
+        f"{label}, {one.name}": _figure(one, str(label), part)
         for one, table in zip(found, tables, strict=True)
         for label, part in table.groupby("label", sort=False)
     }
@@ -114,15 +114,14 @@ def cut_sentence(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> s
 
 def _cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     here = _sides(table[table["cut"] == one.study.warm_up], one.enough)
-    counts = {int(cut): count(_sides(table[table["cut"] == cut], one.enough)) for cut in table["cut"].unique()}
-    most = max(counts, key=counts.__getitem__)
+    counts = [count(_sides(table[table["cut"] == cut], one.enough)) for cut in table["cut"].unique()]
     part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]
-    same, other = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
+    medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
+    same, other = (f"{median:.3f}".replace("-", "−") for median in medians)
     return (
-        f"without the first {one.study.warm_up} epochs, the median r over {students_of(one.enough)} is {same:.3f} with "
-        f"the run's own loss and {other:.3f} with another seed's. The interval over seeds of a run's own less the "
-        f"others' leaves out zero for {count(here)}{sides_of(here)}; over all cuts for {counts[most]} at most, without "
-        f"{most} epochs."
+        f"without the first {one.study.warm_up} epochs, the median r over {students_of(one.enough)} is {same} with "
+        f"the run's own loss and {other} with another seed's. The interval over seeds of a run's own less the "
+        f"others' leaves out zero for {count(here)}{sides_of(here)}, and at no cut for more than {max(counts)}."
     )
 
 

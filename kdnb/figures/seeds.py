@@ -28,6 +28,12 @@ class OverSeeds:
     high: float
 
     @property
+    def between(self) -> str:
+        """The interval in words, or that there is none."""
+        known = np.isfinite(self.low) and np.isfinite(self.high)
+        return f"{self.low:.3f} to {self.high:.3f}".replace("-", "−") if known else "no interval"
+
+    @property
     def side(self) -> int:
         """1 or -1 where the interval leaves out zero; 0 where it does not, or rests on fewer than three seeds."""
         if len(self.values) < stats.LEAST_RUNS:
@@ -141,7 +147,7 @@ def readings(one: Measured) -> go.Figure:
         for trace in _traces(shown, name, style.TEACHER):
             fig.add_trace(trace, row, 1)
     fig.update_yaxes(title_text="r", range=[-1.08, 1.08])
-    return _finished(fig.update_layout(showlegend=False), one)
+    return _finished(fig.update_layout(showlegend=False, margin_t=84), one)
 
 
 def _traces(shown: Mapping[str, OverSeeds], name: str, color: str, symbol: str = "circle") -> list[go.Scatter]:
@@ -155,8 +161,9 @@ def _traces(shown: Mapping[str, OverSeeds], name: str, color: str, symbol: str =
     bars = {"array": style.significant(high - mean), "arrayminus": style.significant(mean - low)}
     marker = {"size": 10, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
     means = go.Scatter(x=list(shown), y=style.significant(mean), name=name, mode="markers", marker=marker)
-    hover = f"%{{x}}<br>{name}: %{{y:.3f}} (+%{{error_y.array:.2f}}, −%{{error_y.arrayminus:.2f}})<extra></extra>"
-    means.update(error_y={"type": "data", "color": color, **bars}, legendgroup=name, hovertemplate=hover)
+    means.update(error_y={"type": "data", "color": color, "width": 0, **bars}, legendgroup=name)
+    hover = f"%{{x}}, mean<br>{name}: %{{y:.3f}}<br>95 %: %{{text}}<extra></extra>"
+    means.update(text=[found.between for found in shown.values()], hovertemplate=hover)
     return [seeds, means]
 
 
@@ -209,8 +216,8 @@ def _readings_sentence(one: Measured) -> str:
     paper = {label: side for label, side in sides[controls.PAPERS].items() if side}
     parts = [_kept(paper, sides[name], name) for name in controls.READINGS if name != controls.PAPERS]
     return (
-        f"the interval of the paper's r leaves out zero for {len(paper)} of {students_of(one.enough)}. Of these, "
-        f"{'; '.join(parts)}."
+        f"the interval of the paper's r leaves out zero for {len(paper)} of {students_of(one.enough)}. For how many of "
+        f"these it still does in the other readings: {'; '.join(parts)}."
     )
 
 
@@ -218,7 +225,7 @@ def _kept(paper: Mapping[str, int], sides: Mapping[str, int], name: str) -> str:
     same = [label for label, side in paper.items() if sides[label] == side]
     turned = sum(sides[label] == -side for label, side in paper.items())
     named = f" ({style.joined(same)})" if same else ""
-    return f"*{name}* leaves {len(same)} that leave out zero with the same sign{named} and {turned} with the other"
+    return f"*{name}*: {len(same)} with the same sign{named}, {turned} with the other"
 
 
 def _list(found: Iterable[Measured], say: Callable[[Measured], str]) -> str:
