@@ -1,6 +1,6 @@
 """Chapter 8: what each freedom to align leaves of mu, beside the bystander, and over seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,11 +8,12 @@ import plotly.graph_objects as go
 from kdnb import stats
 from kdnb.figures import mu, spread, style
 from kdnb.figures.source import Study
-from kdnb.runs import Run
+from kdnb.runs import Run, find
+from kdnb.teacher import weights_checksum
 
 UNITS: dict[str, Callable[[Run], float]] = {"μ": lambda run: 1.0, "share of raw μ": lambda run: mu.last("mu_raw", run)}
-KINDS = {"raw": "μ raw", "rotated": "μ rotated"}  # what is known of both teachers
-VIEWS = {"as it is": False, "less that of normal training": True}
+KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
+VIEWS = {"μ": "of μ", "cosine": "of the cosine"}
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
@@ -79,73 +80,77 @@ def ladder_sentence(study: Study) -> str:
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
-def difference(run: Run, kind: str) -> float | None:
-    """mu to the teacher minus mu to the bystander, last epoch; None where either is unknown."""
-    found = mu.last(f"mu_{kind}", run) - mu.last(f"bystander_mu_{kind}", run)
-    return found if np.isfinite(found) else None
+def lengths(study: Study) -> dict[str, float]:
+    """||W|| of the teachers in the study's folder, by the checksum that students know them by."""
+    return {weights_checksum(run): mu.last("weight_norm", run) for run in find(study.folder, role="teacher")}
 
 
-def differences(study: Study, kind: str, *, beyond: bool = False) -> dict[str, dict[int, float]]:
-    """:func:`difference` by label and seed; ``beyond``: less that of normal training of the same seed."""
-    found = spread.collect(study, lambda run: difference(run, kind))
-    if not beyond:
-        return found
-    normal = found.pop("normal", {})
-    return {label: {s: v - normal[s] for s, v in values.items() if s in normal} for label, values in found.items()}
+def cosine(run: Run, kind: str, side: str, known: Mapping[str, float]) -> float:
+    """Cosine of W_s and W_t, of the bystander where ``side`` says so, lined up as ``kind`` allows, at the last epoch.
+
+    From mu and both lengths; ``known``: :func:`lengths`. nan where one of the three is missing.
+    """
+    identity = run.spec.bystander if side else run.spec.teacher
+    other, own = known.get(identity["checksum"] if identity else "", np.nan), mu.last("weight_norm", run)
+    return (other**2 + own**2 - mu.last(f"{side}mu_{kind}", run) ** 2) / (2 * other * own)
+
+
+def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float]]:
+    """To the teacher minus to the bystander, last epoch, by label and seed: of mu, or of the cosine (``view``)."""
+    known = lengths(study)
+    read: Callable[[Run, str], float] = {
+        "μ": lambda run, side: mu.last(f"{side}mu_{kind}", run),
+        "cosine": lambda run, side: cosine(run, kind, side, known),
+    }[view]
+
+    def difference(run: Run) -> float | None:
+        found = read(run, "") - read(run, "bystander_")
+        return found if np.isfinite(found) else None
+
+    return spread.collect(study, difference)
 
 
 def sides(study: Study) -> tuple[list[go.Figure], list[str]]:
-    """Teacher minus bystander, raw above, rotated below: as it is, and less normal training of the same seed."""
-    return [_sides(study, view) for view in VIEWS], list(VIEWS)
+    """Teacher minus bystander, raw above, rotated below: of mu, and of the cosine, which knows no lengths."""
+    return [_sides(study, view) for view in VIEWS], list(VIEWS.values())
 
 
 def _sides(study: Study, view: str) -> go.Figure:
     fig = style.grid(2, 1, list(KINDS.values()), 560, shared_xaxes=True, vertical_spacing=0.09)
     labels = [run.label for run in study.students]
     for row, kind in enumerate(KINDS, start=1):
-        values = differences(study, kind, beyond=VIEWS[view])
-        color = {"color": style.TEACHER, "symbol": "circle"}
-        for trace in spread.points(values, "teacher − bystander", KINDS[kind], color):
+        look = {"color": style.TEACHER, "symbol": "circle"}
+        for trace in spread.points(differences(study, kind, view), "teacher − bystander", KINDS[kind], look):
             fig.add_trace(trace.update(showlegend=False), row, 1)
         fig.add_trace(spread.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         spread.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False, row=1)
-    fig.update_yaxes(title_text="teacher − bystander")
-    every = [run for runs in spread.groups(study).values() for run in runs]
-    return style.captioned(fig, study, f"epoch {study.epochs}; {view}", every)
+    every = [run for group in spread.groups(study).values() for run in group]
+    return style.captioned(fig, study, f"teacher − bystander, {VIEWS[view]}, epoch {study.epochs}", every)
 
 
 def sides_sentence(study: Study) -> str:
-    """Whether KD's mu is nearer to its teacher's than to the bystander's, and nearer than normal training gets."""
-    known = differences(study, "raw")
-    labels = [run.label for run in (study.nearest(4), study.get("normal")) if run and known.get(run.label)]
-    if not labels:
-        return "No student here was measured beside a bystander."
-    parts = [f"for **{label}** {spread.told(np.array([*known[label].values()]))}" for label in labels]
-    text = f"Raw μ to the teacher minus raw μ to the bystander at the last epoch is {style.joined(parts)}."
-    return f"{text} {_beyond(study)}"
-
-
-def _beyond(study: Study) -> str:
-    """What KD has beyond normal training, over T, and how many intervals leave out zero, which way."""
-    kd = {run.label for run in study.kd.values()}
+    """Whether KD's classifier points more towards its teacher's than to the bystander's, and than normal training's."""
+    shown = [run.label for run in (study.nearest(4), study.get("normal")) if run]
     parts = []
     for kind, name in KINDS.items():
-        found = differences(study, kind, beyond=True)
-        values = [np.array([*found[label].values()]) for label in found if label in kd and len(found[label]) > 1]
-        if values:
-            below, above = (sum(ends) for ends in zip(*[_apart(one) for one in values], strict=True))
-            middle = f"{np.median([one.mean() for one in values]):+.3f}".replace("-", "−")
-            parts.append(f"{middle} for **{name}** ({below} below zero, {above} above, of {len(values)})")
+        found = differences(study, kind, "cosine")
+        told = [f"**{label}** {spread.told(np.array([*found[label].values()]))}" for label in shown if found[label]]
+        if told:
+            parts.append(f"{name.capitalize()}: {style.joined(told)}{_beyond_normal(study, found)}")
     if not parts:
-        return "One seed has no interval: train another to say more."
+        return "A teacher or a bystander is not in this folder, so that the length of its classifier is not known."
+    return f"The cosine with the teacher's classifier minus that with the bystander's, last epoch. {'. '.join(parts)}."
+
+
+def _beyond_normal(study: Study, found: Mapping[str, Mapping[int, float]]) -> str:
+    """At how many temperatures KD has more of it, or less, than normal training of the same seed, by an interval."""
+    pairs = [spread.paired(found, found, run.label, "normal") for run in study.kd.values()]
+    ends = [stats.mean_interval(pair) for pair in pairs if len(pair) > 1]
+    if not ends:
+        return ""
+    more, less = sum(low > 0 for low, _ in ends), sum(high < 0 for _, high in ends)
     return (
-        f"Less that of normal training of the same seed it is, at the median over T, {style.joined(parts)}; in "
-        "brackets, at how many temperatures the whole 95 % interval lies on one side of zero."
+        f"; by a whole 95 % interval, KD is above normal training of the same seed at {more} of {len(ends)} "
+        f"temperatures and below it at {less}"
     )
-
-
-def _apart(values: np.ndarray) -> tuple[bool, bool]:
-    """Whether the interval of the mean is below zero, and whether it is above."""
-    low, high = stats.mean_interval(values)
-    return high < 0, low > 0
