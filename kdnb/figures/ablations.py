@@ -67,22 +67,21 @@ def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
 
 def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, students under the field's schedule and under the paper's other one; those that have both."""
-    found = {}
+    found: dict[str, Varied] = {}
     for name, usual in _studies(chosen, methods=("normal", "kd")).items():
         early = [round(drop * usual.epochs / profiles.DROPS_OF) for drop in EARLY]
         other = _studies(replace(chosen, profiles=[name]), methods=("normal", "kd"), drops=early)
-        if name in other:
-            found[name] = _both({_drops(study): study for study in (usual, other[name])})
+        found |= _both(name, {_drops(study): study for study in (usual, *other.values())})
     return found
 
 
 def readings(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, KD with T squared and without; those that have both."""
-    found = {}
-    with_square = _studies(chosen, methods=("kd",), squared=True)
-    for name, without in _studies(chosen, methods=("kd",), squared=False).items():
-        if name in with_square:
-            found[name] = _both({"with T²": with_square[name], "without T²": without})
+    found: dict[str, Varied] = {}
+    without = _studies(chosen, methods=("kd",), squared=False)
+    for name, usual in _studies(chosen, methods=("kd",), squared=True).items():
+        both = {"with T²": usual} | ({"without T²": without[name]} if name in without else {})
+        found |= _both(name, both)
     return found
 
 
@@ -97,14 +96,16 @@ def _studies(chosen: StudiesParameters, **asked: Any) -> dict[str, Study]:
     return found
 
 
-def _both(named: Mapping[str, Study]) -> Varied:
-    """The students that all of ``named`` have, same label and seed, a line each."""
-    every = {name: {(_label(run), run.spec.init_seed): run for run in _runs(study)} for name, study in named.items()}
+def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:
+    """By ``name``, the students that both of ``named`` have, same label and seed, a line each; empty without any."""
+    every = {line: {(_label(run), run.spec.init_seed): run for run in _runs(study)} for line, study in named.items()}
     common = [key for key in next(iter(every.values())) if all(key in runs for runs in every.values())]
-    rows = [(runs[key], name, key[0]) for name, runs in every.items() for key in common]
+    if len(named) < 2 or not common:
+        return {}
+    rows = [(runs[key], line, key[0]) for line, runs in every.items() for key in common]
     study = next(iter(named.values()))
     colors = dict(zip(named, (BLUE, ORANGE), strict=True))
-    return Varied(study, [run for run, _, _ in rows], _table(study, rows), colors, "method")
+    return {name: Varied(study, [run for run, _, _ in rows], _table(study, rows), colors, "method")}
 
 
 def _runs(study: Study) -> list[Run]:

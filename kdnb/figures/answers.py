@@ -52,7 +52,7 @@ def spread(points: ArrayLike) -> str:
 
 
 def answers(study: Study) -> str:
-    """QUESTIONS with the difference in accuracy that answers each, and both final mus, as a table; empty without any."""
+    """QUESTIONS with the difference in accuracy that answers each, and both final mus; empty without any."""
     rows = [row for question, pair in QUESTIONS.items() if (row := _answer(study, question, *pair))]
     if not rows:
         return ""

@@ -1,4 +1,4 @@
-"""Chapter 11: every method beside every other: accuracy, mu with its controls, and which classes are alike to it.
+"""Chapter 11: every method beside every other: accuracy, and mu with its controls.
 
 One row a label ("KD T=4", "SimKD factor=4") over all its seeds; a value is the mean over seeds of the last epoch.
 """
@@ -11,12 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
-from kdnb import geometry, literature, methods, runs, stats
+from kdnb import geometry, literature, methods, stats
 from kdnb.figures import mu, style
 from kdnb.figures.published import networks
 from kdnb.figures.source import Study
 from kdnb.runs import Run
-from kdnb.teacher import weights_checksum
 
 METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
 TEMPERATURE = 4.0  # of the KD that stands for KD
@@ -143,7 +142,7 @@ def table_sentence(study: Study) -> str:
     single = found.index[found["seeds"] < 2].tolist()
     if single:
         text += f"± is the 95 % interval over seeds; one seed has none ({len(single)} of {len(found)} rows). "
-    return text + (f"{NO_MU}." if found["mu_raw"].isna().any() else "")
+    return text + (f"{NO_MU}." if not all(map(has_mu, shown(study))) else "")
 
 
 # -------------------------------------------------------------------------------------------------- mu, and accuracy
@@ -217,80 +216,3 @@ def rank(x: pd.Series, y: pd.Series) -> str:
     if x.nunique() < 2 or y.nunique() < 2:
         return "undefined"
     return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")
-
-
-# ---------------------------------------------------------------------------------------------------- class templates
-def class_cosines(weight: np.ndarray) -> np.ndarray:
-    """Cosines of all pairs of rows of a classifier (K x D), K(K-1)/2 of them. Source: Nayak et al. 2019."""
-    rows = weight / np.linalg.norm(weight, axis=1, keepdims=True)
-    cosines: np.ndarray = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
-    return cosines
-
-
-def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Rank correlation of two classifiers' class cosines; widths may differ, since no features are compared."""
-    return float(scipy_stats.spearmanr(class_cosines(one), class_cosines(other)).statistic)
-
-
-def agreements(study: Study) -> pd.DataFrame:
-    """A row a run with a mu: label, seed, agreement with its teacher's classes and with the bystander's."""
-    teacher, bystander = _last_weight(study.teacher), _last_weight(stranger(study))
-    rows = []
-    for label, group in groups(study).items():
-        for run in (run for run in group if has_mu(run)):
-            own = _last_weight(run)
-            sides = {"teacher": teacher, "bystander": bystander}
-            found = {
-                name: np.nan if side is None or own is None else agreement(own, side) for name, side in sides.items()
-            }
-            rows.append({"label": label, "seed": run.spec.init_seed, **found})
-    return pd.DataFrame(rows, columns=["label", "seed", "teacher", "bystander"])
-
-
-def stranger(study: Study) -> Run | None:
-    """The bystander's run, if it is in the same folder."""
-    wanted = {run.spec.bystander["checksum"] for run in study.students if run.spec.bystander}
-    found = runs.find(study.folder, role="teacher")
-    return next((run for run in found if weights_checksum(run) in wanted), None)
-
-
-def _last_weight(run: Run | None) -> np.ndarray | None:
-    return None if run is None else run.trace()[0][-1]
-
-
-def similar(study: Study, table: pd.DataFrame) -> go.Figure:
-    """``table`` of :func:`agreements`: filled with the teacher, hollow with the bystander; across: the two teachers."""
-    fig = style.grid(1, 1, height=460)
-    for side, color, symbol in (("bystander", style.BYSTANDER, "circle-open"), ("teacher", style.TEACHER, "circle")):
-        trace = go.Scatter(x=table["label"].tolist(), y=style.significant(table[side]), name=f"with the {side}")
-        trace.update(mode="markers", marker={"color": color, "symbol": symbol, "size": 9}, customdata=table["seed"])
-        fig.add_trace(trace.update(hovertemplate=f"%{{x}}, seed %{{customdata}}<br>{side}: %{{y:.3f}}<extra></extra>"))
-    if (level := between_teachers(study)) is not None:
-        fig.add_hline(level, line={"color": style.QUIET, "width": 2, "dash": "dash"})
-    fig.update_yaxes(title_text="rank correlation of class cosines")
-    fig.update_xaxes(type="category", tickangle=-60)
-    drawn = [run for group in groups(study).values() for run in group if has_mu(run)]
-    return style.captioned(fig, study, "last epoch; dashed: the teacher with the bystander", drawn)
-
-
-def between_teachers(study: Study) -> float | None:
-    """Agreement of the teacher with the bystander: two networks that share data and recipe alone."""
-    teacher, bystander = _last_weight(study.teacher), _last_weight(stranger(study))
-    return None if teacher is None or bystander is None else agreement(teacher, bystander)
-
-
-def similar_sentence(study: Study, table: pd.DataFrame) -> str:
-    """How much of the agreement is about this teacher: beside that with the bystander, over the methods' means."""
-    means = table.groupby("label", sort=False)[["teacher", "bystander"]].mean().dropna()
-    if means.empty:
-        return "The teachers' runs are not at hand here, so that there are no rows to compare with."
-    own = dict(zip(means.index, means["teacher"], strict=True))
-    most, least = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
-    nearer = int((means["teacher"] > means["bystander"]).sum())
-    text = (
-        f"With the teacher's classes **{most}** agrees most ({own[most]:.2f}) and **{least}** least "
-        f"({own[least]:.2f}); {nearer} of {len(means)} methods agree more with their teacher "
-        "than with the bystander"
-    )
-    level = between_teachers(study)
-    return f"{text}." if level is None else f"{text}. The two teachers agree with each other at {level:.2f}."
