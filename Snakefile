@@ -56,6 +56,11 @@ given_to = {
     "01_teacher": COMMON,
     "02_students": everything if GROUPS else COMMON,
     "06_cifar100": {"profile": config["published"]},
+    # What only published studies have, side by side.
+    **dict.fromkeys(
+        ["10_statistics", "11_methods", "12_interventions", "13_geometry", "14_discussion"],
+        {"profiles": ["digits", config["published"]]},
+    ),
 }
 RESULTS = sorted(map(str, paths.root().glob("results/[!.]*/*/published.json")))
 SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/static/*")))]
