@@ -243,13 +243,16 @@ def _controls(checks: Sequence[Check]) -> str:
     if not checks:
         return ""
     head = f'<summary style="padding:0.4em 0;cursor:pointer">Controls: <strong>{standing(checks)}</strong></summary>'
+    claimed = f"<small>Claimed: each {'above' if checks[0].sign > 0 else 'below'} 0.</small>"
     rows = "".join(_check(check) for check in checks)
-    return f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}<dl style="margin:0">{rows}</dl></details>'
+    return (
+        f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}{claimed}<dl style="margin:0">{rows}</dl></details>'
+    )
 
 
 def _check(check: Check) -> str:
-    shown, claimed = check.measure, "above" if check.sign > 0 else "below"
+    shown = check.measure
     mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
     name = f"{ANSWERS[check.answer]} {html.escape(shown.text)}"
-    text = f"{mean}<small>95 %: {shown.between(check.values)}; claimed: {claimed} 0</small>"
+    text = f"{mean}<small>95 %: {shown.between(check.values)}</small>"
     return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
