@@ -159,7 +159,7 @@ def _stack(runs: Sequence[Run], span: tuple[int, int]) -> list[go.Bar | go.Scatt
         y = style.significant(table[cause], 3)
         marks.append(go.Bar(x=labels, y=y, name=name, marker_color=color, legendgroup=name, hovertemplate=hover))
     look = {"symbol": "diamond", "size": 7, "color": "#ffffff", "line": {"color": "#1b1f24", "width": 1.5}}
-    y = style.significant(table.sum(axis=1), 3)
+    y = style.significant(table.sum(axis=1, min_count=1), 3)
     hover = "%{x}<br>sum: %{y:.1%}<extra></extra>"
     net = go.Scatter(x=labels, y=y, name="sum", mode="markers", marker=look, legendgroup="sum", hovertemplate=hover)
     return [*marks, net]

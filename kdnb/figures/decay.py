@@ -59,6 +59,8 @@ def _change(runs: Pair, label: str) -> str:
         "the bystander's": "bystander_mu_rotated",
     }
     parts = [
-        f"{name} {mu.last(c, without):.3g} in place of {mu.last(c, with_decay):.3g}" for name, c in columns.items()
+        f"{name} {mu.last(column, without):.3g} in place of {mu.last(column, with_decay):.3g}"
+        for name, column in columns.items()
+        if column in without.history and column in with_decay.history
     ]
     return f"for **{label}** {style.joined(parts)}"
