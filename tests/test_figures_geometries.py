@@ -126,7 +126,7 @@ def test_differences_are_of_the_same_seed() -> None:
 # ------------------------------------------------------------------------------------------------------- class by class
 def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> None:
     figures, labels = geometries.matrices(study)
-    assert labels == [run.label for run in study.students]
+    assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10"]
     assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
     run, teacher = study.students[1], study.teacher
     z = np.array(figures[1].data[0].z, float)

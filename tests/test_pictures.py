@@ -145,6 +145,15 @@ def test_a_picture_is_small_and_keeps_its_text_when_there_are_many_points() -> N
     assert len(text) < 60_000 and "data:image/png" in text and re.search(r">many</(text|tspan)>", text)
 
 
+def test_marks_that_look_alike_say_so_once_and_others_each() -> None:
+    alike = go.Scatter(x=list(range(30)), y=list(range(30)), mode="markers", marker={"color": "#123456", "size": 5})
+    text = svg(go.Figure(alike))
+    assert text.count("<use") >= 30 and text.count("fill: #123456") == 1
+    colors = [f"#12345{place % 3}" for place in range(30)]
+    text = svg(go.Figure(alike.update(marker={"color": colors})))
+    assert [text.count(f"fill: #12345{place}") for place in range(3)] == [10, 10, 10]
+
+
 def test_drawing_twice_gives_the_same_bytes() -> None:
     fig = go.Figure(go.Scatter(y=[1, 3, 2]))
     assert svg(fig) == svg(fig)

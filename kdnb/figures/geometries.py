@@ -59,11 +59,13 @@ def class_gaps(run: Run, which: Which) -> Map | None:
 
 
 def matrices(study: Study, which: Which = "final") -> tuple[list[go.Figure], list[str]]:
-    """One figure a student: below the diagonal its class distances, above it the teacher's; one colour scale for all.
+    """Normal training and KD by T, a figure each: below the diagonal the student's class distances, above it the
+    teacher's; one colour scale for all.
 
     With the labels of a stepper. Without the teacher's run the student's are on both sides.
     """
-    students = {run: gaps for run in study.students if (gaps := class_gaps(run, which)) is not None}
+    runs = [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
+    students = {run: gaps for run in runs if (gaps := class_gaps(run, which)) is not None}
     taught = class_gaps(study.teacher, "final") if study.teacher else None
     every = np.concatenate([*students.values(), *([] if taught is None else [taught])])
     limits, order = (float(every.min()), float(every.max())), _order(study)

@@ -18,7 +18,7 @@ from kdnb.figures.source import Study
 from kdnb.figures.spread import Values
 from kdnb.files import read_tensors
 
-SHOWN = 400  # images drawn; what is computed takes all there are
+SHOWN = 300  # images drawn; what is computed takes all there are
 KEPT = {"neighbours": "neighbours shared", "classes": "class distances, ρ"}
 NAMED = {"neighbours": "who is near whom", "classes": "the distances of the classes"}
 PAIRS = {

@@ -57,14 +57,14 @@ def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:
 def figure(study: Study, found: pd.DataFrame) -> go.Figure:
     """Test accuracy of teachers' classifiers on each student's features, a panel a help; lines: untrained."""
     labels, level = list(spread.groups(study)), floors(found)
+    named: set[str] = set()
     fig = style.grid(3, 1, list(HELP.values()), 760, shared_xaxes=True, vertical_spacing=0.06)
     for row, column in enumerate(HELP, 1):
         for relation, (name, color, symbol) in RELATIONS.items():
             shown = values(study, found, relation, column)
             for trace in spread.points(shown, name, "accuracy", {"color": color, "symbol": symbol}) if shown else []:
-                # Another model's classifier may need a linear map, so that the first panel lacks it.
-                first = row == 1 or (row == 3 and relation == "other")
-                fig.add_trace(trace.update(showlegend=first and trace.showlegend is not False), row, 1)
+                fig.add_trace(trace.update(showlegend=trace.showlegend is not False and name not in named), row, 1)
+            named |= {name} if shown else set()
         for kind, (name, color, dash) in geometries.FLOORS.items():
             if np.isfinite(value := level.get(kind, {}).get(column, np.nan)):
                 line = spread.level(labels, value, name, color, dash)

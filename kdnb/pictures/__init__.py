@@ -207,7 +207,16 @@ def _light(text: str, name: str, alt: str) -> str:
     text = re.sub(rf'<g id="(?!{re.escape(name)}-trace)[^"]*"', "<g", text)
     text = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: _rounded(found[0]), text)
     text = re.sub(r"(?<=data:image/png;base64,)[^\"]*", lambda found: _few_colors(found[0]), text)
-    return re.sub(r"\s*\n\s*", "\n", text)
+    text = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", text)
+    return re.sub(r"<g([^>]*)>\n((?:<use [^>]*/>\n)+)</g>", _styled_once, re.sub(r"\s*\n\s*", "\n", text))
+
+
+def _styled_once(found: re.Match[str]) -> str:
+    """A group of marks that look alike, with their style on the group."""
+    styles = re.findall(r' style="[^"]*"', found[2])
+    if len(set(styles)) != 1 or len(styles) != found[2].count("<use") or " style=" in found[1]:
+        return found[0]
+    return f"<g{found[1]}{styles[0]}>\n{found[2].replace(styles[0], '')}</g>"
 
 
 def _rounded(numbers: str) -> str:

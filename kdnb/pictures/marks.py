@@ -36,7 +36,7 @@ SYMBOLS = {
     "line-ew": "_",
 }
 FEW = 20  # points that Plotly marks when a trace does not say how it is drawn
-MANY = 150  # markers; more of them become one embedded image, or the drawing would be larger than the page
+MANY = 400  # markers; more of them become one embedded image, or the drawing would be larger than the page
 
 
 @dataclass
