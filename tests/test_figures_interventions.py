@@ -112,7 +112,7 @@ def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study)
 def test_simkd_is_compared_with_its_usual_factor(study: Study) -> None:
     (run,) = interventions.group(study, "simkd")
     assert run.spec.method_parameters["factor"] == 2
-    assert {"SimKD", "SimKD factor=4"} <= set(compared.groups(study))
+    assert {"SimKD", "SimKD f=4"} <= set(compared.groups(study))
 
 
 def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             table.to_parquet(run.path / "history.parquet")
     text = interventions.paired_sentence(studies(tmp_path)["digits"])
     assert text == (
-        "Of 2 that were trained with two seeds or more, the interval leaves out zero for 1: frozen (+10.00 points)."
+        "The interval leaves out zero for 1 of 2 that share two seeds or more with KD: frozen (+10.00 points)."
     )
 
 
@@ -143,7 +143,7 @@ def test_curves_are_the_histories_and_every_menu_entry_too(study: Study) -> None
         low, high = button.args[1]["yaxis.range"]
         assert low < high
     widths = {trace.name: trace.line.width for trace in fig.data}
-    assert widths["SimKD factor=4"] < widths["SimKD"]
+    assert widths["SimKD f=4"] < widths["SimKD"]
     drawable(fig, "curves")
 
 
@@ -174,6 +174,16 @@ def test_the_ends_of_a_measure_are_named_for_students_alone(study: Study) -> Non
     assert "beside their spread, for **frozen** (2; at the other end **KD T=4**, 0.5)" in text
 
 
+def test_of_a_long_training_a_point_is_the_mean_of_a_block(tmp_path: Path) -> None:
+    write(tmp_path / "digits", replace(TEACHER_SPEC, epochs=50))
+    run = write(tmp_path / "digits", spec("kd", epochs=50, drops=(31, 38, 44)))
+    made = studies(tmp_path)["digits"]
+    assert interventions.block(made) == 2
+    (trace,) = interventions.curves(made).data
+    values = run.history["test_accuracy"].to_numpy()
+    assert list(trace.x) == list(range(2, 51, 2)) and list(trace.y) == rounded(values.reshape(25, 2).mean(1))
+
+
 # -------------------------------------------------------------------------------------------------------------- answers
 def test_each_question_is_answered_with_its_own_pair(study: Study) -> None:
     text = answers.answers(study)
@@ -183,17 +193,18 @@ def test_each_question_is_answered_with_its_own_pair(study: Study) -> None:
     points = [100 * (accuracy(study, "rotated", seed) - accuracy(study, "frozen", seed)) for seed in (0, 1)]
     cells = rows["Do the axes matter?"]
     assert cells[1:3] == ["rotated − frozen", "2"] and cells[3] == answers.spread(points)
-    assert cells[3].startswith(f"{np.mean(points):+.2f} ± ")
+    assert cells[3].startswith(f"{np.mean(points):+.2f}\u00a0±")
 
 
 def test_a_mean_of_one_has_no_interval() -> None:
-    assert [answers.spread(points) for points in ([], [1.0], [1.0, 1.0])] == ["–", "+1.00", "+1.00 ± 0.00"]
+    assert [answers.spread(points) for points in ([], [1.0], [1.0, 1.0])] == ["–", "+1.00", "+1.00\u00a0±\u00a00.00"]
 
 
 def test_the_answers_in_words_name_their_reference_once(study: Study) -> None:
     text = answers.answers_sentence(study)
     assert text.count("Against **KD T=4**") == text.count("Against **frozen**") == 1
     assert "*permuted* ends at μ = " in text and "*simplex*" not in text and "on 60 images" in text
+    assert "*SimKD* has no μ" in text
 
 
 def test_the_table_has_every_student_and_no_number_that_is_none(study: Study) -> None:

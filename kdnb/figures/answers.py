@@ -47,7 +47,7 @@ def spread(points: ArrayLike) -> str:
     if not values.size:
         return "–"
     low, high = stats.mean_interval(values)
-    half = f" ± {(high - low) / 2:.2f}" if np.isfinite(low) else ""
+    half = f"\u00a0±\u00a0{(high - low) / 2:.2f}" if np.isfinite(low) else ""
     return f"{values.mean():+.2f}{half}"
 
 
@@ -87,7 +87,9 @@ def _told(study: Study, one: str, other: str) -> str:
     if not (points := differences(study, one, other)):
         return ""
     told = spread([100 * value for value in points.values()])
-    return f"*{short(group(study, one)[0])}* ends at μ = {_final_mu(study, one)}, {told} points"
+    runs = group(study, one)
+    end = f"ends at μ = {_final_mu(study, one)}" if compared.has_mu(runs[0]) else "has no μ"
+    return f"*{short(runs[0])}* {end}, {told} points"
 
 
 def _final_mu(study: Study, method: str) -> str:

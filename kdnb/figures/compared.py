@@ -1,6 +1,6 @@
 """Chapter 11: every method beside every other: accuracy, and mu with its controls.
 
-One row a label ("KD T=4", "SimKD factor=4") over all its seeds; a value is the mean over seeds of the last epoch.
+One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean over seeds of the last epoch.
 """
 
 import html
@@ -29,7 +29,7 @@ MUS = {
 }
 SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
-ROUNDING = 9  # decimals; a rotation is found to about 1e-13
+ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
 NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
 
 
@@ -46,10 +46,18 @@ def groups(study: Study) -> dict[str, list[Run]]:
 
 
 def short(run: Run) -> str:
-    """The run's label; where its method is called by several words ("frozen at W_t"), by its name ("frozen")."""
-    name = run.spec.method
+    """The run's label in few letters: "frozen" for "frozen at W_t", "SimKD f=4" for "SimKD factor=4"."""
+    return _short(run.spec.method, run.label)
+
+
+def _short(name: str, label: str) -> str:
     called = methods.METHODS[name].label if name in methods.METHODS else name
-    return run.label.replace(called, name) if " " in called else run.label
+    return (label.replace(called, name) if " " in called else label).replace(" factor=", " f=")
+
+
+def with_mu(study: Study) -> list[Run]:
+    """Those of :func:`shown` that have a classifier of their own."""
+    return [run for run in shown(study) if has_mu(run)]
 
 
 def planned() -> dict[str, tuple[str, dict[str, float]]]:
@@ -58,7 +66,7 @@ def planned() -> dict[str, tuple[str, dict[str, float]]]:
     given.insert(1, ("kd", {"temperature": TEMPERATURE}))
     given += [("simkd", {"factor": factor}) for factor in FACTORS]
     full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
-    return {methods.label(*one): one for one in full}
+    return {_short(one[0], methods.label(*one)): one for one in full}
 
 
 def learns_from(name: str) -> str:
@@ -102,7 +110,8 @@ def as_html(study: Study) -> str:
 
 
 def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
-    quoted = "<br>".join(row.text for row in literature.of(name, parameters)) or "–"
+    lines = [row.text.replace(" ", "\u00a0") for row in literature.of(name, parameters)]
+    quoted = "<br>".join(lines) or "–"
     cells = {"method": html.escape(label), "learns from": learns_from(name) if name in methods.METHODS else "–"}
     if label not in found.index:
         absent = {"seeds": "0", "test accuracy": "not trained here"}
@@ -120,7 +129,7 @@ def number(value: float, how: str) -> str:
 
 def interval(value: float, low: float, high: float) -> str:
     """A share with half the width of its symmetric interval, where it has one."""
-    half = f" ± {(high - low) / 2:.2%}" if np.isfinite(low) else ""
+    half = f"\u00a0±\u00a0{(high - low) / 2:.2%}" if np.isfinite(low) else ""
     return f"{value:.2%}{half}"
 
 
@@ -148,7 +157,7 @@ def table_sentence(study: Study) -> str:
 # -------------------------------------------------------------------------------------------------- mu, and accuracy
 def curves_sentence(study: Study) -> str:
     """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
-    moves = {short(run): (abs(mu.change(study, "mu_raw", run)), run) for run in shown(study) if has_mu(run)}
+    moves = {short(run): (abs(mu.change(study, "mu_raw", run)), run) for run in with_mu(study)}
     there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
     if not there:
         return "No method here has a μ that could move."

@@ -32,6 +32,7 @@ LOOKS = {
     "plug_in_accuracy_matched": "plug-in, matched",
     "mu_rotated": "μ rotated",
 }
+POINTS = 24  # of a curve, where there are so many epochs
 SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tell, not the history
 
 
@@ -39,17 +40,31 @@ SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tel
 def curves(study: Study) -> go.Figure:
     """Test accuracy over all epochs, a curve a student; a menu puts another measure in its place.
 
-    The axis spans what the curves do after the warm-up, and a tenth more: the first epochs would flatten the rest.
+    A point is the mean of :func:`block` epochs. The axis spans what the curves do after the warm-up, and a tenth more:
+    the first epochs would flatten the rest.
     """
     runs = shown(study)
+    tables = [blocks(study, run) for run in runs]
     fig = style.grid(1, 1, height=520)
-    for run in runs:
-        fig.add_trace(style.curve(run.history, "test_accuracy", short(run), _line(study, run)))
+    for run, table in zip(runs, tables, strict=True):
+        fig.add_trace(style.curve(table, "test_accuracy", short(run), _line(study, run)))
     style.mark_drops(fig, runs[0])
-    fig.update_yaxes(title_text=CURVES["test_accuracy"], range=_range(study, runs, "test_accuracy"))
+    fig.update_yaxes(title_text=CURVES["test_accuracy"], range=_range(study, tables, "test_accuracy"))
     fig.update_xaxes(title_text="epoch")
-    fig.update_layout(updatemenus=[_menu(study, runs)], margin_t=96)
-    return style.captioned(fig, study, f"all {study.epochs} epochs", runs)
+    fig.update_layout(updatemenus=[_menu(study, tables)], margin_t=96)
+    each = f"a point: {block(study)} epochs" if block(study) > 1 else "a point an epoch"
+    return style.captioned(fig, study, each, runs)
+
+
+def block(study: Study) -> int:
+    """How many epochs one point of a curve is the mean of: a long training would be drawn black."""
+    return max(1, study.epochs // POINTS)
+
+
+def blocks(study: Study, run: Run) -> pd.DataFrame:
+    """The run's history, the mean over each :func:`block`, which has the number of its last epoch."""
+    last = -(-run.history["epoch"] // block(study)) * block(study)
+    return run.history.groupby(last.clip(upper=study.epochs)).mean().assign(epoch=lambda table: table.index)
 
 
 def _line(study: Study, run: Run) -> dict[str, object]:
@@ -59,15 +74,15 @@ def _line(study: Study, run: Run) -> dict[str, object]:
     return look | {"width": look["width"] / narrow}
 
 
-def _menu(study: Study, runs: Sequence[Run]) -> dict[str, object]:
-    there = {column: name for column, name in CURVES.items() if any(column in run.history for run in runs)}
+def _menu(study: Study, tables: Sequence[pd.DataFrame]) -> dict[str, object]:
+    there = {column: name for column, name in CURVES.items() if any(column in table for table in tables)}
     buttons = [
         {
             "label": name,
             "method": "update",
             "args": [
-                {"y": [style.curve(run.history, column, name, {}).y for run in runs]},
-                {"yaxis.title.text": name, "yaxis.range": _range(study, runs, column)},
+                {"y": [style.curve(table, column, name, {}).y for table in tables]},
+                {"yaxis.title.text": name, "yaxis.range": _range(study, tables, column)},
             ],
         }
         for column, name in there.items()
@@ -75,9 +90,9 @@ def _menu(study: Study, runs: Sequence[Run]) -> dict[str, object]:
     return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
 
 
-def _range(study: Study, runs: Sequence[Run], column: str) -> list[float]:
+def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[float]:
     """From the least value after the warm-up to the greatest, and a tenth more at both ends."""
-    values = np.concatenate([style.values(style.after(run, study.warm_up), column) for run in runs])
+    values = np.concatenate([style.values(table[table["epoch"] > study.warm_up], column) for table in tables])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     margin = 0.1 * (high - low) or 0.05
     return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
@@ -89,17 +104,17 @@ def curves_sentence(study: Study) -> str:
     if kd is None:
         return "KD was not trained here, so that there is no level to reach."
     goal = mu.last("test_accuracy", kd)
-    reached = {short(run): _first(run, goal) for run in shown(study) if run is not kd}
+    reached = {short(run): _first(blocks(study, run), goal) for run in shown(study) if run is not kd}
     there = sorted((epoch, label) for label, epoch in reached.items() if epoch is not None)
     never = [label for label, epoch in reached.items() if epoch is None]
     text = f"**{kd.label}** ends at {goal:.2%}. "
     if there:
         text += f"First to stand there: {style.joined(f'{label} (epoch {epoch})' for epoch, label in there[:3])}. "
-    return text + (f"Never: {style.joined(never)}." if never else "Each of the others stood there at some epoch.")
+    return text + (f"Never: {style.joined(never)}." if never else "Each of the others stood there at some time.")
 
 
-def _first(run: Run, goal: float) -> int | None:
-    reached = run.history["epoch"][run.history["test_accuracy"] >= goal]
+def _first(table: pd.DataFrame, goal: float) -> int | None:
+    reached = table["epoch"][table["test_accuracy"] >= goal]
     return None if reached.empty else int(reached.iloc[0])
 
 
@@ -148,10 +163,8 @@ def paired_sentence(study: Study) -> str:
     if not ends:
         return "No intervention here has two seeds that KD has as well: there is no interval."
     clear = [f"{name} ({mean:+.2f} points)" for name, (mean, low, high) in ends.items() if low > 0 or high < 0]
-    return (
-        f"Of {len(ends)} that were trained with two seeds or more, the interval leaves out zero for {len(clear)}"
-        f"{': ' * bool(clear)}{style.joined(clear) if clear else ''}."
-    )
+    text = f"The interval leaves out zero for {len(clear)} of {len(ends)} that share two seeds or more with KD"
+    return f"{text}: {style.joined(clear)}." if clear else f"{text}."
 
 
 def against_kd(study: Study) -> pd.DataFrame:
@@ -198,8 +211,8 @@ def features(study: Study, table: pd.DataFrame) -> go.Figure:
         trace.update(marker=marker, showlegend=False, hovertemplate=f"%{{y}}<br>{name}: %{{x:.4g}}<extra></extra>")
         fig.add_trace(trace, place // 2 + 1, place % 2 + 1)
     fig.update_xaxes(nticks=4)
-    fig.update_yaxes(autorange="reversed", type="category")
-    return style.captioned(fig, study, f"epoch {study.epochs}, test images", shown(study))
+    fig.update_yaxes(autorange="reversed", type="category", dtick=1)
+    return style.captioned(fig, study, f"epoch {study.epochs}", shown(study))
 
 
 def features_sentence(table: pd.DataFrame) -> str:
