@@ -62,7 +62,9 @@ given_to = {
         {"profiles": ["digits", config["published"]]},
     ),
 }
-RESULTS = sorted(map(str, paths.root().glob("results/[!.]*/*/published.json")))
+RESULTS = sorted(
+    str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
+)
 SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/static/*")))]
 
 

@@ -31,7 +31,6 @@ class Published:
     points: Map
     separation: Separation
     perplexity: float
-    map_seed: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def space(run: Run, which: Which, images: Literal["test", "train"] = "test") -> 
     tensors, _ = read_tensors(run.path / "map.safetensors", "published map")
     chosen = run.published["map"]
     points = tensors[f"{which}_points"].double().numpy()
-    known = Published(points, Separation(**found["separation"]), chosen["perplexity"], chosen["seed"])
+    known = Published(points, Separation(**found["separation"]), chosen["perplexity"])
     return Space(found["epoch"], tensors["labels"].numpy(), published=known)
 
 

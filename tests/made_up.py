@@ -13,6 +13,7 @@ from kdnb.evaluate import Outputs
 from kdnb.figures import mu, source, tsne
 from kdnb.figures.source import ChapterParameters, Study
 from kdnb.files import write_tensors
+from kdnb.profiles import scaled_drops
 from kdnb.runs import Run, RunSpec
 from kdnb.teacher import checksum
 
@@ -53,6 +54,11 @@ CURVES = [
 def kd(temperature: float, **changes: object) -> RunSpec:
     parameters = {"temperature": float(temperature), "alpha": 0.9}
     return replace(SPEC, method="kd", method_parameters=parameters, **changes)  # type: ignore[arg-type]
+
+
+def lasting(spec: RunSpec, epochs: int) -> RunSpec:
+    """``spec`` over another number of epochs, the field's schedule in proportion."""
+    return replace(spec, epochs=epochs, drops=scaled_drops(epochs))
 
 
 def history(epochs: int, seed: int, without: str = "$^") -> pd.DataFrame:

@@ -9,13 +9,13 @@ import pytest
 from made_up import (
     SPEC,
     kd,
+    lasting,
     luminance,
     rounded,
     store,
     write,
 )
 
-from kdnb import profiles
 from kdnb.figures import account, accuracy, correlation, mu, null, source, style, verdicts
 from kdnb.figures.source import ChapterParameters, Study
 from kdnb.parameters import read
@@ -56,7 +56,7 @@ def test_a_warm_up_that_leaves_nothing_and_runs_of_unequal_length_are_refused(tm
     store(tmp_path, [SPEC])
     with pytest.raises(ValueError, match="warm_up is 24.*24 epochs"):
         source.load(ChapterParameters(output_dir=str(tmp_path), warm_up=24))
-    write(tmp_path, kd(4, epochs=6, drops=profiles.scaled_drops(6)))
+    write(tmp_path, lasting(kd(4), 6))
     with pytest.raises(ValueError, match="6, 24 epochs"):
         source.load(ChapterParameters(output_dir=str(tmp_path)))
 

@@ -11,6 +11,7 @@ from made_up import (
     SPEC,
     STUDENTS,
     kd,
+    lasting,
     rounded,
     store,
     write,
@@ -138,7 +139,7 @@ def everything(study: Study) -> dict[str, list[go.Figure]]:
 def test_every_figure_of_an_incomplete_store_is_drawn(
     tmp_path: Path, specs: list[RunSpec], epochs: int, options: dict[str, object]
 ) -> None:
-    drawn = everything(store(tmp_path, [replace(spec, epochs=epochs) for spec in specs], **options))
+    drawn = everything(store(tmp_path, [lasting(spec, epochs) for spec in specs], **options))
     for fig in [fig for chapter in drawn.values() for fig in chapter]:
         said = [note.text for note in fig.layout.annotations if "no r" in note.text]
         assert (len(fig.data) > 0) != bool(said)
@@ -153,7 +154,7 @@ def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:
-    specs = [replace(s, epochs=240) for s in [*STUDENTS, *(kd(t) for t in (2, 3, 5, 6, 7, 8, 9))]]
+    specs = [lasting(s, 240) for s in [*STUDENTS, *(kd(t) for t in (2, 3, 5, 6, 7, 8, 9))]]
     for chapter, figures in everything(store(tmp_path, specs, images=1000)).items():
         size = sum(len(json.dumps(explorer.pack([fig]), ensure_ascii=False)) for fig in figures)
         assert size < 1.4e6, f"chapter {chapter}: {size} bytes"

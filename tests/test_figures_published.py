@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, kd, store
+from made_up import SPEC, STUDENTS, kd, lasting, store
 from scipy import stats as scipy_stats
 
 from kdnb import display, explorer, publish
@@ -88,7 +88,7 @@ def test_matched_and_last_epoch_are_both_shown_where_they_differ(tmp_path: Path)
 
 # ------------------------------------------------------------------------------------------------------- few epochs
 def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
-    made = store(tmp_path, [replace(spec, epochs=15, drops=(9, 11, 13)) for spec in STUDENTS])
+    made = store(tmp_path, [lasting(spec, 15) for spec in STUDENTS])
     table = correlation.readings(made)
     assert (table["n"] == 8).all() and table[["r_differences", "low", "high", "n_eff"]].isna().all(axis=None)
     assert correlation.as_html(table).count("too few epochs") == len(STUDENTS)
@@ -101,7 +101,7 @@ def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
 
 
 def test_r_by_chance_is_the_one_whose_p_is_a_twentieth(study: Study, tmp_path: Path) -> None:
-    made = store(tmp_path, [replace(SPEC, epochs=15)])
+    made = store(tmp_path, [lasting(SPEC, 15)])
     limit = float(correlation.chance_sentence(made).split("±")[1].split(" ")[0])
     y = np.array([1.0, -2, 3, 0, -1, 2, -3, 1])
     x = np.arange(8.0)

@@ -79,9 +79,8 @@ def test_maps_are_the_published_ones_and_others_are_refused_by_name(tiny_folder:
     spaces = tsne.spaces(found, which="final")
     drawn = tsne.maps(spaces, MapParameters())
     assert {label: points.shape for label, points in drawn.items()} == dict.fromkeys(drawn, (128, 2))
-    for wrong, message in (({"perplexity": 10.0}, "perplexity is 10"), ({"map_seed": 3}, "map_seed 3")):
-        with pytest.raises(ValueError, match=f"{message}.*was published with 30 and 0"):
-            tsne.maps(spaces, MapParameters(**wrong))
+    with pytest.raises(ValueError, match="perplexity is 10.*was published with 30"):
+        tsne.maps(spaces, MapParameters(perplexity=10.0))
     with pytest.raises(ValueError, match="published with its test images alone, and images is 'train'"):
         tsne.spaces(found, images="train")
 

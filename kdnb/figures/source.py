@@ -54,7 +54,6 @@ class MapParameters(ChapterParameters):
 
     perplexity: float = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
     points: int = 500  # images shown at most, the first of the test set; measures use all
-    map_seed: int = 0  # of t-SNE
     images: Literal["test", "train"] = "test"  # the test set, or the fixed unaugmented training images
 
     def __post_init__(self) -> None:

@@ -92,14 +92,14 @@ def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
     """
     if published := {label: space.published for label, space in found.networks.items() if space.published}:
         for known in published.values():
-            if (known.perplexity, known.map_seed) != (chosen.perplexity, chosen.map_seed):
+            if known.perplexity != chosen.perplexity:
                 raise ValueError(
-                    f"perplexity is {chosen.perplexity:g} and map_seed {chosen.map_seed}, but {found.study.folder} was "
-                    f"published with {known.perplexity:g} and {known.map_seed}; other maps need the full runs."
+                    f"perplexity is {chosen.perplexity:g}, but {found.study.folder} was published with "
+                    f"{known.perplexity:g}; other maps need the full runs."
                 )
         return {label: known.points[: chosen.points] for label, known in published.items()}
     features = {label: np.asarray(space.features)[: chosen.points] for label, space in found.networks.items()}
-    return embed.tsne_maps(features, found.reference, chosen.perplexity, chosen.map_seed)
+    return embed.tsne_maps(features, found.reference, chosen.perplexity)
 
 
 def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:
