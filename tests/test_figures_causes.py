@@ -129,7 +129,7 @@ def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
     half = next(e for e in sums.index if abs(sums[most][e]) >= abs(sums[most][EPOCHS]) / 2)
     text = causes.through_sentence(walks.study)
     assert f"half of it was there after epoch {half} of 24" in text
-    assert f"{amount(causes.excess(run).to_numpy().sum())} of it to the teacher alone" in text
+    assert f"teacher minus bystander, {amount(causes.excess(run).to_numpy().sum())}." in text
 
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:

@@ -100,7 +100,7 @@ def _course(run: Run) -> str:
         f"there after epoch {half} of {run.spec.epochs}. All causes together come to {amount(totals.sum())}"
     )
     only = excess(run)
-    beside = f", {amount(only.to_numpy().sum())} of it to the teacher alone" if len(only.columns) else ""
+    beside = f"; teacher minus bystander, {amount(only.to_numpy().sum())}" if len(only.columns) else ""
     return f"{text}{beside}."
 
 
