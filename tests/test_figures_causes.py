@@ -98,6 +98,11 @@ def test_phases_are_the_epochs_between_two_drops_and_leave_none_out(walks: Walks
     assert causes.moved(run, (16, 18))["kd"] == pytest.approx(run.history["pull_kd"][15:18].sum())
 
 
+def test_drops_at_one_epoch_or_at_the_end_make_no_empty_phase(tmp_path: Path) -> None:
+    short = store(tmp_path, [replace(SPEC, epochs=3, drops=(2, 2, 3))])
+    assert causes.phases(short.students[0]) == {"epochs 1–2": (1, 2), "epochs 3–3": (3, 3)}
+
+
 def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(walks: Walks) -> None:
     fig = causes.by_phase(walks.study)
     second = {t.name: t for t in fig.data if t.yaxis == "y2"}

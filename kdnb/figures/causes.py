@@ -112,7 +112,7 @@ def _largest(changes: pd.Series) -> str:
 # ------------------------------------------------------------------------------------------------------------ by phase
 def phases(run: Run) -> dict[str, tuple[int, int]]:
     """First and last epoch of each phase of constant learning rate, by their name."""
-    ends = [*(drop for drop in run.spec.drops if drop < run.spec.epochs), run.spec.epochs]
+    ends = sorted({*(drop for drop in run.spec.drops if drop < run.spec.epochs), run.spec.epochs})
     starts = [1, *(end + 1 for end in ends[:-1])]
     return {f"epochs {first}–{last}": (first, last) for first, last in zip(starts, ends, strict=True)}
 
