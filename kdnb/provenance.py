@@ -21,7 +21,6 @@ READING_HALF = {
     "claims",
     "compare",
     "controls",
-    "discussion",
     "display",
     "drawn",
     "embed",

@@ -18,7 +18,13 @@ COLORS = {
     "decay": ("weight decay", "#56b4e9"),
     "spread": ("spread ‖ΔW‖²", style.OTHER),
 }
+OTHERS = "#a0522d"  # of any other method's own term
 SIDES = {"": "μ² to the teacher", "bystander_": "μ² to the bystander"}
+
+
+def cause_look(cause: str) -> tuple[str, str]:
+    """What a cause is called in figures, and its colour."""
+    return COLORS.get(cause, (cause, OTHERS))
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
@@ -50,7 +56,7 @@ def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.
     bars: list[go.Scatter | go.Bar] = []
     known = [cause for cause in COLORS if cause in table]
     for cause in known + [str(other) for other in table if other not in COLORS]:
-        name, color = COLORS.get(cause, (cause, style.OTHER))
+        name, color = cause_look(cause)
         hover = f"%{{x}}<br>{name}: %{{y:.4g}}<extra></extra>"
         y = style.significant(table[cause])
         bars.append(go.Bar(x=labels, y=y, name=name, marker_color=color, legendgroup=name, hovertemplate=hover))
@@ -86,7 +92,7 @@ def sentence(study: Study) -> str:
     teacher, bystander = (totals(run, side, 0) for side in SIDES)
     if not teacher:
         return "These runs were made without an account of μ."
-    moved = [f"{COLORS.get(cause, (cause, ''))[0]} {value:+.3g}" for cause, value in teacher.items()]
+    moved = [f"{cause_look(cause)[0]} {value:+.3g}" for cause, value in teacher.items()]
     total = f"{sum(teacher.values()):+.3g}"
     text = f"Over the whole training of **{run.label}**, μ² changed by {total}: {style.joined(moved)}."
     if bystander:

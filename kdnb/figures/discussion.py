@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb import predicates
-from kdnb.discussion import HOT, STATEMENTS, Outcome, Statement, judge
-from kdnb.evidence import sweeps
 from kdnb.figures import origin, style
+from kdnb.figures.readings import HOT
 from kdnb.figures.source import StudiesParameters, Study
+from kdnb.figures.statements import STATEMENTS, Outcome, Statement, judge
 
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
@@ -25,8 +24,7 @@ def studies(chosen: StudiesParameters) -> dict[str, Study]:
 
 def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Outcome]]:
     """Every statement's outcome by its id and the study's name, from all seeds of the study's runs."""
-    by_study = {name: sweeps(study.every, predicates.ALPHA) for name, study in found.items()}
-    return {one.id: {name: judge(one, seeds) for name, seeds in by_study.items()} for one in STATEMENTS}
+    return {one.id: {name: judge(one, study) for name, study in found.items()} for one in STATEMENTS}
 
 
 def statement(name: str) -> Statement:
@@ -101,7 +99,7 @@ def _marks(
 
 def _ticks(one: Statement) -> str | None:
     """How the axis writes its numbers: those of accuracies may lie within a point of each other."""
-    return (".1%" if ".2%" in one.measure.form else ".0%") if "%" in one.measure.form else None
+    return (".1%" if ".0%" not in one.measure.form else ".0%") if "%" in one.measure.form else None
 
 
 def _broken(text: str, width: int = 20) -> str:

@@ -79,7 +79,7 @@ def _moved(study: Study) -> str:
     if not causes:
         return "not measured"
     most = max(causes, key=lambda cause: abs(causes[cause]))
-    return f"{account.COLORS.get(most, (most, ''))[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
+    return f"{account.cause_look(most)[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
 
 
 def _verdicts(study: Study) -> str:

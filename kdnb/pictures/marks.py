@@ -26,6 +26,7 @@ DASHES: dict[str, Any] = {
     "dash": (0, (5, 3)),
     "longdash": (0, (8, 3)),
     "dashdot": (0, (5, 2, 1, 2)),
+    "longdashdot": (0, (8, 3, 1, 3)),
 }
 SYMBOLS = {
     "circle": "o",
