@@ -127,6 +127,13 @@ def test_the_sentence_names_the_cause_that_moved_most_in_each_phase(walks: Walks
         assert expected in text.replace("<sup>2</sup>", "²")
 
 
+def test_a_cause_that_brings_nearer_can_be_the_one_that_moved_most(tmp_path: Path) -> None:
+    study = store(tmp_path, [SPEC])
+    run = study.students[0]
+    run.__dict__["history"] = run.history.assign(pull_decay=-100.0, pull_ce=50.0, spread=1.0)
+    assert "in epochs 16–18 weight decay (−300, all together −147)" in causes.phase_sentence(study)
+
+
 def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
     run = walks.study.kd[4]
     sums = causes.booked(run).cumsum()
