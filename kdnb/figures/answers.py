@@ -35,7 +35,7 @@ def as_html(study: Study, table: pd.DataFrame) -> str:
         looked = {str(column): float(value) for column, value in table.loc[[str(name)]].iloc[0].items()}
         cells = {"intervention": name, "seeds": f"{row['seeds']:.0f}"}
         cells |= {"test accuracy": interval(row["accuracy"], row["low"], row["high"]), "points to KD": spread(points)}
-        cells |= {title: number(row[column], ".3g") for column, title in compared.MUS.items()}
+        cells |= compared.distances({str(column): float(value) for column, value in row.items()})
         cells |= {title: number(looked[column], ".3g") for column, title in LOOKS.items() if column != "mu_rotated"}
         rows.append(cells)
     return style.table(pd.DataFrame(rows), "interventions")

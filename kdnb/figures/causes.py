@@ -39,10 +39,6 @@ def excess(run: Run) -> pd.DataFrame:
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 
-def _look(cause: str) -> tuple[str, str]:
-    return account.COLORS.get(cause, (cause, style.OTHER))
-
-
 # -------------------------------------------------------------------------------------------------------- through time
 VIEWS: dict[str, Callable[[Run], pd.DataFrame]] = {
     "to the teacher": booked,
@@ -72,7 +68,7 @@ def _sums(table: pd.DataFrame) -> list[go.Scatter]:
     taught = [str(cause) for cause in table if cause not in SETTLED] or ["kd"]
     known = table.cumsum()
     curves = known.reindex(columns=[*taught, *SETTLED]).assign(sum=known.sum(axis=1, min_count=1)).reset_index()
-    looks = {cause: (*_look(cause), 2) for cause in (*taught, *SETTLED)} | {"sum": (*SUM, 3)}
+    looks = {cause: (*account.cause_look(cause), 2) for cause in (*taught, *SETTLED)} | {"sum": (*SUM, 3)}
     return [
         style.curve(curves, cause, name, {"color": color, "width": width}, legendgroup=name)
         for cause, (name, color, width) in looks.items()
@@ -96,8 +92,8 @@ def _course(run: Run) -> str:
     sums = table[most].cumsum().abs().to_numpy()
     half = run.history["epoch"].to_numpy()[sums >= sums[-1] / 2].min()
     text = (
-        f"For **{run.label}** the largest sum is that of {_look(most)[0]}, {amount(totals[most])}; half of it was "
-        f"there after epoch {half} of {run.spec.epochs}. All causes together come to {amount(totals.sum())}"
+        f"For **{run.label}** the largest sum is that of {account.cause_look(most)[0]}, {amount(totals[most])}; half "
+        f"of it was there after epoch {half} of {run.spec.epochs}. All causes together come to {amount(totals.sum())}"
     )
     only = excess(run)
     beside = f"; teacher minus bystander, {amount(only.to_numpy().sum())}" if len(only.columns) else ""
@@ -154,7 +150,7 @@ def _stack(runs: Sequence[Run], span: tuple[int, int]) -> list[go.Bar | go.Scatt
     marks: list[go.Bar | go.Scatter] = []
     there = [str(cause) for cause in table]
     for cause in [*(c for c in account.COLORS if c in there), *(c for c in there if c not in account.COLORS)]:
-        name, color = _look(cause)
+        name, color = account.cause_look(cause)
         hover = f"%{{x}}<br>{name}: %{{y:.1%}}<extra></extra>"
         y = style.significant(table[cause], 3)
         marks.append(go.Bar(x=labels, y=y, name=name, marker_color=color, legendgroup=name, hovertemplate=hover))
@@ -175,7 +171,9 @@ def _phases_of(run: Run) -> str:
     for name, span in phases(run).items():
         found = moved(run, span)
         most = _largest(found)
-        parts.append(f"in {name} {_look(most)[0]} ({amount(found[most])}, all together {amount(found.sum())})")
+        parts.append(
+            f"in {name} {account.cause_look(most)[0]} ({amount(found[most])}, all together {amount(found.sum())})"
+        )
     return f"What moved μ² of **{run.label}** most: {', '.join(parts)}."
 
 

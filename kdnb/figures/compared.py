@@ -21,12 +21,11 @@ METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd"
 TEMPERATURE = 4.0  # of the KD that stands for KD
 FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
 MUS = {
-    "mu_raw": "μ raw",
-    "bystander_mu_raw": "raw to bystander",
+    "mu_raw": "μ raw (bystander)",
     "mu_matched": "μ matched",
-    "mu_rotated": "μ rotated",
-    "bystander_mu_rotated": "rotated to bystander",
+    "mu_rotated": "μ rotated (bystander)",
 }
+BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
 SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
 ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
@@ -76,14 +75,14 @@ def learns_from(name: str) -> str:
 
 
 def measured(study: Study) -> pd.DataFrame:
-    """A row a label: seeds; accuracy with its interval over seeds (low, high; nan for one seed); MUS; plug_in."""
+    """A row a label: seeds; accuracy, its interval over seeds (low, high; nan for one); MUS, BYSTANDERS; plug_in."""
     return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
 
 
 def _row(group: Sequence[Run]) -> dict[str, float]:
     accuracy = [mu.last("test_accuracy", run) for run in group]
     low, high = stats.mean_interval(accuracy)
-    means = {column: mean(column, group) for column in MUS}
+    means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
     plug_in = mean("plug_in_accuracy_matched", group)
     return {
         "seeds": len(group),
@@ -106,7 +105,7 @@ def as_html(study: Study) -> str:
     found, wanted = measured(study), planned()
     trained = {short(run): (run.spec.method, run.spec.method_parameters) for run in shown(study)}
     rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
-    return style.table(pd.DataFrame(rows), "methods", escape=False)
+    return style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False)
 
 
 def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
@@ -114,12 +113,20 @@ def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.Dat
     quoted = "<br>".join(lines) or "–"
     cells = {"method": html.escape(label), "learns from": learns_from(name) if name in methods.METHODS else "–"}
     if label not in found.index:
-        absent = {"seeds": "0", "test accuracy": "not trained here"}
-        return cells | absent | dict.fromkeys((*MUS.values(), "plug-in, matched"), "") | {"published, %": quoted}
+        return cells | {"seeds": "0", "test accuracy": "not trained here", "published, %": quoted}
     row = {str(column): value for column, value in found.to_dict("index")[label].items()}
-    mus = {title: number(row[column], ".3g") for column, title in MUS.items()}
-    told = {"seeds": f"{row['seeds']:.0f}", "test accuracy": interval(row["accuracy"], row["low"], row["high"])}
-    return cells | told | mus | {"plug-in, matched": number(row["plug_in"], ".1%"), "published, %": quoted}
+    accuracy = interval(row["accuracy"], row["low"], row["high"])
+    told = {"seeds": f"{row['seeds']:.0f}", "test accuracy": accuracy, "published, %": quoted}
+    return cells | told | distances(row) | {"plug-in, matched": number(row["plug_in"], ".1%")}
+
+
+def distances(row: Mapping[str, float]) -> dict[str, str]:
+    """Cells of a row's mus, those to the bystander in brackets."""
+    cells = {}
+    for column, title in MUS.items():
+        own, other = number(row[column], ".3g"), row.get(f"bystander_{column}", np.nan)
+        cells[title] = f"{own} ({number(other, '.3g')})" if np.isfinite(other) else own
+    return cells
 
 
 def number(value: float, how: str) -> str:

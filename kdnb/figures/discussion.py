@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.figures import origin, style
@@ -118,13 +119,12 @@ def heading(one: Statement) -> str:
 
 
 def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:
-    """Every statement with its mark on every study, as a table in Markdown."""
-    names = list(next(iter(found.values())))
-    rows = [f"| | statement | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
-    for one in STATEMENTS:
-        marks = " | ".join(SIGNS[found[one.id][name].answer] for name in names)
-        rows.append(f"| {one.id} | {one.title} | {marks} |")
-    return "\n".join(rows)
+    """Every statement with its mark on every study, as a table to read."""
+    rows = [
+        {"": one.id, "statement": one.title} | {name: SIGNS[of.answer] for name, of in found[one.id].items()}
+        for one in STATEMENTS
+    ]
+    return style.table(pd.DataFrame(rows), "the statements and how they fare")
 
 
 def summary(found: Mapping[str, Mapping[str, Outcome]]) -> str:

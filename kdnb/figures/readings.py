@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from kdnb import stats
 from kdnb.evidence import Missing, RunLike, Sweep, r_bystander, r_with_loss, sweeps, window
-from kdnb.figures import geometries, stitches
+from kdnb.figures import alignment, geometries, stitches
 from kdnb.figures.source import Study
 from kdnb.predicates import ALPHA, PEAK
 from kdnb.verdicts import Numbers
@@ -87,11 +87,18 @@ def movers(sweep: Sweep) -> Numbers:
     }
 
 
-@by_seed
-def rotated(sweep: Sweep) -> Numbers:
-    """Rotated mu to the teacher beside that to the bystander: their ratio, less one."""
-    runs = _kd_and_normal(sweep)
-    return {text: _last(run, "mu_rotated") / _last(run, "bystander_mu_rotated") - 1 for text, run in runs.items()}
+def rotated(study: Study) -> Mapping[int, Numbers]:
+    """Cosine of W_s and W_t after the best rotation, less that with the bystander's; it knows no lengths."""
+    found = alignment.differences(study, "rotated", "cosine")
+    labels = [f"KD T={PEAK}", "normal"]
+    if not all(found.get(label) for label in labels):
+        raise Missing(f"rotated μ of KD T={PEAK} and normal training to teacher and bystander")
+    return {seed: {label: found[label][seed] for label in labels} for seed in _seeds(*(found[x] for x in labels))}
+
+
+def _seeds(*values: Mapping[int, float]) -> list[int]:
+    """The seeds that all have."""
+    return sorted(set.intersection(*(set(known) for known in values)))
 
 
 @by_seed
@@ -145,11 +152,9 @@ def class_geometry(study: Study) -> Mapping[int, Numbers]:
     labels = [f"KD T={PEAK}", "normal"]
     if not all(label in final.get(side, {}) for side in ("own", "bystander") for label in labels):
         raise Missing(f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb.compare`)")
-    seeds = set.intersection(*(set(final[side][label]) for side in ("own", "bystander") for label in labels))
-    return {
-        seed: {label: final["own"][label][seed] - final["bystander"][label][seed] for label in labels}
-        for seed in sorted(seeds)
-    }
+    own, other = final["own"], final["bystander"]
+    seeds = _seeds(*(side[label] for side in (own, other) for label in labels))
+    return {seed: {label: own[label][seed] - other[label][seed] for label in labels} for seed in seeds}
 
 
 def linear_map(study: Study) -> Mapping[int, Numbers]:
@@ -158,4 +163,4 @@ def linear_map(study: Study) -> Mapping[int, Numbers]:
     own, other = (stitches.values(study, table, relation, "linear").get(label, {}) for relation in ("own", "alike"))
     if not own or not other:
         raise Missing(f"linear maps from KD T={PEAK} to both teachers (`python -m kdnb.compare`)")
-    return {seed: {"its teacher": own[seed], "another seed's teacher": other[seed]} for seed in own}
+    return {seed: {"its teacher": own[seed], "another seed's teacher": other[seed]} for seed in _seeds(own, other)}

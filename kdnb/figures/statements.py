@@ -109,12 +109,12 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "S4",
-        "Up to a rotation, distillation does bring the classifier nearer to its teacher's",
-        f"Rotated μ to the teacher, beside that to the bystander, is smaller under KD (T = {PEAK}) than in normal "
-        "training.",
+        "Up to a rotation, distillation does turn the classifier towards its teacher's",
+        "After the best rotation its cosine with the teacher's exceeds that with the bystander's, and by more than in "
+        f"normal training (T = {PEAK}).",
         readings.rotated,
-        lambda n: n[f"KD T={PEAK}"] < min(0.0, n["normal"]),
-        Measure("rotated μ, teacher beside bystander", SHARE),
+        lambda n: n[f"KD T={PEAK}"] > max(0.0, n["normal"]),
+        Measure("cosine after rotation, teacher less bystander", "{:+z.4f}"),
         "08_alignment",
         "teacher-or-bystander",
     ),
