@@ -26,6 +26,7 @@ SIDES = {
     "bystander": ("the bystander", style.BYSTANDER, "circle-open"),
 }
 FLOORS = {"pixels": ("pixels", "#009e73", "dot"), "untrained": ("untrained network", style.NORMAL, "dash")}
+FEW_PAIRS = 500  # of classes, all of whose matrices a page can hold
 SEPARATION = {
     "ratio": "between / within",
     "knn_accuracy": "kNN accuracy",
@@ -60,12 +61,15 @@ def class_gaps(run: Run, which: Which) -> Map | None:
 
 def matrices(study: Study, which: Which = "final") -> tuple[list[go.Figure], list[str]]:
     """Normal training and KD by T, a figure each: below the diagonal the student's class distances, above it the
-    teacher's; one colour scale for all.
+    teacher's; one colour scale for all. Of many classes only KD at T = 1, 4 and the highest, or a page grows heavy.
 
     With the labels of a stepper. Without the teacher's run the student's are on both sides.
     """
     runs = [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
     students = {run: gaps for run in runs if (gaps := class_gaps(run, which)) is not None}
+    if max(len(gaps) for gaps in students.values()) > FEW_PAIRS:
+        few = [study.nearest(t) for t in (1, 4, study.hottest)]
+        students = {run: gaps for run, gaps in students.items() if run.spec.method != "kd" or run in few}
     taught = class_gaps(study.teacher, "final") if study.teacher else None
     every = np.concatenate([*students.values(), *([] if taught is None else [taught])])
     limits, order = (float(every.min()), float(every.max())), _order(study)
