@@ -115,8 +115,14 @@ def plug_in(sweep: Sweep) -> Numbers:
 @by_seed
 def frozen(sweep: Sweep) -> Numbers:
     """Accuracy beside KD's, T = 4, same seed: with W_t, with W_t renumbered, and what else was tried of the kind."""
-    others = {"started": "started at W_t", "pulled": "pulled to W_t", "pushed": "pushed from W_t", "simkd": "SimKD"}
+    others = {"started": "started at W_t", "simkd": "SimKD"}
     return _beside_kd(sweep, {"frozen": "frozen at W_t", "permuted": "frozen at permuted W_t"}, others)
+
+
+@by_seed
+def springs(sweep: Sweep) -> Numbers:
+    """The same for classifiers that a spring draws to W_t, or holds off."""
+    return _beside_kd(sweep, {"pulled": "pulled to W_t", "pushed": "pushed from W_t"}, {})
 
 
 @by_seed

@@ -142,6 +142,16 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "S7",
+        "Drawn to W_t or kept far from it, a student learns alike",
+        f"Pulled to W_t and pushed from it, students end at most {100 * ACCURACY_MARGIN:g} points apart.",
+        readings.springs,
+        lambda n: abs(n["pulled to W_t"] - n["pushed from W_t"]) <= ACCURACY_MARGIN,
+        Measure(f"test accuracy beside KD T={PEAK}", POINTS),
+        "12_interventions",
+        "interventions-paired",
+    ),
+    Statement(
+        "S8",
         "What the student needs of a classifier is its axes and which classes are near which",
         f"Frozen at a rotated or a class-shuffled W_t it is more than {100 * ACCURACY_MARGIN:g} points below frozen at "
         "W_t.",
@@ -154,7 +164,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "interventions-paired",
     ),
     Statement(
-        "S8",
+        "S9",
         "At a high temperature distillation is a squared error",
         f"At T = {HOT}, r of μ and the loss is at most {HALVED:g} times as far from MSE's as at T = 1.",
         readings.nears_mse,
@@ -164,7 +174,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "high-temperature",
     ),
     Statement(
-        "S9",
+        "S10",
         "Distilled students keep their classes farther apart",
         "Between / within is larger than in normal training at T = 1, 4 and 10, all at one matched accuracy.",
         readings.separation,
@@ -174,7 +184,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "separation",
     ),
     Statement(
-        "S10",
+        "S11",
         "The classes of a distilled student come to lie like its own teacher's, not like any teacher's",
         "The rank correlation of class distances with the teacher's exceeds that with the bystander's, and by more "
         "than in normal training.",
@@ -185,7 +195,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "class-agreement",
     ),
     Statement(
-        "S11",
+        "S12",
         "Behind a linear map any teacher's classifier works as well as one's own",
         f"Its accuracy is within {100 * ACCURACY_MARGIN:g} points of the own teacher's (KD, T = {PEAK}).",
         readings.linear_map,
