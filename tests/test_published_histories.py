@@ -12,7 +12,7 @@ from kdnb.runs import Run
 from kdnb.teacher import weights_checksum
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-STUDIES = sorted(folder for folder in RESULTS.iterdir() if folder.is_dir())
+STUDIES = sorted(RESULTS.glob("[!.]*/"))  # a hidden folder is one that is being published
 SIDES = ("", "bystander_")
 EXACT, SINGLE = 1e-12, 1e-6  # relative: of sums of stored float64, of what was computed in float32
 ABOVE = [("mu_raw", "mu_permuted"), ("mu_permuted", "mu_rotated"), ("mu_matched", "mu_permuted")]
