@@ -38,7 +38,7 @@ def as_html(study: Study, table: pd.DataFrame) -> str:
         cells |= compared.distances({str(column): float(value) for column, value in row.items()})
         cells |= {title: number(looked[column], ".3g") for column, title in LOOKS.items() if column != "mu_rotated"}
         rows.append(cells)
-    return style.table(pd.DataFrame(rows), "interventions")
+    return compared.small(style.table(pd.DataFrame(rows), "interventions"))
 
 
 def spread(points: ArrayLike) -> str:

@@ -105,7 +105,12 @@ def as_html(study: Study) -> str:
     found, wanted = measured(study), planned()
     trained = {short(run): (run.spec.method, run.spec.method_parameters) for run in shown(study)}
     rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
-    return style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False)
+    return small(style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False))
+
+
+def small(table: str) -> str:
+    """A table of many columns, in smaller letters."""
+    return f'<div style="font-size:0.85em">{table}</div>'
 
 
 def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:

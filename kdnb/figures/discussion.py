@@ -13,8 +13,6 @@ from kdnb.figures.statements import STATEMENTS, Outcome, Statement, judge
 
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
-WORDS = {"holds": "hold", "holds in part of the seeds": "hold in part of the seeds", "does not hold": "do not hold"}
-WORDS |= {"cannot be said": "cannot be said"}
 SIGNS = {"holds": "●", "holds in part of the seeds": "◐", "does not hold": "○", "cannot be said": "–"}
 
 
@@ -121,7 +119,7 @@ def heading(one: Statement) -> str:
 def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:
     """Every statement with its mark on every study, as a table to read."""
     rows = [
-        {"": one.id, "statement": one.title} | {name: SIGNS[of.answer] for name, of in found[one.id].items()}
+        {"": one.id} | {name: SIGNS[of.answer] for name, of in found[one.id].items()} | {"statement": one.title}
         for one in STATEMENTS
     ]
     return style.table(pd.DataFrame(rows), "the statements and how they fare")
@@ -133,6 +131,6 @@ def summary(found: Mapping[str, Mapping[str, Outcome]]) -> str:
     parts = []
     for name in names:
         answers = [outcomes[name].answer for outcomes in found.values()]
-        said = [f"{answers.count(word)} {WORDS[word]}" for word in SIGNS if word in answers]
-        parts.append(f"on **{name}** {style.joined(said)}")
-    return f"Of {len(found)} statements, {'; '.join(parts)}."
+        said = [f"{word} {answers.count(word)}" for word in SIGNS if word in answers]
+        parts.append(f"on **{name}** {', '.join(said)}")
+    return f"Of the {len(found)} statements, {'; '.join(parts)}."
