@@ -1,0 +1,52 @@
+"""The studies in config/: what they ask for exists, is asked for once, and what was published is what they make."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kdnb import paths
+from kdnb.methods import METHODS
+from kdnb.parameters import StudentParameters
+from kdnb.runs import Run, teacher_name
+from kdnb.study import student_names
+
+FILES = sorted((Path(__file__).parents[1] / "config").glob("*.yaml"))
+PUBLISHED = ("digits-long", "digits-wide", "cifar100-small")
+
+
+def config(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(next(file for file in FILES if file.stem == name).read_text())
+    return content
+
+
+def students(name: str) -> list[str]:
+    content = config(name)
+    groups = [StudentParameters(profile=content["profile"], **given) for given in content["students"].values()]
+    return [run for group in groups for run in student_names(group)]
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES])
+def test_no_run_is_asked_for_twice(name: str) -> None:
+    names = students(name)
+    assert len(set(names)) == len(names)
+    assert names or not config(name)["teachers"]
+
+
+@pytest.mark.parametrize("name", ["digits-long", "cifar100-long"])
+def test_the_long_studies_have_every_method(name: str) -> None:
+    assert {run.split("-")[0] for run in students(name)} == set(METHODS)
+
+
+def test_the_short_study_is_part_of_the_long_one() -> None:
+    assert set(students("digits")) <= set(students("digits-long"))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_run_of_a_study_is_published_and_none_is_left_over(name: str) -> None:
+    content = config(name)
+    folder = paths.results(content["profile"])
+    there = {file.parent.name for file in folder.glob("*/spec.json")}
+    assert there == {*students(name), *map(teacher_name, content["teachers"])}
+    assert all(Run(folder / run).finished for run in there)
