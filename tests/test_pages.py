@@ -148,7 +148,8 @@ def move(area: Locator) -> None:
     for handle in area.locator(".noUi-handle").all():
         press(handle)
         before = wait_for_change(area, before)
-        for end in (1, 0):
+        at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+        for end in (0, 1) if at_end else (1, 0):
             drag(handle, to=end)
             before = wait_for_change(area, before)
     play = area.locator(".widget-play button").first

@@ -1,12 +1,13 @@
 """Chapter 14: this book's own statements, each with the figure that carries it and what becomes of it by study."""
 
+import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.figures import origin, style
+from kdnb.figures import ledger, origin, style
 from kdnb.figures.readings import HOT
 from kdnb.figures.source import StudiesParameters, Study
 from kdnb.figures.statements import STATEMENTS, Outcome, Statement, judge
@@ -112,8 +113,9 @@ def _broken(text: str, width: int = 20) -> str:
 
 
 def heading(one: Statement) -> str:
-    """The statement, and where its details are, in Markdown."""
-    return f"**{one.title}.** In detail: [chapter {int(one.chapter[:2])}]({one.chapter}.ipynb)."
+    """The statement, and where its details are, as HTML."""
+    link = f'<a href="{ledger.address(one.chapter, one.shown)}">chapter {int(one.chapter[:2])}</a>'
+    return f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>"
 
 
 def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:

@@ -189,17 +189,17 @@ def section(claim_id: str, found: Sequence[Judged]) -> str:
     cards = "".join(_card(claim, one) for one in found)
     return _framed(
         f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
-        f'See for yourself: <a href="{_address(claim)}">the figure in chapter {int(claim.chapter[:2])}</a>.</p>'
+        f'See for yourself: <a href="{address(claim.chapter, claim.shown)}">the figure in chapter {int(claim.chapter[:2])}</a>.</p>'
         f'<div style="{CARDS}">{cards}</div>'
     )
 
 
-def _address(claim: Claim) -> str:
-    """Of the claim's figure on the book's page; for a notebook at work, of the chapter's notebook."""
+def address(chapter: str, shown: str) -> str:
+    """Of a chapter's figure on the book's page; for a notebook at work, of the chapter's notebook."""
     if not is_live():
-        return f"{claim.chapter}.html#{claim.shown}"
+        return f"{chapter}.html#{shown}"
     repository = yaml.safe_load((paths.root() / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    return f"{repository['url']}/blob/{repository['branch']}/notebooks/{claim.chapter}.ipynb"
+    return f"{repository['url']}/blob/{repository['branch']}/notebooks/{chapter}.ipynb"
 
 
 def _card(claim: Claim, one: Judged) -> str:

@@ -116,7 +116,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: n[f"KD T={PEAK}"] > max(0.0, n["normal"]),
         Measure("cosine after rotation, teacher less bystander", "{:+z.4f}"),
         "08_alignment",
-        "teacher-or-bystander",
+        "mu-teacher-or-bystander",
     ),
     Statement(
         "S5",
@@ -138,7 +138,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: min(n["frozen at W_t"], n["frozen at permuted W_t"]) >= -ACCURACY_MARGIN,
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
         "12_interventions",
-        "interventions-paired",
+        "interventions-paired-cifar100-small",
     ),
     Statement(
         "S7",
@@ -148,7 +148,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: abs(n["pulled to W_t"] - n["pushed from W_t"]) <= ACCURACY_MARGIN,
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
         "12_interventions",
-        "interventions-paired",
+        "interventions-paired-cifar100-small",
     ),
     Statement(
         "S8",
@@ -161,7 +161,7 @@ STATEMENTS: tuple[Statement, ...] = (
         ),
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
         "12_interventions",
-        "interventions-paired",
+        "interventions-paired-cifar100-small",
     ),
     Statement(
         "S9",
@@ -171,7 +171,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: n[f"T = {HOT}"] <= HALVED * n["T = 1"],
         Measure("distance of r from MSE's", "{:.2f}"),
         "11_methods",
-        "high-temperature",
+        "high-temperature-digits",
     ),
     Statement(
         "S10",
@@ -181,7 +181,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: min(n.values()) > 0,
         Measure("between / within beside normal training", SHARE),
         "13_geometry",
-        "separation",
+        "separation-digits",
     ),
     Statement(
         "S11",
@@ -192,7 +192,7 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: n[f"KD T={PEAK}"] > max(0.0, n["normal"]),
         Measure("ρ with the teacher less ρ with the bystander", R),
         "13_geometry",
-        "class-agreement",
+        "class-agreement-digits",
     ),
     Statement(
         "S12",
@@ -202,6 +202,6 @@ STATEMENTS: tuple[Statement, ...] = (
         lambda n: n["another seed's teacher"] >= n["its teacher"] - ACCURACY_MARGIN,
         Measure("test accuracy behind a linear map", "{:.1%}"),
         "13_geometry",
-        "stitching",
+        "stitching-digits",
     ),
 )
