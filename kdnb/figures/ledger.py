@@ -187,9 +187,10 @@ def section(claim_id: str, found: Sequence[Judged]) -> str:
     """What the paper says of one claim and where, the figure that carries it, and a card a study; text is escaped."""
     claim = next(one for one in claims.CLAIMS if one.id == claim_id)
     cards = "".join(_card(claim, one) for one in found)
+    link = f'<a href="{address(claim.chapter, claim.shown)}">the figure in chapter {int(claim.chapter[:2])}</a>'
     return _framed(
         f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
-        f'See for yourself: <a href="{address(claim.chapter, claim.shown)}">the figure in chapter {int(claim.chapter[:2])}</a>.</p>'
+        f"See for yourself: {link}.</p>"
         f'<div style="{CARDS}">{cards}</div>'
     )
 
