@@ -115,7 +115,7 @@ def _broken(text: str, width: int = 20) -> str:
 def heading(one: Statement) -> str:
     """The statement, and where its details are, as HTML."""
     link = f'<a href="{ledger.address(one.chapter, one.shown)}">chapter {int(one.chapter[:2])}</a>'
-    return f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>"
+    return ledger.framed(f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>")
 
 
 def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:

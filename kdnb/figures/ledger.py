@@ -161,7 +161,7 @@ def summary(found: Sequence[Judged]) -> str:
     )
     bodies = "".join(_row(claim, found) for claim in claims.CLAIMS)
     look = f"width:100%;table-layout:fixed;min-width:{8 * len(found)}em;font-size:0.875em;border-collapse:collapse"
-    return _framed(
+    return framed(
         '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Verdicts on every claim">'
         f'<table style="{look}"><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
     )
@@ -177,7 +177,7 @@ def _row(claim: Claim, found: Sequence[Judged]) -> str:
     return f"<tbody><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in rows)}</tbody>"
 
 
-def _framed(content: str) -> str:
+def framed(content: str) -> str:
     """In the frame that the page leaves in its own colours, light or dark."""
     return f'<div class="kdnb-frame">{content}</div>'
 
@@ -188,7 +188,7 @@ def section(claim_id: str, found: Sequence[Judged]) -> str:
     claim = next(one for one in claims.CLAIMS if one.id == claim_id)
     cards = "".join(_card(claim, one) for one in found)
     link = f'<a href="{address(claim.chapter, claim.shown)}">the figure in chapter {int(claim.chapter[:2])}</a>'
-    return _framed(
+    return framed(
         f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
         f"See for yourself: {link}.</p>"
         f'<div style="{CARDS}">{cards}</div>'
