@@ -9,12 +9,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import methods, profiles
+from kdnb.evidence import HOTTEST
 from kdnb.figures import correlation, mu, style
 from kdnb.figures.source import StudiesParameters, Study
 from kdnb.runs import Run
 
 TEMPERATURES = (*map(float, range(1, 11)), 20.0, 50.0)
-PAPERS_HOTTEST = 10.0
 EARLY = (120, 150, 180, 210)  # the paper's other schedule, of 240 epochs
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 BLUE, ORANGE = style.TEACHER, style.NORMAL
@@ -49,7 +49,7 @@ def alphas(chosen: StudiesParameters) -> dict[str, Varied]:
         runs = sorted(study.every, key=_alpha)
         if len({_alpha(run) for run in runs if run.spec.method != "normal"}) > 1:
             table = _table(study, [(run, run.label, f"{_alpha(run):g}") for run in runs])
-            colors = {run.label: str(style.line(run, PAPERS_HOTTEST)["color"]) for run in runs}
+            colors = {run.label: str(style.line(run, HOTTEST)["color"]) for run in runs}
             found[name] = Varied(study, runs, table, colors, "α (0: normal training)")
     return found
 
@@ -58,7 +58,7 @@ def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, KD at every T, and MSE at the end of the axis; those with a T beyond the paper's."""
     found = {}
     for name, study in _studies(chosen, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
-        if study.hottest > PAPERS_HOTTEST:
+        if study.hottest > HOTTEST:
             runs = _runs(study)
             table = _table(study, [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in runs])
             found[name] = Varied(study, runs, table, {"KD": BLUE, "MSE": style.MSE}, "temperature T; last: MSE")

@@ -8,12 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
-from kdnb import runs
 from kdnb.figures import style
 from kdnb.figures.compared import groups, has_mu
 from kdnb.figures.source import Study
 from kdnb.runs import Run
-from kdnb.teacher import weights_checksum
 
 
 def class_cosines(weight: np.ndarray) -> np.ndarray:
@@ -43,15 +41,8 @@ def agreements(study: Study) -> pd.DataFrame:
 
 def _sides(study: Study) -> dict[str, np.ndarray]:
     """Last classifiers of teacher and bystander, as far as their runs are in the folder."""
-    runs_there = {"teacher": study.teacher, "bystander": stranger(study)}
+    runs_there = {"teacher": study.teacher, "bystander": study.bystander}
     return {name: last_weight(run) for name, run in runs_there.items() if run is not None}
-
-
-def stranger(study: Study) -> Run | None:
-    """The bystander's run, if it is in the same folder."""
-    wanted = {run.spec.bystander["checksum"] for run in study.students if run.spec.bystander}
-    found = runs.find(study.folder, role="teacher")
-    return next((run for run in found if weights_checksum(run) in wanted), None)
 
 
 def last_weight(run: Run) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a chapter is drawn from: its parameters, and the finished runs they choose."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
@@ -26,7 +26,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class ChapterParameters:
-    """Of ``03_mu_curves`` and ``04_correlation``: which runs, and from which epoch on."""
+    """Of the chapters that show one study (``03_mu_curves`` and others): which runs, and from which epoch on."""
 
     profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
     output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
@@ -166,7 +166,16 @@ class Study:
     @cached_property
     def teacher(self) -> Run | None:
         """The teacher's run, if it is in the same folder (one's own weights are not)."""
-        wanted = {run.spec.teacher["checksum"] for run in self.students if run.spec.teacher}
+        return self._known(run.spec.teacher for run in self.students)
+
+    @cached_property
+    def bystander(self) -> Run | None:
+        """The bystander's run, if it is in the same folder."""
+        return self._known(run.spec.bystander for run in self.students)
+
+    def _known(self, identities: Iterable[dict[str, str] | None]) -> Run | None:
+        """The run in the folder of one of the teachers that specs name."""
+        wanted = {identity["checksum"] for identity in identities if identity}
         found = runs.find(self.folder, role="teacher")
         return next((run for run in found if weights_checksum(run) in wanted), None)
 
