@@ -63,9 +63,11 @@ class Learner:
         return [(name, parameter) for name, parameter in everything if parameter.requires_grad]
 
     def _account(self) -> Account:
+        weight = self.network.classifier.weight
+        known = [reference.weight.to(weight) for reference in self.references]
         return Account(
-            self.network.classifier.weight,
-            torch.stack([reference.weight for reference in self.references]),
+            weight,
+            torch.stack([*known, torch.zeros_like(weight)]).detach(),
             self.method.term_names,
             self.learning_rate,
             momentum=self.spec.momentum,
@@ -153,7 +155,7 @@ class Learner:
                     f"{self.run.path.name}: {name} is {value} in epoch {self.epoch + 1}. The checkpoint of epoch "
                     f"{self.epoch} is kept; a lower learning_rate or precision='fp32' may help."
                 )
-        prefixes = ["", "bystander_"][: len(self.references)]
+        prefixes = [*track.PREFIXES[: len(self.references)], "length_"]
         start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
         account = self.account.columns(prefixes) if self.account else {}
         return {**start, **losses, "train_accuracy": correct / images, **account}
@@ -163,10 +165,11 @@ class Learner:
         head = self.network.classifier
         weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()
         row = trained | track.quality(weight, bias, test, clean)
-        if self.references and self.method.mu_is_defined:
-            row |= track.alignment(weight, test, clean, self.references[0])
-        for bystander in self.references[1:] if self.method.mu_is_defined else ():
-            row |= track.control(weight, bystander)
+        for prefix, reference in zip(track.PREFIXES, self.references, strict=False):
+            found = track.likeness(test, reference)
+            if self.method.mu_is_defined:
+                found |= track.alignment(weight, bias, test, clean, reference)
+            row |= {prefix + column: value for column, value in found.items()}
         self._store(row, weight, bias, test, clean)
 
     def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs) -> None:

@@ -1,4 +1,5 @@
 """The CIFAR ResNets of the distillation literature (He et al. 2016, section 4.2; the x4 widths of Tian et al. 2020).
+The x2 family is half as wide as theirs, for machines that cannot train it: features still outnumber 100 classes.
 
     model = create("resnet8x4", num_classes=100)
     maps, features, logits = model(images)
@@ -10,11 +11,12 @@ average pooling (so that 8x8 digits fit as well as 32x32 photographs) and one li
 names               stem width  stage widths       meant for
 ==================  ==========  =================  =================================================
 resnet8 ... 110     16          16, 32, 64         8x8 digits: teacher resnet20, student resnet8
+resnet8x2 ... 32x2  16          32, 64, 128        CIFAR on a CPU: teacher resnet32x2, student resnet8x2
 resnet8x4 ... 32x4  32          64, 128, 256       CIFAR: teacher resnet32x4, student resnet8x4
 ==================  ==========  =================  =================================================
 
 The first block of a stage has a projection shortcut (1x1 convolution, batch norm) wherever its channels change, hence
-in all three stages of the x4 family. Convolutions start Kaiming-normal (fan-out), batch norms at 1 and 0, the
+in all three stages of the x2 and x4 families. Convolutions start Kaiming-normal (fan-out), batch norms at 1 and 0, the
 classifier at PyTorch's default. Parameters are named as in the public CIFAR checkpoints of this family, but for
 ``classifier``, which is ``fc`` there.
 """
@@ -27,8 +29,9 @@ from torch.nn import functional as F
 
 from kdnb.checks import choice
 
-NARROW, WIDE = (16, 16, 32, 64), (32, 64, 128, 256)  # stem, then the three stages
+NARROW, HALF, WIDE = (16, 16, 32, 64), (16, 32, 64, 128), (32, 64, 128, 256)  # stem, then the three stages
 FAMILY = {f"resnet{depth}": (depth, NARROW) for depth in (8, 14, 20, 32, 44, 56, 110)}
+FAMILY |= {f"resnet{depth}x2": (depth, HALF) for depth in (8, 14, 20, 32)}
 FAMILY |= {f"resnet{depth}x4": (depth, WIDE) for depth in (8, 14, 32)}
 
 
