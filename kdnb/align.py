@@ -60,7 +60,7 @@ def classifier_distance(
     Source: Dua 2023 (raw); Ainsworth et al. 2023, Git Re-Basin (permuted, matched); Schoenemann 1966 (rotated).
     """
     distance = _DISTANCES[checks.choice("kind of distance", kind, _DISTANCES)]
-    teacher, student = _weights(teacher_weight, student_weight)
+    teacher, student = check_pair(teacher_weight, student_weight)
     width = teacher.shape[1]
     order = None if permutation is None else _permutation(permutation, width)
     scales = (None if s is None else _scale(s, width) for s in (teacher_scale, student_scale))
@@ -69,7 +69,7 @@ def classifier_distance(
 
 def classifier_cosine(teacher_weight: Array, student_weight: Array) -> float:
     """Cosine similarity of two classifiers (K x D each) as flat vectors; nan when either is zero. Paper, A.1."""
-    teacher, student = _weights(teacher_weight, student_weight)
+    teacher, student = check_pair(teacher_weight, student_weight)
     norms = float(np.linalg.norm(teacher) * np.linalg.norm(student))
     return float(np.vdot(teacher, student)) / norms if norms > 0 else np.nan
 
@@ -240,7 +240,8 @@ def _standardised(features: torch.Tensor) -> torch.Tensor:
     return torch.where(norm > rounding, centred / norm, 0.0)
 
 
-def _weights(teacher_weight: Array, student_weight: Array) -> tuple[Matrix, Matrix]:
+def check_pair(teacher_weight: Array, student_weight: Array) -> tuple[Matrix, Matrix]:
+    """Two classifiers as float64; ValueError where no distance between them exists."""
     teacher, student = _numpy(teacher_weight), _numpy(student_weight)
     for name, matrix in (("teacher_weight", teacher), ("student_weight", student)):
         if matrix.ndim != 2:

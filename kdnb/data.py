@@ -4,14 +4,15 @@
     cut = Views(data.train, data, "cpu")
     images = cut(indices, views)  # float32 B x C x H x W, normalised
 
-========  =========================================================  =======  =====  ==============
-name      from                                                       padding  flip   views an image
-========  =========================================================  =======  =====  ==============
-digits    scikit-learn's bundled digits: real, 8x8, grey, offline    1        no     9
-cifar10   the official python files, fetched if missing              4        yes    162
-cifar100  the official python files, fetched if missing              4        yes    162
-folder    one's own: ROOT/train/<class>/*.png, ROOT/test/<class>/*   size//8  yes    by the padding
-========  =========================================================  =======  =====  ==============
+==========  =========================================================  =======  =====  ==============
+name        from                                                       padding  flip   views an image
+==========  =========================================================  =======  =====  ==============
+digits      scikit-learn's bundled digits: real, 8x8, grey, offline    1        no     9
+digits-few  the same, with 10 training images of each class            1        no     9
+cifar10     the official python files, fetched if missing              4        yes    162
+cifar100    the official python files, fetched if missing              4        yes    162
+folder      one's own: ROOT/train/<class>/*.png, ROOT/test/<class>/*   size//8  yes    by the padding
+==========  =========================================================  =======  =====  ==============
 
 The 901 test digits are a fixed stratified half, for digits are easy and accuracies near 1 need many images to tell them
 apart; the 896 left to train on are exactly 14 batches of 64. Mean and standard deviation are the field's for CIFAR, and
@@ -40,7 +41,7 @@ FIELD_STATISTICS: dict[str, Statistics] = {
     "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
 }
 PADDING_DIVISOR = 8  # CIFAR's 4 pixels in 32, at any size
-UNFLIPPED = {"digits"}  # a mirrored digit is no digit
+UNFLIPPED = {"digits", "digits-few"}  # a mirrored digit is no digit
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +91,12 @@ class Views:
     mirrored if flip is 1: what torchvision's RandomCrop (which pads before normalisation) and RandomHorizontalFlip do.
 
     Attributes: ``count`` (views of an image), ``identity`` (the view that is the image itself), ``labels`` (N, on the
-    device).
+    device), ``size`` (the square's side in pixels).
     """
 
     def __init__(self, split: Split, dataset: Dataset, device: torch.device | str) -> None:
         pad, size, flips = dataset.padding, dataset.image_size, 1 + dataset.flip
+        self.size = size
         side = 2 * pad + 1  # crop offsets a direction
         self.count, self.identity = side * side * flips, (pad * side + pad) * flips
         self.labels = split.labels.to(device)
@@ -121,7 +123,7 @@ class Views:
 
 
 def load(name: str, root: str | Path = "data", *, download: bool = True, limit: int | None = None) -> Dataset:
-    """Load a data set by name: digits, cifar10, cifar100 or folder.
+    """Load a data set by name: digits, digits-few, cifar10, cifar100 or folder.
 
     ``root`` is the folder that holds train/<class>/ and test/<class>/, or where the CIFAR files are or will be put;
     they are fetched only if missing and if ``download`` allows it.
@@ -132,6 +134,7 @@ def load(name: str, root: str | Path = "data", *, download: bool = True, limit: 
     """
     readers: dict[str, Callable[[], sources.Raw]] = {
         "digits": sources.digits,
+        "digits-few": sources.digits_few,
         "cifar10": lambda: sources.cifar("cifar10", Path(root), download),
         "cifar100": lambda: sources.cifar("cifar100", Path(root), download),
         "folder": lambda: sources.folder(Path(root)),
@@ -149,20 +152,9 @@ def load(name: str, root: str | Path = "data", *, download: bool = True, limit: 
 
 def _split(pixels: sources.Pixels, labels: sources.Labels, limit: int | None) -> Split:
     if limit is not None:
-        kept = _balanced_order(labels)[:limit]
+        kept = sources.balanced_order(labels)[:limit]
         pixels, labels = pixels[kept], labels[kept]
     return Split(torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(labels))
-
-
-def _balanced_order(labels: sources.Labels) -> sources.Labels:
-    """A fixed shuffle in which each class takes its turn, until it is used up."""
-    shuffled = np.random.RandomState(0).permutation(len(labels))  # this generator's stream is frozen for good
-    turn = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it
-    for label in np.unique(labels):
-        (places,) = np.nonzero(labels[shuffled] == label)
-        turn[places] = np.arange(len(places))
-    order: sources.Labels = shuffled[np.argsort(turn, kind="stable")]
-    return order
 
 
 def _statistics(pixels: sources.Pixels) -> Statistics:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from kdnb.data import Views
 
-CPU_BATCH, BATCH = 64, 512  # small ones stay in a CPU's cache: a third faster there (benchmarks/log.md)
+CPU_PIXELS, BATCH = 64 * 32 * 32, 512  # small batches stay in a CPU's cache: a third faster (benchmarks/log.md)
 
 
 class Outputs(NamedTuple):
@@ -40,13 +40,18 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
+def batch_size(side: int, device: torch.device) -> int:
+    """How many images of ``side`` x ``side`` pixels go through a network at once where nothing is trained."""
+    return max(1, CPU_PIXELS // side**2) if device.type == "cpu" else BATCH
+
+
 @torch.no_grad()
 def collect(model: nn.Module, views: Views, indices: Tensor) -> Outputs:
     """Outputs of ``model`` in evaluation mode for the centre view of the images ``indices``, in that order."""
     training = model.training
     model.eval()
     pieces = []
-    for some in indices.split(CPU_BATCH if indices.device.type == "cpu" else BATCH):
+    for some in indices.split(batch_size(views.size, indices.device)):
         output = model(views(some, torch.full_like(some, views.identity)))
         pieces.append((output.features, output.logits))
     model.train(training)

@@ -50,6 +50,7 @@ class Shared:
         self.references = [self._reference(network) for network in (teacher, bystander) if network]
         needed = methods.needed(spec.method for spec in specs)
         self.teacher = teacher.on(device) if teacher and needed else None
+        self.bystander = bystander
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":
             self.table = table.prepare(
@@ -92,9 +93,9 @@ class Group:
 
     def __init__(self, shared: Shared, runs: Sequence[Run], steps: Steps) -> None:
         self.shared, self.steps = shared, steps
+        students = [student.create(run.spec, shared.dataset, shared.teacher, shared.bystander) for run in runs]
         self.learners = [
-            Learner(run, student.create(run.spec, shared.dataset, shared.teacher), shared.device, shared.references)
-            for run in runs
+            Learner(run, begun, shared.device, shared.references) for run, begun in zip(runs, students, strict=True)
         ]
 
     @property

@@ -86,17 +86,20 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, features and logits."""
+        return self.answer(self.stages(x))
+
+    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The maps f0 to f3 of images B x C x H x W."""
         f0 = F.relu_(self.bn1(self.conv1(x)))
         f1 = self.layer1(f0)
         f2 = self.layer2(f1)
-        f3 = self.layer3(f2)
-        return Output((f0, f1, f2, f3), *self.answer(f3))
+        return f0, f1, f2, self.layer3(f2)
 
-    def answer(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (``maps``, B x D x H x W, averaged over space) and logits."""
-        features = maps.mean((2, 3)).to(self.classifier.weight.dtype)
-        with torch.autocast(maps.device.type, enabled=False):  # the classifier is what is studied: never rounded
-            return features, self.classifier(features)
+    def answer(self, maps: tuple[Tensor, ...]) -> Output:
+        """Features (the last of ``maps``, B x D x H x W, averaged over space) and logits beside the maps."""
+        features = maps[-1].mean((2, 3)).to(self.classifier.weight.dtype)
+        with torch.autocast(features.device.type, enabled=False):  # the classifier is what is studied: never rounded
+            return Output(maps, features, self.classifier(features))
 
 
 def names() -> list[str]:

@@ -15,6 +15,7 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]  # N x C x S x S
 Labels = np.ndarray[Any, np.dtype[np.int64]]  # N
 
 DIGITS_TEST_SIZE = 901
+FEW = 10  # training images a class of digits-few
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 PICTURE_MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB"}  # how a picture is stored -> how it is read
 
@@ -37,6 +38,34 @@ def digits() -> Raw:
     parts = train_test_split(np.arange(len(labels)), test_size=DIGITS_TEST_SIZE, stratify=labels, random_state=0)
     train, test = ((pixels[part], labels[part].astype(np.int64)) for part in parts)
     return Raw(train, test, tuple("0123456789"))
+
+
+def digits_few() -> Raw:
+    """The same with :data:`FEW` training images a class; all test images."""
+    full = digits()
+    return full._replace(train=few(*full.train, FEW))
+
+
+def few(pixels: Pixels, labels: Labels, count: int) -> tuple[Pixels, Labels]:
+    """A fixed choice of ``count`` images of each class; ValueError, naming the class, where there are not so many."""
+    for label, there in zip(*np.unique(labels, return_counts=True), strict=True):
+        if there < count:
+            raise ValueError(
+                f"class {label} has {there} training images, and {count} of each are asked for: ask fewer."
+            )
+    kept = balanced_order(labels)[: count * len(np.unique(labels))]
+    return pixels[kept], labels[kept]
+
+
+def balanced_order(labels: Labels) -> Labels:
+    """A fixed shuffle in which each class takes its turn, until it is used up."""
+    shuffled = np.random.RandomState(0).permutation(len(labels))  # this generator's stream is frozen for good
+    turn = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it
+    for label in np.unique(labels):
+        (places,) = np.nonzero(labels[shuffled] == label)
+        turn[places] = np.arange(len(places))
+    order: Labels = shuffled[np.argsort(turn, kind="stable")]
+    return order
 
 
 def cifar(name: str, root: Path, download: bool) -> Raw:

@@ -21,23 +21,27 @@ class Student(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, and the features and logits that it is judged by."""
-        return self.method.predict(self.network, self.network(x), self.parts)
+        return self.method.predict(self.network, self.network.stages(x), self.parts)
 
 
-def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None) -> Student:
-    """The student of ``spec`` before its first step; a network in training without a teacher is one, too."""
+def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None = None) -> Student:
+    """The student of ``spec`` before its first step; a network in training without a teacher is one, too.
+
+    Raises ValueError, saying the way out, for a method that cannot begin with these networks.
+    """
     network, method = initial_network(spec, dataset), methods.create(spec.method, spec.method_parameters)
     if teacher is None or not method.needs:
         return Student(method, network, nn.Module())
-    setting = _setting(spec, dataset, network, teacher)
+    setting = _setting(spec, dataset, network, teacher, bystander)
     with seeded(spec, "parts", spec.init_seed):
         return Student(method, network, method.begin(network, setting))
 
 
 @torch.no_grad()
-def _setting(spec: RunSpec, dataset: Dataset, network: ResNet, teacher: Teacher) -> Setting:
+def _setting(spec: RunSpec, dataset: Dataset, network: ResNet, teacher: Teacher, bystander: Teacher | None) -> Setting:
     image = torch.zeros(1, dataset.in_channels, dataset.image_size, dataset.image_size)
     network.eval()  # nothing of the image is to stay in its batch norms
     outputs = network(image), teacher.network(image.to(teacher.network.classifier.weight.device))
     network.train()
-    return Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size)
+    beside = bystander.network if bystander else None
+    return Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size, beside)

@@ -38,7 +38,7 @@ from kdnb import device as devices
 from kdnb import models, progress
 from kdnb.budget import Budget
 from kdnb.data import Dataset, Views
-from kdnb.evaluate import CPU_BATCH
+from kdnb.evaluate import batch_size
 from kdnb.models import Output
 from kdnb.table_store import LIVE, Store, megabytes
 from kdnb.teacher import Teacher
@@ -138,7 +138,7 @@ def _compute(
 ) -> dict[str, np.ndarray]:
     """The outputs called ``names`` of every view of ``images``: fp16, ordered by image, then by view."""
     device = views.labels.device
-    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+    batch = batch_size(views.size, device) if device.type == "cpu" else GPU_BATCH
     indices = torch.arange(images.start, images.stop).repeat_interleave(views.count).to(device)
     chosen = torch.arange(views.count).repeat(len(images)).to(device)
     pieces: dict[str, list[Tensor]] = {name: [] for name in names}

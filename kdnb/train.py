@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from kdnb import capture, memory, methods, models, progress, provenance
+from kdnb import capture, memory, methods, progress, provenance
 from kdnb import device as devices
-from kdnb.align import classifier_distance
+from kdnb import student as students
+from kdnb.align import check_pair
 from kdnb.budget import Budget
 from kdnb.data import Dataset
 from kdnb.group import Group, Shared
@@ -65,7 +66,7 @@ def train(
     """
     check_shareable(specs)
     check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
-    check_widths(specs, dataset, teacher, bystander)
+    check_students(specs, dataset, teacher, bystander)
     runs = [Run.open(Path(folder), spec) for spec in specs]
     for run in runs:
         if run.finished:
@@ -163,12 +164,12 @@ def check_teacher_outputs(names: Sequence[str], teacher_outputs: str | None) -> 
             )
 
 
-def check_widths(
+def check_students(
     specs: Sequence[RunSpec], dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None
 ) -> None:
-    """ValueError when a classifier of a student cannot be compared with the teacher's: before any work."""
+    """ValueError when a student cannot begin, or has a classifier that mu cannot compare: before any work."""
     for spec in specs:
-        weight = models.create(spec.model, dataset.num_classes, dataset.in_channels).classifier.weight
-        for other in (teacher, bystander):
+        student = students.create(spec, dataset, teacher, bystander)
+        for other in (teacher, bystander) if student.method.mu_is_defined else ():
             if other is not None:
-                classifier_distance(other.network.classifier.weight, weight, "raw")
+                check_pair(other.network.classifier.weight, student.network.classifier.weight)

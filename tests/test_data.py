@@ -128,7 +128,9 @@ def test_limit_takes_classes_in_turn_and_always_the_same() -> None:
 
 
 def test_refusals_of_arguments() -> None:
-    with pytest.raises(ValueError, match=r"unknown data set 'cifar'; known: cifar10, cifar100, digits, folder"):
+    with pytest.raises(
+        ValueError, match=r"unknown data set 'cifar'; known: cifar10, cifar100, digits, digits-few, folder"
+    ):
         data.load("cifar")
     for limit in (0, -3, 2.5, True):
         with pytest.raises(ValueError, match="limit is .* must be a whole number of at least 1"):

@@ -14,7 +14,7 @@ from kdnb.methods.classifier import Frozen
 from kdnb.models import Output
 from kdnb.runs import Checkpoint, Run, student_name
 
-HEADS = ["frozen", "permuted", "rotated", "shuffled", "simplex"]
+HEADS = ["frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"]
 ALL = [*HEADS, "started", "pulled", "pushed"]
 
 
@@ -22,7 +22,9 @@ ALL = [*HEADS, "started", "pulled", "pushed"]
 def setting() -> Setting:
     torch.manual_seed(0)
     empty = torch.zeros(1, 10)
-    return Setting(Output((), empty, empty), Output((), empty, empty), models.create("resnet8", 10), torch.zeros(1), 8)
+    networks = models.create("resnet8", 10), models.create("resnet8", 10)
+    outputs = Output((), empty, empty), Output((), empty, empty)
+    return Setting(*outputs, networks[0], torch.zeros(1), 8, networks[1])
 
 
 def head(name: str, setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,6 +39,36 @@ def test_frozen_and_started_have_the_teachers_classifier(setting: Setting) -> No
     for name in ("frozen", "started"):
         weight, bias = head(name, setting)
         assert torch.equal(weight, taught.weight) and torch.equal(bias, taught.bias)
+
+
+def test_foreign_has_the_bystanders_classifier(setting: Setting) -> None:
+    assert setting.bystander_network is not None
+    weight, bias = head("foreign", setting)
+    assert torch.equal(weight, setting.bystander_network.classifier.weight)
+    assert torch.equal(bias, setting.bystander_network.classifier.bias)
+
+
+def test_foreign_needs_a_bystander(train: Train, tmp_path: Path) -> None:
+    """Refused before any work: no folder of the run is left."""
+    with pytest.raises(ValueError, match="takes the bystander's classifier, and there is none; set bystander_seed"):
+        train(methods=["foreign"], bystander_seed=None)
+    assert not (tmp_path / "foreign-T4-a0.9-wd0.0005-s0").exists()
+
+
+def test_random_rows_are_as_long_as_the_teachers_and_know_nothing_else(setting: Setting) -> None:
+    taught, (weight, bias) = setting.teacher_network.classifier.weight.detach(), head("random", setting)
+    torch.testing.assert_close(weight.norm(dim=1), taught.norm(dim=1))
+    cosines = torch.nn.functional.cosine_similarity(weight, taught)
+    assert cosines.abs().max() < 0.5 and not bias.any()
+
+
+def test_without_kd_a_frozen_student_learns_from_labels_alone(train: Train) -> None:
+    """alpha = 0: the same student whatever the teacher answers, and with its own classifier it is normal training."""
+    normal, kd, frozen = train(methods=["normal", "kd:alpha=0", "frozen:alpha=0"], temperatures=[4])
+    np.testing.assert_array_equal(normal.history["test_accuracy"], kd.history["test_accuracy"])
+    np.testing.assert_array_equal(normal.history["mu_raw"], kd.history["mu_raw"])
+    assert (frozen.history["loss_kd"] == 0).all()
+    assert frozen.label == "frozen at W_t, labels alone"
 
 
 def test_permuted_has_the_same_columns_in_another_order(setting: Setting) -> None:
@@ -93,9 +125,11 @@ def test_raw_mu_sees_the_order_of_features_and_a_student_does_not(train: Train) 
 
 
 def test_the_springs_pull_where_they_say(train: Train) -> None:
-    kd, pulled, pushed = train(methods=["kd", "pulled:weight=1", "pushed:weight=1"], temperatures=[4])
-    last = [float(run.history["mu_raw"].iloc[-1]) for run in (pulled, kd, pushed)]
-    assert last == sorted(last) and last[0] < 0.5 * last[1]
+    """One towards mu = 0, one to a cosine of -1/2, which it reaches and stops to push at."""
+    kd, pulled, pushed = train(methods=["kd", "pulled:weight=1", "pushed"], temperatures=[4], epochs=60)
+    cosines = [float(run.history["classifier_cosine"].iloc[-1]) for run in (pushed, kd, pulled)]
+    assert cosines == sorted(cosines) and cosines[2] > 0.9 and cosines[0] < -0.45
+    assert (pushed.history["loss_spring"] > 0).any() and pushed.history["loss_spring"].iloc[-1] < 0.01
     for run in (pulled, pushed):
         assert run.history["account_residual"].abs().max() < 1e-4 * run.history["mu_raw"].max() ** 2
         assert (run.history["pull_spring"] < 0).all() == (run is pulled)

@@ -18,7 +18,7 @@ from kdnb.methods.semckd import Calibration
 from kdnb.models import Output
 
 BATCH, IMAGES, CLASSES = 8, 40, 5
-MAPS = ["at", "fitnet", "vid", "semckd", "simkd"]
+MAPS = ["at", "fitnet", "vid", "semckd", "simkd", "projected", "straight"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,15 @@ def seed() -> Iterator[None]:
 
 
 def begun(text: str, batch: int = BATCH) -> tuple[Method, Step]:
-    """A fresh student of ``text`` (resnet8) and one batch of random pictures, beside another resnet8 as teacher."""
-    network, teacher = (models.create("resnet8", CLASSES, 1) for _ in range(2))
+    """A fresh student of ``text`` (resnet8), one batch of random pictures, and two more resnet8 as teachers."""
+    network, teacher, bystander = (models.create("resnet8", CLASSES, 1) for _ in range(3))
     teacher.eval().requires_grad_(False)
     image, images = torch.randn(1, 1, 8, 8), torch.randn(batch, 1, 8, 8)
     labels, indices = torch.arange(IMAGES) % CLASSES, torch.randperm(IMAGES)[:batch]
     name, parameters = methods.parse(text)
     method = methods.create(name, parameters)
-    parts = method.begin(network, Setting(network.eval()(image), teacher(image), teacher, labels, BATCH))
-    output = method.predict(network.train(), network(images), parts)
+    parts = method.begin(network, Setting(network.eval()(image), teacher(image), teacher, labels, BATCH, bystander))
+    output = method.predict(network.train(), network.stages(images), parts)
     return method, Step(output, teacher(images), labels[indices], indices, network, parts)
 
 
@@ -109,7 +109,7 @@ def test_simkd_at_zero_loss_gives_the_teachers_logits() -> None:
         def forward(self, maps: Tensor) -> Tensor:
             return step.taught.maps[-1]
 
-    output = method.predict(step.network, step.network(torch.randn(BATCH, 1, 8, 8)), Rigged())
+    output = method.predict(step.network, step.network.stages(torch.randn(BATCH, 1, 8, 8)), Rigged())
     assert method.terms(replace(step, student=output))["simkd"] == 0
     assert torch.equal(output.logits, step.taught.logits) and torch.equal(output.features, step.taught.features)
 
@@ -249,7 +249,7 @@ def test_no_step_waits_for_the_device(name: str) -> None:
     method, step = begun(name)
     images = torch.randn(BATCH, 1, 8, 8)
     with NoWaiting():
-        output = method.predict(step.network, step.network(images), step.parts)
+        output = method.predict(step.network, step.network.stages(images), step.parts)
         torch.stack(methods.terms(method, replace(step, student=output))).sum().backward()
     with pytest.raises(AssertionError, match="waits"), NoWaiting():
         images.sum().item()
@@ -259,7 +259,7 @@ def test_no_step_waits_for_the_device(name: str) -> None:
 def test_terms_are_finite_scalars_in_single_precision_under_autocast(name: str) -> None:
     method, step = begun(name)
     with torch.autocast("cpu", torch.bfloat16):
-        output = method.predict(step.network, step.network(torch.randn(BATCH, 1, 8, 8)), step.parts)
+        output = method.predict(step.network, step.network.stages(torch.randn(BATCH, 1, 8, 8)), step.parts)
         found = methods.terms(method, replace(step, student=output))
     for term in found:
         assert term.shape == () and term.dtype == torch.float32 and term.isfinite()
@@ -270,9 +270,11 @@ def test_which_methods_need_maps_is_known() -> None:
 
 
 def test_outputs_of_the_prediction_replace_the_networks() -> None:
-    """All but SimKD are judged by what their network says."""
+    """All but SimKD, and its twin with a classifier of its own, are judged by what their network says."""
     for name in methods.METHODS:
         method, step = begun(name)
-        output = step.network(torch.randn(BATCH, 1, 8, 8))
-        predicted = method.predict(step.network, output, step.parts)
-        assert isinstance(predicted, Output) and (predicted is output) == (name != "simkd")
+        images = torch.randn(BATCH, 1, 8, 8)
+        output = step.network.eval()(images)
+        predicted = method.predict(step.network, step.network.stages(images), step.parts.eval())
+        assert isinstance(predicted, Output)
+        assert torch.equal(predicted.logits, output.logits) == (name not in ("simkd", "projected"))

@@ -54,9 +54,9 @@ def test_its_account_balances_where_there_is_one(name: str, trained: dict[str, R
     assert ("account_residual" in history) == bool((trace != trace[0]).any())
     if "account_residual" not in history:
         return
-    for prefix in ("", "bystander_"):
-        assert (history[f"{prefix}account_residual"].abs() < 1e-5 * history[f"{prefix}mu_raw"] ** 2).all()
-    blind = {"hint", "at", "vid", "crd", "semckd", "features", "regression"}
+    for prefix, distance in (("", "mu_raw"), ("bystander_", "bystander_mu_raw"), ("length_", "weight_norm")):
+        assert (history[f"{prefix}account_residual"].abs() < 1e-5 * history[distance] ** 2).all()
+    blind = {"hint", "at", "vid", "crd", "semckd", "features", "regression", "simkd"}
     for term in methods.METHODS[name].term_names:
         assert history[f"pull_{term}"].any() == (term not in blind)
 

@@ -120,4 +120,5 @@ def label(name: str, parameters: Mapping[str, float]) -> str:
     own = "KD T={temperature:g}".format(**parameters) if name == "kd" else METHODS[name].label
     said = {"alpha", "temperature"} if name == "kd" else {"alpha"}  # figures are of one alpha
     odd = {key: value for key, value in _odd(name, parameters).items() if key not in said}
-    return " ".join([own, *(f"{key}={value:g}" for key, value in odd.items())])
+    alone = [", labels alone"] if parameters.get("alpha") == 0 else []
+    return " ".join([own, *(f"{key}={value:g}" for key, value in odd.items())]) + "".join(alone)

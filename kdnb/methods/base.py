@@ -40,6 +40,7 @@ class Setting:
     """What a method can fit itself to before the first step: the teacher, the shapes of both outputs, the labels.
 
     ``student`` and ``teacher`` are outputs for one black image; ``labels`` those of all training images.
+    ``bystander_network``: the teacher that no student learns from, where there is one.
     """
 
     student: Output
@@ -47,6 +48,7 @@ class Setting:
     teacher_network: ResNet
     labels: Tensor
     batch_size: int
+    bystander_network: ResNet | None = None
 
 
 class Method:
@@ -69,9 +71,9 @@ class Method:
         """Weighted scalar loss terms by name; their sum is the training loss."""
         raise NotImplementedError
 
-    def predict(self, network: ResNet, output: Output, parts: nn.Module) -> Output:
-        """What the student is trained and judged by, from its ``network``'s output; that itself in most methods."""
-        return output
+    def predict(self, network: ResNet, maps: tuple[Tensor, ...], parts: nn.Module) -> Output:
+        """What the student is trained and judged by, from its ``network``'s maps; its own answer in most methods."""
+        return network.answer(maps)
 
 
 def check_temperature(value: float) -> None:

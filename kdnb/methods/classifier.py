@@ -1,7 +1,8 @@
 """Interventions on the classifier: KD as the paper does it, with another last layer, or a pull on it.
 
 Each differs from ``kd`` in nothing but the classifier, so that a difference in what the student learns is the
-classifier's doing. It is SimKD's open question (its issue 4): does reuse work without the projector, and why?
+classifier's doing. It is SimKD's open question (its issue 4): does reuse work without the projector, and why? What
+happens where features are matched and not answers stands in :mod:`kdnb.methods.maps`.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kdnb import losses
+from kdnb.checks import number
 from kdnb.methods.answers import KD
 from kdnb.methods.base import Setting, Step, check_weight
 from kdnb.models import ResNet
@@ -31,24 +33,63 @@ class Started(KD):
 
 @dataclass(frozen=True)
 class Frozen(KD):
-    """The classifier is the teacher's from the first step to the last, and no projector helps."""
+    """The classifier is the teacher's from the first step to the last, and no projector helps.
+
+    With ``alpha=0`` the labels alone train what is below it.
+    """
 
     name = "frozen"
     label = "frozen at W_t"
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
-        """Copy the teacher's classifier, changed as :meth:`changed` says, and never train it."""
-        taught = setting.teacher_network.classifier
+        """Copy the classifier of :meth:`source`, changed as :meth:`changed` says, and never train it."""
+        source = self.source(setting)
         with torch.no_grad():
-            weight, bias = self.changed(taught.weight.detach().clone(), taught.bias.detach().clone())
+            weight, bias = self.changed(source.weight.detach().clone(), source.bias.detach().clone())
             network.classifier.weight.copy_(weight)
             network.classifier.bias.copy_(bias)
         network.classifier.requires_grad_(False)
         return nn.Module()
 
+    def source(self, setting: Setting) -> nn.Linear:
+        """Whose classifier it is."""
+        return setting.teacher_network.classifier
+
     def changed(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """The classifier to freeze, from the teacher's: weight K x D, bias K."""
+        """The classifier to freeze, from its source's: weight K x D, bias K."""
         return weight, bias
+
+
+@dataclass(frozen=True)
+class Foreign(Frozen):
+    """Frozen at W_o, the classifier of a teacher of another seed: as good as the teacher's, and not the teacher's.
+
+    What the student is taught comes from its own teacher; only the last layer is the bystander's.
+    """
+
+    name = "foreign"
+    label = "frozen at W_o"
+
+    def source(self, setting: Setting) -> nn.Linear:
+        """The bystander's."""
+        if setting.bystander_network is None:
+            raise ValueError(
+                "method 'foreign' takes the bystander's classifier, and there is none; set bystander_seed."
+            )
+        return setting.bystander_network.classifier
+
+
+@dataclass(frozen=True)
+class Random(Frozen):
+    """Frozen at rows that point anywhere, as long as W_t's, without bias: it knows the lengths and nothing else."""
+
+    name = "random"
+    label = "frozen at random rows"
+
+    def changed(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows uniform over all directions."""
+        rows = nn.functional.normalize(torch.randn(weight.shape)).to(weight)
+        return rows * weight.norm(dim=1, keepdim=True), torch.zeros_like(bias)
 
 
 @dataclass(frozen=True)
@@ -162,14 +203,23 @@ class Pulled(KD):
 
 @dataclass(frozen=True)
 class Pushed(Pulled):
-    """The reverse: the spring pushes the classifier away from W_t until mu is ``distance`` times ||W_t||."""
+    """The reverse: the spring pushes the classifier away from W_t until their cosine is ``cosine``.
 
-    distance: float = 2.0
+    A distance would be reached by growing alone, which every classifier does; a negative cosine is not. The epochs in
+    which it acts are those whose ``loss_spring`` is above zero.
+    """
+
+    weight: float = 1.0
+    cosine: float = -0.5
     name = "pushed"
     label = "pushed from W_t"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("cosine", self.cosine, "a number from -1 to 1", -1, 1)
+
     def spring(self, step: Step) -> Tensor:
-        """(mu - distance ||W_t||)^2 where mu is smaller, else 0."""
-        mu = losses.squared_mu(step.network.classifier.weight, taught(step)).clamp_min(1e-12).sqrt()
-        missing: Tensor = self.distance * taught(step).norm() - mu
-        return missing.relu().square()
+        """(cos(W_s, W_t) - cosine)^2 where the cosine is larger, else 0."""
+        own, others = step.network.classifier.weight.flatten(), taught(step).flatten()
+        beyond = nn.functional.cosine_similarity(own, others, dim=0) - self.cosine
+        return beyond.relu().square()

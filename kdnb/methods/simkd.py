@@ -1,5 +1,6 @@
 """SimKD (Chen et al., CVPR 2022): the student answers with the teacher's classifier. See :mod:`kdnb.losses.simkd`."""
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,8 +34,12 @@ class SimKD(Method):
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """The projector; the student takes over the teacher's classifier, and never trains it."""
-        network.classifier.load_state_dict(setting.teacher_network.classifier.state_dict())
-        network.classifier.requires_grad_(False)
+        # A copy, not its values alone: the teacher's may have more or fewer features.
+        network.classifier = copy.deepcopy(setting.teacher_network.classifier).requires_grad_(False)
+        return self.projector(setting)
+
+    def projector(self, setting: Setting) -> nn.Module:
+        """From the student's maps to the teacher's: three convolutions, of 1 x 1, 3 x 3 and 1 x 1."""
         student, teacher = setting.student.maps[-1].shape[1], setting.teacher.maps[-1].shape[1]
         middle = max(1, int(teacher / self.factor))
         return nn.Sequential(convolved(student, middle), convolved(middle, middle, 3), convolved(middle, teacher))
@@ -43,7 +48,6 @@ class SimKD(Method):
         """``simkd``."""
         return {"simkd": self.weight * losses.simkd(step.student.maps[-1], step.taught.maps[-1])}
 
-    def predict(self, network: ResNet, output: Output, parts: nn.Module) -> Output:
+    def predict(self, network: ResNet, maps: tuple[Tensor, ...], parts: nn.Module) -> Output:
         """The classifier's answer on projected maps."""
-        projected = parts(output.maps[-1])
-        return Output((*output.maps[:-1], projected), *network.answer(projected))
+        return network.answer((*maps[:-1], parts(maps[-1])))

@@ -22,6 +22,8 @@ class Connector(nn.Module):
     def __init__(self, student: int, classifier: nn.Linear) -> None:
         super().__init__()
         self.connect = convolved(student, classifier.in_features)
+        kernel = next(self.connect.parameters())
+        nn.init.kaiming_normal_(kernel, mode="fan_out")  # N(0, 2 / width), as the authors begin
         self.register_buffer("weight", classifier.weight.detach().clone())
         self.register_buffer("bias", classifier.bias.detach().clone())
 
