@@ -11,9 +11,8 @@ source, where the configuration says so, the runs it made; any other file of kdn
 import json
 import os
 
-from kdnb import paths, provenance
+from kdnb import paths, provenance, study
 from kdnb.parameters import StudentParameters
-from kdnb.study import student_names
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
@@ -26,7 +25,8 @@ COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
-    name: [f"{RUNS}/{run}/finished" for run in student_names(StudentParameters(**given))] for name, given in GROUPS.items()
+    name: [f"{study.folder(given)}/{run}/finished" for run in study.student_names(given)]
+    for name, given in {name: StudentParameters(**given) for name, given in GROUPS.items()}.items()
 }
 TEACHERS = [f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]]
 STUDENTS = sorted({marker for markers in MARKERS.values() for marker in markers})
@@ -103,7 +103,7 @@ rule teacher:
         PAPERMILL
 
 
-for name, markers in MARKERS.items():
+for place, (name, markers) in enumerate(MARKERS.items()):
 
     rule:
         name:
@@ -114,7 +114,7 @@ for name, markers in MARKERS.items():
             notebook="notebooks/02_students.ipynb",
         output:
             markers,
-        priority: len(markers)  # the longest first: two cores are then done at about the same time
+        priority: len(MARKERS) - place  # as the configuration lists them
         params:
             given=json.dumps(GROUPS[name]),
         resources:

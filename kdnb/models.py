@@ -11,6 +11,7 @@ average pooling (so that 8x8 digits fit as well as 32x32 photographs) and one li
 names               stem width  stage widths       meant for
 ==================  ==========  =================  =================================================
 resnet8 ... 110     16          16, 32, 64         8x8 digits: teacher resnet20, student resnet8
+resnet8d8, 20d16..  16          16, 32, D          8x8 digits with D = 8 or 16 features in place of 64
 resnet8x2 ... 32x2  16          32, 64, 128        CIFAR on a CPU: teacher resnet32x2, student resnet8x2
 resnet8x4 ... 32x4  32          64, 128, 256       CIFAR: teacher resnet32x4, student resnet8x4
 ==================  ==========  =================  =================================================
@@ -33,6 +34,7 @@ NARROW, HALF, WIDE = (16, 16, 32, 64), (16, 32, 64, 128), (32, 64, 128, 256)  # 
 FAMILY = {f"resnet{depth}": (depth, NARROW) for depth in (8, 14, 20, 32, 44, 56, 110)}
 FAMILY |= {f"resnet{depth}x2": (depth, HALF) for depth in (8, 14, 20, 32)}
 FAMILY |= {f"resnet{depth}x4": (depth, WIDE) for depth in (8, 14, 32)}
+FAMILY |= {f"resnet{depth}d{width}": (depth, (*NARROW[:3], width)) for depth in (8, 20) for width in (8, 16)}
 
 
 class Output(NamedTuple):

@@ -21,9 +21,9 @@ OF_PAPERMILL = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_OUTP
 class StudyParameters:
     """What teacher and students have in common. None: the profile decides."""
 
-    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
+    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-half, ...: see kdnb.profiles
     output_dir: str | None = None  # where runs are kept; None: runs/<profile> beside the notebooks' folder
-    dataset: str | None = None  # digits, cifar10, cifar100, or folder (of one's own pictures)
+    dataset: str | None = None  # digits, digits-few, cifar10, cifar100, or folder (of one's own pictures)
     data_dir: str | None = None  # where the files are or will be put; None: data/ beside the notebooks' folder
     limit: int | None = None  # so many images of each split, for a quick trial
     seed: int = 0  # of initialisation, order and views
@@ -84,6 +84,7 @@ class StudentParameters(StudyParameters):
     student_model: str | None = None
     teacher_model: str | None = None
     teacher_seed: int = 0
+    teachers_dir: str | None = None  # where teachers are kept, so that studies can share them; None: output_dir
     teacher_weights: str | None = None  # a checkpoint of one's own instead of a teacher trained here
     teacher_outputs: str | None = None  # live: with every batch; table: once for all views, see kdnb.table
     bystander_seed: int | None = 1  # a teacher the students never see, the control; None: no control columns

@@ -39,6 +39,13 @@ PROFILES = {
     "digits-few": Profile(
         "digits-few", "resnet20", "resnet8", matched_accuracy=0.97, clean_images=100, teacher_outputs="table"
     ),
+    # The digits' pair with fewer features: fewer than classes, and some more. What of reuse is a matter of room?
+    "digits-d8": Profile(
+        "digits", "resnet20d8", "resnet8d8", matched_accuracy=0.97, clean_images=448, teacher_outputs="table"
+    ),
+    "digits-d16": Profile(
+        "digits", "resnet20d16", "resnet8d16", matched_accuracy=0.97, clean_images=448, teacher_outputs="table"
+    ),
     # Another pair, as wide at its end as the paper's (256 features). Its steps are dear, so it takes fewer epochs.
     "digits-wide": Profile(
         "digits",

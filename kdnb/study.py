@@ -126,12 +126,12 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
-    run = Run(folder(parameters) / teacher_name(seed))
+    run = Run(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
     if not run.finished:
         # The field's recipe, whatever the students' own: one teacher serves every ablation.
-        names = "profile output_dir dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
+        names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
         given = {name: getattr(parameters, name) for name in names.split()}
-        run = train_teacher(TeacherParameters(**given, seed=seed), budget)
+        run = train_teacher(TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed), budget)
     return teachers.from_run(run, images)
 
 

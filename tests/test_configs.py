@@ -10,10 +10,10 @@ from kdnb import paths
 from kdnb.methods import METHODS
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, teacher_name
-from kdnb.study import student_names
+from kdnb.study import folder, student_names
 
 FILES = sorted((Path(__file__).parents[1] / "config").glob("*.yaml"))
-PUBLISHED = ("digits-long", "digits-wide", "cifar100-small")
+PUBLISHED = ("digits-long", "digits-few", "digits-d8", "digits-d16", "digits-wide", "cifar100-small")
 
 
 def config(name: str) -> dict[str, Any]:
@@ -27,9 +27,16 @@ def students(name: str) -> list[str]:
     return [run for group in groups for run in student_names(group)]
 
 
+def places(name: str) -> list[str]:
+    """Where each student goes."""
+    content = config(name)
+    groups = [StudentParameters(profile=content["profile"], **given) for given in content["students"].values()]
+    return [f"{folder(group)}/{run}" for group in groups for run in student_names(group)]
+
+
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
 def test_no_run_is_asked_for_twice(name: str) -> None:
-    names = students(name)
+    names = places(name)
     assert len(set(names)) == len(names)
     assert names or not config(name)["teachers"]
 
@@ -46,7 +53,7 @@ def test_the_short_study_is_part_of_the_long_one() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_run_of_a_study_is_published_and_none_is_left_over(name: str) -> None:
     content = config(name)
-    folder = paths.results(content["profile"])
-    there = {file.parent.name for file in folder.glob("*/spec.json")}
+    target = paths.results(content["profile"])
+    there = {file.parent.name for file in target.glob("*/spec.json")}
     assert there == {*students(name), *map(teacher_name, content["teachers"])}
-    assert all(Run(folder / run).finished for run in there)
+    assert all(Run(target / run).finished for run in there)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_digit_networks_share_the_feature_width_and_differ_in_cost() -> None:
 def test_depth_counts_the_layers_on_the_main_path(name: str) -> None:
     model = models.create(name, 7)
     layers = [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear) and "downsample" not in n]
-    assert len(layers) == int(name.removeprefix("resnet").split("x")[0])
+    assert len(layers) == int(re.findall(r"\d+", name)[0])
     projections = sum(n.endswith("downsample.0") for n, _ in model.named_modules())
     assert projections == (3 if "x" in name else 2)
 

@@ -100,7 +100,9 @@ def planned(profile: str, workflow: Workflow, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("profile", "runs"), [("digits", 21), ("cifar100", 15), ("cifar100-small", 25)])
+@pytest.mark.parametrize(
+    ("profile", "runs"), [("digits", 21), ("cifar100", 15), ("cifar100-small", 24), ("cifar100-half", 73)]
+)
 def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int) -> None:
     """Two teachers each; the paper its thirteen students; digits and cifar100-small two of them again, reseeded.
 
