@@ -1,6 +1,7 @@
 """CUDA graphs: at batch 64 the launch of kernels, not their work, is what takes the time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -17,6 +18,10 @@ WARM_UPS = 3  # cuDNN chooses its algorithms and the optimiser makes its state b
 class Steps(Protocol):
     """One step of every learner on the same batch: indices and views, int64 B each."""
 
+    @property
+    def how(self) -> str:
+        """How the steps were computed, for provenance."""
+
     def __call__(self, indices: Tensor, views: Tensor, learners: Sequence[Learner]) -> None: ...
 
 
@@ -28,6 +33,8 @@ def steps(prepare: Prepare, device: torch.device, cuda_graph: bool, streams: int
 class PlainSteps:
     """Runs each operation as it comes: the twin that the CUDA graphs are compared with."""
 
+    how = "plain"
+
     def __init__(self, prepare: Prepare) -> None:
         self.prepare = prepare
 
@@ -38,6 +45,18 @@ class PlainSteps:
             learner.step(batch)
 
 
+@contextmanager
+def unchanged(state: Sequence[Tensor]) -> Iterator[None]:
+    """Put the values of ``state`` back in place at the end, also after an error."""
+    before = [tensor.detach().clone() for tensor in state]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(state, before, strict=True):
+                tensor.copy_(value)
+
+
 class Captured(Generic[T]):
     """``function``, captured once and replayed at each call; its inputs and ``result`` are at fixed addresses.
 
@@ -46,15 +65,12 @@ class Captured(Generic[T]):
     """
 
     def __init__(self, function: Callable[[], T], state: Sequence[Tensor], lane: "Lane") -> None:
-        before = [tensor.detach().clone() for tensor in state]
-        lane.stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(lane.stream):
-            for _ in range(WARM_UPS):
-                function()
-        torch.cuda.current_stream().wait_stream(lane.stream)
-        with torch.no_grad():
-            for tensor, value in zip(state, before, strict=True):
-                tensor.copy_(value)
+        with unchanged(state):
+            lane.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(lane.stream):
+                for _ in range(WARM_UPS):
+                    function()
+            torch.cuda.current_stream().wait_stream(lane.stream)
         self.lane, self.graph = lane, torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, pool=lane.pool, stream=lane.stream):
             self.result = function()
@@ -80,24 +96,49 @@ class Lane:
 class GraphSteps:
     """Captures the batch and each learner's step as CUDA graphs, one set for each batch size, and replays them.
 
-    ``streams``: the learners take turns on so many lanes, which run side by side.
+    ``streams``: the learners take turns on so many lanes, which run side by side. Where a capture fails, it says so and
+    goes on with plain steps: they give the same numbers, only later.
     """
 
     def __init__(self, prepare: Prepare, streams: int) -> None:
         self.prepare = prepare
+        self.plain, self.failure = PlainSteps(prepare), ""
         self.batch_lane, self.lanes = Lane(), [Lane() for _ in range(streams)]
         self.inputs: dict[int, tuple[Tensor, Tensor]] = {}
         self.batches: dict[int, Captured[Batch]] = {}
         self.steps: dict[tuple[int, int], Captured[None]] = {}
 
+    @property
+    def how(self) -> str:
+        """CUDA graphs, or why not."""
+        return f"plain, since a capture failed: {self.failure}" if self.failure else "CUDA graphs"
+
     def __call__(self, indices: Tensor, views: Tensor, learners: Sequence[Learner]) -> None:
         """One step of every learner on the same batch."""
-        batch = self._batch(indices, views)
-        captured = [self._step(batch, learner) for learner in learners]
+        captured = [] if self.failure else self._captured(indices, views, learners)
+        if self.failure:
+            self.plain(indices, views, learners)
         for step in captured:
             step()
         for lane in self.lanes:
             lane.finish()
+
+    def _captured(self, indices: Tensor, views: Tensor, learners: Sequence[Learner]) -> list["Captured[None]"]:
+        """The steps to replay on this batch; none, and the failure noted, where one cannot be captured."""
+        try:
+            batch = self._batch(indices, views)
+            return [self._step(batch, learner) for learner in learners]
+        except torch.cuda.OutOfMemoryError:
+            raise  # a smaller group may fit
+        except Exception as error:  # whatever the driver, torch or a method of one's own comes up with
+            # No learner has taken this batch's step yet: captures come before replays.
+            self.failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            print(
+                f"WARNING: CUDA graphs are not used: {self.failure}\n"
+                "Training goes on with plain steps: slower, the same numbers. cuda_graph=False asks for them at once.",
+                flush=True,
+            )
+            return []
 
     def _batch(self, indices: Tensor, views: Tensor) -> Batch:
         size = len(indices)

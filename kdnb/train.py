@@ -139,7 +139,7 @@ def _recorded(group: Group, start: int) -> Iterator[None]:
         yield
     finally:
         for learner in group.learners:
-            ended = session | {"ended": provenance.now(), "last_epoch": learner.epoch}
+            ended = session | {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
             learner.run.write_provenance({"sessions": [*earlier[learner], ended]})
 
 

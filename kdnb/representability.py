@@ -1,0 +1,125 @@
+"""``python -m kdnb.representability --profile NAME``: are the teacher's logits within reach of a frozen classifier?
+
+A student whose classifier W, b is frozen can only choose its features, which are never negative. So the nearest it can
+come to its teacher's logits z of an image is
+
+    min over f >= 0 of || C (W f + b - z) ||,    C = I - 11^T / K,
+
+a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is the
+cost of that classifier in this width, for any student whatsoever. Random rows leave nothing once there are about twice
+as many features as classes (Wendel 1962: N random directions in d dimensions have the origin inside, and so reach
+everything, with a probability that goes through 1/2 at N = 2 d).
+
+Writes ``comparisons/representability.parquet`` beside published runs: a row for each student with a frozen classifier.
+Published runs are enough: it takes their classifiers, and their teacher on the test images.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from kdnb import data, methods, paths, profiles, publish, runs, teacher
+from kdnb.data import Dataset, Views
+from kdnb.evaluate import collect
+from kdnb.files import write_atomically
+from kdnb.methods.classifier import Frozen
+from kdnb.runs import Run
+from kdnb.teacher import weights_checksum
+
+FILE = "comparisons/representability.parquet"
+IMAGES = 500  # test images, every class in its turn
+Matrix = NDArray[np.floating]
+
+
+class Reach(NamedTuple):
+    """How near features f >= 0 bring a classifier to given logits, and whether it then says the same class."""
+
+    residual: float  # of the centred logits' root mean square, 0: all of them are reached, 1: nothing is gained
+    agreement: float  # share of images whose nearest reachable logits have their largest entry in the same place
+
+
+def reach(weight: Matrix, bias: Matrix, logits: Matrix) -> Reach:
+    """How near weight K x D and bias K come to ``logits`` (N x K) with non-negative features; ValueError for other K.
+
+    Source: Lawson and Hanson 1974 (NNLS, as in scipy).
+    """
+    if logits.ndim != 2 or logits.shape[1] != len(weight) or weight.shape[:1] != bias.shape:
+        shapes = f"weight {weight.shape}, bias {bias.shape}, logits {logits.shape}"
+        raise ValueError(f"{shapes}: they must be K x D, K and N x K with one number of classes K.")
+    rows, offset = weight - weight.mean(0), bias - bias.mean()
+    wanted = logits - logits.mean(1, keepdims=True)
+    features = np.stack([nnls(rows, target - offset)[0] for target in wanted.astype(np.float64)])
+    reached = features @ rows.T + offset
+    residual = float(np.linalg.norm(reached - wanted) / np.linalg.norm(wanted))
+    return Reach(residual, float((reached.argmax(1) == wanted.argmax(1)).mean()))
+
+
+def is_frozen(run: Run) -> bool:
+    """Whether its classifier was given and never trained."""
+    kind = methods.METHODS.get(run.spec.method)
+    return kind is not None and issubclass(kind, Frozen)
+
+
+def table(folder: Path, dataset: Dataset, images: int = IMAGES) -> pd.DataFrame:
+    """A row for each student with a frozen classifier under ``folder``; ValueError without any or its teacher."""
+    frozen = [run for run in runs.find(folder, role="student") if is_frozen(run)]
+    if not frozen:
+        raise ValueError(f"{folder} holds no student with a frozen classifier; train 'frozen', or name other runs.")
+    return pd.DataFrame(_rows(folder, frozen, dataset, images))
+
+
+def _rows(folder: Path, frozen: Sequence[Run], dataset: Dataset, images: int) -> Iterator[dict[str, object]]:
+    logits: dict[str, Matrix] = {}
+    for run in frozen:
+        assert run.spec.teacher is not None  # a frozen classifier is a teacher's
+        own = run.spec.teacher["checksum"]
+        if own not in logits:
+            logits[own] = _teachers_logits(folder, own, dataset, images)
+        weight, bias = (values[-1] for values in run.trace())
+        told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
+        sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
+        yield told | sizes | reach(weight, bias, logits[own])._asdict()
+
+
+def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int) -> Matrix:
+    """Logits of the teacher with ``checksum`` on some test images."""
+    for run in runs.find(folder, role="teacher"):
+        if weights_checksum(run) == checksum:
+            network = teacher.from_run(run, dataset).network
+            chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), images))
+            found: Matrix = collect(network, Views(dataset.test, dataset, "cpu"), chosen).logits.numpy()
+            return found
+    raise ValueError(f"{folder} lacks the teacher {checksum[:12]} of its students; name the folder that holds it.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compute and write; 0 when it is written, 2 with one line on standard error when something was refused."""
+    parser = argparse.ArgumentParser(prog="python -m kdnb.representability", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
+    parser.add_argument("--runs", type=Path, help="where the runs are (default: results/PROFILE)")
+    parser.add_argument("--output", type=Path, help="beside which published runs to write (default: results/PROFILE)")
+    parser.add_argument("--data-dir", type=Path, default=paths.root() / "data", help="where the data set's files are")
+    given = parser.parse_args(arguments)
+    try:
+        dataset = data.load(profiles.get(given.profile).dataset, given.data_dir, download=False)
+        found = table(given.runs or paths.results(given.profile), dataset)
+        file = (given.output or paths.results(given.profile)) / FILE
+        write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
+    except (ValueError, OSError) as error:
+        print(f"kdnb.representability: {error}", file=sys.stderr)
+        return 2
+    print(found.groupby("label")[["residual", "agreement"]].mean().round(4).to_string())
+    print(f"{file}: {len(found)} classifiers")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

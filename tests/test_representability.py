@@ -1,0 +1,83 @@
+"""What a frozen classifier can say at all: non-negative least squares against planted answers, theory and refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Train
+
+from kdnb import data, representability
+from kdnb.representability import reach
+
+RANDOM = np.random.RandomState
+
+
+def test_planted_features_are_reached_and_so_are_shifted_logits() -> None:
+    """Features that exist, a permutation of them, and a constant that softmax cannot see: nothing is left."""
+    random = RANDOM(0)
+    weight, bias, features = random.randn(7, 12), random.randn(7), random.rand(20, 12)
+    logits = features @ weight.T + bias + random.randn(20, 1)
+    order = random.permutation(12)
+    for rows in (weight, weight[:, order]):
+        residual, agreement = reach(rows, bias, logits)
+        assert residual < 1e-12 and agreement == 1
+
+
+def test_one_feature_reaches_its_own_half_line() -> None:
+    """By hand: K = 2, D = 1. Logits (1, -1) lie on the ray of W = (1, -1) and opposite to that of its negative."""
+    weight, logits = np.array([[1.0], [-1.0]]), np.array([[1.0, -1.0]])
+    assert reach(weight, np.zeros(2), logits) == pytest.approx((0, 1))
+    assert reach(-weight, np.zeros(2), logits).residual == pytest.approx(1)
+    # Three classes: the ray of (2, -1, -1) comes within a right angle of (1, 1, -2): cos = 1/2, sin = sqrt(3)/2.
+    residual, _ = reach(np.array([[2.0], [-1.0], [-1.0]]), np.zeros(3), np.array([[1.0, 1.0, -2.0]]))
+    assert residual == pytest.approx(3**0.5 / 2)
+
+
+def test_signs_matter_and_not_rank() -> None:
+    """A W whose rank is full reaches nothing on the far side: it is the sign of the features that costs."""
+    weight = np.eye(3)
+    assert reach(weight, np.zeros(3), np.array([[0.0, 0.0, 3.0]]))[0] == pytest.approx(0)
+    assert reach(weight[:, :1], np.zeros(3), np.array([[-3.0, 0.0, 0.0]]))[0] == pytest.approx(1)
+
+
+def test_random_rows_reach_everything_once_features_are_twice_as_many() -> None:
+    """Wendel 1962: N random columns in d = K - 1 dimensions positively span them with probability 1/2 at N = 2 d."""
+
+    def share(classes: int, width: int, draws: int = 200) -> float:
+        random, whole = RANDOM(0), 0
+        for _ in range(draws):
+            weight = random.randn(classes, width)
+            minus = -(weight - weight.mean(0)).sum(1)  # reached if and only if the columns span positively
+            whole += reach(weight, np.zeros(classes), minus[None])[0] < 1e-9
+        return whole / draws
+
+    assert share(8, 14) == pytest.approx(0.5, abs=0.11)
+    assert share(8, 24) > 0.95 and share(8, 8) < 0.05
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"weight \(3, 2\), bias \(3,\), logits \(5, 4\): they must be K x D, K and N x K"
+    ):
+        reach(np.zeros((3, 2)), np.zeros(3), np.zeros((5, 4)))
+
+
+def test_it_reads_runs_and_says_what_is_missing(train: Train, tmp_path: Path) -> None:
+    """Permuted W_t reaches the teacher's logits like W_t itself; without frozen students there is nothing to say."""
+    dataset = data.load("digits", limit=128)
+    train(methods=["kd"], temperatures=[4])
+    with pytest.raises(ValueError, match="holds no student with a frozen classifier; train 'frozen'"):
+        representability.table(tmp_path, dataset)
+    train(methods=["frozen", "permuted", "random"])
+    found = representability.table(tmp_path, dataset, images=40).set_index("method")
+    assert set(found.index) == {"frozen", "permuted", "random"} and (found["images"] == 40).all()
+    assert found["residual"][["frozen", "permuted"]].max() < 1e-5 and (found["features"] == 64).all()
+
+
+def test_the_command_writes_beside_published_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert representability.main(["--profile", "digits", "--output", str(tmp_path)]) == 0
+    assert "frozen at W_t" in capsys.readouterr().out
+    assert len(pd.read_parquet(tmp_path / representability.FILE)) > 2
+    assert representability.main(["--profile", "digits", "--runs", str(tmp_path)]) == 2
+    assert "kdnb.representability: " in capsys.readouterr().err
