@@ -28,11 +28,8 @@ READING_HALF = {
     "explorer",
     "geometry",
     "literature",
-    "marks",
     "notebook",
-    "panels",
     "paths",
-    "pictures",
     "predicates",
     "progress",
     "publish",
@@ -52,7 +49,9 @@ def sources() -> list[str]:
 
 def training_sources() -> list[str]:
     """The source files that a trained run depends on."""
-    return [file for file in sources() if "figures" not in Path(file).parts and Path(file).stem not in READING_HALF]
+    reading = {"figures", "analysis", "pictures"}
+    files = [Path(file) for file in sources()]
+    return [str(file) for file in files if not reading & set(file.parts) and file.stem not in READING_HALF]
 
 
 def code_digest() -> str:

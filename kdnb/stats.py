@@ -250,10 +250,10 @@ def _notes(x: Series, y: Series, n_eff: float | None, phases: Mapping[str, float
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Student-t interval of the mean of independent values: one a run, never one an epoch.
 
-    (nan, nan) for fewer than two values, or any that is not finite.
+    (nan, nan) for fewer than LEAST_RUNS values, or any that is not finite.
     """
     x = np.asarray(values, dtype=np.float64)
-    if len(x) < 2 or not np.isfinite(x).all():
+    if len(x) < LEAST_RUNS or not np.isfinite(x).all():
         return np.nan, np.nan
     reach = scipy_stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean() - reach), float(x.mean() + reach)

@@ -13,7 +13,7 @@ from kdnb.evidence import Missing, Sweep
 from kdnb.figures import discussion, source
 from kdnb.figures.readings import by_seed
 from kdnb.figures.source import ChapterParameters, StudiesParameters, Study
-from kdnb.figures.statements import STATEMENTS, Statement, judge
+from kdnb.figures.statements import STATEMENTS, Statement, _answer, judge, within
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -26,7 +26,7 @@ def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Statemen
             raise Missing(f"run {sweep.seed}")
         return {"number": values[sweep.seed]}
 
-    return replace(STATEMENTS[0], reading=by_seed(reading), holds=lambda numbers: numbers["number"] > 0)
+    return replace(STATEMENTS[0], reading=by_seed(reading), margins=lambda numbers: [numbers["number"]])
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.mark.parametrize(
     ("values", "answer", "held"),
     [
-        ({0: 1.0, 1: 2.0, 2: 3.0}, "holds", 3),
-        ({0: 1.0, 1: -2.0, 2: 3.0}, "holds in part of the seeds", 2),
-        ({0: -1.0, 1: -2.0, 2: 0.0}, "does not hold", 0),
+        ({0: 2.0, 1: 2.5, 2: 3.0}, "holds", 3),
+        ({0: 0.1, 1: 2.0, 2: 4.0}, "undecided", 3),  # every seed is positive, and the interval reaches below zero
+        ({0: 1.0, 1: -2.0, 2: 3.0}, "undecided", 2),
+        ({0: -1.5, 1: -2.0, 2: -1.0}, "does not hold", 0),
     ],
 )
-def test_a_statement_holds_when_it_holds_in_every_seed(
+def test_a_statement_holds_when_the_whole_interval_over_seeds_does(
     study: Study, values: dict[int, float], answer: str, held: int
 ) -> None:
     found = judge(planted(values), study)
@@ -56,7 +57,7 @@ def test_a_statement_holds_when_it_holds_in_every_seed(
 
 def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(study: Study) -> None:
     part = judge(planted({0: 1.0, 2: 1.0}, missing=(1,)), study)
-    assert (part.answer, part.seeds) == ("holds", [0, 2])
+    assert (part.answer, part.seeds) == ("too few seeds", [0, 2])
     none = judge(planted({}, missing=(0, 1, 2)), study)
     assert (none.answer, none.missing, none.values) == ("cannot be said", "run 0", {})
 
@@ -68,7 +69,7 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     assert list(seeds.x) == [0.1, 0.2, 0.6] and list(means.x) == [0.3]
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
     np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
-    assert "**holds** (3 of 3 seeds). number +0.30" in discussion.answer(one, {"mine": found})
+    assert "**undecided** (3 of 3 seeds). number +0.30" in discussion.answer(one, {"mine": found})
 
 
 def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
@@ -98,4 +99,12 @@ def test_it_is_tested_on_published_runs_and_its_rule_can_be_broken(one: Statemen
     worse = [
         {name: sign * 10 * (place + 1) for place, name in enumerate(numbers)} for numbers in values for sign in (1, -1)
     ]
-    assert not all(one.holds(numbers) for numbers in worse)
+    assert not all(min(one.margins(numbers)) > 0 for numbers in worse)
+
+
+def test_alike_is_two_one_sided_tests() -> None:
+    """A difference inside the bounds in every seed is not enough: its whole interval has to be."""
+    close, wide = ([0.001, -0.001, 0.0], [0.004, -0.004, 0.004])
+    assert _answer(np.array([within(value, 0.005) for value in close])) == "holds"
+    assert _answer(np.array([within(value, 0.005) for value in wide])) == "undecided"
+    assert _answer(np.array([within(value, 0.005) for value in [0.02, 0.021, 0.022]])) == "does not hold"

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from conftest import Train
 
-from kdnb import data, representability
-from kdnb.representability import reach
+from kdnb import data
+from kdnb.analysis import representability
+from kdnb.analysis.representability import reach
 
 RANDOM = np.random.RandomState
 
@@ -80,4 +81,4 @@ def test_the_command_writes_beside_published_runs(tmp_path: Path, capsys: pytest
     assert "frozen at W_t" in capsys.readouterr().out
     assert len(pd.read_parquet(tmp_path / representability.FILE)) > 2
     assert representability.main(["--profile", "digits", "--runs", str(tmp_path)]) == 2
-    assert "kdnb.representability: " in capsys.readouterr().err
+    assert "kdnb.analysis.representability: " in capsys.readouterr().err

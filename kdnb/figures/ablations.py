@@ -59,7 +59,7 @@ def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
     found = {}
     for name, study in _studies(chosen, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
         if study.hottest > HOTTEST:
-            runs = _runs(study)
+            runs = study.shown
             table = _table(study, [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in runs])
             found[name] = Varied(study, runs, table, {"KD": BLUE, "MSE": style.MSE}, "temperature T; last: MSE")
     return found
@@ -98,7 +98,7 @@ def _studies(chosen: StudiesParameters, **asked: Any) -> dict[str, Study]:
 
 def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:
     """By ``name``, the students that both of ``named`` have, same label and seed, a line each; empty without any."""
-    every = {line: {(_label(run), run.spec.init_seed): run for run in _runs(study)} for line, study in named.items()}
+    every = {line: {(_label(run), run.spec.init_seed): run for run in study.shown} for line, study in named.items()}
     common = [key for key in next(iter(every.values())) if all(key in runs for runs in every.values())]
     if len(named) < 2 or not common:
         return {}
@@ -106,11 +106,6 @@ def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:
     study = next(iter(named.values()))
     colors = dict(zip(named, (BLUE, ORANGE), strict=True))
     return {name: Varied(study, [run for run, _, _ in rows], _table(study, rows), colors, "method")}
-
-
-def _runs(study: Study) -> list[Run]:
-    """All seeds of the study's students, of their alpha alone."""
-    return [run for mine in study.students for run in study.by_seeds.get(mine.label, [mine])]
 
 
 def _label(run: Run) -> str:

@@ -17,7 +17,9 @@ QUESTIONS = {
     "Does raw μ matter?": ("permuted", "frozen"),
     "Do the axes matter?": ("rotated", "frozen"),
     "Does it matter which row is whose?": ("shuffled", "frozen"),
-    "Does it take the teacher's rows?": ("simplex", "frozen"),
+    "Does it take this teacher's classifier, or will another's do?": ("foreign", "frozen"),
+    "Does it take a teacher's rows at all?": ("random", "frozen"),
+    "Will equal angles do?": ("simplex", "frozen"),
     "Does it help to be drawn to W<sub>t</sub>?": ("pulled", "kd"),
     "Does it harm to be kept away from W<sub>t</sub>?": ("pushed", "kd"),
     "Does a projector help, labels left out?": ("simkd", "frozen"),
@@ -42,7 +44,7 @@ def as_html(study: Study, table: pd.DataFrame) -> str:
 
 
 def spread(points: ArrayLike) -> str:
-    """The mean of differences by seed, with half the width of its interval where there are two."""
+    """The mean of differences by seed, with half the width of its interval where there are three."""
     values = np.asarray(points, float)
     if not values.size:
         return "–"

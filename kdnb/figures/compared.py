@@ -75,7 +75,7 @@ def learns_from(name: str) -> str:
 
 
 def measured(study: Study) -> pd.DataFrame:
-    """A row a label: seeds; accuracy, its interval over seeds (low, high; nan for one); MUS, BYSTANDERS; plug_in."""
+    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
     return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
 
 
@@ -151,7 +151,7 @@ def table_sentence(study: Study) -> str:
     accuracy = dict(zip(found.index, found["accuracy"], strict=True))
     best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
     text = (
-        f"**{study.students[0].spec.dataset}**, {networks(study.students[0].spec)}: the most accurate is **{best}** "
+        f"**{study.name}**, {networks(study.students[0].spec)}: the most accurate is **{best}** "
         f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
     )
     if size := geometry.test_images(study.students[0]):
@@ -160,9 +160,9 @@ def table_sentence(study: Study) -> str:
             f"One test image of {size:,} is {1 / size:.2%}, and the standard error of {p:.1%} on so many is "
             f"{np.sqrt(p * (1 - p) / size):.2%}. "
         )
-    single = found.index[found["seeds"] < 2].tolist()
+    single = found.index[found["seeds"] < stats.LEAST_RUNS].tolist()
     if single:
-        text += f"± is the 95 % interval over seeds; one seed has none ({len(single)} of {len(found)} rows). "
+        text += f"± is the 95 % interval over seeds; fewer than three have none ({len(single)} of {len(found)} rows). "
     return text + (f"{NO_MU}." if not all(map(has_mu, shown(study))) else "")
 
 

@@ -14,7 +14,7 @@ from kdnb.figures.statements import STATEMENTS, Outcome, Statement, judge
 
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
-SIGNS = {"holds": "●", "holds in part of the seeds": "◐", "does not hold": "○", "cannot be said": "–"}
+SIGNS = {"holds": "●", "undecided": "◐", "does not hold": "○", "too few seeds": "◌", "cannot be said": "–"}
 
 
 def studies(chosen: StudiesParameters) -> dict[str, Study]:

@@ -191,7 +191,7 @@ def agreements(study: Study, found: Agreement) -> go.Figure:
     fig.update_yaxes(title_text="rank correlation ρ")
     spread.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.2})
-    return style.captioned(fig, study, "class distances beside the teacher's", study.every)
+    return style.captioned(fig, study, "class distances beside the teacher's", study.shown)
 
 
 def agreement_sentence(study: Study, found: Agreement) -> str:
@@ -238,7 +238,7 @@ def separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
         for trace in spread.points(found[name], "seeds", title, {"color": colors}):
             fig.add_trace(trace.update(showlegend=False), row, 1)
     spread.axis(fig, labels)
-    return style.captioned(fig, study, MOMENTS["matched"], study.every)
+    return style.captioned(fig, study, MOMENTS["matched"], study.shown)
 
 
 def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:

@@ -14,7 +14,8 @@ from kdnb.runs import Run
 
 METHODS = (
     *("normal", "kd", "started", "pulled", "pushed"),
-    *("frozen", "permuted", "rotated", "shuffled", "simplex", "simkd"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
+    *("straight", "projected", "simkd"),
 )
 CURVES = {
     "test_accuracy": "test accuracy",
@@ -136,7 +137,7 @@ def _accuracies(group: Sequence[Run]) -> dict[int, float]:
 
 
 def paired(study: Study) -> go.Figure:
-    """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over two or more."""
+    """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over three."""
     fig = style.grid(1, 1, height=480)
     table = against_kd(study)
     dots = go.Scatter(x=list(table["label"]), y=style.significant(table["points"]), name="a seed", mode="markers")
@@ -153,17 +154,18 @@ def paired(study: Study) -> go.Figure:
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_xaxes(type="category", tickangle=-60)
     runs = _paired_runs(study) or study.students
-    return style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are two", runs)
+    return style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs)
 
 
 def paired_sentence(study: Study) -> str:
     """Which differences to KD have an interval over seeds that leaves out zero."""
     means = against_kd(study).groupby("label", sort=False)["points"]
-    ends = {str(name): (float(part.mean()), *stats.mean_interval(part)) for name, part in means if len(part) > 1}
+    enough = [(str(name), part) for name, part in means if len(part) >= stats.LEAST_RUNS]
+    ends = {name: (float(part.mean()), *stats.mean_interval(part)) for name, part in enough}
     if not ends:
-        return "No intervention here has two seeds that KD has as well: there is no interval."
+        return "No intervention here has three seeds that KD has as well: there is no interval."
     clear = [f"{name} ({mean:+.2f} points)" for name, (mean, low, high) in ends.items() if low > 0 or high < 0]
-    text = f"The interval leaves out zero for {len(clear)} of {len(ends)} that share two seeds or more with KD"
+    text = f"The interval leaves out zero for {len(clear)} of {len(ends)} that share three seeds or more with KD"
     return f"{text}: {style.joined(clear)}." if clear else f"{text}."
 
 
@@ -237,4 +239,4 @@ def absent(study: Study) -> str:
     """Which interventions were not trained."""
     there = {run.spec.method for run in study.students}
     names = [name for name in METHODS if name not in there]
-    return f"Not trained on {study.students[0].spec.dataset}: {style.joined(names)}." if names else ""
+    return f"Not trained on {study.name}: {style.joined(names)}." if names else ""

@@ -1,6 +1,7 @@
 """Chapter 7: every claim on every study at hand: verdict, numbers with intervals over seeds, parts, controls, link."""
 
 import html
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from kdnb.figures import style
 from kdnb.figures.published import networks, seeds
 from kdnb.figures.source import ChapterParameters, ClaimsParameters, is_papers
 from kdnb.figures.verdicts import ANSWERS, sentence, sign, standing
+from kdnb.predicates import LEAST_TEMPERATURES
 from kdnb.runs import Run
 from kdnb.verdicts import Claim, Measure, Verdict
 
+DECAYS = (5e-4, 0.0)  # the paper's two readings of its weight decay
 GLUED = "application/papermill.record/text/plain"  # the form in which myst_nb.glue keeps a text that is not displayed
 LINE = "1px solid rgba(128,128,128,0.4)"
 CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.25em 0.5em"
@@ -34,11 +37,13 @@ class Judged:
     decay     its weight decay, in words
     runs      networks, epochs and seeds, in words
     controls  the checks of each claim that has any, by its id
+    trained   its students' specs: the same spec trained twice gives the same numbers, and is one piece of evidence
     """
 
     name: str
     decay: str
     runs: str
+    trained: frozenset[str]
     verdicts: Sequence[Verdict]
     controls: Mapping[str, Sequence[Check]]
 
@@ -60,7 +65,11 @@ class Judged:
 # ------------------------------------------------------------------------------------------------------------ reading
 def judged(chosen: ClaimsParameters) -> list[Judged]:
     """This study's verdicts, then those of every published study; FileNotFoundError when there are no runs at all."""
-    found = [one for name, folder in _folders(chosen).items() for one in _by_decay(name, folder, chosen.squared)]
+    found = [
+        one
+        for name, folder in _folders(chosen).items()
+        for one in _by_decay(name, folder, chosen.squared, _own(chosen))
+    ]
     if not found:
         raise FileNotFoundError(
             f"neither {_own(chosen)} nor {_kept(chosen)} holds finished students. Train them with "
@@ -94,12 +103,31 @@ def _folders(chosen: ClaimsParameters) -> dict[str, Path]:
     return found
 
 
-def _by_decay(name: str, folder: Path, squared: bool) -> Iterator[Judged]:
+def _by_decay(name: str, folder: Path, squared: bool, own: Path) -> Iterator[Judged]:
+    """A verdict for each weight decay; of published studies for those with the paper's sweep at one of its decays."""
     students = [run for run in runs.find(folder, role="student") if is_papers(run, squared)]
     for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
         mine = [run for run in students if run.spec.weight_decay == decay]
+        if folder != own and not (has_sweep(mine) and decay in DECAYS):
+            continue
         words = f"weight decay {decay:g}" if decay else "no weight decay"
-        yield Judged(name, words, _made_of(mine), claims.judge(mine), controls.judge(mine))
+        trained = frozenset(json.dumps(run.spec.as_json(), sort_keys=True) for run in mine)
+        yield Judged(name, words, _made_of(mine), trained, claims.judge(mine), controls.judge(mine))
+
+
+def has_sweep(students: Sequence[Run]) -> bool:
+    """Whether there is normal training, and KD at enough temperatures to see a course of r."""
+    temperatures = {run.spec.method_parameters["temperature"] for run in students if run.spec.method == "kd"}
+    return len(temperatures) >= LEAST_TEMPERATURES and any(run.spec.method == "normal" for run in students)
+
+
+def independent(found: Sequence[Judged]) -> list[Judged]:
+    """Those that share no run with a larger one: digits trained here and published are one study, not two."""
+    kept: list[Judged] = []
+    for one in sorted(found, key=lambda one: -len(one.trained)):
+        if not any(one.trained & other.trained for other in kept):
+            kept.append(one)
+    return [one for one in found if one in kept]
 
 
 def _made_of(every: Sequence[Run]) -> str:
@@ -122,7 +150,8 @@ def counts(found: Sequence[Judged]) -> str:
 
 
 def agreement(found: Sequence[Judged]) -> str:
-    """On how many claims the studies agree, and on which they do not."""
+    """On how many claims the studies agree, and on which they do not; runs that are there twice count once."""
+    found = independent(found)
     by_claim = list(zip(*(one.verdicts for one in found), strict=True))
     tested = [row for row in by_claim if all(one.verdict != "not testable" for one in row)]
     differ = [row[0].id for row in tested if len({one.verdict for one in row}) > 1]

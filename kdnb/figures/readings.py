@@ -6,6 +6,7 @@ Of each seed, by what they are; Missing, saying what is, when no seed has the ru
 from collections.abc import Callable, Mapping
 
 from kdnb import stats
+from kdnb.analysis import norms
 from kdnb.evidence import Missing, RunLike, Sweep, r_bystander, r_with_loss, sweeps, window
 from kdnb.figures import alignment, geometries, stitches
 from kdnb.figures.source import Study
@@ -170,3 +171,14 @@ def linear_map(study: Study) -> Mapping[int, Numbers]:
     if not own or not other:
         raise Missing(f"linear maps from KD T={PEAK} to both teachers (`python -m kdnb.compare`)")
     return {seed: {"its teacher": own[seed], "another seed's teacher": other[seed]} for seed in _seeds(own, other)}
+
+
+@by_seed
+def norms_explain(sweep: Sweep) -> Numbers:
+    """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
+    found = norms.table([sweep.normal(), *sweep.by_temperature().values(), *_optional_papers(sweep)])
+    return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
+
+
+def _optional_papers(sweep: Sweep) -> list[RunLike]:
+    return [run for name in ("dist", "mse") if (run := sweep.first(name)) is not None]

@@ -20,7 +20,8 @@ PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
 ORDER = (
     *PAPERS,
     *("fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd"),
-    *("started", "pulled", "pushed", "frozen", "permuted", "rotated", "shuffled", "simplex"),
+    *("straight", "projected", "started", "pulled", "pushed"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
 )
 
 
@@ -126,15 +127,22 @@ class ClaimsParameters:
 class Study:
     """Finished students of one data set and weight decay, and how a chapter looks at them.
 
+    name      of the profile they are of; of their data set, where that is another
     students  one seed and alpha, one a label: normal, KD by rising T, DIST, MSE, others
     every     all seeds and alphas
     warm_up   epochs left out at the start
     """
 
+    name: str
     folder: Path
     students: Sequence[Run]
     every: Sequence[Run]
     warm_up: int
+
+    @property
+    def shown(self) -> list[Run]:
+        """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
+        return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
 
     @property
     def origin(self) -> str:
@@ -210,7 +218,9 @@ def load(chosen: ChapterParameters) -> Study:
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
     by_label = {run.label: run for run in sorted(students, key=_place)}
-    study = Study(folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
+    dataset = students[0].spec.dataset
+    name = chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset
+    study = Study(name, folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
     if chosen.output_dir is None and published.are_in(folder):
         print(study.origin)
     return study

@@ -33,7 +33,7 @@ def colors(study: Study) -> list[str]:
 def points(
     values: Values, name: str, what: str, look: Mapping[str, Any], *, independent: bool = True
 ) -> list[go.Scatter]:
-    """Two traces: a dot a run, and the mean with its interval where there are two runs or more.
+    """Two traces: a dot a run, and the mean with its interval where there are three runs or more.
 
     look: ``color``, one or one a label, and ``symbol``. what: said with each value. independent: False where the values
     are not of separate runs, and so have no interval.
@@ -102,5 +102,6 @@ def told(differences: np.ndarray, unit: str = "") -> str:
         return "not known"
     low, high = stats.mean_interval(differences)
     text = f"{differences.mean():+.3g}{unit}"
-    over = f"95 % interval {low:+.3g} to {high:+.3g}, {len(differences)} seeds" if np.isfinite(low) else "one seed"
+    count = f"{len(differences)} seed{'s' * (len(differences) > 1)}"
+    over = f"95 % interval {low:+.3g} to {high:+.3g}, {count}" if np.isfinite(low) else f"{count}, no interval"
     return f"{text} ({over})".replace("-", "−")

@@ -28,7 +28,7 @@ def table(study: Study) -> pd.DataFrame:
     if file is None:
         return pd.DataFrame(columns=COLUMNS)
     every, spec = pd.read_parquet(file), study.students[0].spec
-    mine = every["weights"].isin({weights_checksum(run) for run in study.every})
+    mine = every["weights"].isin({weights_checksum(run) for run in study.shown})
     # Of the floors those with the teachers' model that this study's students learned from.
     taught = every["teacher_model"] == (spec.teacher["model"] if spec.teacher else "")
     floors = (every["kind"] == "pixels") | ((every["kind"] == "untrained") & (every["model"] == spec.model))
@@ -73,7 +73,7 @@ def figure(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
     spread.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
-    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.every)
+    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
@@ -88,7 +88,7 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
     gap = _gap(study, found)
     level = [f"{geometries.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in floors(found).items()]
     return (
-        f"Mean over the {len(study.every)} students shown (their own classifiers: {_accuracy(study, found):.1%}); "
+        f"Mean over the {len(study.shown)} students shown (their own classifiers: {_accuracy(study, found):.1%}); "
         f"{'; '.join(parts)}. With a linear map the own teacher is ahead by {gap}. "
         f"The same map without any training: {style.joined(level)}."
     )

@@ -23,9 +23,10 @@ LINES = {"normal": (NORMAL, "solid"), "dist": (DIST, "dash"), "mse": (MSE, "dot"
 DASHES = ("longdash", "dash", "dot", "dashdot", "longdashdot")
 FAMILIES = {
     "#4a90ff": ("fitnet", "at", "vid", "semckd"),  # match maps
-    "#8e4fb0": ("crd", "srrl", "simkd"),  # match features, or take the teacher's classifier over
+    "#8e4fb0": ("crd", "srrl", "simkd", "projected", "straight"),  # match features, whosever classifier answers
     "#17becf": ("started", "pulled", "pushed"),  # meddle with a classifier that is trained
-    "#ad5a30": ("frozen", "permuted", "rotated", "shuffled", "simplex"),  # never train it
+    "#ad5a30": ("frozen", "permuted", "rotated", "shuffled", "simplex"),  # never train it: the teacher's, its kin,
+    "#b5889b": ("foreign", "random"),  # or what is not the teacher's
 }
 LINES |= {name: (color, dash) for color, names in FAMILIES.items() for name, dash in zip(names, DASHES, strict=False)}
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
@@ -120,7 +121,7 @@ def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
     teacher = next((run.spec.teacher["model"] for run in listed if run.spec.teacher), None)
     networks = f"{teacher} → {spec.model}" if teacher else spec.model
     named = f"seed{'s' * (len(seeds) > 1)} {joined(seeds)}"
-    parts = [f"{spec.dataset}, {networks}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {named}"]
+    parts = [f"{study.name}, {networks}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {named}"]
     unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
     return "\u00a0· ".join([*unbroken, what])
 

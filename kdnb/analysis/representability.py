@@ -1,4 +1,4 @@
-"""``python -m kdnb.representability --profile NAME``: are the teacher's logits within reach of a frozen classifier?
+"""``python -m kdnb.analysis.representability --profile NAME``: what is within a frozen classifier's reach?
 
 A student whose classifier W, b is frozen can only choose its features, which are never negative. So the nearest it can
 come to its teacher's logits z of an image is
@@ -102,7 +102,9 @@ def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compute and write; 0 when it is written, 2 with one line on standard error when something was refused."""
-    parser = argparse.ArgumentParser(prog="python -m kdnb.representability", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m kdnb.analysis.representability", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
     parser.add_argument("--runs", type=Path, help="where the runs are (default: results/PROFILE)")
     parser.add_argument("--output", type=Path, help="beside which published runs to write (default: results/PROFILE)")
@@ -114,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = (given.output or paths.results(given.profile)) / FILE
         write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
     except (ValueError, OSError) as error:
-        print(f"kdnb.representability: {error}", file=sys.stderr)
+        print(f"kdnb.analysis.representability: {error}", file=sys.stderr)
         return 2
     print(found.groupby("label")[["residual", "agreement"]].mean().round(4).to_string())
     print(f"{file}: {len(found)} classifiers")

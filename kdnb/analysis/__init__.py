@@ -1,0 +1,1 @@
+"""Arithmetic on finished runs: numbers and tables, without a picture."""

@@ -1,0 +1,70 @@
+"""How much of r(mu, loss) is the length of the student's classifier?
+
+Raw mu is sqrt(||W_t||^2 + ||W_s||^2 - 2 <W_t, W_s>). Where the two classifiers are as good as unrelated, only ||W_s||
+moves it, and mu correlates with the loss as ||W_s|| does: positively where the weights shrink while the loss falls, and
+negatively where they grow. No teacher is in that sentence.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kdnb import stats
+from kdnb.evidence import RunLike, window
+
+PAPERS = ("normal", "kd", "dist", "mse")
+
+
+class Explained(NamedTuple):
+    """Of one student after the warm-up: the paper's r, the same r of ||W_s||, and how far ||W_s|| went."""
+
+    r: float  # of raw mu and the training loss
+    r_norm: float  # of ||W_s|| and the training loss
+    change: float  # of ||W_s||, of its value at the first epoch after the warm-up
+
+    @property
+    def gap(self) -> float:
+        """Between the two r, in size."""
+        return abs(self.r - self.r_norm)
+
+    @property
+    def signs_agree(self) -> bool:
+        """Whether r has the sign that a growing (r < 0) or shrinking (r > 0) classifier gives it."""
+        return bool(np.sign(self.r) == -np.sign(self.change))
+
+
+def explained(run: RunLike) -> Explained:
+    """The three numbers of ``run``; an r is nan for fewer than 3 epochs of it or a constant curve."""
+    after = window(run)
+    mu, norm, loss = (after[name].to_numpy(float) for name in ("mu_raw", "weight_norm", "loss"))
+    return Explained(stats.pearson(mu, loss), stats.pearson(norm, loss), float(norm[-1] / norm[0] - 1))
+
+
+def table(runs: Iterable[RunLike]) -> pd.DataFrame:
+    """A row for each of ``runs`` whose r is defined: what it is, and :class:`Explained` with its gap and sign."""
+    rows = []
+    for run in runs:
+        if "mu_raw" not in run.history or np.isnan((found := explained(run)).r):
+            continue
+        spec = run.spec
+        told = {"label": spec.label, "seed": spec.init_seed, "weight_decay": spec.weight_decay}
+        rows.append(told | found._asdict() | {"gap": found.gap, "signs_agree": found.signs_agree})
+    names = ["label", "seed", "weight_decay", *Explained._fields, "gap", "signs_agree"]
+    return pd.DataFrame(rows, columns=names)
+
+
+SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
+
+
+def scales(runs: Iterable[RunLike]) -> pd.DataFrame:
+    """A row for each KD student whose history has them: weight decay, temperature, seed, SCALES at the last epoch."""
+    rows = []
+    for run in runs:
+        spec = run.spec
+        if spec.method == "kd" and set(SCALES) <= set(run.history):
+            last = run.history.iloc[-1]
+            told = {"temperature": spec.method_parameters["temperature"], "seed": spec.init_seed}
+            rows.append({"weight_decay": spec.weight_decay} | told | {name: float(last[name]) for name in SCALES})
+    return pd.DataFrame(rows, columns=["weight_decay", "temperature", "seed", *SCALES])

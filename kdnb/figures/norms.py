@@ -1,0 +1,150 @@
+"""Chapter 4: is the paper's correlation the length of the student's classifier, and what sets that length?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb import runs
+from kdnb.analysis import norms
+from kdnb.evidence import HOTTEST
+from kdnb.figures import correlation, style
+from kdnb.figures.source import Study, is_papers
+from kdnb.runs import Run
+
+PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
+CURVES = {**correlation.SIDES, "weight_norm": "‖W_s‖"}
+LOOKS = {
+    "mu_raw": {"color": style.TEACHER, "dash": "solid", "symbol": "circle"},
+    "bystander_mu_raw": {"color": style.BYSTANDER, "dash": "dash", "symbol": "circle-open"},
+    "weight_norm": {"color": style.NORMAL, "dash": "dot", "symbol": "diamond-open"},
+}
+TITLES = {"weight_norm": "‖W_s‖", "feature_norm": "mean ‖f_s‖ of a test image", "logit_std": "spread of the logits"}
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def by_temperature(study: Study) -> go.Figure:
+    """Above: r with the loss of mu, of mu to the bystander, of ||W_s||, against T; below: the change of ||W_s||.
+
+    Lines: means over seeds after the warm-up; dots: seeds; the paper's two r across.
+    """
+    fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
+    students = _students(study)
+    for column, name in CURVES.items():
+        read = {t: [correlation.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
+        for trace in _means(read, f"r of {name}", column):
+            fig.add_trace(trace, 1, 1)
+    moved = {t: [_change(study, run) for run in group] for t, group in students.items()}
+    for trace in _means(moved, "change of ‖W_s‖", "weight_norm"):
+        fig.add_trace(trace.update(showlegend=False), 2, 1)
+    for value in (PAPERS_R, -PAPERS_R):
+        fig.add_hline(value, line={"color": style.QUIET, "width": 1, "dash": "dash"}, row=1, col=1)
+    fig.add_annotation(
+        text="the paper: ±0.97", x=1, xref="x domain", y=PAPERS_R, showarrow=False, yshift=9, row=1, col=1
+    )
+    for row in (1, 2):
+        fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=1)
+    fig.update_yaxes(title_text="Pearson r with the loss", range=[-1.12, 1.12], row=1, col=1)
+    fig.update_yaxes(title_text="change after warm-up", tickformat="+.1%", row=2, col=1)
+    style.temperature_axis(fig, study, row=2, col=1)
+    fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
+    fig.update_layout(margin_t=96)
+    return style.captioned(fig, study, style.window(study), [run for group in students.values() for run in group])
+
+
+def sentence(study: Study) -> str:
+    """Whether r of mu is r of the norm, over all students of the study, and whether its sign is what the norm does."""
+    found = norms.table(study.shown)
+    if found.empty:
+        return "No student here has a μ that could be compared with ‖W_s‖."
+    agree = int(found["signs_agree"].sum())
+    yes = found["gap"].median() <= 0.1 and agree >= 0.9 * len(found)
+    return (
+        f"**{'Yes' if yes else 'No'}: over {len(found)} students r of μ and r of ‖W_s‖ differ by "
+        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.2f}), and in {agree} of them r is "
+        f"positive where ‖W_s‖ shrinks after the warm-up and negative where it grows.** No teacher is in that sentence."
+    )
+
+
+def _students(study: Study) -> dict[float, list[Run]]:
+    """KD's runs of all seeds by temperature."""
+    by_label = {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
+    return {temperature: by_label[run.label] for temperature, run in study.kd.items()}
+
+
+def _change(study: Study, run: Run) -> float:
+    norm = style.after(run, study.warm_up)["weight_norm"].to_numpy(float)
+    return float(norm[-1] / norm[0] - 1)
+
+
+def _means(read: dict[float, list[float]], name: str, column: str) -> list[go.Scatter]:
+    """Seeds as dots, their mean as a line."""
+    look = LOOKS[column]
+    x = [t for t, found in read.items() for _ in found]
+    y = style.significant(np.concatenate([np.array(found, float) for found in read.values()]) if read else [])
+    dots = go.Scatter(x=x, y=y, mode="markers", name=name, marker={"size": 4, "color": look["color"]}, opacity=0.5)
+    means = [float(np.mean(found)) for found in read.values()]
+    line = {"color": look["color"], "dash": look["dash"], "width": 2}
+    marker = {"size": 9, "color": look["color"], "symbol": look["symbol"], "line": {"width": 2}}
+    main = go.Scatter(x=list(read), y=style.significant(means), mode="lines+markers", name=name, line=line)
+    main.update(marker=marker, hovertemplate=f"T = %{{x}}<br>{name}: %{{y:.3g}}<extra></extra>", legendgroup=name)
+    return [dots.update(hoverinfo="skip", showlegend=False, legendgroup=name), main]
+
+
+# ----------------------------------------------------------------------------------------------- what sets the length
+def everything(study: Study) -> list[Run]:
+    """KD's students of the study's folder at every weight decay whose histories tell the lengths; one alpha."""
+    alpha = study.students[0].spec.method_parameters.get("alpha", 0.9)
+    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, True)]
+    mine = [run for run in every if run.spec.method_parameters["alpha"] == alpha]
+    cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
+    return [run for run in cool if set(norms.SCALES) <= set(run.history)]
+
+
+def lengths(study: Study, every: Sequence[Run]) -> go.Figure:
+    """||W_s||, the features' length and the logits' spread at the last epoch against T, a line a weight decay."""
+    found = norms.scales(every)
+    fig = style.grid(3, 1, list(TITLES.values()), 760, shared_xaxes=True, vertical_spacing=0.07)
+    decays = sorted(found["weight_decay"].unique())
+    for place, decay in enumerate(decays):
+        mean = found[found["weight_decay"] == decay].groupby("temperature")[list(norms.SCALES)].mean()
+        color = style.temperature_color(1 + place, max(2, len(decays)))
+        for row, column in enumerate(TITLES, start=1):
+            name = f"weight decay {decay:g}"
+            look = {"color": color, "dash": DASHES[place % len(DASHES)], "width": 2}
+            trace = go.Scatter(x=list(mean.index), y=style.significant(mean[column]), name=name, line=look)
+            hover = f"{name}, T = %{{x}}<br>{TITLES[column]}: %{{y:.3g}}<extra></extra>"
+            fig.add_trace(trace.update(mode="lines+markers", hovertemplate=hover, showlegend=row == 1), row, 1)
+    if study.teacher is not None and "logit_std" in study.teacher.history:
+        level = float(study.teacher.history["logit_std"].iloc[-1])
+        fig.add_hline(level, line={"color": style.TEACHER, "width": 1.5, "dash": "dash"}, row=3, col=1)
+        fig.add_annotation(text="the teacher", x=1, xref="x domain", y=level, showarrow=False, yshift=9, row=3, col=1)
+    fig.update_yaxes(rangemode="tozero")
+    style.temperature_axis(fig, study, row=3, col=1)
+    return style.captioned(fig, study, "last epoch, mean over seeds", every)
+
+
+def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
+    """How the three go from the lowest to the highest T, and what weight decay does to them."""
+    found = norms.scales(every)
+    if not every:
+        return "These histories are from before features' lengths and logits' spread were recorded."
+    mine = found[found["weight_decay"] == study.students[0].spec.weight_decay]
+    parts = [f"{name} from {_at(mine, column, 'min')} to {_at(mine, column, 'max')}" for column, name in TITLES.items()]
+    low, high = mine["temperature"].min(), mine["temperature"].max()
+    text = f"From T = {low:g} to T = {high:g}: {style.joined(parts)}."
+    decays = sorted(found["weight_decay"].unique())
+    if len(decays) > 1:
+        by_decay = found.groupby("weight_decay")[list(norms.SCALES)].mean()
+        ends = [
+            f"{name} {by_decay[column].iloc[0]:.3g} and {by_decay[column].iloc[-1]:.3g}"
+            for column, name in TITLES.items()
+        ]
+        text += f" Mean over T at weight decay {decays[0]:g} and {decays[-1]:g}: {style.joined(ends)}."
+    return text
+
+
+def _at(table: pd.DataFrame, column: str, end: str) -> str:
+    temperature = getattr(table["temperature"], end)()
+    return f"{table.loc[table['temperature'] == temperature, column].mean():.3g}"
