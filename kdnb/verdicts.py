@@ -45,9 +45,7 @@ class Measure:
         """That interval in words, or why there is none."""
         if found := self.interval(values):
             return f"{self.write(found[0])} to {self.write(found[1])}"
-        return {0: "not tested", 1: "one seed, no interval", 2: "two seeds, no interval"}.get(
-            len(values), "no interval"
-        )
+        return {0: "not tested", 1: "one seed, no interval"}.get(len(values), "no interval")
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,13 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> ClaimsParameters:
     store(folder / "own", STUDENTS)
     for spec in [*SEEDS, *NO_DECAY]:
         write(folder / "own", spec)
-    store(folder / "results" / "digits", [SPEC, kd(4)])
-    store(folder / "results" / "cifar100-small", [replace(spec, dataset="cifar100") for spec in (SPEC, kd(4))])
+    sweep = [SPEC, *(kd(t) for t in (1, 2, 4, 6, 8))]
+    store(folder / "results" / "digits", sweep)
+    store(folder / "results" / "cifar100-small", [replace(spec, dataset="cifar100") for spec in sweep])
+    store(folder / "results" / "digits-d8", [SPEC, kd(4)])  # no sweep: nothing of the paper's to judge
+    for decay in (0.0, 2e-3):  # the paper's other one, and one that no claim is about
+        for spec in sweep:
+            write(folder / "results" / "cifar100-small", replace(spec, dataset="cifar100", weight_decay=decay))
     (folder / "results" / "empty").mkdir()
     store(folder / "results" / ".publish-half", [SPEC])  # being published
     return ClaimsParameters(output_dir=str(folder / "own"), results_dir=str(folder / "results"))
@@ -45,10 +50,11 @@ def test_every_study_is_judged_by_itself_and_a_weight_decay_is_a_study(found: li
         ("digits", "weight decay 0.0005", "digits"),
         ("digits", "no weight decay", "digits_no_decay"),
         ("cifar100-small", "weight decay 0.0005", "cifar100_small"),
+        ("cifar100-small", "no weight decay", "cifar100_small_no_decay"),
         ("digits, published", "weight decay 0.0005", "digits_published"),
     ]
     assert found[0].runs == "resnet20 → resnet8, 24 epochs, seeds 0, 1 and 2"
-    assert [max(v.evidence["n"] for v in one.verdicts) for one in found] == [3, 1, 1, 1]
+    assert [max(v.evidence["n"] for v in one.verdicts) for one in found] == [3, 1, 1, 1, 1]
 
 
 def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twice(chosen: ClaimsParameters) -> None:
@@ -57,7 +63,7 @@ def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twic
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("KDNB_RUNS", str(results.parent / "nowhere"))
             names = [one.name for one in ledger.judged(replace(chosen, **own))]
-        assert sorted(names) == ["cifar100-small", "digits"]
+        assert sorted(names) == ["cifar100-small", "cifar100-small", "digits"]
 
 
 def test_no_runs_at_all_and_a_named_folder_without_runs_are_said(chosen: ClaimsParameters, tmp_path: Path) -> None:
@@ -134,12 +140,19 @@ def test_how_the_claims_stand_is_said_study_by_study(found: list[Judged]) -> Non
     answers = [check.answer for checks in checked for check in checks if check.answer != "cannot be said"]
     stand = sum(all(check.answer == "yes" for check in checks) for checks in checked)
     assert f": {answers.count('yes')} of {len(answers)} checks are answered yes; {stand} of {len(checked)} cl" in first
-    assert len(others) == 3 and all("nothing can be said; it takes 3 seeds" in line for line in others)
+    assert len(others) == 4 and all("nothing can be said; it takes 3 seeds" in line for line in others)
 
 
 def test_the_sentences_count_and_compare(found: list[Judged]) -> None:
     text = ledger.counts(found)
     assert text.count("\n- **") == len(found) - 1 and all(verdicts.sentence(one.verdicts) in text for one in found)
+    found = ledger.independent(found)
+    assert [one.name for one in found] == [
+        "digits",
+        "digits",
+        "cifar100-small",
+        "cifar100-small",
+    ]  # published: the same
     tested = [c for c in claims.CLAIMS if all(one.of(c).seeds for one in found)]
     differ = [c.id for c in tested if len({one.of(c).verdict for one in found}) > 1]
     said = ledger.agreement(found)

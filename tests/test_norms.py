@@ -25,7 +25,7 @@ class Planted:
 
 @pytest.mark.parametrize("growth", [1, -1])
 def test_where_only_the_norm_moves_mu_its_sign_is_the_norms(growth: int) -> None:
-    """Unrelated classifiers and a falling loss: r = -1 where the norm grows, +1 where it shrinks; to the last digits."""
+    """Unrelated classifiers and a falling loss: r = -1 where the norm grows, +1 where it shrinks."""
     fall = np.linspace(2, 1, 20)
     found = norms.explained(Planted(5 - growth * fall, fall))
     assert found.r == pytest.approx(-growth, abs=1e-2) and found.gap < 1e-2

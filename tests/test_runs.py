@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Train
+from scipy import optimize, special
 
 from kdnb import files, runs, stale
 from kdnb.evaluate import accuracy
@@ -16,16 +17,20 @@ from kdnb.runs import Run, RunSpec
 
 COLUMNS = """
 epoch lr loss loss_ce loss_kd train_accuracy test_accuracy test_top5_accuracy test_loss clean_accuracy nc1 nc2 nc3
-weight_norm bias_norm mu_raw mu_centred mu_permuted mu_matched mu_scaled mu_rotated classifier_cosine
-bystander_mu_raw bystander_mu_rotated plug_in_accuracy plug_in_accuracy_matched feature_cosine
-feature_cosine_shuffled feature_cosine_centred feature_cosine_centred_shuffled cka pull_ce pull_kd pull_decay spread
-account_residual bystander_pull_ce bystander_pull_kd bystander_pull_decay bystander_account_residual
+weight_norm bias_norm feature_norm logit_std spread length_pull_ce length_pull_kd length_pull_decay
+length_account_residual
 """
+COMPARED = """
+mu_raw mu_centred mu_permuted mu_matched mu_scaled mu_rotated classifier_cosine bias_distance plug_in_accuracy
+plug_in_accuracy_matched feature_cosine feature_cosine_shuffled feature_cosine_centred feature_cosine_centred_shuffled
+cka agreement divergence reference_logit_std pull_ce pull_kd pull_decay account_residual
+"""  # with the teacher, and with the bystander
 
 
 def test_a_history_is_complete(tiny_runs: list[Run]) -> None:
     (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
-    assert sorted(run.history) == sorted(COLUMNS.split())
+    beside = [f"{prefix}{name}" for prefix in ("", "bystander_") for name in COMPARED.split()]
+    assert sorted(run.history) == sorted([*COLUMNS.split(), *beside])
     assert run.history["epoch"].tolist() == [1, 2, 3]
     assert np.isfinite(run.history.to_numpy()).all()
 
@@ -46,6 +51,45 @@ def test_the_history_follows_from_trace_and_snapshot(tiny_folder: Path, tiny_run
         assert (final.logits.argmax(1) == final.labels).mean() == pytest.approx(last["test_accuracy"], abs=0.016)
         plugged = torch.from_numpy(final.features) @ teacher["classifier.weight"].t() + teacher["classifier.bias"]
         assert accuracy(plugged, torch.from_numpy(final.labels)) == pytest.approx(last["plug_in_accuracy"], abs=0.016)
+
+
+@pytest.mark.parametrize(("seed", "prefix"), [(0, ""), (1, "bystander_")])
+def test_likeness_follows_from_stored_outputs(tiny_folder: Path, tiny_runs: list[Run], seed: int, prefix: str) -> None:
+    """Fidelity, scales and matched mu to either teacher again, with numpy, from snapshots in half precision."""
+    other = Run(tiny_folder / f"teacher-s{seed}")
+    theirs, clean = other.snapshot("final"), other.snapshot("final", "train")
+    weight, bias = (other.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
+    for run in tiny_runs:
+        mine, own = run.snapshot("final"), run.snapshot("final", "train")
+        assert mine is not None and own is not None and theirs is not None and clean is not None
+        last, (trained, trained_bias) = run.history.iloc[-1], (values[-1] for values in run.trace())
+        log_p, log_q = (special.log_softmax(s.logits.astype(float), axis=1) for s in (theirs, mine))
+        found = {
+            "logit_std": np.sqrt(((mine.logits - mine.logits.mean(1, keepdims=True)) ** 2).mean()),
+            "feature_norm": np.linalg.norm(mine.features, axis=1).mean(),
+            f"{prefix}reference_logit_std": np.sqrt((theirs.logits.std(axis=1) ** 2).mean()),
+            f"{prefix}agreement": (log_p.argmax(1) == log_q.argmax(1)).mean(),
+            f"{prefix}divergence": (np.exp(log_p) * (log_p - log_q)).sum(1).mean(),
+            f"{prefix}bias_distance": np.linalg.norm(bias - trained_bias),
+        }
+        correlation = np.nan_to_num(np.corrcoef(clean.features.T, own.features.T)[:64, 64:])
+        order = optimize.linear_sum_assignment(correlation, maximize=True)[1]
+        found[f"{prefix}mu_matched"] = np.linalg.norm(weight - trained[:, order])
+        for name, value in found.items():
+            assert value == pytest.approx(last[name], rel=2e-2, abs=0.016 if "agreement" in name else 1e-3), name
+
+
+def test_the_account_of_length_is_that_of_the_norm(tiny_runs: list[Run]) -> None:
+    """The change of ||W_s||^2 is its pulls and the spread; what is left of the teacher's account is its direction."""
+    for run in tiny_runs:
+        h, terms = run.history, [name.removeprefix("pull_") for name in run.history if name.startswith("pull_")]
+        length = h[[f"length_pull_{term}" for term in terms]].sum(axis=1) + h["spread"]
+        np.testing.assert_allclose(length[1:], (h["weight_norm"] ** 2).diff()[1:], rtol=1e-3, atol=2e-4)
+        towards = (h[[f"pull_{t}" for t in terms]].to_numpy() - h[[f"length_pull_{t}" for t in terms]].to_numpy()).sum(
+            1
+        )
+        inner = (h["mu_raw"] ** 2 - h["weight_norm"] ** 2).diff()[1:]  # ||W_t||^2 - 2 <W_s, W_t>
+        np.testing.assert_allclose(towards[1:], inner, rtol=1e-3, atol=2e-4)
 
 
 def test_the_ladder_holds_on_every_epoch(tiny_runs: list[Run]) -> None:

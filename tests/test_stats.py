@@ -197,12 +197,19 @@ def test_refusals(x: np.ndarray, y: np.ndarray, words: list[str]) -> None:
     assert all(word in str(refusal.value) for word in words)
 
 
-@pytest.mark.parametrize("values", [[1.0, 2.0], [0.3, -0.2, 0.9, 0.4, 0.41]])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [0.3, -0.2, 0.9, 0.4, 0.41]])
 def test_the_interval_over_runs_is_students(values: list[float]) -> None:
     expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert stats.mean_interval(values) == pytest.approx(tuple(expected))
     assert stats.mean_interval(values, 0.8) == pytest.approx(
         tuple(scipy_stats.ttest_1samp(values, 0).confidence_interval(0.8))
+    )
+
+
+def test_two_runs_have_no_interval() -> None:
+    """Student's factor for two is 12.7: such an interval leaves out nothing, and hides that two are few."""
+    assert (
+        np.isnan(stats.mean_interval([1.0, 2.0])).all() and np.isnan(stats.mean_correlation_interval([0.1, 0.2])).all()
     )
 
 

@@ -242,5 +242,5 @@ def _leave_out(found: Excesses, kd: Mapping[str, float]) -> str:
         if ends:
             parts.append(f"for {part} below zero at {below} and above at {above} of {len(ends)} temperatures")
     if not parts:
-        return "With one seed there is no interval."
+        return "With fewer than three seeds there is no interval."
     return f"The whole 95 % interval over seeds is {style.joined(parts)}."
