@@ -140,7 +140,7 @@ def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -
     assert {trace.name for trace in fig.data} == {"normal", "KD T=4", "MSE", "FitNet"}  # SimKD has no mu
     (upper,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x"]
     (lower,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x2"]
-    tables = [Run(study.folder / f"fitnet-wd0.0005-s{seed}").history.iloc[-1] for seed in (0, 1)]
+    tables = [Run(study.folder / f"fitnet-wd0.0005-s{seed}").history.iloc[-1] for seed in (0, 1, 2)]
     assert list(upper.x) == rounded([row["mu_raw"] for row in tables])
     assert list(lower.x) == rounded([row["mu_rotated"] for row in tables])
     assert list(upper.y) == list(lower.y) == rounded([row["test_accuracy"] for row in tables])
@@ -215,7 +215,7 @@ def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> 
     fig = ablations.figure(varied)
     (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y"]
     folder = varied.study.folder
-    runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
+    runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1, 2)]
     mean = np.mean([run.history["mu_raw"].iloc[-1] for run in runs])
     assert dict(zip(line.x, line.y, strict=True))["0.9"] == rounded([mean])[0]
     (dots,) = [trace for trace in fig.data if trace.name == "KD T=4, seeds" and trace.yaxis == "y3"]

@@ -1,0 +1,94 @@
+"""What does reuse need: the teacher's own classifier, any classifier, or the features? {what is matched} x {whose}.
+
+=============  ==========================================================================================
+answers        KD and cross-entropy, as the paper
+labels         cross-entropy alone: the same methods at alpha = 0
+maps           the teacher's last maps by squared difference, straight
+projected      the same through SimKD's projector
+=============  ==========================================================================================
+
+each with a classifier of its own, W_t, W_o (the bystander's) and random rows as long as W_t's. Where maps are matched
+nothing below the classifier learns from it, so one student answers for three cells: its own accuracy, and the plug-in
+accuracy of W_t and of W_o on its features. Random rows on such features are chance and were not trained.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kdnb import stats
+from kdnb.evidence import RunLike
+from kdnb.predicates import ALPHA
+
+CLASSIFIERS = ("own", "W_t", "W_o", "random")
+COLUMN = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
+FROZEN = {"W_t": "frozen", "W_o": "foreign", "random": "random"}
+MATCHED = {
+    "answers": "answers and labels (KD + CE)",
+    "labels": "labels alone (CE)",
+    "maps": "features by L2, straight",
+    "projected": "features by L2, through SimKD's projector",
+}
+
+
+class Cell(NamedTuple):
+    """Test accuracy of the last epoch, by seed."""
+
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        """Over seeds; nan for none."""
+        return float(np.mean([*self.by_seed.values()])) if self.by_seed else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % over seeds; nan below three."""
+        return stats.mean_interval([*self.by_seed.values()])
+
+    def less(self, other: "Cell") -> np.ndarray:
+        """Differences to ``other``, seed by seed."""
+        return np.array([self.by_seed[seed] - other.by_seed[seed] for seed in self.by_seed if seed in other.by_seed])
+
+
+def cells(runs: Iterable[RunLike], temperature: float = 4.0) -> dict[tuple[str, str], Cell]:
+    """Every cell that was trained, by what is matched and whose classifier."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for run in runs:
+        for place, column in _places(run, temperature).items():
+            if column in run.history:
+                found.setdefault(place, {})[run.spec.init_seed] = float(run.history[column].iloc[-1])
+    return {place: Cell(values) for place, values in found.items()}
+
+
+def _places(run: RunLike, temperature: float) -> dict[tuple[str, str], str]:
+    """The cells that ``run`` answers for, and the column of its history that does."""
+    method, given = run.spec.method, run.spec.method_parameters
+    if method in ("straight", "projected"):
+        row = "maps" if method == "straight" else "projected"
+        return {(row, whose): column for whose, column in COLUMN.items()}
+    row = "labels" if method == "normal" or given.get("alpha") == 0 else "answers"
+    usual = method == "normal" or (given.get("temperature") == temperature and given.get("alpha") in (0, ALPHA))
+    if not usual:
+        return {}
+    whose = {"normal": "own", "kd": "own"} | {name: whose for whose, name in FROZEN.items()}
+    return {(row, whose[method]): "test_accuracy"} if method in whose else {}
+
+
+def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
+    """Rows MATCHED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is."""
+    return pd.DataFrame(
+        [[_told(found.get((row, whose))) for whose in CLASSIFIERS] for row in MATCHED],
+        index=list(MATCHED.values()),
+        columns=list(CLASSIFIERS),
+    )
+
+
+def _told(cell: Cell | None) -> str:
+    if cell is None:
+        return "–"
+    low, high = cell.interval
+    half = f" ± {100 * (high - low) / 2:.2f}" if np.isfinite(low) else ""
+    return f"{100 * cell.mean:.2f}{half} (n = {len(cell.by_seed)})"
