@@ -17,6 +17,7 @@ Of a bystander only the last classifier is kept. A run that is published already
 
 import argparse
 import hashlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -73,12 +74,13 @@ class Source:
 
     @classmethod
     def find(cls, folder: Path) -> "Source":
-        """The runs under ``folder``; FileNotFoundError for none, ValueError for unfinished ones or no teacher."""
-        every = [runs.load(file.parent) for file in sorted(folder.glob("*/spec.json"))]
+        """The finished runs under ``folder``; FileNotFoundError for none, ValueError for no teacher."""
+        there = [runs.load(file.parent) for file in sorted(folder.glob("*/spec.json"))]
+        every = [run for run in there if run.finished]
         if not every:
-            raise FileNotFoundError(f"{folder} holds no runs; train them first, or name their folder with --runs.")
-        if unfinished := [run.path.name for run in every if not run.finished]:
-            raise ValueError(f"not finished: {', '.join(unfinished)}, in {folder}. Their training goes on by itself.")
+            raise FileNotFoundError(f"{folder} holds no finished runs; train them, or name their folder with --runs.")
+        if unfinished := [run.path.name for run in there if not run.finished]:
+            print(f"not finished, and left out: {', '.join(unfinished)}", flush=True)
         taught = {run.spec.teacher["checksum"] for run in every if run.spec.teacher}
         teachers = [run for run in every if run.spec.role == "teacher" and checksum(run.weights()) in taught]
         if not teachers:
@@ -123,8 +125,8 @@ def is_current(source: Source, run: Run, target: Path) -> bool:
     return (place / "finished").exists() and known.get("source") == digest(source, run)
 
 
-def build(source: Source, run: Run, folder: Path) -> Run:
-    """Write the publication of ``run`` under ``folder``."""
+def build(source: Source, run: Run, folder: Path, before: Run) -> Run:
+    """Write the publication of ``run`` under ``folder``; ``before``: where it may have been published earlier."""
     made = Run.open(folder, run.spec)
     bystander = source.is_bystander(run)
     made.write_provenance(run.provenance)
@@ -140,7 +142,7 @@ def build(source: Source, run: Run, folder: Path) -> Run:
         "test_images": len(final.labels),
         "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
     }
-    measures = dict.fromkeys(WHICH) if bystander else _write_map(source, run, made)
+    measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
     write_json(made.path / "published.json", note | measures)
     if run is source.teacher:
         write_tensors(made.path / "model.safetensors", halved(run.weights()), {})
@@ -171,6 +173,15 @@ def _write_trace(run: Run, made: Run, epochs: Sequence[int]) -> None:
     rows = [run.trace_epochs.index(epoch) for epoch in epochs]
     weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
     write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
+
+
+def _kept_map(note: dict[str, Any], before: Run, made: Run) -> dict[str, Any]:
+    """Copy the maps of the same weights that were published earlier; return their measures, nothing where none were."""
+    known, file = before.published or {}, before.path / "map.safetensors"
+    if not (before.path / "finished").exists() or any(known.get(key) != note[key] for key in ("weights", "map")):
+        return {}
+    shutil.copyfile(file, made.path / file.name)
+    return {which: known[which] for which in WHICH}
 
 
 def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
@@ -227,8 +238,8 @@ def _install(made: Run, target: Path) -> None:
 def publish(folder: Path, target: Path) -> list[Run]:
     """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
 
-    Raises FileNotFoundError or ValueError, and then writes nothing, for no or unfinished runs, a missing teacher, runs
-    of another spec in ``target``, and for sizes that a repository should not carry.
+    Raises FileNotFoundError or ValueError, and then writes nothing, for no finished runs, a missing teacher, runs of
+    another spec in ``target``, and for sizes that a repository should not carry.
     """
     source = Source.find(folder)
     new = [run for run in source.every if not is_current(source, run, target)]
@@ -237,7 +248,7 @@ def publish(folder: Path, target: Path) -> list[Run]:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publish-") as staging:
         made = []
         for run in new:
-            made.append(build(source, run, Path(staging)))
+            made.append(build(source, run, Path(staging), Run(target / run.path.name)))
             print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
         _refuse_large(made, target)
         for run in made:

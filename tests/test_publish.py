@@ -131,7 +131,7 @@ def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
     study.__dict__["atlas"] = embed.Atlas(np.zeros(0), np.zeros(0), 30, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
-        made = publish.build(study, run, tmp_path / "small")
+        made = publish.build(study, run, tmp_path / "small", Run(tmp_path / "nowhere"))
     assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
     assert 500_000 < publish.size(made.path) < publish.RUN_BYTES
 
@@ -208,13 +208,28 @@ def test_a_run_that_was_trained_again_is_published_again(copied: tuple[Path, Pat
     assert (Run(small / HIGH).history["loss"] == 1).all()
 
 
-def test_unfinished_runs_are_refused_by_name(copied: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     full, small = copied
     (full / HIGH / "history.parquet").unlink()
     before = contents(small)
-    assert publish.main(["--profile", "digits", "--runs", str(full), "--output", str(small)]) == 2
-    assert f"not finished: {HIGH}" in capsys.readouterr().err
+    assert publish.main(["--profile", "digits", "--runs", str(full), "--output", str(small)]) == 0
+    assert f"not finished, and left out: {HIGH}\n" in capsys.readouterr().out
     assert contents(small) == before
+
+
+def test_maps_of_the_same_weights_are_not_drawn_again(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history with another column is published anew; the maps, which it has no part in, are those of before."""
+    full, small = copied
+    history, maps = full / HIGH / "history.parquet", (small / HIGH / "map.safetensors").read_bytes()
+    pd.read_parquet(history).assign(new=1.0).to_parquet(history)
+    measures = {which: (Run(small / HIGH).published or {})[which] for which in publish.WHICH}
+    monkeypatch.setattr(publish, "_write_map", None)
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    again = Run(small / HIGH)
+    assert (again.history["new"] == 1).all() and (again.path / "map.safetensors").read_bytes() == maps
+    assert {which: (again.published or {})[which] for which in publish.WHICH} == measures
 
 
 def test_results_of_another_spec_and_full_runs_are_never_overwritten(copied: tuple[Path, Path]) -> None:
@@ -240,7 +255,7 @@ def test_too_large_results_are_refused_and_nothing_is_written(
 
 
 def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no runs"):
+    with pytest.raises(FileNotFoundError, match="holds no finished runs"):
         publish.publish(tmp_path, tmp_path / "results")
     shutil.copytree(tiny_folder / HIGH, tmp_path / "runs" / HIGH)
     with pytest.raises(ValueError, match="lacks the teacher"):
