@@ -13,9 +13,10 @@ study: environment  ## train, analyse, build the book (PROFILE=cifar100: the pap
 book: environment  ## the book from results/ alone, nothing trained
 	$(BIN)/python tools/study.py results
 
-test: environment  ## lint, types, every test
+test: environment  ## lint, types, walls, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)

@@ -62,7 +62,7 @@ given_to = {
 RESULTS = sorted(
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
 )
-SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/static/*")))]
+SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))]
 
 
 wildcard_constraints:
@@ -83,7 +83,7 @@ rule code:
     output:
         f"{RUNS}/code",
     shell:
-        "python -m kdnb.stale {RUNS} && echo made > {output}"
+        "python -m kdnb.train.set_aside {RUNS} && echo made > {output}"
 
 
 rule teacher:
@@ -157,4 +157,4 @@ rule book:
     log:
         f"{BUILD}/log/book.txt",
     shell:
-        "python -m kdnb.book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"
+        "python -m kdnb.book.build --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"

@@ -22,7 +22,7 @@ from benchmarks.floors import Demand, Roof
 from benchmarks.loops import IMAGES, RUNS, STUDENT, TEACHER, Evaluation, Ours, Place, Setting, TableBuild, Usual
 from benchmarks.report import head, row, spread
 from kdnb import device as devices
-from kdnb import provenance
+from kdnb.train import provenance
 
 FIELD_WORKERS = 8
 EPOCHS, VIEWS = 240, 162

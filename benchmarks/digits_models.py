@@ -13,9 +13,10 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from kdnb import data, models, study
+from kdnb import data, models
 from kdnb.data import Dataset, Split
 from kdnb.parameters import TeacherParameters
+from kdnb.train import study
 
 NAMES, SEEDS, EPOCHS = ("resnet8", "resnet14", "resnet20", "resnet32"), (0, 1, 2), 60
 

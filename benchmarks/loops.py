@@ -17,16 +17,17 @@ import torch
 from torch import Tensor
 
 from benchmarks import usual_loop
-from kdnb import capture, data, draws, models, study, table
+from kdnb import data, models
 from kdnb import device as devices
-from kdnb.budget import Budget
 from kdnb.data import Dataset, Split
-from kdnb.evaluate import collect
-from kdnb.group import Group, Shared
+from kdnb.measure.outputs import collect
 from kdnb.parameters import StudentParameters
-from kdnb.runs import Run, RunSpec
-from kdnb.table import TeacherTable
-from kdnb.teacher import Teacher, from_state
+from kdnb.runs import Run, RunSpec, randomness
+from kdnb.train import cuda_graphs, study, teacher_table
+from kdnb.train.budget import Budget
+from kdnb.train.lockstep import Group, Shared
+from kdnb.train.teacher import Teacher, from_state
+from kdnb.train.teacher_table import TeacherTable
 
 TEACHER, STUDENT = "resnet32x4", "resnet8x4"
 IMAGES, BATCH = 50_000, 64
@@ -156,7 +157,7 @@ class Ours:
         if setting.teacher_outputs == "stand-in":
             shared.table = stand_in(images, shared.train_views.count, device)
         runs = [Run.open(Path(self.folder.name), spec) for spec in wanted]
-        steps = capture.steps(shared.batch, device, setting.cuda_graph, setting.streams)
+        steps = cuda_graphs.steps(shared.batch, device, setting.cuda_graph, setting.streams)
         self.group, self.plan = Group(shared, runs, steps), self._plan(shared, wanted[0])
 
     @staticmethod
@@ -165,7 +166,7 @@ class Ours:
         images, views = len(shared.train_views.labels), shared.train_views.count
         full = images - images % BATCH
         for epoch in itertools.count(1):
-            order, chosen = (t[:full].to(shared.device) for t in draws.epoch_plan(spec, images, views, epoch))
+            order, chosen = (t[:full].to(shared.device) for t in randomness.epoch_plan(spec, images, views, epoch))
             yield from zip(order.split(BATCH), chosen.split(BATCH), strict=True)
 
     def run(self, amount: int) -> int:
@@ -194,7 +195,7 @@ class TableBuild:
         train = self.images.train
         few = replace(self.images, train=Split(train.images[:amount], train.labels[:amount]))
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            made = table.prepare(Path(folder), self.teacher, few, self.device, self.precision)
+            made = teacher_table.prepare(Path(folder), self.teacher, few, self.device, self.precision)
         return made.logits.shape[0] * made.logits.shape[1]
 
     def loss(self) -> float:

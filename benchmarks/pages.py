@@ -19,7 +19,8 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.report import head, row, spread
-from kdnb import book, paths
+from kdnb import paths
+from kdnb.book import build
 from tests.browser import ALL_DRAWN, SWITCHES, find_chromium, served
 from tests.built import from_results
 
@@ -56,7 +57,7 @@ def load(browser: Browser, address: str) -> tuple[dict[str, float], dict[str, in
 
 def report(folder: Path, loads: int) -> str:
     """A table of all pages of the book in ``folder``."""
-    names = book.chapters(paths.root() / "_toc.yml")
+    names = build.chapters(paths.root() / "_toc.yml")
     with sync_playwright() as playwright, served(folder) as home:
         browser = playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=False, args=SWITCHES)
         read = {name: [load(browser, f"{home}/{name}.html") for _ in range(loads)] for name in names}

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
-from kdnb import data, table, teacher
+from kdnb import data
 from kdnb import device as devices
 from kdnb.data import Split, Views
 from kdnb.runs import load
+from kdnb.train import teacher, teacher_table
 
 IMAGES, BATCH = 20, 64
 
@@ -29,12 +30,12 @@ def main(run_folder: str, data_folder: str) -> None:
     few = replace(whole, train=Split(whole.train.images[chosen], whole.train.labels[chosen]), checksum="sample")
     for precision in dict.fromkeys(("fp32", devices.natural_precision(device))):
         with tempfile.TemporaryDirectory() as folder:
-            compare(table.prepare(Path(folder), taught, few, device, precision), taught, few, device, precision)
+            compare(teacher_table.prepare(Path(folder), taught, few, device, precision), taught, few, device, precision)
 
 
 @torch.no_grad()
 def compare(
-    made: table.TeacherTable, taught: teacher.Teacher, few: data.Dataset, device: torch.device, precision: str
+    made: teacher_table.TeacherTable, taught: teacher.Teacher, few: data.Dataset, device: torch.device, precision: str
 ) -> None:
     """Every view once, in random order."""
     views = Views(few.train, few, device)

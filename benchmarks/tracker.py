@@ -15,14 +15,15 @@ from pathlib import Path
 import torch
 
 from kdnb import device as devices
-from kdnb import student, study, track
-from kdnb.batch import Batch
 from kdnb.data import Dataset, Split, Views
-from kdnb.evaluate import Outputs, collect
-from kdnb.learner import Learner
+from kdnb.measure import history
+from kdnb.measure.history import Reference
+from kdnb.measure.outputs import Outputs, collect
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
-from kdnb.track import Reference
+from kdnb.train import student, study
+from kdnb.train.batch import Batch
+from kdnb.train.learner import Learner
 
 PAIRS, STEPS, EPOCH_STEPS, TEST, CLEAN = 9, 8, 782, 10_000, 5_000
 
@@ -79,9 +80,9 @@ def main() -> None:
 
         def solve() -> None:
             weight = kept.network.classifier.weight.detach().cpu()
-            track.quality(weight, weight[:, 0], test, clean)
-            track.alignment(weight, test, clean, reference)
-            track.control(weight, reference)
+            history.quality(weight, weight[:, 0], test, clean)
+            history.alignment(weight, test, clean, reference)
+            history.control(weight, reference)
 
         for one in (plain, kept):
             steps(one)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from kdnb.budget import TimeUp
 from kdnb.device import DeviceLost
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
-from kdnb.study import train_students, train_teacher
+from kdnb.train.budget import TimeUp
+from kdnb.train.study import train_students, train_teacher
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 COMMANDS = {"teacher": TeacherParameters, "students": StudentParameters}

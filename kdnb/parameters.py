@@ -86,7 +86,7 @@ class StudentParameters(StudyParameters):
     teacher_seed: int = 0
     teachers_dir: str | None = None  # where teachers are kept, so that studies can share them; None: output_dir
     teacher_weights: str | None = None  # a checkpoint of one's own instead of a teacher trained here
-    teacher_outputs: str | None = None  # live: with every batch; table: once for all views, see kdnb.table
+    teacher_outputs: str | None = None  # live: with every batch; table: once for all views
     bystander_seed: int | None = 1  # a teacher the students never see, the control; None: no control columns
 
     def __post_init__(self) -> None:

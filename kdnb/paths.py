@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+COMPARISONS = "comparisons"  # the folder, beside published runs, of what takes several of them side by side
+
 
 def _is_root(folder: Path) -> bool:
     return (folder / "_config.yml").is_file() and (folder / "kdnb").is_dir()

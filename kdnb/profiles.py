@@ -16,7 +16,7 @@ class Profile:
     matched_accuracy: float  # clean training accuracy of the matched snapshot; the paper compares "at 91 +- 0.5 %"
     clean_images: int  # unaugmented training images for clean accuracy and neural collapse
     precision: str = "fp32"
-    teacher_outputs: str = "live"  # or table: which one pays, see kdnb.table
+    teacher_outputs: str = "live"  # or table: which one pays, see kdnb.train.teacher_table
     epochs: int = 240
     batch_size: int = 64
     learning_rate: float = 0.05

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from kdnb import study
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
+from kdnb.train import study
 
 pytest_plugins = ["browser"]
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kdnb.evaluate import Outputs
-from kdnb.figures import mu, source, tsne
-from kdnb.figures.source import ChapterParameters, Study
+from kdnb.analysis import selection
+from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.figures import mu_curves, tsne
 from kdnb.files import write_tensors
+from kdnb.measure.outputs import Outputs
 from kdnb.profiles import scaled_drops
 from kdnb.runs import Run, RunSpec
-from kdnb.teacher import checksum
+from kdnb.runs.weights import checksum
 
 TEACHER = {"classifier.weight": torch.arange(12.0).reshape(3, 4)}
 SPEC = RunSpec(
@@ -45,7 +46,7 @@ SPEC = RunSpec(
     teacher_outputs=None,
 )
 CURVES = [
-    *("loss", "test_accuracy", "weight_norm", *mu.MEASURES, *tsne.COSINES),
+    *("loss", "test_accuracy", "weight_norm", *mu_curves.MEASURES, *tsne.COSINES),
     *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched"),
     *("spread", "pull_ce", "pull_decay", "account_residual", "bystander_pull_ce", "bystander_pull_decay"),
 ]
@@ -107,7 +108,7 @@ def store(folder: Path, specs: Sequence[RunSpec] = STUDENTS, **options: object) 
     write(folder, replace(TEACHER_SPEC, epochs=specs[0].epochs))
     for spec in specs:
         write(folder, spec, **options)  # type: ignore[arg-type]
-    return source.load(ChapterParameters(output_dir=str(folder)))
+    return selection.load(ChapterParameters(output_dir=str(folder)))
 
 
 def rounded(values: object) -> list[float]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from kdnb.capture import WARM_UPS, unchanged
+from kdnb.train.cuda_graphs import WARM_UPS, unchanged
 
 T = TypeVar("T")
 READS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique", "equal", "is_nonzero")
@@ -55,7 +55,7 @@ class Recorder(TorchDispatchMode):
 
 
 class Recorded(Generic[T]):
-    """In the place of :class:`kdnb.capture.Captured`: warmed up, recorded without a trace, replayed at each call."""
+    """In the place of :class:`kdnb.train.cuda_graphs.Captured`: warmed up, recorded without a trace, replayed."""
 
     def __init__(self, function: Callable[[], T], state: Sequence[Tensor], lane: object) -> None:
         with unchanged(state):
@@ -71,7 +71,7 @@ class Recorded(Generic[T]):
 
 
 class Lane:
-    """In the place of :class:`kdnb.capture.Lane`."""
+    """In the place of :class:`kdnb.train.cuda_graphs.Lane`."""
 
     def finish(self) -> None:
         """Nothing runs beside."""

@@ -22,13 +22,14 @@ from benchmarks.loops import (
     specs,
     stand_in,
 )
-from kdnb import methods, models, study
-from kdnb.batch import Batch
+from kdnb import methods, models
 from kdnb.data import Views
-from kdnb.learner import Learner
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, RunSpec
-from kdnb.student import Student
+from kdnb.train import study
+from kdnb.train.batch import Batch
+from kdnb.train.learner import Learner
+from kdnb.train.student import Student
 
 CPU = Place("cpu", None, 0)
 

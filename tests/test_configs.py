@@ -10,7 +10,7 @@ from kdnb import paths
 from kdnb.methods import METHODS
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, teacher_name
-from kdnb.study import folder, student_names
+from kdnb.train.study import folder, student_names
 
 FILES = sorted((Path(__file__).parents[1] / "config").glob("*.yaml"))
 PUBLISHED = ("digits-long", "digits-few", "digits-d8", "digits-d16", "digits-wide", "cifar100-small")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from kdnb import notebook
+from kdnb.book import export
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -77,7 +77,7 @@ def test_words_link_to_the_glossary(path: Path) -> None:
 
 def test_links_to_the_rendered_book_become_references_on_a_page() -> None:
     text = f"The [student]({SITE}book/glossary.html#term-student), [how]({SITE}book/background.html#account)."
-    made = notebook.clean(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
+    made = export.clean(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
     assert made.cells[0].source == "The {term}`student`, [how](#account)."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kdnb import book
+from kdnb.book import build
 from kdnb.runs import Run
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def test_a_deleted_student_alone_is_redone(workflow: Workflow) -> None:
 
 def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) -> None:
     plan = workflow("--dry-run", "all")
-    chapters = [name for name in book.chapters(ROOT / "_toc.yml") if name.startswith("notebooks/")]
+    chapters = [name for name in build.chapters(ROOT / "_toc.yml") if name.startswith("notebooks/")]
     for rule, count in (("chapter", len(chapters)), ("book", 1), ("all", 1)):
         assert any(line.split() == [rule, str(count)] for line in plan.splitlines()), plan
     assert "students_low " not in plan

@@ -17,9 +17,9 @@ import pandas as pd
 from kdnb import paths, profiles, runs
 from kdnb.files import write_atomically
 from kdnb.runs import Run
-from kdnb.teacher import weights_checksum
+from kdnb.runs.weights import weights_checksum
 
-FILE = "comparisons/crossed.parquet"
+FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
 MEASURES: Mapping[str, int] = {
     "classifier_cosine": 1,

@@ -18,9 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kdnb import stats
-from kdnb.evidence import RunLike
-from kdnb.predicates import ALPHA
+from kdnb.analysis import stats
+from kdnb.analysis.sweep import ALPHA, RunLike
 
 CLASSIFIERS = ("own", "W_t", "W_o", "random")
 COLUMN = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kdnb import stats
-from kdnb.evidence import RunLike, window
+from kdnb.analysis import stats
+from kdnb.analysis.sweep import RunLike, window
 
 PAPERS = ("normal", "kd", "dist", "mse")
 

@@ -26,15 +26,15 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from kdnb import data, methods, paths, profiles, publish, runs, teacher
+from kdnb import data, methods, paths, profiles, runs
+from kdnb.analysis import publish
 from kdnb.data import Dataset, Views
-from kdnb.evaluate import collect
 from kdnb.files import write_atomically
-from kdnb.methods.classifier import Frozen
-from kdnb.runs import Run
-from kdnb.teacher import weights_checksum
+from kdnb.measure.outputs import collect
+from kdnb.methods.interventions import Frozen
+from kdnb.runs import Run, weights
 
-FILE = "comparisons/representability.parquet"
+FILE = f"{paths.COMPARISONS}/representability.parquet"
 IMAGES = 500  # test images, every class in its turn
 Matrix = NDArray[np.floating]
 
@@ -92,8 +92,10 @@ def _rows(folder: Path, frozen: Sequence[Run], dataset: Dataset, images: int) ->
 def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int) -> Matrix:
     """Logits of the teacher with ``checksum`` on some test images."""
     for run in runs.find(folder, role="teacher"):
-        if weights_checksum(run) == checksum:
-            network = teacher.from_run(run, dataset).network
+        if weights.weights_checksum(run) == checksum:
+            if run.spec.data_checksum != dataset.checksum:
+                raise ValueError(f"{run.path} was trained on other data than {dataset.name} here; give its --data-dir.")
+            network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))
             chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), images))
             found: Matrix = collect(network, Views(dataset.test, dataset, "cpu"), chosen).logits.numpy()
             return found

@@ -3,9 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb import geometry
+from kdnb.analysis import spaces
+from kdnb.analysis.selection import Study
 from kdnb.figures import style
-from kdnb.figures.source import Study
 from kdnb.runs import Run
 
 
@@ -50,7 +50,7 @@ def sentence(study: Study) -> str:
     values = {t: last_accuracy(run) for t, run in study.kd.items()}
     best = max(values.values())
     winners = style.joined([t for t, value in values.items() if value == best])
-    size = geometry.test_images(study.students[0])
+    size = spaces.test_images(study.students[0])
     text = f"The highest accuracy, {best:.2%}, is at T = {winners}; the lowest, {min(values.values()):.2%}."
     if size is None:
         return text

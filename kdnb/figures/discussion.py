@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.figures import ledger, origin, style
-from kdnb.figures.readings import HOT
-from kdnb.figures.source import StudiesParameters, Study
-from kdnb.figures.statements import STATEMENTS, Outcome, Statement, judge
+from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.claims.book import STATEMENTS, Outcome, Statement, judge
+from kdnb.claims.numbers import HOT
+from kdnb.figures import claims, origin, style
 
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
@@ -114,8 +114,8 @@ def _broken(text: str, width: int = 20) -> str:
 
 def heading(one: Statement) -> str:
     """The statement, and where its details are, as HTML."""
-    link = f'<a href="{ledger.address(one.chapter, one.shown)}">chapter {int(one.chapter[:2])}</a>'
-    return ledger.framed(f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>")
+    link = f'<a href="{claims.address(one.chapter, one.shown)}">chapter {int(one.chapter[:2])}</a>'
+    return claims.framed(f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>")
 
 
 def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:

@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import runs
-from kdnb.analysis import norms
-from kdnb.evidence import HOTTEST
+from kdnb.analysis import last_epoch, norms
+from kdnb.analysis.selection import Study, is_papers
+from kdnb.analysis.sweep import HOTTEST
 from kdnb.figures import correlation, style
-from kdnb.figures.source import Study, is_papers
 from kdnb.runs import Run
 
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
@@ -74,7 +74,7 @@ def _students(study: Study) -> dict[float, list[Run]]:
 
 
 def _change(study: Study, run: Run) -> float:
-    norm = style.after(run, study.warm_up)["weight_norm"].to_numpy(float)
+    norm = last_epoch.after(run, study.warm_up)["weight_norm"].to_numpy(float)
     return float(norm[-1] / norm[0] - 1)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from kdnb.analysis import last_epoch
+from kdnb.analysis.selection import Study
 from kdnb.figures import origin
-from kdnb.figures.source import Study
 from kdnb.runs import Run
 
 DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page stays light
@@ -61,20 +62,10 @@ def significant(numbers: ArrayLike, digits: int = DIGITS) -> list[float | None]:
     return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(numbers, float).ravel()]
 
 
-def after(run: Run, warm_up: int) -> pd.DataFrame:
-    """History without the first ``warm_up`` epochs."""
-    return run.history[run.history["epoch"] > warm_up]
-
-
-def values(table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column of a history; nan where the history lacks it."""
-    return table[column].to_numpy(float) if column in table else np.full(len(table), np.nan)
-
-
 def curve(table: pd.DataFrame, column: str, name: str, look: dict[str, Any], **more: Any) -> go.Scatter:
     """One column of a history over epochs; nothing drawn where the history lacks it."""
     hover = f"{name}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>"
-    x, y = table["epoch"].tolist(), significant(values(table, column))
+    x, y = table["epoch"].tolist(), significant(last_epoch.values(table, column))
     return go.Scatter(x=x, y=y, name=name, mode="lines", line=look, hovertemplate=hover, **more)
 
 
@@ -99,8 +90,8 @@ def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | No
 
 def loss_axis(fig: go.Figure, tables: Sequence[pd.DataFrame], **where: int) -> None:
     """The training loss of ``tables`` upwards: logarithmic where it falls tenfold or more, else with ordinary ticks."""
-    values = pd.concat([table["loss"] for table in tables])
-    if values.max() > 10 * values.min():
+    found = pd.concat([table["loss"] for table in tables])
+    if found.max() > 10 * found.min():
         fig.update_yaxes(title_text="training loss (log)", type="log", dtick=1, **where)
     else:
         fig.update_yaxes(title_text="training loss", **where)
@@ -169,3 +160,7 @@ def across(study: Study, run: Run, value: float, name: str) -> go.Scatter:
     look = line(run, study.hottest)
     hover = f"{run.label}<br>{name}: %{{y:.4g}}<extra></extra>"
     return go.Scatter(x=[low, high], y=y, name=run.label, mode="lines", line=look, hovertemplate=hover)
+
+
+# Okabe and Ito's colours: apart for all common kinds of colour blindness, ordered for contrast on both grounds.
+COLORWAY = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")

@@ -13,8 +13,8 @@ from PIL import Image
 from plotly.subplots import make_subplots
 
 from kdnb.data import Dataset, Views
-from kdnb.display import COLORWAY
 from kdnb.figures import origin
+from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
 INK = "rgba(128,128,128,0.7)"

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb import embed, geometry
-from kdnb.embed import Map, Separation
+from kdnb.analysis import separation
+from kdnb.analysis import spaces as geometry
+from kdnb.analysis.selection import MapParameters, Study
+from kdnb.analysis.separation import Map, Separation
+from kdnb.analysis.spaces import Space, Which
 from kdnb.figures import classes, style
-from kdnb.figures.source import MapParameters, Study
-from kdnb.geometry import Space, Which
 from kdnb.runs import Run
 
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
@@ -99,7 +100,7 @@ def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
                 )
         return {label: known.points[: chosen.points] for label, known in published.items()}
     features = {label: np.asarray(space.features)[: chosen.points] for label, space in found.networks.items()}
-    return embed.tsne_maps(features, found.reference, chosen.perplexity)
+    return separation.tsne_maps(features, found.reference, chosen.perplexity)
 
 
 def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:

@@ -1,0 +1,40 @@
+"""Is a student's classifier nearer to its teacher's than to the bystander's?"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from kdnb.analysis import last_epoch, over_seeds
+from kdnb.analysis.selection import Study
+from kdnb.runs import Run, find
+from kdnb.runs.weights import weights_checksum
+
+
+def lengths(study: Study) -> dict[str, float]:
+    """||W|| of the teachers in the study's folder, by the checksum that students know them by."""
+    return {weights_checksum(run): last_epoch.last("weight_norm", run) for run in find(study.folder, role="teacher")}
+
+
+def cosine(run: Run, kind: str, side: str, known: Mapping[str, float]) -> float:
+    """Cosine of W_s and W_t, of the bystander where ``side`` says so, lined up as ``kind`` allows, at the last epoch.
+
+    From mu and both lengths; ``known``: :func:`lengths`. nan where one of the three is missing.
+    """
+    identity = run.spec.bystander if side else run.spec.teacher
+    other, own = known.get(identity["checksum"] if identity else "", np.nan), last_epoch.last("weight_norm", run)
+    return (other**2 + own**2 - last_epoch.last(f"{side}mu_{kind}", run) ** 2) / (2 * other * own)
+
+
+def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float]]:
+    """To the teacher minus to the bystander, last epoch, by label and seed: of mu, or of the cosine (``view``)."""
+    known = lengths(study)
+    read: Callable[[Run, str], float] = {
+        "μ": lambda run, side: last_epoch.last(f"{side}mu_{kind}", run),
+        "cosine": lambda run, side: cosine(run, kind, side, known),
+    }[view]
+
+    def difference(run: Run) -> float | None:
+        found = read(run, "") - read(run, "bystander_")
+        return found if np.isfinite(found) else None
+
+    return over_seeds.collect(study, difference)

@@ -1,0 +1,80 @@
+"""How alike students and teachers order the distances of their classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from kdnb.analysis import over_seeds, spaces
+from kdnb.analysis import separation as embed
+from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.selection import Study
+from kdnb.analysis.separation import Map
+from kdnb.analysis.spaces import WHICH, Which
+from kdnb.files import read_tensors
+from kdnb.runs import Run, RunSpec
+
+
+def how_to(study: Study) -> str:
+    """What to do where a comparison is not there."""
+    spec = study.students[0].spec
+    return (
+        f"For {spec.dataset}, {spec.model}, no comparison of full runs is published: "
+        f"`python -m kdnb.analysis.comparisons --profile {study.folder.name}` makes it, from full runs."
+    )
+
+
+def class_gaps(run: Run, which: Which) -> Map | None:
+    """Distance of each pair of class means in per cent of the mean feature length; None without a snapshot."""
+    means, known = spaces.class_means(run, which), spaces.class_distances(run, which)
+    return None if means is None or known is None else 100 * embed.gaps(means) / known.norm
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Rank correlation of class distances with the teacher's.
+
+    students  by moment and side (of SIDES), then by label and seed
+    floors    of the pixels and of networks before training (of FLOORS); empty without comparisons
+    """
+
+    students: Mapping[Which, Mapping[str, Values]]
+    floors: Mapping[str, float]
+
+
+def agreement(study: Study) -> Agreement:
+    """How alike students and teachers order the distances of their classes; ``own`` empty without a teacher's run."""
+    spec, found = study.students[0].spec, study.comparison("classes.safetensors")
+    kept = {name: gaps.numpy() for name, gaps in read_tensors(found)[0].items()} if found else {}
+    means = spaces.class_means(study.teacher, "final") if study.teacher else None
+    sides = {"own": None if means is None else embed.gaps(means)}
+    sides["bystander"] = kept.get(spec.bystander["checksum"]) if spec.bystander else None
+    there = {side: gaps for side, gaps in sides.items() if gaps is not None}
+    students: dict[Which, dict[str, Values]] = {
+        which: {side: over_seeds.collect(study, partial(_rank, which=which, gaps=gaps)) for side, gaps in there.items()}
+        for which in WHICH
+    }
+    own = there.get("own")
+    known = {
+        kind: [gaps for name, gaps in kept.items() if name.startswith(start)] for kind, start in _starts(spec).items()
+    }
+    floors = {
+        kind: float(np.mean([rank(g, own) for g in gaps])) for kind, gaps in known.items() if gaps and own is not None
+    }
+    return Agreement(students, floors)
+
+
+def _starts(spec: RunSpec) -> dict[str, str]:
+    return {"pixels": "pixels", "untrained": f"untrained-{spec.model}-s"}
+
+
+def _rank(run: Run, which: Which, gaps: Map) -> float | None:
+    means = spaces.class_means(run, which)
+    return None if means is None else rank(embed.gaps(means), gaps)
+
+
+def rank(one: Map, other: Map) -> float:
+    """Spearman's rank correlation of two lists of distances."""
+    return float(spearmanr(one, other).statistic)

@@ -1,0 +1,270 @@
+"""``python -m kdnb.analysis.comparisons --profile NAME``: several full runs side by side, in small files for the book.
+
+Published runs (:mod:`kdnb.analysis.publish`) have no features any more. So this is computed from full runs, and lies
+in the folder ``comparisons`` beside the published ones:
+
+===================  =================================================================================================
+stitching.parquet    a row for each student, untrained network and the pixels, and each teacher: test accuracy of the
+                     teacher's classifier on their features, see :mod:`kdnb.analysis.stitching`
+classes.safetensors  distance of each pair of class means of the test images, for each teacher (by the checksum of its
+                     weights), each untrained network and the pixels
+maps.safetensors     t-SNE maps of three networks, fp16, at several perplexities, started from the teacher's map and at
+                     random; beside them each image's nearest neighbours and the class means in the feature space
+===================  =================================================================================================
+
+With several folders in ``--runs`` students of studies of one data set meet each other's teachers. Runs that are not
+finished are left out.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kdnb import data, paths, profiles, progress, runs
+from kdnb.analysis import separation
+from kdnb.analysis.publish import subset
+from kdnb.analysis.separation import Atlas
+from kdnb.analysis.stitching import Features, Taught, stitch
+from kdnb.data import Dataset, Views
+from kdnb.files import write_atomically, write_tensors
+from kdnb.measure.outputs import collect
+from kdnb.runs import Run, RunSpec, Snapshot, student_name, teacher_name
+from kdnb.runs.randomness import clean_indices, initial_network
+from kdnb.runs.weights import weights_checksum
+
+MAPPED = (
+    student_name("normal", {}, 5e-4, 0),
+    student_name("kd", {"temperature": 4.0, "alpha": 0.9}, 5e-4, 0),
+    teacher_name(0),
+)
+PERPLEXITIES, CHANCES, IMAGES = (5, 30, 100), (0, 1, 2), 1000
+TEACHERS_MAP = "teacher"  # the start of a map that is not random
+
+
+@dataclass(frozen=True)
+class Network:
+    """Whose features a teacher's classifier is put behind; ``own``: the checksum of the teacher it learned from."""
+
+    study: str
+    name: str
+    kind: str  # student, untrained or pixels
+    model: str
+    label: str
+    seed: int
+    weights: str
+    accuracy: float  # on the test images, with its own classifier
+    own: str
+    features: Features
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Finished full runs of one data set; teachers by the checksum of their weights, so that a copy counts once."""
+
+    students: Sequence[Run]
+    teachers: Mapping[str, Run]
+
+    @classmethod
+    def find(cls, folders: Sequence[Path]) -> "Studies":
+        """The runs under ``folders``; FileNotFoundError or ValueError for none, published ones and other images."""
+        every = [run for folder in folders for run in runs.find(folder)]
+        listed = ", ".join(map(str, folders))
+        if not every:
+            raise FileNotFoundError(f"{listed}: no finished runs; train them first, or name their folders with --runs.")
+        if small := [str(run.path) for run in every if run.published is not None]:
+            raise ValueError(f"published without their features: {', '.join(small)}; name the full runs with --runs.")
+        _refuse_other_images(every)
+        teachers = {weights_checksum(run): run for run in every if run.spec.role == "teacher"}
+        students = [run for run in every if run.spec.role == "student"]
+        if not teachers or not students:
+            raise ValueError(f"{listed}: {len(students)} students and {len(teachers)} teachers; it takes both.")
+        return cls(students, teachers)
+
+    @property
+    def spec(self) -> RunSpec:
+        """Of any of its students: data set and clean images are those of all."""
+        return self.students[0].spec
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Of the test images."""
+        return final(self.students[0]).labels
+
+    def networks(self) -> Iterator[Network]:
+        """Every student at its last epoch."""
+        for run in self.students:
+            test, clean = final(run), final(run, "train")
+            own = run.spec.teacher["checksum"] if run.spec.teacher else ""
+            told = (run.path.absolute().parent.name, run.path.name, "student", run.spec.model, run.label)
+            accuracy = float((test.logits.argmax(1) == test.labels).mean())
+            features = Features(clean.features, test.features)
+            yield Network(*told, run.spec.init_seed, weights_checksum(run), accuracy, own, features)
+
+    def floors(self, dataset: Dataset) -> Iterator[Network]:
+        """What nothing was learned in: the pixels, and the students' networks before their first step."""
+        parts = (
+            (dataset.train, clean_indices(self.spec, len(dataset.train.labels))),
+            (dataset.test, torch.arange(len(dataset.test.labels))),
+        )
+        views = [(Views(split, dataset, "cpu"), images) for split, images in parts]
+        pixels = Features(*(cut(images, torch.tensor([cut.identity])).flatten(1).numpy() for cut, images in views))
+        yield Network("", "pixels", "pixels", "", "pixels", 0, "", np.nan, "", pixels)
+        for (model, seed), spec in {(run.spec.model, run.spec.init_seed): run.spec for run in self.students}.items():
+            network = initial_network(spec, dataset)
+            features = Features(*(collect(network, cut, images).features.numpy() for cut, images in views))
+            name = f"untrained-{model}-s{seed}"
+            yield Network("", name, "untrained", model, "untrained", seed, "", np.nan, "", features)
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse a data set that is not the runs' with ValueError."""
+        if self.spec.data_checksum != dataset.checksum:
+            raise ValueError(
+                f"the runs saw other data ({self.spec.dataset}, {self.spec.data_checksum[:12]}) than {dataset.name} "
+                f"({dataset.checksum[:12]}) here; give their --data-dir, or --limit where they had one."
+            )
+
+
+def final(run: Run, images: Literal["test", "train"] = "test") -> Snapshot:
+    """Outputs of the last epoch, which every finished full run has."""
+    taken = run.snapshot("final", images)
+    assert taken is not None
+    return taken
+
+
+def _refuse_other_images(every: Sequence[Run]) -> None:
+    """ValueError when two runs' test or clean images differ: their features cannot be compared image by image."""
+    first = every[0]
+    for field in ("data_checksum", "clean_images"):
+        if other := next((run for run in every if getattr(run.spec, field) != getattr(first.spec, field)), None):
+            raise ValueError(
+                f"{first.path} and {other.path} are of other images ({field}: {getattr(first.spec, field)} and "
+                f"{getattr(other.spec, field)}); only networks of the same images can be compared."
+            )
+
+
+def stitching(found: Studies, floors: Sequence[Network]) -> pd.DataFrame:
+    """The table of ``stitching.parquet``."""
+    taught = [_taught(run) for run in found.teachers.values()]
+    count = len(found.students) + len(floors)
+    networks = chain(found.networks(), floors)
+    rows = []
+    for _, network in zip(progress.track(range(count), count, 0, "stitching", "network"), networks, strict=True):
+        about = {name: value for name, value in vars(network).items() if name not in ("own", "features")}
+        for run, stitched in zip(found.teachers.values(), stitch(taught, network.features, found.labels), strict=True):
+            rows.append(about | _teacher(network, run, found.teachers) | stitched._asdict())
+    return pd.DataFrame(rows)
+
+
+def _taught(run: Run) -> Taught:
+    weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
+    return Taught(weight, bias, final(run, "train").features)
+
+
+def _teacher(network: Network, run: Run, teachers: Mapping[str, Run]) -> dict[str, str]:
+    """What a row says of a teacher. Its relation: own, the student learned from it; alike, a teacher of the same model;
+    other, another model, or a network that never learned.
+    """
+    own, checksum = teachers.get(network.own), weights_checksum(run)
+    alike = "alike" if own and own.spec.model == run.spec.model else "other"
+    return {
+        "teacher": f"{run.path.absolute().parent.name}/{run.path.name}",
+        "teacher_model": run.spec.model,
+        "teacher_weights": checksum,
+        "relation": "own" if checksum == network.own else alike,
+    }
+
+
+def classes(found: Studies, floors: Sequence[Network]) -> dict[str, Tensor]:
+    """The tensors of ``classes.safetensors``: K (K - 1) / 2 each."""
+    spaces = {checksum: final(run).features for checksum, run in found.teachers.items()}
+    spaces |= {floor.name: floor.features.test for floor in floors}
+    return {name: torch.from_numpy(separation.class_gaps(x, found.labels)).float() for name, x in spaces.items()}
+
+
+def maps(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of ``maps.safetensors``: of the networks in MAPPED that ``folder`` holds.
+
+    Students as they were at matched accuracy, where they reached it. FileNotFoundError without the teacher.
+    """
+    there = [runs.load(folder / name) for name in MAPPED if (folder / name / "history.parquet").exists()]
+    if not there or there[-1].spec.role != "teacher":
+        raise FileNotFoundError(f"{folder} has no finished {MAPPED[-1]}; every map starts from the teacher's.")
+    taken = {
+        run.label: (run.snapshot("matched") if run.spec.role == "student" else None) or final(run) for run in there
+    }
+    images = subset(taken["teacher"].labels, IMAGES)
+    labels = taken["teacher"].labels[images]
+    features = {name: snapshot.features[images] for name, snapshot in taken.items()}
+    tensors = {"images": torch.from_numpy(images).int(), "labels": torch.from_numpy(labels).short()}
+    for name, x in features.items():
+        means = np.stack([x[labels == k].mean(0) for k in np.unique(labels)])
+        tensors[f"{name}/neighbours"] = torch.from_numpy(separation.nearest(x)).short()
+        tensors[f"{name}/means"] = torch.from_numpy(means).half()
+    tensors |= {name: torch.from_numpy(points).half() for name, points in _drawn(features)}
+    told = {run.label: {"run": run.path.name, "epoch": taken[run.label].epoch} for run in there}
+    return tensors, {"networks": told, "perplexities": PERPLEXITIES, "starts": [TEACHERS_MAP, *map(_start, CHANCES)]}
+
+
+def _drawn(features: Mapping[str, np.ndarray]) -> Iterator[tuple[str, separation.Map]]:
+    """Each map with its name: network, perplexity and start."""
+    done = progress.track(range(len(PERPLEXITIES)), len(PERPLEXITIES), 0, "maps", "perplexity")
+    for perplexity, _ in zip(PERPLEXITIES, done, strict=True):
+        atlas = Atlas.of(features["teacher"], perplexity)
+        for name, x in features.items():
+            yield f"{name}/{perplexity}/{TEACHERS_MAP}", atlas.reference if name == "teacher" else atlas.map(x)
+            for chance in CHANCES:
+                yield f"{name}/{perplexity}/{_start(chance)}", atlas.map(x, chance)
+
+
+def _start(chance: int) -> str:
+    return f"random {chance}"
+
+
+def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]:
+    """Compute all and write it under ``target``/comparisons; return the files."""
+    found = Studies.find(folders)
+    found.check(dataset)
+    print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
+    place, floors = target / paths.COMPARISONS, list(found.floors(dataset))
+    files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]
+    write_tensors(files[0], *maps(folders[0]))
+    write_tensors(files[1], classes(found, floors), {})
+    table = stitching(found, floors)
+    write_atomically(files[2], lambda file: table.to_parquet(file, index=False, compression="zstd"))
+    return files
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare; 0 when all is written, 2 with one line on standard error when something was refused."""
+    parser = argparse.ArgumentParser(prog="python -m kdnb.analysis.comparisons", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
+    parser.add_argument("--runs", type=Path, nargs="+", help="folders of full runs (default: runs/PROFILE)")
+    parser.add_argument("--output", type=Path, help="where they are published (default: results/PROFILE)")
+    parser.add_argument("--data-dir", type=Path, default=paths.root() / "data", help="where the data set's files are")
+    parser.add_argument("--limit", type=int, help="so many images of each split, if the runs were trained with a limit")
+    given = parser.parse_args(arguments)
+    try:
+        name = profiles.get(given.profile).dataset
+        dataset = data.load(name, given.data_dir, download=False, limit=given.limit)
+        folders = given.runs or [paths.runs(given.profile)]
+        files = write(folders, dataset, given.output or paths.results(given.profile))
+    except (ValueError, OSError) as error:
+        print(f"kdnb.analysis.comparisons: {error}", file=sys.stderr)
+        return 2
+    for file in files:
+        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

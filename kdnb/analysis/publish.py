@@ -1,0 +1,278 @@
+"""``python -m kdnb.analysis.publish --profile NAME``: small copies of a study's finished runs, fit for the repository.
+
+A published run is a folder that :mod:`kdnb.runs` reads like any other:
+
+======================  ==============================================================================================
+as they are             ``spec.json``, ``provenance.json``, ``history.parquet``: every number that a verdict rests on
+classifier.safetensors  a few epochs of the trace, fp16: first, matched, before the rate first falls, last
+published.json          measures of all test images at the matched and the final epoch; checksum of the full weights
+map.safetensors         t-SNE coordinates of 2,000 of the test images at these two epochs, all maps of a study started
+                        from its teacher's (:class:`kdnb.analysis.separation.Atlas`); which images, their labels; class
+                        means, fp16; distance of each class's row of the classifier to the teacher's, after every epoch
+model.safetensors       of the teacher alone, matrices in fp16
+======================  ==============================================================================================
+
+Of a bystander only the last classifier is kept. A run that is published already, and has not changed, is left alone.
+"""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kdnb import paths, profiles, runs
+from kdnb.analysis import separation
+from kdnb.analysis.spaces import WHICH, row_distances
+from kdnb.files import write_json, write_tensors
+from kdnb.runs import Run
+from kdnb.runs.weights import checksum
+
+FORMAT = 2  # of what is below: another one has every run published anew
+IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
+RUN_BYTES, ALL_BYTES = 600_000, 30_000_000  # a run without a teacher's weights; everything
+LAST = ("history.parquet", "finished")  # the marks of a run that is whole, moved in when all else is there
+SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safetensors", "features-*.safetensors")
+
+
+def subset(labels: np.ndarray, count: int = IMAGES) -> np.ndarray:
+    """Indices of ``count`` images at most, the same for the same labels (N): shuffled, each class taking its turn."""
+    order = np.random.RandomState(0).permutation(len(labels))  # this generator's stream is frozen for good
+    turn = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
+    chosen: np.ndarray = order[np.argsort(turn, kind="stable")][:count]
+    return chosen
+
+
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict whose matrices and kernels are fp16; vectors (batch norm, bias), a hundredth of it, stay fp32.
+
+    Raises ValueError for a weight beyond fp16's range.
+    """
+    small = {name: w.half() if w.ndim > 1 and w.is_floating_point() else w for name, w in weights.items()}
+    if beyond := [name for name, w in small.items() if not torch.isfinite(w).all()]:
+        raise ValueError(f"fp16 cannot hold {', '.join(beyond)}; such a teacher cannot be published.")
+    return small
+
+
+@dataclass(frozen=True)
+class Source:
+    """The finished runs of one study: its teacher, and who stands by."""
+
+    folder: Path
+    every: Sequence[Run]
+    teacher: Run
+
+    @classmethod
+    def find(cls, folder: Path) -> "Source":
+        """The finished runs under ``folder``; FileNotFoundError for none, ValueError for no teacher."""
+        there = [runs.load(file.parent) for file in sorted(folder.glob("*/spec.json"))]
+        every = [run for run in there if run.finished]
+        if not every:
+            raise FileNotFoundError(f"{folder} holds no finished runs; train them, or name their folder with --runs.")
+        if unfinished := [run.path.name for run in there if not run.finished]:
+            print(f"not finished, and left out: {', '.join(unfinished)}", flush=True)
+        taught = {run.spec.teacher["checksum"] for run in every if run.spec.teacher}
+        teachers = [run for run in every if run.spec.role == "teacher" and checksum(run.weights()) in taught]
+        if not teachers:
+            raise ValueError(f"{folder} lacks the teacher of its students; every map starts from the teacher's.")
+        return cls(folder, every, teachers[0])
+
+    @cached_property
+    def atlas(self) -> separation.Atlas:
+        """What the study's maps start from; computed when the first is needed."""
+        taken = self.teacher.snapshot("final")
+        assert taken is not None  # every finished run has one
+        return separation.Atlas.of(taken.features[subset(taken.labels)], PERPLEXITY, MAP_SEED)
+
+    def is_bystander(self, run: Run) -> bool:
+        """Whether no student learned from it."""
+        return run.spec.role == "teacher" and run is not self.teacher
+
+
+def digest(source: Source, run: Run) -> str:
+    """sha256 over all that the publication of ``run`` is made of."""
+    settings = f"{FORMAT} {IMAGES} {PERPLEXITY} {MAP_SEED} {source.is_bystander(run)}".encode()
+    files = [file for pattern in SOURCES for folder in (run.path, source.teacher.path) for file in folder.glob(pattern)]
+    return hashlib.sha256(
+        settings + b"".join(hashlib.sha256(f.read_bytes()).digest() for f in sorted(files))
+    ).hexdigest()
+
+
+def is_current(source: Source, run: Run, target: Path) -> bool:
+    """Whether ``run`` is published in ``target`` as it is.
+
+    Raises ValueError when a run of another spec, or one with all its outputs, lies there: neither is overwritten.
+    """
+    place = target / run.spec.name
+    if not (place / "spec.json").exists():
+        return False
+    there = Run.open(target, run.spec)
+    if there.finished and there.published is None:
+        raise ValueError(
+            f"{place} holds a full run, not a published one; nothing was overwritten: choose another --output."
+        )
+    known = there.published or {}
+    return (place / "finished").exists() and known.get("source") == digest(source, run)
+
+
+def build(source: Source, run: Run, folder: Path, before: Run) -> Run:
+    """Write the publication of ``run`` under ``folder``; ``before``: where it may have been published earlier."""
+    made = Run.open(folder, run.spec)
+    bystander = source.is_bystander(run)
+    made.write_provenance(run.provenance)
+    write_history(run.history, made.path / "history.parquet")
+    epochs = [run.spec.epochs] if bystander else kept_epochs(run)
+    _write_trace(run, made, epochs)
+    final = run.snapshot("final")
+    assert final is not None
+    note: dict[str, Any] = {
+        "source": digest(source, run),
+        "weights": checksum(run.weights()),
+        "trace_epochs": epochs,
+        "test_images": len(final.labels),
+        "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
+    }
+    measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
+    write_json(made.path / "published.json", note | measures)
+    if run is source.teacher:
+        write_tensors(made.path / "model.safetensors", halved(run.weights()), {})
+    (made.path / "finished").touch()
+    return made
+
+
+def write_history(history: pd.DataFrame, file: Path) -> None:
+    """The same bit by bit in few bytes: no dictionary of numbers of which no two are alike, and no statistics."""
+    history.to_parquet(
+        file,
+        index=False,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=False,
+        use_byte_stream_split=list(history.select_dtypes("float")),
+        write_statistics=False,
+        store_schema=False,
+    )
+
+
+def kept_epochs(run: Run) -> list[int]:
+    """The epochs whose classifier is published."""
+    return sorted({1, run.matched_epoch or 1, max(1, run.spec.drops[0]) if run.spec.drops else 1, run.spec.epochs})
+
+
+def _write_trace(run: Run, made: Run, epochs: Sequence[int]) -> None:
+    rows = [run.trace_epochs.index(epoch) for epoch in epochs]
+    weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
+    write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
+
+
+def _kept_map(note: dict[str, Any], before: Run, made: Run) -> dict[str, Any]:
+    """Copy the maps of the same weights that were published earlier; return their measures, nothing where none were."""
+    known, file = before.published or {}, before.path / "map.safetensors"
+    if not (before.path / "finished").exists() or any(known.get(key) != note[key] for key in ("weights", "map")):
+        return {}
+    shutil.copyfile(file, made.path / file.name)
+    return {which: known[which] for which in WHICH}
+
+
+def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
+    """Write ``map.safetensors``; return the measures by snapshot, None for one there is not."""
+    tensors: dict[str, Tensor] = {}
+    measures: dict[str, Any] = dict.fromkeys(WHICH)
+    for which in WHICH:
+        if (taken := run.snapshot(which)) is None:
+            continue
+        chosen = subset(taken.labels)
+        features, labels = torch.from_numpy(taken.features), torch.from_numpy(taken.labels).long()
+        is_reference = run is source.teacher and which == "final"
+        points = source.atlas.reference if is_reference else source.atlas.map(taken.features[chosen])
+        means = torch.stack([features[labels == k].mean(0) for k in labels.unique()])
+        tensors |= {f"{which}_points": torch.from_numpy(points).half(), f"{which}_means": means.half()}
+        tensors |= {"images": torch.from_numpy(chosen).int(), "labels": labels[chosen].short()}
+        measures[which] = {"epoch": taken.epoch, "separation": vars(separation.measures(features, labels))}
+    tensors["row_distances"] = torch.from_numpy(row_distances(run, source.teacher))
+    write_tensors(made.path / "map.safetensors", tensors, {})
+    return measures
+
+
+def size(folder: Path, without: str = "") -> int:
+    """Bytes of the files under ``folder``, but those of the name ``without``."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != without)
+
+
+def _refuse_large(made: Sequence[Run], target: Path) -> None:
+    """ValueError when a run, or all that ``target`` would then hold, is more than a repository should carry."""
+    if large := [f"{run.path.name} ({size(run.path) / 1e6:.2f} MB)" for run in made if _own_size(run) > RUN_BYTES]:
+        raise ValueError(f"above {RUN_BYTES / 1e6:g} MB: {', '.join(large)}; keep fewer epochs (publish.kept_epochs).")
+    names = {run.path.name for run in made}
+    kept = sum(size(folder) for folder in target.glob("*") if folder.name not in names)
+    if (total := kept + sum(size(run.path) for run in made)) > ALL_BYTES:
+        raise ValueError(
+            f"{target} would hold {total / 1e6:.1f} MB, more than {ALL_BYTES / 1e6:g}; publish fewer runs: name with "
+            "--runs a folder that holds the teachers and one seed."
+        )
+
+
+def _own_size(run: Run) -> int:
+    return size(run.path, without="model.safetensors")  # only a teacher has one, and all its students share it
+
+
+def _install(made: Run, target: Path) -> None:
+    """Move each file into its place in ``target``, atomically; the marks of a whole run last."""
+    place = target / made.path.name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "finished").unlink(missing_ok=True)
+    for file in sorted(made.path.iterdir(), key=lambda file: LAST.index(file.name) if file.name in LAST else -1):
+        file.replace(place / file.name)
+
+
+def publish(folder: Path, target: Path) -> list[Run]:
+    """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
+
+    Raises FileNotFoundError or ValueError, and then writes nothing, for no finished runs, a missing teacher, runs of
+    another spec in ``target``, and for sizes that a repository should not carry.
+    """
+    source = Source.find(folder)
+    new = [run for run in source.every if not is_current(source, run, target)]
+    print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publish-") as staging:
+        made = []
+        for run in new:
+            made.append(build(source, run, Path(staging), Run(target / run.path.name)))
+            print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
+        _refuse_large(made, target)
+        for run in made:
+            _install(run, target)
+    return [Run(target / run.path.name) for run in made]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish; 0 when all is in place, 2 with one line on standard error when something was refused."""
+    parser = argparse.ArgumentParser(prog="python -m kdnb.analysis.publish", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
+    parser.add_argument("--runs", type=Path, help="where the full runs are (default: runs/PROFILE)")
+    parser.add_argument("--output", type=Path, help="where they are published (default: results/PROFILE)")
+    given = parser.parse_args(arguments)
+    try:
+        profiles.get(given.profile)
+        target = given.output or paths.results(given.profile)
+        written = publish(given.runs or paths.runs(given.profile), target)
+    except (ValueError, OSError) as error:
+        print(f"kdnb.analysis.publish: {error}", file=sys.stderr)
+        return 2
+    print(f"{target}: {len(written)} written, {size(target) / 1e6:.2f} MB in all")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

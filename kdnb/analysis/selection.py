@@ -1,0 +1,300 @@
+"""What a chapter is drawn from: its parameters, and the finished runs they choose."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isclose
+from pathlib import Path
+from typing import Any, Literal
+
+from kdnb import paths, profiles, runs
+from kdnb.analysis.sweep import HOTTEST
+from kdnb.checks import choice, list_of, number
+from kdnb.methods import METHODS
+from kdnb.profiles import unusual_drops
+from kdnb.runs import Run, published
+from kdnb.runs.weights import weights_checksum
+
+PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
+# Of methods in figures; one's own follow.
+ORDER = (
+    *PAPERS,
+    *("fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd"),
+    *("straight", "projected", "started", "pulled", "pushed"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
+)
+
+
+@dataclass(frozen=True)
+class ChapterParameters:
+    """Of the chapters that show one study (``03_mu_curves`` and others): which runs, and from which epoch on."""
+
+    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
+    output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
+    seed: int = 0  # the students' seed; where several are shown, all are
+    alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+    methods: tuple[str, ...] | list[str] = PAPERS  # which are shown
+    temperatures: tuple[float, ...] | list[float] | None = None  # of KD: which are shown; None: all up to 10
+    drops: tuple[int, ...] | list[int] | None = None  # which schedule; None: the field's, see kdnb.profiles
+
+    def __post_init__(self) -> None:
+        for name in list_of("methods", self.methods, "[normal, kd]"):
+            choice("method", name, METHODS)
+        number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
+        number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
+        if self.warm_up is not None:
+            number("warm_up", self.warm_up, "a number of epochs from 0 up", 0, float("inf"))
+
+
+@dataclass(frozen=True)
+class MapParameters(ChapterParameters):
+    """Of ``05_tsne``."""
+
+    perplexity: float = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
+    points: int = 500  # images shown at most, the first of the test set; measures use all
+    images: Literal["test", "train"] = "test"  # the test set, or the fixed unaugmented training images
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("images", self.images, ("test", "train"))
+
+
+@dataclass(frozen=True)
+class ResultsParameters:
+    """Of ``06_cifar100``: published results."""
+
+    profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
+    results_dir: str | None = None  # where they are; None: results/<profile> of the repository
+    seed: int = 0  # of the students in the figures; the verdicts take all seeds
+    alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+    points: int = 2000  # images on the maps at most
+
+    @property
+    def shown(self) -> MapParameters:
+        """What the figures show; FileNotFoundError where nothing is published."""
+        profiles.get(self.profile)
+        folder = Path(self.results_dir) if self.results_dir else paths.results(self.profile)
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
+                f"`python -m kdnb.analysis.publish --profile {self.profile}` makes them. Or name another results_dir."
+            )
+        names = ("seed", "alpha", "squared", "weight_decay", "warm_up", "points")
+        return MapParameters(self.profile, str(folder), **{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class StudiesParameters:
+    """Of ``10_statistics`` to ``14_discussion``: published studies side by side."""
+
+    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # whose published results
+    results_dir: str | None = None  # where they are, a folder each; None: results/ of the repository
+    seed: int = 0  # of the students in the figures that show one; where several are shown, all are
+    alpha: float = 0.9  # of KD and MSE
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+    weight_decay: float = 5e-4
+    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+
+    def __post_init__(self) -> None:
+        for name in list_of("profiles", self.profiles, "[digits]"):
+            profiles.get(name)
+
+    def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
+        """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
+        root = Path(self.results_dir) if self.results_dir else paths.results("")
+        names = ("seed", "alpha", "squared", "weight_decay", "warm_up")
+        given = {name: getattr(self, name) for name in names} | {"methods": methods} | more
+        return {name: load(ChapterParameters(name, str(root / name), **given)) for name in self.profiles}
+
+
+@dataclass(frozen=True)
+class ClaimsParameters:
+    """Of ``07_claims``: this study, and the published ones beside it."""
+
+    profile: str = "digits"  # of this study
+    output_dir: str | None = None  # where its runs are; None: runs/<profile>
+    results_dir: str | None = None  # where published studies are, a folder each; None: results/ of the repository
+    squared: bool = True  # KD with T squared; False: the paper's other reading
+
+
+@dataclass(frozen=True)
+class Study:
+    """Finished students of one data set and weight decay, and how a chapter looks at them.
+
+    name      of the profile they are of; of their data set, where that is another
+    students  one seed and alpha, one a label: normal, KD by rising T, DIST, MSE, others
+    every     all seeds and alphas
+    warm_up   epochs left out at the start
+    """
+
+    name: str
+    folder: Path
+    students: Sequence[Run]
+    every: Sequence[Run]
+    warm_up: int
+
+    @property
+    def shown(self) -> list[Run]:
+        """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
+        return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
+
+    def comparison(self, name: str) -> Path | None:
+        """A file of several runs side by side, kept beside the study's; None where it was not made."""
+        found = self.folder / paths.COMPARISONS / name
+        return found if found.exists() else None
+
+    @property
+    def origin(self) -> str:
+        """Where the students are from, in a sentence."""
+        kept = self.students[0].published is not None
+        what = "published runs, trained once and kept with the repository" if kept else "trained here"
+        return f"Read from {self.folder}: {len(self.every)} students, {what}."
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of every student."""
+        return self.students[0].spec.epochs
+
+    @cached_property
+    def kd(self) -> dict[float, Run]:
+        """KD's runs by rising temperature."""
+        return {r.spec.method_parameters["temperature"]: r for r in self.students if r.spec.method == "kd"}
+
+    @cached_property
+    def others(self) -> list[Run]:
+        """Every run but KD's: normal, DIST, MSE."""
+        return [run for run in self.students if run.spec.method != "kd"]
+
+    @property
+    def hottest(self) -> float:
+        """The highest temperature; 1 without KD."""
+        return max(self.kd, default=1.0)
+
+    @cached_property
+    def teacher(self) -> Run | None:
+        """The teacher's run, if it is in the same folder (one's own weights are not)."""
+        return self._known(run.spec.teacher for run in self.students)
+
+    @cached_property
+    def bystander(self) -> Run | None:
+        """The bystander's run, if it is in the same folder."""
+        return self._known(run.spec.bystander for run in self.students)
+
+    def _known(self, identities: Iterable[dict[str, str] | None]) -> Run | None:
+        """The run in the folder of one of the teachers that specs name."""
+        wanted = {identity["checksum"] for identity in identities if identity}
+        found = runs.find(self.folder, role="teacher")
+        return next((run for run in found if weights_checksum(run) in wanted), None)
+
+    @cached_property
+    def by_seeds(self) -> dict[str, list[Run]]:
+        """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
+        groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
+        return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
+
+    def get(self, label: str) -> Run | None:
+        """The student of that label, None when there is none."""
+        return next((run for run in self.students if run.label == label), None)
+
+    def nearest(self, temperature: float) -> Run | None:
+        """KD at the temperature that is nearest, None without KD."""
+        closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
+        return None if closest is None else self.kd[closest]
+
+
+def load(chosen: ChapterParameters) -> Study:
+    """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none.
+
+    Where no folder is named and none of one's own runs is finished, published ones are read, and it is printed.
+    """
+    folder, every = _folder(chosen), sweep(chosen)
+    students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
+    if not students:
+        raise FileNotFoundError(
+            f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g}, weight decay "
+            f"{chosen.weight_decay:g} and methods {', '.join(chosen.methods)} "
+            f"(there: {', '.join(_names(folder)) or 'none'}). "
+            "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
+        )
+    by_label = {run.label: run for run in sorted(students, key=_place)}
+    dataset = students[0].spec.dataset
+    name = chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset
+    study = Study(name, folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
+    if chosen.output_dir is None and published.are_in(folder):
+        print(study.origin)
+    return study
+
+
+def sweep(chosen: ChapterParameters) -> list[Run]:
+    """The finished students of the chosen methods, weight decay and loss, all seeds and alphas; empty without any."""
+    return [run for run in runs.find(_folder(chosen), role="student") if _in_sweep(run, chosen)]
+
+
+def _folder(chosen: ChapterParameters) -> Path:
+    profiles.get(chosen.profile)
+    if chosen.output_dir:
+        return Path(chosen.output_dir)
+    own, kept = paths.runs(chosen.profile), paths.results(chosen.profile)
+    return own if _names(own) or not _names(kept) else kept
+
+
+def _names(folder: Path) -> list[str]:
+    return [run.path.name for run in runs.find(folder, role="student")]
+
+
+def _warm_up(students: Sequence[Run], asked: int | None) -> int:
+    """The epochs to leave out: half, unless asked otherwise; ValueError when nothing would be left of a run."""
+    lengths = sorted({run.spec.epochs for run in students})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"the runs have {', '.join(map(str, lengths))} epochs; a chapter compares runs of one length: train them "
+            "alike, or move the others to another output_dir."
+        )
+    warm_up = lengths[0] // 2 if asked is None else asked
+    if warm_up >= lengths[0]:
+        raise ValueError(f"warm_up is {warm_up}, and the runs have {lengths[0]} epochs; it must leave at least one.")
+    return warm_up
+
+
+def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
+    same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
+    same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == tuple(chosen.drops or ())
+    same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods
+    return same_decay and same_schedule and same_loss and _has_temperature(run, chosen.temperatures)
+
+
+def _has_temperature(run: Run, wanted: Sequence[float] | None) -> bool:
+    """Whether KD's temperature is wanted; any other run's is its method's own business."""
+    temperature = run.spec.method_parameters.get("temperature", 0.0)
+    return run.spec.method != "kd" or (temperature <= HOTTEST if wanted is None else temperature in wanted)
+
+
+def has_reading(run: Run, squared: bool) -> bool:
+    """Whether the run's loss has (or has not) T squared; a method without this choice is of both readings."""
+    return bool(run.spec.method_parameters.get("squared", squared) == squared)
+
+
+def is_papers(run: Run, squared: bool) -> bool:
+    """Whether the run has the field's schedule and this reading of the loss, as the claims' runs have."""
+    return has_reading(run, squared) and not unusual_drops(run.spec.drops, run.spec.epochs)
+
+
+def _has_alpha(run: Run, alpha: float) -> bool:
+    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
+
+
+def _place(run: Run) -> tuple[int, str, float]:
+    method = run.spec.method
+    place = ORDER.index(method) if method in ORDER else len(ORDER)
+    return place, method, run.spec.method_parameters.get("temperature", 0.0)
+
+
+def _alike(one: Run, other: Run) -> bool:
+    fields = ("method", "method_parameters", "epochs", "dataset", "model")
+    return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)

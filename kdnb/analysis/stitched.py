@@ -1,0 +1,50 @@
+"""What linear maps from students' features to teachers' classifiers gave, from files beside published runs."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from kdnb.analysis import over_seeds
+from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.selection import Study
+from kdnb.runs.weights import weights_checksum
+
+HELP = {"raw": "features as they are", "matched": "relabelled", "linear": "through a linear map"}
+
+
+COLUMNS = ["label", "seed", "kind", "relation", "accuracy", *HELP]
+
+
+def table(study: Study) -> pd.DataFrame:
+    """Rows of ``stitching.parquet`` of the study's students and, as floors, of what was not learned: columns COLUMNS.
+
+    Several teachers of one relation are averaged. Empty where nothing was compared (:mod:`kdnb.analysis.comparisons`).
+    """
+    file = study.comparison("stitching.parquet")
+    if file is None:
+        return pd.DataFrame(columns=COLUMNS)
+    every, spec = pd.read_parquet(file), study.students[0].spec
+    mine = every["weights"].isin({weights_checksum(run) for run in study.shown})
+    # Of the floors those with the teachers' model that this study's students learned from.
+    taught = every["teacher_model"] == (spec.teacher["model"] if spec.teacher else "")
+    floors = (every["kind"] == "pixels") | ((every["kind"] == "untrained") & (every["model"] == spec.model))
+    shown = every[mine | (floors & taught)]
+    keys = ["label", "seed", "kind", "relation"]
+    found: pd.DataFrame = shown.groupby(keys, as_index=False)[["accuracy", *HELP]].mean()
+    return found[COLUMNS]
+
+
+def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Values:
+    """A column of :func:`table` for one relation, by label and seed, in the order of the study's students."""
+    rows = found[(found["kind"] == "student") & (found["relation"] == relation)].dropna(subset=[column])
+    return {
+        label: dict(zip(part["seed"], part[column], strict=True))
+        for label in over_seeds.groups(study)
+        if not (part := rows[rows["label"] == label]).empty
+    }
+
+
+def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:
+    """Mean accuracy with each help of what was not learned, by kind: pixels, untrained."""
+    rows = found[found["kind"] != "student"]
+    return {str(kind): {name: float(part[name].mean()) for name in HELP} for kind, part in rows.groupby("kind")}

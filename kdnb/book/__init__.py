@@ -1,0 +1,1 @@
+"""The page: what a cell shows, widgets, the executed notebooks, the build."""

@@ -1,0 +1,206 @@
+"""What the explorer draws from: every curve, row distance and map of several studies, packed for the browser."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from kdnb import methods, runs
+from kdnb.analysis import selection, separation
+from kdnb.analysis import spaces as geometry
+from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.spaces import Space
+from kdnb.book.show import compact
+from kdnb.figures import classes, correlation, mu_curves, origin, style
+from kdnb.runs import Run
+
+Packed = dict[str, Any]
+POINTS = 400  # images on a map: enough to see groups, few enough to redraw while a slider moves
+COLUMNS = ("loss", *mu_curves.MEASURES)  # of histories, that are packed
+METHODS = ("kd", *(method for method in selection.PAPERS if method != "kd"))  # the first is shown at first
+
+
+@dataclass(frozen=True)
+class ExplorerParameters:
+    """Of ``00_start``: the data sets that the explorer offers, and the students' seed."""
+
+    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # the first is shown at first
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Explored:
+    """The studies of an explorer, one a data set and weight decay, and what its view draws from (of :func:`data`)."""
+
+    studies: Sequence[Study]
+    content: Packed
+
+    def last_epoch(self, choice: Mapping[str, Any]) -> str:
+        """All that the history of the chosen student says of its last epoch, as a table; ``choice``: an explorer's."""
+        run = chosen(self.studies, self.content, choice)
+        if run is None:
+            return "This method was not trained here."
+        row = run.history.iloc[-1]
+        return style.table(pd.DataFrame({run.path.name: row.index, "last epoch": [f"{value:.5g}" for value in row]}))
+
+
+def load(chosen: ExplorerParameters) -> Explored:
+    """Every study of the chosen data sets, the paper's weight decay first; FileNotFoundError where there are none."""
+    found = list(chain.from_iterable(_studies(profile, chosen.seed) for profile in chosen.profiles))
+    return Explored(found, data(found))
+
+
+def _studies(profile: str, seed: int) -> list[Study]:
+    first = selection.load(ChapterParameters(profile, seed=seed))
+    there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
+    decays = {spec.weight_decay for spec in there if spec.method in selection.PAPERS}
+    others = decays - {first.students[0].spec.weight_decay}
+    known = ChapterParameters(profile, str(first.folder), seed=seed)
+    return [first, *(selection.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
+
+
+def packed(values: ArrayLike) -> Packed:
+    """Numbers as base64 of their single-precision bytes."""
+    return {"f4": _text(np.asarray(values, "<f4"))}
+
+
+def coarse(values: ArrayLike) -> Packed:
+    """Numbers as 16 bits between the smallest and the largest of them: finer than any pixel."""
+    given = np.asarray(values, float)
+    low, high = float(given.min()), float(given.max())
+    steps = np.rint((given - low) / ((high - low) or 1.0) * 65535)
+    return {"u2": _text(steps.astype("<u2")), "low": low, "high": high}
+
+
+def _text(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def data(shown: Sequence[Study]) -> Packed:
+    """Everything the explorer needs: names to choose from, and one sweep a study."""
+    sweeps = [_sweep(study) for study in shown]
+    return {
+        "sets": _unique(sweep["set"] for sweep in sweeps),
+        "decays": _unique(sweep["decay"] for sweep in sweeps),
+        "temperatures": sorted({float(t) for study in shown for t in study.kd}),
+        "methods": [{"method": method, "name": methods.METHODS[method].label} for method in METHODS],
+        "kinds": _kinds(),
+        "sweeps": sweeps,
+        "stills": _stills(shown[0]),
+    }
+
+
+def _kinds() -> list[Packed]:
+    """What a reader can choose in mu's place, and the same to the bystander where it is tracked."""
+    others = {
+        column: f"bystander_{column}" for column in mu_curves.MEASURES if f"bystander_{column}" in mu_curves.MEASURES
+    }
+    return [
+        {"column": column, "name": name, "bystander": others.get(column)}
+        for column, name in mu_curves.MEASURES.items()
+        if column not in others.values()
+    ]
+
+
+def _stills(study: Study) -> Packed:
+    """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
+    curves = mu_curves.curves(study).update_layout(updatemenus=[])
+    return {
+        "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
+        "r": {
+            "spec": compact(correlation.by_temperature(study, study.warm_up)),
+            "alt": "Correlation of raw mu with the loss against temperature, to the teacher and to the bystander.",
+        },
+    }
+
+
+def _unique(values: Any) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def class_names(content: Mapping[str, Any]) -> list[str]:
+    """Every class of ``content`` (of :func:`data`) that a reader can follow."""
+    return _unique(chain.from_iterable(sweep["classes"] for sweep in content["sweeps"]))
+
+
+def _sweep(study: Study) -> Packed:
+    spec = study.students[0].spec
+    maps, labels = _maps(study)
+    count = geometry.row_distances(study.students[0], _teacher(study)).shape[1]
+    groups = classes.groups(spec.dataset, np.arange(count))
+    known = {k: (name, group.color) for group in groups for k, name in group.classes.items()}
+    return {
+        "set": study.folder.name,
+        "decay": spec.weight_decay,
+        "epochs": study.epochs,
+        "drops": [drop for drop in spec.drops if drop < study.epochs],
+        "made": origin.of(study.students, study.teacher),
+        "caption": style.caption(study, f"weight decay {spec.weight_decay:g}"),
+        "classes": [known[k][0].split(" (")[0] for k in sorted(known)],
+        "colors": [known[k][1] for k in sorted(known)],
+        "labels": labels.tolist(),
+        "reach": max((float(np.abs(points).max()) for _, points in maps.values()), default=1.0),
+        "runs": [_run(study, run, maps.get(run.label)) for run in study.students],
+    }
+
+
+def _teacher(study: Study) -> Run:
+    if study.teacher is None:
+        raise FileNotFoundError(
+            f"{study.folder} lacks the students' teacher, and rows of classifiers are compared with its own; "
+            "put its run beside them."
+        )
+    return study.teacher
+
+
+def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed:
+    columns = [column for column in COLUMNS if column in run.history]
+    return {
+        "label": run.label,
+        "method": run.spec.method,
+        "temperature": run.spec.method_parameters.get("temperature") if run.spec.method == "kd" else None,
+        "line": style.line(run, study.hottest),
+        "curves": {column: packed(run.history[column]) for column in columns},
+        "rows": coarse(geometry.row_distances(run, _teacher(study))),
+        "map": found and {"epoch": found[0], "points": coarse(found[1])},
+    }
+
+
+def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
+    """t-SNE maps at matched accuracy by label, each with its epoch, and the labels of their images."""
+    spaces = {run.label: geometry.space(run, "matched") for run in study.students}
+    there = {label: space for label, space in spaces.items() if space is not None}
+    if not there:
+        return {}, np.empty(0, int)
+    atlas = _atlas(study)
+    maps = {label: (space.epoch, _points(space, atlas)) for label, space in there.items()}
+    return maps, next(iter(there.values())).labels[:POINTS]
+
+
+def _atlas(study: Study) -> separation.Atlas | None:
+    """What the maps of full runs start from; None for published ones, whose maps were published."""
+    end = geometry.space(_teacher(study), "final")
+    return separation.Atlas.of(end.features[:POINTS]) if end is not None and end.features is not None else None
+
+
+def _points(space: Space, atlas: separation.Atlas | None) -> np.ndarray:
+    if space.published is not None:
+        return space.published.points[:POINTS]
+    assert atlas is not None and space.features is not None
+    return atlas.map(space.features[:POINTS])
+
+
+def chosen(shown: Sequence[Study], content: Mapping[str, Any], choice: Mapping[str, Any]) -> Run | None:
+    """The student that an explorer of ``content`` has in front; None where the chosen method was not trained."""
+    of_set = [study for study in shown if study.folder.name == content["sets"][choice["data_set"]]]
+    decay = content["decays"][choice["decay"]]
+    study = next((study for study in of_set if study.students[0].spec.weight_decay == decay), of_set[0])
+    method = content["methods"][choice["method"]]["method"]
+    if method == "kd":
+        return study.nearest(content["temperatures"][choice["temperature"]])
+    return next((run for run in study.students if run.spec.method == method), None)

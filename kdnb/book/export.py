@@ -1,0 +1,113 @@
+"""Making executed notebooks fit to publish: refusing failed ones, and taking out what is one machine's business."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from kdnb.book import fragments, pictures
+from kdnb.book.fragments import Drawn
+from kdnb.paths import root
+
+_KEPT = {"kernelspec", "language_info", "widgets"}
+_HIDDEN = {"parameters", "injected-parameters"}
+_AGAIN = "Execute it again (`make study` does) and build the book then."
+# A badge: a picture on another server, inside a link.
+_BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?://[^)]+\)\]")
+# A link to the rendered book: opened in Colab or Jupyter a notebook has no other pages beside it.
+_TERM = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/glossary\.html#term-[^)\s]*\)")
+_PLACE = re.compile(r"\[([^\]]+)\]\(https://[^)\s]+/book/[\w-]+\.html#([\w-]+)\)")
+_LIVE = "<noscript><p>Here your browser computes and draws; for that it needs scripts (JavaScript).</p></noscript>"
+_PLOTLY = "application/vnd.plotly.v1+json"
+
+Notebook = Any  # nbformat's NotebookNode has no types
+
+
+def _outputs(notebook: Notebook) -> list[Any]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def refuse_unfit(notebook: Notebook, name: str) -> None:
+    """Refuse a notebook that failed, was never executed, or holds a figure that a static page would leave blank.
+
+    Raises: ValueError, naming the notebook and the way out.
+    """
+    outputs = _outputs(notebook)
+    if notebook.metadata.get("papermill", {}).get("exception") or any(o.output_type == "error" for o in outputs):
+        raise ValueError(f"{name} stopped with an error when it was executed. {_AGAIN}")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if code and not any(cell.execution_count for cell in code):
+        raise ValueError(f"{name} was never executed. {_AGAIN}")
+    if any(_PLOTLY in o.get("data", {}) and "text/html" not in o.data for o in outputs):
+        raise ValueError(f"{name} holds a live Plotly figure, blank on a page. Set KDNB_DISPLAY=static. {_AGAIN}")
+
+
+def _without_paths(text: str) -> str:
+    """Return ``text`` (JSON) with the repository's absolute path made relative and the home folder written as ~."""
+    repository, home = (json.dumps(str(path))[1:-1] for path in (root(), Path.home()))
+    text = re.sub(re.escape(repository) + r"/(?=[\w.])", "", text)
+    text = re.sub(re.escape(repository) + r"(?![\w.-])", ".", text)
+    if len(Path.home().parts) > 1:
+        text = re.sub(re.escape(home) + r"(?=/)", "~", text)
+    return re.sub(r'[^\s"\\]*/ipykernel_\d+/\d+\.py', "cell", text)
+
+
+def _in_the_book(text: str) -> str:
+    """Return Markdown as a page has it: badges plain, links to the rendered book as references within it."""
+    text = _BADGE.sub(r"[\1]", text)  # a page asks no other server for pictures
+    return _PLACE.sub(r"[\1](#\2)", _TERM.sub(r"{term}`\1`", text))
+
+
+def clean(notebook: Notebook) -> Notebook:
+    """Return a copy without papermill's records and absolute paths; parameter cells are tagged hide-input."""
+    copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
+    copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
+    for cell in copy.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _in_the_book(cell.source)
+        tags = set(cell.metadata.get("tags", []))
+        hidden = {"hide-input"} if tags & _HIDDEN else set()
+        cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
+    return copy
+
+
+def illustrate(notebook: Notebook) -> None:
+    """Put a picture of every figure into ``notebook``, seen only where scripts are off; of a stepper its first."""
+    found: dict[int, list[Drawn]] = {}
+    for figure in fragments.figures(notebook):
+        found.setdefault(id(figure.output), []).append(figure)
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [made for one in cell.outputs for made in _beside(one, found.get(id(one), []))]
+
+
+def _beside(output: Any, figures: Sequence[Drawn]) -> list[Any]:
+    """``output`` with its pictures: in its own HTML, or, of a widget, in an output of their own after it."""
+    quiet = {one.name: pictures.svg(one.spec, one.name, one.alt) for one in figures}
+    if fragments.VIEW in output.get("data", {}):
+        text = "".join(f'<noscript><div id="{name}">{picture}</div></noscript>' for name, picture in quiet.items())
+        return [output, nbformat.v4.new_output("display_data", {"text/html": text or _LIVE})]
+    for name, picture in quiet.items():
+        mark = f'<script type="application/json" data-kdnb-figure="{name}">'
+        beside = f"<noscript><style>#{name}{{display:none}}</style>{picture}</noscript>"
+        output.data["text/html"] = output.data["text/html"].replace(mark, beside + mark)
+    return [output]
+
+
+def publish(source: Path, target: Path) -> None:
+    """Write the executed notebook ``source``, cleaned and with pictures for readers without scripts, to ``target``.
+
+    Raises: ValueError when it is not fit to publish (see `refuse_unfit`) or is no notebook.
+    """
+    try:
+        notebook = nbformat.read(source, as_version=4)
+    except (nbformat.reader.NotJSONError, UnicodeDecodeError) as error:
+        raise ValueError(f"{source.name} is no notebook: {error}. {_AGAIN}") from error
+    refuse_unfit(notebook, source.name)
+    fit = clean(notebook)
+    illustrate(fit)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(fit, target)

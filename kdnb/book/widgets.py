@@ -1,0 +1,213 @@
+"""Widgets that live without a kernel and without a network: the stepper and the explorer.
+
+A static page has no Python: only links between widgets in JavaScript work there. The stepper is an ipywidgets slider
+and a play button linked to a small anywidget that holds all figures as JSON and draws one of them with the page's
+Plotly. The explorer is several such controls linked to an anywidget that computes its four plots from packed runs.
+In JupyterLab and Colab Python callbacks on their controls work as well.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import anywidget
+import ipywidgets as widgets
+import plotly.graph_objects as go
+import traitlets
+from plotly.offline import get_plotlyjs_version
+
+from kdnb.book import explorer as explored
+from kdnb.book.show import check_name, compact, script
+from kdnb.checks import choice
+
+
+def _shared(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    first, *others = parts
+    return {key: value for key, value in first.items() if all(key in o and o[key] == value for o in others)}
+
+
+def _own(part: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key not in shared}
+
+
+def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
+    """Return ``figures`` as {layout, data, steps}: what all share once, and each one's own part.
+
+    A step's figure is its own traces and layout laid over the shared ones. Figures may have different numbers of
+    traces; then traces share nothing.
+    """
+    specs = [compact(figure) for figure in figures]
+    layout = _shared([spec["layout"] for spec in specs])
+    width = len(specs[0]["data"])
+    alike = all(len(spec["data"]) == width for spec in specs)
+    data = [_shared([spec["data"][i] for spec in specs]) for i in range(width)] if alike else []
+    empty: dict[str, Any] = {}
+    steps = [
+        {
+            "layout": _own(spec["layout"], layout),
+            "data": [_own(trace, data[i] if alike else empty) for i, trace in enumerate(spec["data"])],
+        }
+        for spec in specs
+    ]
+    return {"layout": layout, "data": data, "steps": steps}
+
+
+class FigureView(anywidget.AnyWidget):
+    """Draws figure number ``index`` of ``figures`` (packed by `pack`) with the page's Plotly."""
+
+    _esm = script("stepper.js")
+    _css = script("tools.css", shared=False)
+    figures = traitlets.Dict().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
+
+
+class Stepper(widgets.VBox):  # type: ignore[misc]
+    """A slider, a play button and the view they move, linked in JavaScript."""
+
+    def __init__(self, view: FigureView, slider: widgets.SelectionSlider, play: widgets.Play) -> None:
+        self.view, self.slider, self.play = view, slider, play
+        links = [((play, "value"), (slider, "index")), ((slider, "index"), (view, "index"))]
+        for source, target in links:
+            widgets.jslink(source, target)
+        row = widgets.HBox(
+            [play, slider], layout=widgets.Layout(align_items="center", width="100%", flex_flow="row wrap")
+        )
+        super().__init__([row, view], layout=widgets.Layout(width="100%"))
+
+
+def _enable_colab() -> None:
+    if colab := sys.modules.get("google.colab"):
+        colab.output.enable_custom_widget_manager()
+
+
+def _check(figures: Sequence[go.Figure], labels: Sequence[str]) -> None:
+    if not figures or len(figures) != len(labels):
+        raise ValueError(
+            f"stepper got {len(figures)} figures and {len(labels)} labels; give one label a figure, at least one."
+        )
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"stepper's labels {list(labels)!r} repeat; the slider needs a different one for each figure.")
+
+
+def stepper(
+    figures: Sequence[go.Figure],
+    labels: Sequence[str],
+    *,
+    description: str,
+    name: str,
+    alt: str,
+    start: str | None = None,
+) -> Stepper:
+    """Return a widget that shows one of ``figures`` at a time, chosen with a slider or played.
+
+    figures: alike in kind; what they share is stored once. labels: one a figure, all different, shown beside the
+    slider. description: the slider's caption. name: the id of the drawing on its page. alt: one sentence for those
+    who cannot see it. start: the label shown at first; None: the first one. Raises: ValueError when figures and labels
+    do not match, when ``start`` is no label, on a bad name, or an empty alt.
+    """
+    check_name(name, alt)
+    _check(figures, labels)
+    _enable_colab()
+    index = 0 if start is None else labels.index(choice("start", start, labels))
+    view = FigureView(figures=pack(figures), labels=list(labels), name=name, alt=alt, index=index)
+    play, slider = _player(labels, description, index)
+    return Stepper(view, slider, play)
+
+
+def _player(labels: Sequence[str], description: str, index: int) -> tuple[widgets.Play, widgets.SelectionSlider]:
+    """A slider over ``labels`` and the button that plays it; whoever shows them links ``value`` to ``index``."""
+    slider = widgets.SelectionSlider(
+        options=list(labels),
+        index=index,
+        description=description,
+        continuous_update=True,
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width="auto", flex="1 1 220px", min_width="0", margin="0 0 0 12px"),
+    )
+    play = widgets.Play(value=index, min=0, max=len(labels) - 1, interval=900, show_repeat=False)
+    return play, slider
+
+
+class ExplorerView(anywidget.AnyWidget):
+    """Draws mu, loss, r against T, and a map, of what is chosen among ``data`` (of :func:`kdnb.book.explorer.data`).
+
+    data_set, decay, method, temperature and kind are places in the lists of ``data``; warm_up is a percentage of the
+    epochs; followed is the name of a class, empty for none.
+    """
+
+    _esm = script("explorer.js")
+    _css = script("explorer.css", shared=False) + script("tools.css", shared=False)
+    data = traitlets.Dict().tag(sync=True)
+    data_set = traitlets.Int(0).tag(sync=True)
+    decay = traitlets.Int(0).tag(sync=True)
+    method = traitlets.Int(0).tag(sync=True)
+    temperature = traitlets.Int(0).tag(sync=True)
+    kind = traitlets.Int(0).tag(sync=True)
+    warm_up = traitlets.Int(50).tag(sync=True)
+    followed = traitlets.Unicode("").tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """The view, and its ``controls`` by the name of the trait each of them moves, linked in JavaScript."""
+
+    def __init__(self, view: ExplorerView, controls: Mapping[str, widgets.Widget], play: widgets.Play) -> None:
+        self.view, self.controls = view, dict(controls)
+        for name, control in controls.items():
+            widgets.jslink((control, "index" if "index" in control.keys else "value"), (view, name))
+        widgets.jslink((play, "value"), (controls["temperature"], "index"))
+        choices = widgets.Box([control for name, control in controls.items() if name != "temperature"])
+        row = widgets.Layout(align_items="center", width="100%")
+        moving = widgets.HBox([play, controls["temperature"]], layout=row)
+        super().__init__([choices.add_class("kdnb-explorer-choices"), moving.add_class("kdnb-explorer-moving"), view])
+        self.layout.width = "100%"
+        self.add_class("kdnb-explorer")
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """What is chosen, by trait of the view."""
+        return {name: getattr(self.view, name) for name in self.controls}
+
+    def listen(self, tell: Callable[[dict[str, Any]], str]) -> widgets.HTML:
+        """A widget that shows ``tell(choice)``, told anew by Python whenever a control moves: it needs a kernel."""
+        told = widgets.HTML(tell(self.choice))
+        self.view.observe(lambda _: setattr(told, "value", tell(self.choice)), names=list(self.controls))
+        return told
+
+
+def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -> Explorer:
+    """Return the explorer of ``content`` (of :func:`kdnb.book.explorer.data`).
+
+    name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
+    """
+    check_name(name, "four plots")
+    _enable_colab()
+    temperatures = content["temperatures"]
+    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))
+    view = ExplorerView(data=dict(content), name=name, temperature=start)
+    play, slider = _player([f"{t:g}" for t in temperatures], "T", start)
+    menus = {
+        "data_set": _menu("data", content["sets"]),
+        "method": _menu("method", [method["name"] for method in content["methods"]]),
+        "decay": _menu("weight decay", [f"{decay:g}" for decay in content["decays"]]),
+        "kind": _menu("distance", [_plain(kind["name"]) for kind in content["kinds"]]),
+    }
+    look = {"style": {"description_width": "initial"}}
+    warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
+    names = explored.class_names(content)
+    followed = widgets.Combobox(options=names, description="class", placeholder="point at one, or type", **look)
+    return Explorer(view, {**menus, "warm_up": warm_up, "followed": followed, "temperature": slider}, play)
+
+
+def _menu(description: str, options: Iterable[str]) -> widgets.Dropdown:
+    style = {"description_width": "initial"}
+    return widgets.Dropdown(options=list(options), index=0, description=description, style=style)
+
+
+def _plain(text: str) -> str:
+    return text.replace("<sub>s</sub>", "ₛ")

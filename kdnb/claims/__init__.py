@@ -1,0 +1,1 @@
+"""One judge: the paper's claims, this book's statements, and their controls."""

@@ -1,0 +1,279 @@
+"""Does a claim stand against its controls? A second judgement, beside the verdict of :mod:`kdnb.claims.paper`.
+
+A verdict asks whether the paper's measurement comes out as the paper has it. This asks whether the measurement means
+what it seems to mean, of the claims that rest on a correlation or on mu's movement. The rules, in full:
+
+* A check is one number of one run (seed), and the sign that the claim gives it. It is answered *yes* when the 95 %
+  interval of the mean over seeds leaves out zero with that sign, *no* when it does not, and *cannot be said* with fewer
+  than three seeds, or where there is no interval.
+* A claim of two curves that go together (C1, C2, C4, C8, C10) has six checks. Over seeds: its r, measured as the paper
+  does. This teacher: r with mu to the teacher, less r with mu to the bystander. This run: r of curves of one run, less
+  the mean r with the second curve of the other seeds. And three that leave the schedule less to do: r within phases of
+  constant learning rate, r of the changes from epoch to epoch, r with ||W_s|| held fixed (partial correlation).
+* The number of C4 is the height of its peak, r at T = 4 above the higher of r at T = 1 and at T = 10, in each of these
+  six ways. C10 is about 1 - cosine in place of mu, and has one check more: that it is rougher than mu.
+* C3 has three: mu falls; it falls more than mu to the bystander; it falls more than ||W_s|| explains, that is below the
+  mu of the same angle at the new norm.
+* An interval is Student's over seeds, for an r on Fisher's scale. Within *this run* the seeds share their partners, so
+  that its values are not quite independent.
+
+These rules were written after earlier runs had been looked at. They hold no number that could have been tuned to them:
+zero is the only threshold, 95 % and three seeds are conventions. Windows and levels are those of the claims.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from kdnb.analysis import stats
+from kdnb.analysis.stats import Series
+from kdnb.analysis.sweep import ALPHA, Missing, RunLike, Sweep, level, mu_window, roughness, sweeps, window
+from kdnb.claims.judge import Measure
+from kdnb.claims.predicates import PEAK
+
+Answer = Literal["yes", "no", "cannot be said"]
+Sign = Literal[1, -1]
+Kind = Literal["value", "correlation"]
+BYSTANDER = "bystander_"  # what the columns of mu to the bystander begin with
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Two curves over the same n epochs, and what a reading may hold fixed or leave out.
+
+    given  n x k: what is held fixed; ``drops``: epochs after which the learning rate falls
+    """
+
+    x: Series
+    y: Series
+    given: Series
+    epochs: Series
+    drops: Sequence[int]
+
+
+PAPERS = "the paper's r"
+Reading = Callable[[Curves], float]
+READINGS: Mapping[str, Reading] = {
+    PAPERS: lambda c: stats.pearson(c.x, c.y),
+    "within phases": lambda c: stats.within_phases(c.x, c.y, c.epochs, c.drops),
+    "changes": lambda c: stats.pearson(*stats.differences(c.x, c.y, c.epochs, c.drops)),
+    "norm held fixed": lambda c: stats.partial(c.x, c.y, c.given),
+}
+
+
+def of_run(table: pd.DataFrame, drops: Sequence[int], column: str = "mu_raw") -> Curves:
+    """A column of a history (mu) and the loss, with the norm of the student's classifier as what is given."""
+    x, y, given, epochs = (table[name].to_numpy(float) for name in (column, "loss", "weight_norm", "epoch"))
+    return Curves(x, y, given, epochs, drops)
+
+
+# ------------------------------------------------------------------------------------------------------------- checks
+@dataclass(frozen=True)
+class Check:
+    """One control of a claim.
+
+    measure  the number in words, and how it is written
+    sign     of the number, as the claim has it
+    values   one for each seed that has it
+    """
+
+    measure: Measure
+    sign: Sign
+    values: Sequence[float]
+
+    @property
+    def answer(self) -> Answer:
+        """Whether the interval over seeds leaves out zero with the claimed sign."""
+        found = self.measure.interval(self.values) if len(self.values) >= stats.LEAST_RUNS else None
+        if found is None:
+            return "cannot be said"
+        return "yes" if min(self.sign * end for end in found) > 0 else "no"
+
+
+def tally(checks: Sequence[Check]) -> str:
+    """How many checks are answered yes, and how many cannot be answered: ``2 of 6 checks, 1 open``."""
+    answers = [check.answer for check in checks]
+    left = answers.count("cannot be said")
+    if left == len(answers):
+        return "cannot be said"
+    return f"{answers.count('yes')} of {len(answers)} checks" + (f", {left} open" if left else "")
+
+
+# ---------------------------------------------------------------------------------------------- curves that go together
+Pick = Callable[[Sweep], RunLike]
+R = "{:z.3f}"
+TEXTS = {
+    "within phases": "within phases of the learning rate",
+    "changes": "of the changes from epoch to epoch",
+    "norm held fixed": "with ‖W‖ held fixed",
+}
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A column of one student (``first``) beside a column of another, or of the same (``second``)."""
+
+    first: Pick
+    second: Pick
+    column: str = "mu_raw"
+    target: str = "loss"
+
+    def curves(self, mine: Sweep, other: Sweep, side: str = "") -> Curves:
+        """Both after the warm-up, the second from ``other``'s students; ``side``: BYSTANDER for mu to that teacher.
+
+        Raises Missing where a run or a column is not there.
+        """
+        one, two = window(self.first(mine)), window(self.second(other))
+        if len(one) != len(two):
+            raise Missing("two students over the same number of epochs")
+        has_loss = self.target == "loss"
+        given = np.column_stack([_column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
+        x, y = _column(one, side + self.column), _column(two, self.target if has_loss else side + self.target)
+        return Curves(x, y, given, _column(one, "epoch"), self.first(mine).spec.drops)
+
+
+@dataclass(frozen=True)
+class Together:
+    """A claim of curves that go together.
+
+    what   its number in words
+    sign   of the number, as the claim has it
+    ties   the pairs of curves it is made of
+    made   the number from their r
+    """
+
+    what: str
+    sign: Sign
+    ties: Sequence[Tie]
+    made: Callable[..., float] = lambda r: r
+
+    def checks(self, by_seed: Sequence[Sweep]) -> list[Check]:
+        """The six of the rules."""
+        kind: Kind = "correlation" if len(self.ties) == 1 else "value"
+        found: list[tuple[str, Kind, Callable[[Sweep], float]]] = [
+            (f"over seeds: {self.what}", kind, self._number),
+            ("this teacher: less the same with μ to the bystander", "value", self._this_teacher),
+            ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, by_seed)),
+            *((text, kind, partial(self._number, reading=READINGS[name])) for name, text in TEXTS.items()),
+        ]
+        return [Check(Measure(text, R, kind), self.sign, known(number, by_seed)) for text, kind, number in found]
+
+    def _number(
+        self, mine: Sweep, other: Sweep | None = None, side: str = "", reading: Reading = READINGS[PAPERS]
+    ) -> float:
+        return self.made(*(reading(tie.curves(mine, other or mine, side)) for tie in self.ties))
+
+    def _this_teacher(self, mine: Sweep) -> float:
+        return self._number(mine) - self._number(mine, side=BYSTANDER)
+
+    def _this_run(self, by_seed: Sequence[Sweep], mine: Sweep) -> float:
+        others = known(partial(self._number, mine), [other for other in by_seed if other.seed != mine.seed])
+        return self._number(mine) - float(np.mean(others)) if others else np.nan
+
+
+def known(number: Callable[[Sweep], float], by_seed: Iterable[Sweep]) -> list[float]:
+    """The number of every seed that has it."""
+    found = []
+    for sweep in by_seed:
+        try:
+            found.append(float(number(sweep)))
+        except Missing:
+            continue
+    return [value for value in found if np.isfinite(value)]
+
+
+def _column(table: pd.DataFrame, name: str) -> Series:
+    if name not in table:
+        raise Missing(f"a history with {name}")
+    return table[name].to_numpy(float)
+
+
+# -------------------------------------------------------------------------------------------------------- mu's movement
+def _fall(sweep: Sweep, side: str = "") -> float:
+    start, end = (_level(sweep, side + "mu_raw", share) for share in (1 / 2, 1))
+    return (start - end) / start
+
+
+def _beyond_norm(sweep: Sweep) -> float:
+    """How far mu ends below the mu of its starting angle at its final norm, of its starting level.
+
+    mu^2 = t^2 + s^2 - 2 t s c with s = ||W_s|| and c the cosine; t = ||W_t|| follows from any epoch.
+    """
+    mu, norm, cosine = (
+        np.array([_level(sweep, name, share) for share in (1 / 2, 1)])
+        for name in ("mu_raw", "weight_norm", "classifier_cosine")
+    )
+    along = norm * cosine
+    teacher = float(np.mean(along + np.sqrt(np.maximum(along**2 - norm**2 + mu**2, 0))))
+    same_angle = np.sqrt(teacher**2 + norm[1] ** 2 - 2 * teacher * norm[1] * cosine[0])
+    return float((same_angle - mu[1]) / mu[0])
+
+
+def _level(sweep: Sweep, column: str, share: float) -> float:
+    run = sweep.kd(PEAK)
+    _column(run.history, column)
+    return level(run, column, share)
+
+
+def _movement(by_seed: Sequence[Sweep]) -> list[Check]:
+    """The three of C3."""
+    numbers: dict[str, Callable[[Sweep], float]] = {
+        "over seeds: fall of μ after the warm-up, T = 4": _fall,
+        "this teacher: less the fall of μ to the bystander": lambda sweep: _fall(sweep) - _fall(sweep, BYSTANDER),
+        "beyond what ‖W‖ explains: below the μ of the same angle": _beyond_norm,
+    }
+    return [Check(Measure(text, "{:+z.2%}"), 1, known(number, by_seed)) for text, number in numbers.items()]
+
+
+def _rougher(sweep: Sweep) -> float:
+    run = sweep.kd(PEAK)
+    return roughness(run, 1 - _column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
+
+
+# ---------------------------------------------------------------------------------------------------------- the claims
+def _kd(temperature: float) -> Pick:
+    return lambda sweep: sweep.kd(temperature)
+
+
+_FOUR, _NORMAL = _kd(PEAK), Sweep.normal
+_PEAK = "height of r at T = 4 above the higher of T = 1 and T = 10"
+_COSINE = Together(
+    "r of 1 − cosine and the loss, T = 4", 1, [Tie(_FOUR, _FOUR, "classifier_cosine")], lambda r: -r
+)  # of the cosine itself
+CONTROLS: Mapping[str, Callable[[Sequence[Sweep]], list[Check]]] = {
+    "C1": Together("r of μ and the loss, T = 4", 1, [Tie(_FOUR, _FOUR)]).checks,
+    "C2": Together("r of μ and the loss", -1, [Tie(_NORMAL, _NORMAL)]).checks,
+    "C3": _movement,
+    "C4": Together(
+        _PEAK, 1, [Tie(_kd(t), _kd(t)) for t in (1, PEAK, 10)], lambda low, peak, high: peak - max(low, high)
+    ).checks,
+    "C8": Together("r of DIST's μ with KD's, T = 4", 1, [Tie(Sweep.dist, _FOUR, target="mu_raw")]).checks,
+    "C10": lambda by_seed: [
+        Check(Measure("rougher than μ (standard deviations)", R), 1, known(_rougher, by_seed)),
+        *_COSINE.checks(by_seed),
+    ],
+}
+
+
+def judge(runs: Iterable[RunLike]) -> dict[str, list[Check]]:
+    """The checks of every claim that has controls, by its id, from the runs of one data set and weight decay.
+
+    Raises ValueError when the students are of several data sets or weight decays.
+    """
+    by_seed = sweeps(runs, ALPHA)
+    return {claim: checks(by_seed) for claim, checks in CONTROLS.items()}
+
+
+def stands(checks: Sequence[Check]) -> bool:
+    """Whether every check is answered yes."""
+    return all(check.answer == "yes" for check in checks)
+
+
+def quotable(found: Mapping[str, Sequence[Check]]) -> dict[str, str]:
+    """What a text may quote: ``c1_controls`` ("2 of 6 checks, 1 open"), ...; ``standing``: claims with all yes."""
+    told = {f"{claim.lower()}_controls": tally(checks) for claim, checks in found.items()}
+    return told | {"standing": f"{sum(map(stands, found.values()))} of {len(found)}"}

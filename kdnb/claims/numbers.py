@@ -1,0 +1,184 @@
+"""The numbers that this book's own statements are tested on (:mod:`kdnb.claims.book`).
+
+Of each seed, by what they are; Missing, saying what is, when no seed has the runs.
+"""
+
+from collections.abc import Callable, Mapping
+
+from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
+from kdnb.analysis.selection import Study
+from kdnb.analysis.sweep import ALPHA, Missing, RunLike, Sweep, r_bystander, r_with_loss, sweeps, window
+from kdnb.claims.judge import Numbers
+from kdnb.claims.predicates import PEAK
+
+HOT = 50  # a temperature far beyond the paper's
+
+
+def by_seed(reading: Callable[[Sweep], Numbers]) -> Callable[[Study], Mapping[int, Numbers]]:
+    """A reading of one seed's runs for all seeds of a study, as far as they have the runs."""
+
+    def read(study: Study) -> dict[int, Numbers]:
+        found: dict[int, Numbers] = {}
+        missing: list[Missing] = []
+        for sweep in sweeps(study.every, ALPHA):
+            try:
+                found[sweep.seed] = reading(sweep)
+            except Missing as reason:
+                missing.append(reason)
+        if not found:
+            raise missing[0]
+        return found
+
+    return read
+
+
+def _last(run: RunLike, column: str) -> float:
+    if column not in run.history:
+        raise Missing(f"{column} of {run.spec.label}")
+    return float(run.history[column].iloc[-1])
+
+
+def _kd_and_normal(sweep: Sweep) -> dict[str, RunLike]:
+    return {f"KD T={PEAK}": sweep.kd(PEAK), "normal": sweep.normal()}
+
+
+def _optional(sweep: Sweep, methods: Mapping[str, str]) -> dict[str, RunLike]:
+    """Those of ``methods`` (text by name) that were trained."""
+    return {text: run for name, text in methods.items() if (run := sweep.first(name)) is not None}
+
+
+@by_seed
+def cosines(sweep: Sweep) -> Numbers:
+    """Cosine of the student's and the teacher's classifier at the end."""
+    runs = _kd_and_normal(sweep) | _optional(sweep, {"started": "for comparison: started at W_t"})
+    return {text: _last(run, "classifier_cosine") for text, run in runs.items()}
+
+
+@by_seed
+def correlations(sweep: Sweep) -> Numbers:
+    """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
+    run = sweep.kd(PEAK)
+    found = stats.correlation(
+        run.history["mu_raw"],
+        run.history["loss"],
+        run.history["epoch"],
+        warm_up=run.spec.epochs - len(window(run)),
+        drops=run.spec.drops,
+    )
+    return {
+        "μ to the teacher": r_with_loss(run),
+        "μ to the bystander": r_bystander(run),
+        "changes from epoch to epoch": found.r_differences,
+    }
+
+
+@by_seed
+def movers(sweep: Sweep) -> Numbers:
+    """What each cause did to mu^2 over the whole training, as a share of all movement; KD, T = 4, both teachers."""
+    history = sweep.kd(PEAK).history
+    if "bystander_pull_decay" not in history:
+        raise Missing(f"an account of μ to teacher and bystander of KD T={PEAK}")
+    total = sum(abs(float(history[column].sum())) for column in ("pull_ce", "pull_kd", "pull_decay", "spread"))
+    return {
+        f"{text}, {whose}": float(history[f"{side}pull_{cause}"].sum()) / total
+        for cause, text in (("kd", "distillation"), ("decay", "weight decay"))
+        for side, whose in (("", "teacher"), ("bystander_", "bystander"))
+    }
+
+
+def rotated(study: Study) -> Mapping[int, Numbers]:
+    """Cosine of W_s and W_t after the best rotation, less that with the bystander's; it knows no lengths."""
+    found = alignment.differences(study, "rotated", "cosine")
+    labels = [f"KD T={PEAK}", "normal"]
+    if not all(found.get(label) for label in labels):
+        raise Missing(f"rotated μ of KD T={PEAK} and normal training to teacher and bystander")
+    return {seed: {label: found[label][seed] for label in labels} for seed in _seeds(*(found[x] for x in labels))}
+
+
+def _seeds(*values: Mapping[int, float]) -> list[int]:
+    """The seeds that all have."""
+    return sorted(set.intersection(*(set(known) for known in values)))
+
+
+@by_seed
+def plug_in(sweep: Sweep) -> Numbers:
+    """Accuracy of W_t on the student's features as a share of the student's own accuracy."""
+    numbers = {}
+    for text, run in _kd_and_normal(sweep).items():
+        own = _last(run, "test_accuracy")
+        numbers[f"{text}, as they are"] = _last(run, "plug_in_accuracy") / own
+        numbers[f"{text}, relabelled"] = _last(run, "plug_in_accuracy_matched") / own
+    return numbers
+
+
+@by_seed
+def frozen(sweep: Sweep) -> Numbers:
+    """Accuracy beside KD's, T = 4, same seed: with W_t, with W_t renumbered, and what else was tried of the kind."""
+    others = {"started": "started at W_t", "simkd": "SimKD"}
+    return _beside_kd(sweep, {"frozen": "frozen at W_t", "permuted": "frozen at permuted W_t"}, others)
+
+
+@by_seed
+def springs(sweep: Sweep) -> Numbers:
+    """The same for classifiers that a spring draws to W_t, or holds off."""
+    return _beside_kd(sweep, {"pulled": "pulled to W_t", "pushed": "pushed from W_t"}, {})
+
+
+@by_seed
+def turned(sweep: Sweep) -> Numbers:
+    """The same for classifiers whose axes, or whose classes, are not the teacher's."""
+    needed = {name: f"frozen at {text} W_t" for name, text in (("rotated", "rotated"), ("shuffled", "class-shuffled"))}
+    return _beside_kd(sweep, {"frozen": "frozen at W_t"} | needed, {"simplex": "frozen at a simplex"})
+
+
+def _beside_kd(sweep: Sweep, needed: Mapping[str, str], others: Mapping[str, str]) -> Numbers:
+    runs = {text: sweep.of(name) for name, text in needed.items()} | _optional(sweep, others)
+    level = _last(sweep.kd(PEAK), "test_accuracy")
+    return {text: _last(run, "test_accuracy") - level for text, run in runs.items()}
+
+
+@by_seed
+def nears_mse(sweep: Sweep) -> Numbers:
+    """How far r of mu and the loss is from MSE's, by temperature."""
+    target = r_with_loss(sweep.mse())
+    return {f"T = {t}": abs(r_with_loss(sweep.kd(t)) - target) for t in (1, PEAK, 10, HOT)}
+
+
+@by_seed
+def separation(sweep: Sweep) -> Numbers:
+    """Between / within distance of classes at matched accuracy, beside normal training."""
+    base = sweep.separation_of("normal").ratio
+    return {f"KD T={t}": sweep.separation_of(f"KD T={t}").ratio / base - 1 for t in (1, PEAK, 10)}
+
+
+def class_geometry(study: Study) -> Mapping[int, Numbers]:
+    """Rank correlation of the student's class distances with its teacher's, less that with the bystander's."""
+    final = class_agreement.agreement(study).students["final"]
+    labels = [f"KD T={PEAK}", "normal"]
+    if not all(label in final.get(side, {}) for side in ("own", "bystander") for label in labels):
+        raise Missing(
+            f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb.analysis.comparisons`)"
+        )
+    own, other = final["own"], final["bystander"]
+    seeds = _seeds(*(side[label] for side in (own, other) for label in labels))
+    return {seed: {label: own[label][seed] - other[label][seed] for label in labels} for seed in seeds}
+
+
+def linear_map(study: Study) -> Mapping[int, Numbers]:
+    """Accuracy of teachers' classifiers behind a linear map from the student's features, KD T = 4: own, another's."""
+    table, label = stitched.table(study), f"KD T={PEAK}"
+    own, other = (stitched.values(study, table, relation, "linear").get(label, {}) for relation in ("own", "alike"))
+    if not own or not other:
+        raise Missing(f"linear maps from KD T={PEAK} to both teachers (`python -m kdnb.analysis.comparisons`)")
+    return {seed: {"its teacher": own[seed], "another seed's teacher": other[seed]} for seed in _seeds(own, other)}
+
+
+@by_seed
+def norms_explain(sweep: Sweep) -> Numbers:
+    """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
+    found = norms.table([sweep.normal(), *sweep.by_temperature().values(), *_optional_papers(sweep)])
+    return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
+
+
+def _optional_papers(sweep: Sweep) -> list[RunLike]:
+    return [run for name in ("dist", "mse") if (run := sweep.first(name)) is not None]

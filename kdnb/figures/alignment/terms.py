@@ -1,0 +1,103 @@
+"""Chapter 8: squared mu taken apart, ||W_t||^2 + ||W_s||^2 - 2 <W_t, W_s>: what moves, norm or angle?"""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import last_epoch
+from kdnb.analysis.selection import Study
+from kdnb.figures import style
+from kdnb.runs import Run
+
+LEVELS = {
+    "squared": ("μ²", style.TEACHER, "solid"),
+    "teacher": ("‖W<sub>t</sub>‖²", "#009e73", "dash"),
+    "student": ("‖W<sub>s</sub>‖²", style.NORMAL, "solid"),
+    "inner": ("−2⟨W<sub>t</sub>, W<sub>s</sub>⟩", style.DIST, "solid"),
+}
+MOVES = {
+    "squared": LEVELS["squared"],
+    "student": LEVELS["student"],
+    "angle": LEVELS["inner"],
+    "bystander": ("−2⟨W<sub>o</sub>, W<sub>s</sub>⟩ (bystander)", style.BYSTANDER, "dash"),
+}
+
+
+def split(study: Study, run: Run) -> pd.DataFrame:
+    """Columns ``epoch, squared, teacher, student, inner``: mu^2 and its three terms, the last from the cosine.
+
+    The two that need ||W_t|| are nan where the teacher's run is not at hand.
+    """
+    table = run.history
+    taught = last_epoch.last("weight_norm", study.teacher) if study.teacher else np.nan
+    own = last_epoch.values(table, "weight_norm")
+    return pd.DataFrame(
+        {
+            "epoch": table["epoch"],
+            "squared": last_epoch.values(table, "mu_raw") ** 2,
+            "teacher": taught**2,
+            "student": own**2,
+            "inner": -2 * last_epoch.values(table, "classifier_cosine") * taught * own,
+        }
+    )
+
+
+def moves(study: Study, run: Run) -> pd.DataFrame:
+    """Change since the first epoch after the warm-up: of mu^2, of the norm, of the angle; also to the bystander.
+
+    The angle's part is what the norm leaves of the change, so that neither ||W_t|| nor ||W_o|| is needed.
+    """
+    table = last_epoch.after(run, study.warm_up)
+    squared, other = (last_epoch.values(table, f"{side}mu_raw") ** 2 for side in ("", "bystander_"))
+    norm = last_epoch.values(table, "weight_norm") ** 2
+    found = pd.DataFrame({"squared": squared, "student": norm, "angle": squared - norm, "bystander": other - norm})
+    return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
+
+
+def steps(study: Study) -> tuple[list[go.Figure], list[str]]:
+    """One figure a student: the terms over all epochs above, what moved after the warm-up below."""
+    return [_step(study, run) for run in study.students], [run.label for run in study.students]
+
+
+def _step(study: Study, run: Run) -> go.Figure:
+    titles = ["μ² and its terms", f"their change since epoch {study.warm_up + 1}"]
+    fig = style.grid(2, 1, titles, 620, vertical_spacing=0.16)
+    for row, (looks, table) in enumerate(((LEVELS, split(study, run)), (MOVES, moves(study, run))), start=1):
+        for column, (name, color, dash) in looks.items():
+            look = {"color": color, "dash": dash, "width": 2}
+            seen = row == 1 or column == "bystander"
+            fig.add_trace(style.curve(table, column, name, look, legendgroup=column, showlegend=seen), row, 1)
+    fig.update_xaxes(title_text="epoch", row=2)
+    return style.captioned(fig, study, run.label, [run])
+
+
+def sentence(study: Study) -> str:
+    """What moved mu after the warm-up in KD and in normal training, and how large the angle's part is at most."""
+    shown = [run for run in (study.nearest(4), study.get("normal")) if run and "mu_raw" in run.history]
+    if not shown:
+        return "None of these students has a μ to take apart."
+    parts = [f"**{run.label}**: μ² {_terms(moves(study, run).iloc[-1])}" for run in shown]
+    return f"From epoch {study.warm_up + 1} to {study.epochs}: {'; '.join(parts)}. {_share(study)}"
+
+
+def _terms(last: pd.Series) -> str:
+    text = f"{amount(last['squared'])} = norm {amount(last['student'])}, angle {amount(last['angle'])}"
+    return f"{text} (to the bystander {amount(last['bystander'])})" if np.isfinite(last["bystander"]) else text
+
+
+def amount(change: float) -> str:
+    """A change of mu^2, to read: its sign, three digits, no powers of ten below a million."""
+    return f"{float(f'{change:.3g}'):+,g}".replace("-", "−")
+
+
+def _share(study: Study) -> str:
+    """The norm's part of all that moved, over the students."""
+    ends = [moves(study, run).iloc[-1] for run in study.students]
+    sizes = [(abs(float(end["student"])), abs(float(end["angle"]))) for end in ends]
+    known = [norm / (norm + angle) for norm, angle in sizes if norm + angle > 0]
+    if not known:
+        return ""
+    return (
+        f"Of all that moved (sizes of norm and angle together), the norm is {np.median(known):.0%} at the median over "
+        f"{len(known)} students, {min(known):.0%} at least and {max(known):.0%} at most."
+    )

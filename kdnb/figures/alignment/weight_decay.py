@@ -1,0 +1,70 @@
+"""Chapter 8: the same students with and without weight decay."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import plotly.graph_objects as go
+
+from kdnb.analysis import last_epoch, selection
+from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.figures import intervals, mu_curves, style
+from kdnb.figures.alignment import ladder
+from kdnb.runs import Run
+
+LOOKS = {5e-4: ("circle", "solid"), 0.0: ("circle-open", "dot")}  # the field's decay, and the paper's other statement
+RUNGS = {
+    column: look for column, look in mu_curves.RUNGS.items() if column.startswith("mu_")
+}  # the bystander's: in words
+Pair = Mapping[float, Sequence[Run]]
+
+
+def pair(chosen: ChapterParameters, study: Study) -> Pair:
+    """By weight decay, the students that were trained with both; empty where one of the two was never trained."""
+    found: dict[float, Sequence[Run]] = {}
+    for decay in LOOKS:
+        try:
+            other = selection.load(replace(chosen, output_dir=str(study.folder), weight_decay=decay))
+        except FileNotFoundError:
+            return {}
+        found[decay] = other.students
+    common = set.intersection(*({run.label for run in runs} for runs in found.values()))
+    return {decay: [run for run in runs if run.label in common] for decay, runs in found.items()} if common else {}
+
+
+def figure(study: Study, runs: Pair) -> go.Figure:
+    """Every mu of the last epoch, with decay filled and solid, without it hollow and dotted."""
+    fig = style.grid(1, 1, height=500)
+    for decay, (symbol, dash) in LOOKS.items():
+        for column, (name, color, _) in RUNGS.items():
+            values = [last_epoch.last(column, run) for run in runs[decay]]
+            trace = ladder.rung(runs[decay], values, name, {"color": color, "dash": dash, "width": 1.5}, symbol)
+            hover = f"%{{x}}, weight decay {decay:g}<br>{name}: %{{y:.3g}}<extra></extra>"
+            fig.add_trace(trace.update(legendgroup=name, showlegend=symbol == "circle", hovertemplate=hover))
+    fig.update_yaxes(title_text="μ", rangemode="tozero")
+    intervals.axis(fig, [run.label for run in runs[0.0]])
+    what = f"epoch {study.epochs}; weight decay {' and '.join(f'{decay:g}' for decay in LOOKS)} (hollow)"
+    return style.captioned(fig, study, what, [run for each in runs.values() for run in each])
+
+
+def sentence(runs: Pair) -> str:
+    """What leaving decay out does to the norm, to raw mu and to what a rotation leaves of it."""
+    if not runs:
+        return "There are no students here that were trained both with weight decay and without."
+    shown = [run.label for run in runs[0.0] if run.label in ("normal", "KD T=4")] or [runs[0.0][0].label]
+    return "Without weight decay, at the last epoch: " + "; ".join(_change(runs, label) for label in shown) + "."
+
+
+def _change(runs: Pair, label: str) -> str:
+    with_decay, without = (next(run for run in runs[decay] if run.label == label) for decay in LOOKS)
+    columns = {
+        "‖W_s‖": "weight_norm",
+        "raw μ": "mu_raw",
+        "rotated μ": "mu_rotated",
+        "the bystander's": "bystander_mu_rotated",
+    }
+    parts = [
+        f"{name} {last_epoch.last(column, without):.3g} in place of {last_epoch.last(column, with_decay):.3g}"
+        for name, column in columns.items()
+        if column in without.history and column in with_decay.history
+    ]
+    return f"for **{label}** {style.joined(parts)}"

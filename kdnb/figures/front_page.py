@@ -1,0 +1,121 @@
+"""Front page: the answers in one table, a column a study; every cell is computed from its runs."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from kdnb.analysis import last_epoch
+from kdnb.analysis.selection import Study
+from kdnb.figures import claim_words, correlation, mu_curves, style
+from kdnb.figures.account import bars
+from kdnb.runs import Run
+
+PAPERS_PEAK = 4  # the temperature of the paper's figures
+
+
+def as_html(shown: Sequence[Study]) -> str:
+    """The table, to read."""
+    columns = {_title(study): [answer(study) for answer in ANSWERS.values()] for study in shown}
+    return style.table(pd.DataFrame({"question": list(ANSWERS), **columns}))
+
+
+def _title(study: Study) -> str:
+    return f"{study.folder.name}, weight decay {study.students[0].spec.weight_decay:g}"
+
+
+def _fall(study: Study) -> str:
+    """Change of raw mu after the warm-up, beside the bystander's."""
+    run = _peak(study)
+    return f"{mu_curves.percent(last_epoch.change(study, 'mu_raw', run))} (bystander {_bystander(study, run)})"
+
+
+def _bystander(study: Study, run: Run) -> str:
+    known = "bystander_mu_raw" in run.history
+    return mu_curves.percent(last_epoch.change(study, "bystander_mu_raw", run)) if known else "not measured"
+
+
+def _r(study: Study) -> str:
+    return _two(study, _peak(study))
+
+
+def _r_normal(study: Study) -> str:
+    run = study.get("normal")
+    return _two(study, run) if run else "not trained"
+
+
+def _two(study: Study, run: Run) -> str:
+    to_teacher, to_bystander = (correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES)
+    return f"{_number(to_teacher)} (bystander {_number(to_bystander)})"
+
+
+def _number(r: float) -> str:
+    return f"{r:.2f}".replace("-", "−") if np.isfinite(r) else "undefined"
+
+
+def _greatest(study: Study) -> str:
+    r = {t: correlation.r_after(run, study.warm_up) for t, run in study.kd.items()}
+    there = {t: value for t, value in r.items() if np.isfinite(value)}
+    if not there:
+        return "not trained"
+    best = max(there, key=there.__getitem__)
+    return f"T = {best:g}, r = {_number(there[best])}"
+
+
+def _relabelled(study: Study) -> str:
+    run = _peak(study)
+    raw = last_epoch.last("mu_raw", run)
+    return f"{last_epoch.last('mu_matched', run) / raw:.0%}" if raw > 0 else "undefined"
+
+
+def _plug_in(study: Study) -> str:
+    run, normal = _peak(study), study.get("normal")
+    beside = f" (normal training {last_epoch.last('plug_in_accuracy_matched', normal):.0%})" if normal else ""
+    raw, matched = (last_epoch.last(f"plug_in_accuracy{suffix}", run) for suffix in ("", "_matched"))
+    return f"{raw:.0%}, relabelled {matched:.0%}{beside}"
+
+
+def _moved(study: Study) -> str:
+    """The cause with the largest share of the change of squared mu over the whole training."""
+    causes = bars.totals(_peak(study), "", 0)
+    if not causes:
+        return "not measured"
+    most = max(causes, key=lambda cause: abs(causes[cause]))
+    return f"{bars.cause_look(most)[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
+
+
+def _verdicts(study: Study) -> str:
+    return claim_words.sentence(claim_words.judged(study))
+
+
+def _peak(study: Study) -> Run:
+    return study.nearest(PAPERS_PEAK) or study.students[0]
+
+
+ANSWERS: dict[str, Callable[[Study], str]] = {
+    "How much does μ change after the warm-up? (KD, T = 4)": _fall,
+    "r of μ and the loss (KD, T = 4)": _r,
+    "r of μ and the loss (normal training)": _r_normal,
+    "Where is r greatest?": _greatest,
+    "What is left of μ when the student's features are relabelled to match the teacher's?": _relabelled,
+    "Does the teacher's classifier work on the student's features? (test accuracy)": _plug_in,
+    "What changed μ² most, over the whole training?": _moved,
+    "How do the paper's claims fare?": _verdicts,
+}
+
+
+def sentence(shown: Sequence[Study]) -> str:
+    """How much r depends on whose classifier mu is the distance to: the student's teacher's, or the bystander's."""
+    pairs = [
+        [correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES]
+        for study in shown
+        for run in study.kd.values()
+    ]
+    gaps = [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
+    if not gaps:
+        return "No student here was trained beside a bystander."
+    return (
+        f"Over the {len(gaps)} students of these studies that learned by KD, r with μ to the teacher and r with μ to "
+        f"the bystander differ by {np.median(gaps):.2f} at the median, and by {max(gaps):.2f} at most. As far as they "
+        "agree, the correlation is not about the teacher."
+    )

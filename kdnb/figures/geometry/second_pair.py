@@ -1,0 +1,99 @@
+"""Chapter 13, the second pair of networks: does mu look the same where the features are as wide as the paper's?"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdnb import paths
+from kdnb.analysis import last_epoch
+from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.figures import correlation, intervals, style
+from kdnb.figures.about_runs import networks
+from kdnb.runs import Run
+
+PROFILES = ("digits", "digits-wide")  # the same images, other widths
+KINDS = {
+    "mu_raw": ("raw", "#0072b2", "solid"),
+    "bystander_mu_raw": ("raw, to the bystander", style.BYSTANDER, "dash"),
+    "mu_matched": ("matched", "#009e73", "solid"),
+    "mu_rotated": ("rotated", "#cc79a7", "solid"),
+    "bystander_mu_rotated": ("rotated, to the bystander", style.BYSTANDER, "dot"),
+}
+
+
+def load(chosen: StudiesParameters) -> dict[str, Study]:
+    """The narrow pair and, where it is published, the wide one, by profile."""
+    root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
+    there = [name for name in PROFILES if (root / name).is_dir()]
+    return replace(chosen, profiles=there).studies(methods=("normal", "kd")) if there else {}
+
+
+def share(study: Study, run: Run, column: str) -> float:
+    """A mu at the last epoch, in units of sqrt(||W_t||^2 + ||W_s||^2): 1 for classifiers with nothing in common.
+
+    nan without the teacher's run or where the run has no such column.
+    """
+    if study.teacher is None:
+        return float("nan")
+    norms = last_epoch.last("weight_norm", study.teacher), last_epoch.last("weight_norm", run)
+    return last_epoch.last(column, run) / float(np.hypot(*norms))
+
+
+def figure(shown: Mapping[str, Study]) -> go.Figure:
+    """A column a pair: r with the loss against T above, each mu beside nothing in common below; normal at the left."""
+    titles = [f"{networks(study.students[0].spec)}<br>D = {width(study)}" for study in shown.values()]
+    fig = style.grid(2, len(shown), titles, 620, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.1)
+    for col, study in enumerate(shown.values(), 1):
+        runs = [run for run in study.students if run.spec.method in ("normal", "kd")]
+        x = [intervals.short(run.label) for run in runs]
+        for column in correlation.SIDES:
+            name, color, dash = KINDS[column]
+            r = [correlation.r_after(run, study.warm_up, column) for run in runs]
+            fig.add_trace(_trace(x, r, name, color, dash), 1, col)
+        for column, (name, color, dash) in KINDS.items():
+            y = [share(study, run, column) for run in runs]
+            fig.add_trace(_trace(x, y, name, color, dash).update(showlegend=col == 1), 2, col)
+    fig.update_xaxes(type="category", tickangle=-60)
+    fig.update_yaxes(range=[-1.08, 1.08], row=1)
+    fig.update_yaxes(range=[0, 1.25], row=2)
+    fig.update_yaxes(title_text="r of μ and loss", row=1, col=1)
+    fig.update_yaxes(title_text="μ / nothing in common", row=2, col=1)
+    fig.update_layout(legend={"orientation": "h", "y": -0.14}, margin_t=116)  # captions and titles of several lines
+    first = next(iter(shown.values()))
+    return style.captioned(
+        fig, first, "and the second pair", [run for study in shown.values() for run in study.students]
+    )
+
+
+def _trace(x: list[str], y: list[float], name: str, color: str, dash: str) -> go.Scatter:
+    look = {"color": color, "dash": dash, "width": 2}
+    hover = f"{name}<br>%{{x}}: %{{y:.3f}}<extra></extra>"
+    trace = go.Scatter(x=x, y=style.significant(y), name=name, line=look, showlegend=False, legendgroup=name)
+    return trace.update(mode="lines+markers", marker={"size": 7}, hovertemplate=hover)
+
+
+def width(study: Study) -> int:
+    """Features of the students, D."""
+    return int(study.students[0].trace()[0].shape[2])
+
+
+def sentence(shown: Mapping[str, Study]) -> str:
+    """For each pair what is left of mu, and how r with teacher and bystander differ; or what is missing."""
+    missing = [name for name in PROFILES if name not in shown]
+    absent = f"Not published here yet: {style.joined(missing)}." if missing else ""
+    return " ".join([*map(_one, shown.values()), absent]).strip()
+
+
+def _one(study: Study) -> str:
+    run = study.nearest(4) or study.students[0]
+    parts = [f"{name} {share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
+    r = [[correlation.r_after(one, study.warm_up, column) for column in correlation.SIDES] for one in study.kd.values()]
+    gaps = [abs(mine - other) for mine, other in r if np.isfinite(mine) and np.isfinite(other)]
+    told = f" r with the teacher and r with the bystander differ by {max(gaps):.2f} at most over T." if gaps else ""
+    return (
+        f"**{networks(study.students[0].spec)}** (D = {width(study)}, {run.label}): of the distance of "
+        f"classifiers with nothing in common there remain {style.joined(parts)}.{told}"
+    )

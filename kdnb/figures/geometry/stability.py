@@ -1,0 +1,211 @@
+"""Chapter 13, what is stable on t-SNE maps: the same features mapped many times, and what of it comes back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import class_agreement, separation
+from kdnb.analysis.comparisons import TEACHERS_MAP
+from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.selection import Study
+from kdnb.analysis.separation import Map
+from kdnb.figures import classes, intervals, style
+from kdnb.files import read_tensors
+
+SHOWN = 300  # images drawn; what is computed takes all there are
+KEPT = {"neighbours": "neighbours shared", "classes": "class distances, ρ"}
+NAMED = {"neighbours": "who is near whom", "classes": "the distances of the classes"}
+PAIRS = {
+    "random": ("two random starts", "#d55e00", "circle"),
+    "features": ("map and feature space", style.TEACHER, "circle-open"),
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One map: of which network, at which perplexity, started where; its points N x 2."""
+
+    network: str
+    perplexity: int
+    start: str
+    points: Map
+    labels: np.ndarray
+
+    @cached_property
+    def neighbours(self) -> np.ndarray:
+        """The nearest others of each point, N x 10."""
+        return separation.nearest(self.points)
+
+    @cached_property
+    def gaps(self) -> Map:
+        """Distances of the classes' means."""
+        return separation.class_gaps(self.points, self.labels)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The feature space that maps were made of: nearest others N x 10, distances of the classes' means."""
+
+    neighbours: np.ndarray
+    gaps: Map
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """All maps of a study (:func:`kdnb.analysis.comparisons.maps`), the spaces they are of, and epochs, by network."""
+
+    maps: list[Drawn]
+    spaces: Mapping[str, Space]
+    epochs: Mapping[str, int]
+
+    @property
+    def random(self) -> list[Drawn]:
+        """The maps that were started at random."""
+        return [one for one in self.maps if one.start != TEACHERS_MAP]
+
+
+def load(study: Study) -> Atlas | None:
+    """The study's maps; None where none were made."""
+    file = study.comparison("maps.safetensors")
+    if file is None:
+        return None
+    tensors, told = read_tensors(file, "maps")
+    networks: Any = told["networks"]
+    labels = tensors["labels"].numpy()
+    names = [name.split("/") for name in tensors if name.count("/") == 2]
+    drawn = [
+        Drawn(network, int(perplexity), start, tensors[f"{network}/{perplexity}/{start}"].double().numpy(), labels)
+        for network, perplexity, start in names
+    ]
+    ordered = sorted(drawn, key=lambda one: (one.perplexity, one.start != TEACHERS_MAP, one.start))
+    spaces = {
+        name: Space(tensors[f"{name}/neighbours"].numpy(), separation.gaps(tensors[f"{name}/means"]))
+        for name in networks
+    }
+    return Atlas(ordered, spaces, {name: about["epoch"] for name, about in networks.items()})
+
+
+# -- to look at --------------------------------------------------------------------------------------------------------
+
+
+def steps(study: Study, atlas: Atlas) -> tuple[list[go.Figure], list[str]]:
+    """One figure a perplexity and start, a panel a network; with the labels of a stepper."""
+    figures: dict[str, go.Figure] = {}
+    for one in atlas.maps:
+        label = f"perplexity {one.perplexity}, " + ("teacher's start" if one.start == TEACHERS_MAP else one.start)
+        if label not in figures:
+            alike = [m for m in atlas.maps if (m.perplexity, m.start) == (one.perplexity, one.start)]
+            figures[label] = _page(study, atlas, {m.network: m for m in alike})
+    return list(figures.values()), list(figures)
+
+
+def _page(study: Study, atlas: Atlas, shown: Mapping[str, Drawn]) -> go.Figure:
+    fig = style.grid(1, len(atlas.epochs), list(atlas.epochs), 340, horizontal_spacing=0.02)
+    for col, network in enumerate(atlas.epochs, 1):
+        for trace in _points(study, shown[network]):
+            fig.add_trace(trace.update(showlegend=col == 1), 1, col)
+    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
+    fig.update_xaxes(range=[-1.05, 1.05], constrain="domain", **bare)
+    fig.update_yaxes(range=[-1.05, 1.05], constrain="domain", **bare)
+    for axis in fig.select_yaxes():
+        axis.update(scaleanchor=axis.anchor)
+    fig.update_layout(legend={"itemsizing": "constant", "orientation": "h", "y": -0.05}, uirevision="kept")
+    fig.update_layout(margin={"l": 8, "r": 8})
+    told = ", ".join(f"{name}: epoch {epoch}" for name, epoch in atlas.epochs.items())
+    runs = [run for run in study.students if run.label in atlas.epochs]
+    return style.captioned(fig, study, f"{min(SHOWN, len(atlas.maps[0].points))} test images · {told}", runs or None)
+
+
+def _points(study: Study, one: Drawn) -> Iterable[go.Scatter]:
+    """A trace a class or group of classes."""
+    points, labels = one.points[:SHOWN], one.labels[:SHOWN]
+    points = points / np.abs(points).max()  # t-SNE's unit means nothing
+    for group in classes.groups(study.students[0].spec.dataset, one.labels):
+        x, y = (style.significant(column, 2) for column in points[np.isin(labels, list(group.classes))].T)
+        marker = {"size": 3.5, "color": group.color, "opacity": 0.8}
+        trace = go.Scatter(x=x, y=y, mode="markers", name=group.name, legendgroup=group.name, marker=marker)
+        yield trace.update(hovertemplate=f"{group.name}<extra>{one.network}</extra>")
+
+
+# -- to count ----------------------------------------------------------------------------------------------------------
+
+
+def kept(atlas: Atlas) -> pd.DataFrame:
+    """What two maps of one network share, or a map and the feature space: columns pair (of PAIRS), perplexity,
+    neighbours (mean Jaccard overlap of the 10 nearest) and classes (rank correlation of class distances).
+
+    Maps from random starts alone: a common start is a help that a lone map does not have.
+    """
+    rows = []
+    for one, other in combinations(atlas.random, 2):
+        if (one.network, one.perplexity) == (other.network, other.perplexity):
+            rows.append(("random", one.perplexity, *_shared(one, other)))
+    rows += [("features", one.perplexity, *_shared(one, atlas.spaces[one.network])) for one in atlas.random]
+    return pd.DataFrame(rows, columns=["pair", "perplexity", *KEPT])
+
+
+def _shared(one: Drawn, other: Drawn | Space) -> tuple[float, float]:
+    return separation.shared(one.neighbours, other.neighbours), class_agreement.rank(one.gaps, other.gaps)
+
+
+def recognised(atlas: Atlas) -> dict[str, int]:
+    """How many of the maps from random starts share most with the feature space of their own network, by KEPT."""
+    count = dict.fromkeys(KEPT, 0)
+    for one in atlas.random:
+        found = {name: _shared(one, space) for name, space in atlas.spaces.items()}
+        for place, kind in enumerate(KEPT):
+            count[kind] += max(found, key=lambda name: found[name][place]) == one.network
+    return count
+
+
+def figure(study: Study, atlas: Atlas, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`kept`: neighbours at the left, class distances at the right, against perplexity."""
+    fig = style.grid(1, 2, list(KEPT.values()), 400, horizontal_spacing=0.14)
+    labels = [str(perplexity) for perplexity in sorted(table["perplexity"].unique())]
+    for col, kind in enumerate(KEPT, 1):
+        for pair, (name, color, symbol) in PAIRS.items():
+            part = table[table["pair"] == pair]
+            look = {"color": color, "symbol": symbol}
+            for trace in intervals.points(_values(part, kind), name, KEPT[kind], look, independent=False):
+                fig.add_trace(trace.update(showlegend=col == 1 and trace.showlegend is not False), 1, col)
+        intervals.axis(fig, labels, row=1, col=col)
+    fig.update_xaxes(title_text="perplexity", tickangle=0)
+    fig.update_yaxes(range=[-0.2, 1.05])
+    fig.update_layout(legend={"orientation": "h", "y": -0.3})
+    runs = [run for run in study.students if run.label in atlas.epochs]
+    return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", runs or None)
+
+
+def _values(part: pd.DataFrame, kind: str) -> Values:
+    return {str(perplexity): dict(enumerate(rows[kind])) for perplexity, rows in part.groupby("perplexity")}
+
+
+def sentence(atlas: Atlas, table: pd.DataFrame) -> str:
+    """Which of the two can be read off a map: who is near whom, or how far groups are from each other."""
+    mean, least = (getattr(table.groupby("pair")[list(KEPT)], name)() for name in ("mean", "min"))
+    near, far = ((mean[kind], least[kind]) for kind in KEPT)
+    count, every, spaces = recognised(atlas), len(atlas.random), len(atlas.spaces)
+    limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
+    better = [NAMED[kind] for kind in KEPT if count[kind] > limit]
+    return (
+        f"Two maps of the same features from different random starts share {near[0]['random']:.0%} of their nearest "
+        f"neighbours (at least {near[1]['random']:.0%}; by chance {_chance(len(atlas.maps[0].points)):.1%}), and their "
+        f"class distances have rank correlation {far[0]['random']:z.2f} (at least {far[1]['random']:z.2f}). A map and "
+        f"the feature space it is of: {near[0]['features']:.0%} and {far[0]['features']:z.2f} (at least "
+        f"{far[1]['features']:z.2f}). {every} maps from random starts were compared with the feature spaces of all "
+        f"{spaces} networks: by who is near whom {count['neighbours']} of them fit their own network best, by the "
+        f"distances of the classes {count['classes']}, by chance {every / spaces:.0f}. So what tells a network on "
+        f"such a map is: {style.joined(better) if better else 'neither'}."
+    ).replace("-", "−")
+
+
+def _chance(count: int, size: int = 10) -> float:
+    """About the Jaccard overlap of two random sets of ``size`` among ``count`` - 1 others."""
+    common = size * size / (count - 1)
+    return common / (2 * size - common)

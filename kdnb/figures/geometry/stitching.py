@@ -1,0 +1,78 @@
+"""Chapter 13, stitching: teachers' classifiers behind students' features, as they are, relabelled, linearly mapped."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import class_agreement, over_seeds, stitched
+from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.selection import Study
+from kdnb.figures import intervals, style
+from kdnb.figures.geometry import class_distances
+
+RELATIONS = {
+    "own": ("its teacher", style.TEACHER, "circle"),
+    "alike": ("same model, other seed", style.BYSTANDER, "circle-open"),
+    "other": ("another model", "#cc79a7", "diamond-open"),
+}
+
+
+def figure(study: Study, found: pd.DataFrame) -> go.Figure:
+    """Test accuracy of teachers' classifiers on each student's features, a panel a help; lines: untrained."""
+    labels, level = list(over_seeds.groups(study)), stitched.floors(found)
+    named: set[str] = set()
+    fig = style.grid(3, 1, list(stitched.HELP.values()), 760, shared_xaxes=True, vertical_spacing=0.06)
+    for row, column in enumerate(stitched.HELP, 1):
+        for relation, (name, color, symbol) in RELATIONS.items():
+            shown = stitched.values(study, found, relation, column)
+            for trace in intervals.points(shown, name, "accuracy", {"color": color, "symbol": symbol}) if shown else []:
+                fig.add_trace(trace.update(showlegend=trace.showlegend is not False and name not in named), row, 1)
+            named |= {name} if shown else set()
+        for kind, (name, color, dash) in class_distances.FLOORS.items():
+            if np.isfinite(value := level.get(kind, {}).get(column, np.nan)):
+                line = intervals.level(labels, value, name, color, dash)
+                fig.add_trace(line.update(showlegend=row == 3, legendgroup=name), row, 1)
+        top = 1.1 * float(found[column].max())  # an interval of few runs may reach below 0: an accuracy does not
+        fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
+    intervals.axis(fig, labels)
+    fig.update_layout(legend={"orientation": "h", "y": -0.14})
+    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)
+
+
+def sentence(study: Study, found: pd.DataFrame) -> str:
+    """Does it single out the own teacher, and how much of it needs no training?"""
+    if found.empty:
+        return class_agreement.how_to(study)
+    parts = []
+    for column, name in stitched.HELP.items():
+        own, other = (_mean(stitched.values(study, found, relation, column)) for relation in ("own", "alike"))
+        if np.isfinite(own) and np.isfinite(other):
+            parts.append(f"{name}: {own:.1%} with its teacher's classifier, {other:.1%} with another seed's")
+    gap = _gap(study, found)
+    level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
+    return (
+        f"Mean over the {len(study.shown)} students shown (their own classifiers: {_accuracy(study, found):.1%}); "
+        f"{'; '.join(parts)}. With a linear map the own teacher is ahead by {gap}. "
+        f"The same map without any training: {style.joined(level)}."
+    )
+
+
+def _mean(shown: Values) -> float:
+    every = [value for by_seed in shown.values() for value in by_seed.values()]
+    return float(np.mean(every)) if every else np.nan
+
+
+def _accuracy(study: Study, found: pd.DataFrame) -> float:
+    return _mean(stitched.values(study, found, "own", "accuracy"))
+
+
+def _gap(study: Study, found: pd.DataFrame) -> str:
+    """Of the linear map: own teacher minus another of its model, a mean for each seed, so that the unit is the seed."""
+    own, other = (stitched.values(study, found, relation, "linear") for relation in ("own", "alike"))
+    pairs = {label: set(by_seed) & set(other.get(label, {})) for label, by_seed in own.items()}
+    seeds = sorted(set().union(*pairs.values()))
+    means = [
+        np.mean([own[label][seed] - other[label][seed] for label, there in pairs.items() if seed in there])
+        for seed in seeds
+    ]
+    return intervals.told(np.array(means) * 100, " percentage points")

@@ -1,0 +1,243 @@
+"""Chapter 12: KD with something done to the classifier. Does accuracy follow mu, and what do the features look like?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import last_epoch, spaces, stats
+from kdnb.analysis.selection import Study
+from kdnb.figures import style
+from kdnb.figures.methods import table as compared
+from kdnb.figures.methods.table import groups, short, shown
+from kdnb.runs import Run
+
+METHODS = (
+    *("normal", "kd", "started", "pulled", "pushed"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
+    *("straight", "projected", "simkd"),
+)
+CURVES = {
+    "test_accuracy": "test accuracy",
+    "clean_accuracy": "accuracy on training images",
+    "plug_in_accuracy_matched": "plug-in accuracy, matched",
+    "cka": "CKA with the teacher",
+    "mu_raw": "μ raw",
+    "mu_rotated": "μ rotated",
+}
+LOOKS = {
+    "ratio": "between / within",
+    "knn_accuracy": "kNN accuracy",
+    "cka": "CKA with the teacher",
+    "nc3": "NC3, self-duality",
+    "plug_in_accuracy_matched": "plug-in, matched",
+    "mu_rotated": "μ rotated",
+}
+POINTS = 24  # of a curve, where there are so many epochs
+SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tell, not the history
+
+
+# ------------------------------------------------------------------------------------------------------------- curves
+def curves(study: Study) -> go.Figure:
+    """Test accuracy over all epochs, a curve a student; a menu puts another measure in its place.
+
+    A point is the mean of :func:`block` epochs. The axis spans what the curves do after the warm-up, and a tenth more:
+    the first epochs would flatten the rest.
+    """
+    runs = shown(study)
+    tables = [blocks(study, run) for run in runs]
+    fig = style.grid(1, 1, height=520)
+    for run, table in zip(runs, tables, strict=True):
+        fig.add_trace(style.curve(table, "test_accuracy", short(run), _line(study, run)))
+    style.mark_drops(fig, runs[0])
+    fig.update_yaxes(title_text=CURVES["test_accuracy"], range=_range(study, tables, "test_accuracy"))
+    fig.update_xaxes(title_text="epoch")
+    fig.update_layout(updatemenus=[_menu(study, tables)], margin_t=96)
+    each = f"a point: {block(study)} epochs" if block(study) > 1 else "a point an epoch"
+    return style.captioned(fig, study, each, runs)
+
+
+def block(study: Study) -> int:
+    """How many epochs one point of a curve is the mean of: a long training would be drawn black."""
+    return max(1, study.epochs // POINTS)
+
+
+def blocks(study: Study, run: Run) -> pd.DataFrame:
+    """The run's history, the mean over each :func:`block`, which has the number of its last epoch."""
+    last = -(-run.history["epoch"] // block(study)) * block(study)
+    return run.history.groupby(last.clip(upper=study.epochs)).mean().assign(epoch=lambda table: table.index)
+
+
+def _line(study: Study, run: Run) -> dict[str, object]:
+    """The run's look; of SimKD's students thinner, the narrower the projector."""
+    narrow = run.spec.method_parameters.get("factor", compared.FACTORS[0]) / compared.FACTORS[0]
+    look = style.line(run, study.hottest)
+    return look | {"width": look["width"] / narrow}
+
+
+def _menu(study: Study, tables: Sequence[pd.DataFrame]) -> dict[str, object]:
+    there = {column: name for column, name in CURVES.items() if any(column in table for table in tables)}
+    buttons = [
+        {
+            "label": name,
+            "method": "update",
+            "args": [
+                {"y": [style.curve(table, column, name, {}).y for table in tables]},
+                {"yaxis.title.text": name, "yaxis.range": _range(study, tables, column)},
+            ],
+        }
+        for column, name in there.items()
+    ]
+    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
+
+
+def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[float]:
+    """From the least value after the warm-up to the greatest, and a tenth more at both ends."""
+    values = np.concatenate([last_epoch.values(table[table["epoch"] > study.warm_up], column) for table in tables])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.1 * (high - low) or 0.05
+    return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
+
+
+def curves_sentence(study: Study) -> str:
+    """Who is first to where KD ends."""
+    kd = study.nearest(compared.TEMPERATURE)
+    if kd is None:
+        return "KD was not trained here, so that there is no level to reach."
+    goal = last_epoch.last("test_accuracy", kd)
+    reached = {short(run): _first(blocks(study, run), goal) for run in shown(study) if run is not kd}
+    there = sorted((epoch, label) for label, epoch in reached.items() if epoch is not None)
+    never = [label for label, epoch in reached.items() if epoch is None]
+    text = f"**{kd.label}** ends at {goal:.2%}. "
+    if there:
+        text += f"First to stand there: {style.joined(f'{label} (epoch {epoch})' for epoch, label in there[:3])}. "
+    return text + (f"Never: {style.joined(never)}." if never else "Each of the others stood there at some time.")
+
+
+def _first(table: pd.DataFrame, goal: float) -> int | None:
+    reached = table["epoch"][table["test_accuracy"] >= goal]
+    return None if reached.empty else int(reached.iloc[0])
+
+
+# -------------------------------------------------------------------------------------------------- paired differences
+def differences(study: Study, one: str, other: str) -> dict[int, float]:
+    """Test accuracy of method ``one`` less that of ``other``, by seed, last epoch; empty where no seed has both."""
+    first, second = (_accuracies(group(study, name)) for name in (one, other))
+    return {seed: first[seed] - second[seed] for seed in first if seed in second}
+
+
+def group(study: Study, method: str) -> list[Run]:
+    """The runs of a method, where several labels have it those with its usual parameters; empty without any."""
+    found = {name: runs for name, runs in groups(study).items() if runs[0].spec.method == method}
+    return found[min(found, key=len)] if found else []
+
+
+def _accuracies(group: Sequence[Run]) -> dict[int, float]:
+    return {run.spec.init_seed: last_epoch.last("test_accuracy", run) for run in group}
+
+
+def paired(study: Study) -> go.Figure:
+    """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over three."""
+    fig = style.grid(1, 1, height=480)
+    table = against_kd(study)
+    dots = go.Scatter(x=list(table["label"]), y=style.significant(table["points"]), name="a seed", mode="markers")
+    dots.update(marker={"size": 8, "color": style.OTHER, "symbol": "circle-open"}, customdata=list(table["seed"]))
+    fig.add_trace(dots.update(hovertemplate="%{x}, seed %{customdata}<br>%{y:+.2f} points<extra></extra>"))
+    means = table.groupby("label", sort=False)["points"]
+    low, high = np.array([stats.mean_interval(part) for _, part in means]).reshape(-1, 2).T
+    centre = means.mean().to_numpy(float)
+    bars = {"type": "data", "array": _half(high - centre), "arrayminus": _half(centre - low), "color": style.TEACHER}
+    mean = go.Scatter(x=list(means.groups), y=style.significant(centre), name="mean", mode="markers", error_y=bars)
+    mean.update(marker={"size": 10, "color": style.TEACHER, "symbol": "diamond"})
+    fig.add_trace(mean.update(hovertemplate="%{x}<br>mean %{y:+.2f} points<extra></extra>"))
+    fig.add_hline(0, line={"color": style.QUIET, "width": 2})
+    fig.update_yaxes(title_text="accuracy less KD's (points)")
+    fig.update_xaxes(type="category", tickangle=-60)
+    runs = _paired_runs(study) or study.students
+    return style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs)
+
+
+def paired_sentence(study: Study) -> str:
+    """Which differences to KD have an interval over seeds that leaves out zero."""
+    means = against_kd(study).groupby("label", sort=False)["points"]
+    enough = [(str(name), part) for name, part in means if len(part) >= stats.LEAST_RUNS]
+    ends = {name: (float(part.mean()), *stats.mean_interval(part)) for name, part in enough}
+    if not ends:
+        return "No intervention here has three seeds that KD has as well: there is no interval."
+    clear = [f"{name} ({mean:+.2f} points)" for name, (mean, low, high) in ends.items() if low > 0 or high < 0]
+    text = f"The interval leaves out zero for {len(clear)} of {len(ends)} that share three seeds or more with KD"
+    return f"{text}: {style.joined(clear)}." if clear else f"{text}."
+
+
+def against_kd(study: Study) -> pd.DataFrame:
+    """A row a run and label that has a KD of its seed: label, seed, points."""
+    kd = _accuracies(group(study, "kd"))
+    rows = [
+        (short(run), run.spec.init_seed, 100 * (last_epoch.last("test_accuracy", run) - kd[run.spec.init_seed]))
+        for run in _paired_runs(study)
+    ]
+    return pd.DataFrame(rows, columns=["label", "seed", "points"])
+
+
+def _paired_runs(study: Study) -> list[Run]:
+    kd = _accuracies(group(study, "kd"))
+    every = [run for group in groups(study).values() for run in group]
+    return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]
+
+
+def _half(values: np.ndarray) -> list[float]:
+    """Lengths of error bars; 0, which is not seen, for one seed."""
+    return [float(f"{value:.4g}") if np.isfinite(value) else 0.0 for value in values]
+
+
+# ------------------------------------------------------------------------------------------------------------ features
+def looks(study: Study) -> pd.DataFrame:
+    """A row a student of one seed, and the teacher: LOOKS at the last epoch; nan where a history lacks it."""
+    runs = {short(run): run for run in shown(study)} | ({"teacher": study.teacher} if study.teacher else {})
+    return pd.DataFrame([_looks(run) for run in runs.values()], index=list(runs), columns=list(LOOKS))
+
+
+def _looks(run: Run) -> dict[str, float]:
+    space = spaces.space(run, "final")
+    apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
+    return {column: last_epoch.last(column, run) for column in LOOKS if column not in SEPARATION} | apart
+
+
+def features(study: Study, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`looks`: a panel a measure, a row a network."""
+    fig = style.grid(3, 2, list(LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06)
+    colors = {short(run): compared.look(study, run)["color"] for run in shown(study)} | {"teacher": style.TEACHER}
+    marker = {"size": 10, "color": [colors[name] for name in table.index]}
+    for place, (column, name) in enumerate(LOOKS.items()):
+        trace = go.Scatter(x=style.significant(table[column]), y=list(table.index), name=name, mode="markers")
+        trace.update(marker=marker, showlegend=False, hovertemplate=f"%{{y}}<br>{name}: %{{x:.4g}}<extra></extra>")
+        fig.add_trace(trace, place // 2 + 1, place % 2 + 1)
+    fig.update_xaxes(nticks=4)
+    fig.update_yaxes(autorange="reversed", type="category", dtick=1)
+    return style.captioned(fig, study, f"epoch {study.epochs}", shown(study))
+
+
+def features_sentence(table: pd.DataFrame) -> str:
+    """Whose features are nearest to the teacher's, whose keep the classes best apart, and where NC3 is least."""
+    students = table.drop(index="teacher", errors="ignore")
+    ends = {
+        "CKA with the teacher is highest for": ("cka", 1),
+        "the classes lie farthest apart, beside their spread, for": ("ratio", 1),
+        "the classifier's rows are nearest to the class means for": ("nc3", -1),
+        "the teacher's classifier does best on the matched features of": ("plug_in_accuracy_matched", 1),
+    }
+    parts = []
+    for text, (column, sign) in ends.items():
+        if values := {str(name): value for name, value in students[column].dropna().items()}:
+            ordered = sorted(values, key=lambda name: -sign * values[name])
+            first, last = ordered[0], ordered[-1]
+            parts.append(f"{text} **{first}** ({values[first]:.3g}; at the other end **{last}**, {values[last]:.3g})")
+    return f"At the last epoch {'; '.join(parts)}."
+
+
+def absent(study: Study) -> str:
+    """Which interventions were not trained."""
+    there = {run.spec.method for run in study.students}
+    names = [name for name in METHODS if name not in there]
+    return f"Not trained on {study.name}: {style.joined(names)}." if names else ""

@@ -1,0 +1,242 @@
+"""Chapter 11: every method beside every other: accuracy, and mu with its controls.
+
+One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean over seeds of the last epoch.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from scipy import stats as scipy_stats
+
+from kdnb import methods
+from kdnb.analysis import last_epoch, literature, spaces, stats
+from kdnb.analysis.selection import Study
+from kdnb.figures import mu_curves, style
+from kdnb.figures.about_runs import networks
+from kdnb.runs import Run
+
+METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+TEMPERATURE = 4.0  # of the KD that stands for KD
+FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
+MUS = {
+    "mu_raw": "μ raw (bystander)",
+    "mu_matched": "μ matched",
+    "mu_rotated": "μ rotated (bystander)",
+}
+BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
+SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
+AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
+ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
+NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+def shown(study: Study) -> list[Run]:
+    """The study's students of one seed, KD at the temperature nearest to TEMPERATURE alone."""
+    kd = study.nearest(TEMPERATURE)
+    return [run for run in study.students if run.spec.method != "kd" or run is kd]
+
+
+def groups(study: Study) -> dict[str, list[Run]]:
+    """By :func:`short` name, those of :func:`shown` with their other seeds."""
+    return {short(run): study.by_seeds.get(run.label, [run]) for run in shown(study)}
+
+
+def short(run: Run) -> str:
+    """The run's label in few letters: "frozen" for "frozen at W_t", "SimKD f=4" for "SimKD factor=4"."""
+    return _short(run.spec.method, run.label)
+
+
+def _short(name: str, label: str) -> str:
+    called = methods.METHODS[name].label if name in methods.METHODS else name
+    return (label.replace(called, name) if " " in called else label).replace(" factor=", " f=")
+
+
+def with_mu(study: Study) -> list[Run]:
+    """Those of :func:`shown` that have a classifier of their own."""
+    return [run for run in shown(study) if has_mu(run)]
+
+
+def planned() -> dict[str, tuple[str, dict[str, float]]]:
+    """By label, the methods this chapter compares, and their parameters: trained or not."""
+    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in METHODS if name not in ("kd", "simkd")]
+    given.insert(1, ("kd", {"temperature": TEMPERATURE}))
+    given += [("simkd", {"factor": factor}) for factor in FACTORS]
+    full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
+    return {_short(one[0], methods.label(*one)): one for one in full}
+
+
+def learns_from(name: str) -> str:
+    """What a method's loss looks at: labels where it has a cross-entropy, and what it needs of the teacher."""
+    method = methods.METHODS[name]
+    return style.joined([*(["labels"] if "ce" in method.term_names else []), *sorted(method.needs)])
+
+
+def measured(study: Study) -> pd.DataFrame:
+    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
+    return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
+
+
+def _row(group: Sequence[Run]) -> dict[str, float]:
+    accuracy = [last_epoch.last("test_accuracy", run) for run in group]
+    low, high = stats.mean_interval(accuracy)
+    means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
+    plug_in = mean("plug_in_accuracy_matched", group)
+    return {
+        "seeds": len(group),
+        "accuracy": float(np.mean(accuracy)),
+        "low": low,
+        "high": high,
+        **means,
+        "plug_in": plug_in,
+    }
+
+
+def mean(column: str, group: Sequence[Run]) -> float:
+    """Mean over runs of a column's last value; nan where the histories lack it."""
+    return float(np.mean([last_epoch.last(column, run) for run in group]))
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+def as_html(study: Study) -> str:
+    """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
+    found, wanted = measured(study), planned()
+    trained = {short(run): (run.spec.method, run.spec.method_parameters) for run in shown(study)}
+    rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
+    return small(style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False))
+
+
+def small(table: str) -> str:
+    """A table of many columns, in smaller letters."""
+    return f'<div style="font-size:0.85em">{table}</div>'
+
+
+def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
+    lines = [row.text.replace(" ", "\u00a0") for row in literature.of(name, parameters)]
+    quoted = "<br>".join(lines) or "–"
+    cells = {"method": html.escape(label), "learns from": learns_from(name) if name in methods.METHODS else "–"}
+    if label not in found.index:
+        return cells | {"seeds": "0", "test accuracy": "not trained here", "published, %": quoted}
+    row = {str(column): value for column, value in found.to_dict("index")[label].items()}
+    accuracy = interval(row["accuracy"], row["low"], row["high"])
+    told = {"seeds": f"{row['seeds']:.0f}", "test accuracy": accuracy, "published, %": quoted}
+    return cells | told | distances(row) | {"plug-in, matched": number(row["plug_in"], ".1%")}
+
+
+def distances(row: Mapping[str, float]) -> dict[str, str]:
+    """Cells of a row's mus, those to the bystander in brackets."""
+    cells = {}
+    for column, title in MUS.items():
+        own, other = number(row[column], ".3g"), row.get(f"bystander_{column}", np.nan)
+        cells[title] = f"{own} ({number(other, '.3g')})" if np.isfinite(other) else own
+    return cells
+
+
+def number(value: float, how: str) -> str:
+    """A number to read, 0 for what rounding leaves of it; a dash where there is none."""
+    return format(round(value, ROUNDING), how) if np.isfinite(value) else "–"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A share with half the width of its symmetric interval, where it has one."""
+    half = f"\u00a0±\u00a0{(high - low) / 2:.2%}" if np.isfinite(low) else ""
+    return f"{value:.2%}{half}"
+
+
+def table_sentence(study: Study) -> str:
+    """What the table is of, what one test image is worth, and what stands at the ends of its columns."""
+    found = measured(study)
+    accuracy = dict(zip(found.index, found["accuracy"], strict=True))
+    best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
+    text = (
+        f"**{study.name}**, {networks(study.students[0].spec)}: the most accurate is **{best}** "
+        f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
+    )
+    if size := spaces.test_images(study.students[0]):
+        p = accuracy[best]
+        text += (
+            f"One test image of {size:,} is {1 / size:.2%}, and the standard error of {p:.1%} on so many is "
+            f"{np.sqrt(p * (1 - p) / size):.2%}. "
+        )
+    single = found.index[found["seeds"] < stats.LEAST_RUNS].tolist()
+    if single:
+        text += f"± is the 95 % interval over seeds; fewer than three have none ({len(single)} of {len(found)} rows). "
+    return text + (f"{NO_MU}." if not all(map(has_mu, shown(study))) else "")
+
+
+# -------------------------------------------------------------------------------------------------- mu, and accuracy
+def curves_sentence(study: Study) -> str:
+    """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
+    moves = {short(run): (abs(last_epoch.change(study, "mu_raw", run)), run) for run in with_mu(study)}
+    there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
+    if not there:
+        return "No method here has a μ that could move."
+    ordered = sorted(there, key=lambda name: moves[name][0])
+    parts = [
+        f"{end} for **{name}** ({_moves(study, there[name])})"
+        for end, name in zip(("least", "most"), ordered[:1] + ordered[-1:], strict=True)
+    ]
+    return f"In {style.window(study)} raw μ changes {style.joined(parts)}."
+
+
+def _moves(study: Study, run: Run) -> str:
+    columns = {"": "mu_raw", ", to the bystander ": "bystander_mu_raw", ", ‖W_s‖ ": "weight_norm"}
+    return "".join(
+        f"{name}{mu_curves.percent(last_epoch.change(study, column, run))}" for name, column in columns.items()
+    )
+
+
+def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
+    """Test accuracy of the last epoch against ``columns`` (their names in histories -> on axes), a mark a run."""
+    fig = style.grid(len(columns), 1, height=330 * len(columns) + 90, vertical_spacing=0.16)
+    drawn = {label: group for label, group in groups(study).items() if has_mu(group[0])}
+    for row, (column, name) in enumerate(columns.items(), start=1):
+        for label, group in drawn.items():
+            fig.add_trace(_marks(study, label, group, column, name).update(showlegend=row == 1), row, 1)
+        fig.update_xaxes(title_text=name, row=row)
+    fig.update_yaxes(title_text="test accuracy", tickformat=".1%")
+    return style.captioned(fig, study, f"epoch {study.epochs}", [run for group in drawn.values() for run in group])
+
+
+def _marks(study: Study, label: str, group: Sequence[Run], column: str, name: str) -> go.Scatter:
+    hover = [f"{label}, seed {run.spec.init_seed}" for run in group]
+    x, y = ([last_epoch.last(c, run) for run in group] for c in (column, "test_accuracy"))
+    trace = go.Scatter(x=style.significant(x), y=style.significant(y), name=label, mode="markers", text=hover)
+    template = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
+    return trace.update(marker=look(study, group[0]), hovertemplate=template, legendgroup=label)
+
+
+def look(study: Study, run: Run) -> dict[str, object]:
+    """Colour of a run's method, and a symbol that tells it from others of that colour."""
+    drawn = style.line(run, study.hottest)
+    return {"color": drawn["color"], "symbol": SYMBOLS.get(drawn.get("dash", "solid"), "cross"), "size": 10}
+
+
+def has_mu(run: Run) -> bool:
+    """Whether the tracker could measure a distance to the teacher's classifier."""
+    return "mu_raw" in run.history
+
+
+def scatter_sentence(study: Study, columns: Mapping[str, str] = AXES) -> str:
+    """Whether mu orders the methods as accuracy does: rank correlation over their means."""
+    table = pd.DataFrame(
+        {c: [mean(c, group) for group in groups(study).values()] for c in (*columns, "test_accuracy")}
+    ).dropna()
+    if len(table) < stats.LEAST_POINTS:
+        return "Fewer than three methods here have a μ: there is no order to compare."
+    parts = [f"{name} {rank(table[column], table['test_accuracy'])}" for column, name in columns.items()]
+    return (
+        f"Over the {len(table)} methods with a μ, the rank correlation with accuracy is: {style.joined(parts)} "
+        "(−1: the nearer the better; 0: μ does not tell)."
+    )
+
+
+def rank(x: pd.Series, y: pd.Series) -> str:
+    """Spearman's correlation, to read; "undefined" where one does not vary."""
+    x, y = x.round(ROUNDING), y.round(ROUNDING)
+    if x.nunique() < 2 or y.nunique() < 2:
+        return "undefined"
+    return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")

@@ -1,0 +1,80 @@
+"""Chapter 8: own teacher less another's, over every ordered pair of several teachers."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import crossed, stats
+from kdnb.analysis.selection import Study
+from kdnb.figures import origin, style
+
+TITLES = {
+    "classifier_cosine": "cosine of the classifiers",
+    "mu_matched": "μ matched",
+    "mu_rotated": "μ rotated",
+    "plug_in_accuracy_matched": "plug-in accuracy, matched",
+    "cka": "CKA",
+    "agreement": "agreement of answers",
+}
+NAME = crossed.FILE.split("/")[-1]
+Spans = dict[str, tuple[float, float, float]]  # mean and 95 % interval by label
+
+
+def contrasts(study: Study) -> pd.DataFrame:
+    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study; empty where no pairs were compared."""
+    place = study.comparison(NAME)
+    if place is None:
+        return pd.DataFrame(columns=["label", "measure", "teacher", "bystander", "nearer"])
+    return crossed.contrasts(pd.read_parquet(place))
+
+
+def figure(study: Study, found: pd.DataFrame) -> go.Figure:
+    """A panel a measure: own less other, a dot a pair, the mean with its 95 % interval over pairs."""
+    fig = style.grid(3, 2, list(TITLES.values()), 760, vertical_spacing=0.11, horizontal_spacing=0.12)
+    for place, column in enumerate(TITLES):
+        row, col = place // 2 + 1, place % 2 + 1
+        part = found[found["measure"] == column]
+        names = [f"teacher {t}, other {b}" for t, b in zip(part["teacher"], part["bystander"], strict=True)]
+        dots = go.Scatter(x=list(part["label"]), y=style.significant(part["nearer"]), mode="markers", text=names)
+        dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
+        fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
+        fig.add_trace(_means(spans(part)).update(showlegend=not place), row, col)
+        fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
+    title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
+    return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
+
+
+def spans(part: pd.DataFrame) -> Spans:
+    """Of each label the mean over pairs, and its interval."""
+    return {
+        str(label): (float(values.mean()), *stats.mean_interval(values))
+        for label, values in part.groupby("label")["nearer"]
+    }
+
+
+def _means(read: Spans) -> go.Scatter:
+    mean, low, high = np.array([*read.values()], float).reshape(-1, 3).T
+    reach = {"array": style.significant(high - mean), "arrayminus": style.significant(mean - low)}
+    bars = {"type": "data", **reach, "color": style.TEACHER, "thickness": 1.5}
+    trace = go.Scatter(x=list(read), y=style.significant(mean), mode="markers", name="mean over pairs", error_y=bars)
+    return trace.update(
+        marker={"size": 9, "color": style.TEACHER}, hovertemplate="%{x}<br>mean %{y:+.3g}<extra></extra>"
+    )
+
+
+def _pairs(found: pd.DataFrame) -> int:
+    return len(found.groupby(["teacher", "bystander"]))
+
+
+def sentence(study: Study, found: pd.DataFrame) -> str:
+    """What of KD's students is nearer to the own teacher over all pairs, and what of normally trained ones."""
+    if found.empty:
+        return f"On {study.name} no students of other pairs of teachers were compared."
+    text = []
+    for label in ("KD T=4", "normal"):
+        read = {column: spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
+        there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
+        near = [f"{name} ({mean:+.3g})".replace("-", "−") for name, (mean, low, _) in there.items() if low > 0]
+        what = style.joined(near) if near else "nothing"
+        text.append(f"**{label}**: nearer to its own teacher by a whole interval over pairs in {what}")
+    return f"Over {_pairs(found)} pairs of teachers, {'; '.join(text)}."

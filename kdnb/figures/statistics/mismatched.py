@@ -1,0 +1,132 @@
+"""Chapters 4 and 10, the mismatched-pair null: is mu closer to its own run's loss than to another seed's?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdnb.analysis import stats
+from kdnb.analysis.selection import Study
+from kdnb.figures import style
+from kdnb.figures.statistics import warm_up as cuts
+from kdnb.figures.statistics.over_seeds import Measured, OverSeeds, count, few_seeds, over_seeds, sides_of, students_of
+from kdnb.runs import Run
+
+KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
+
+
+def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:
+    """r of mu and loss within runs and across seeds: columns label, seed (of mu), kind ("same run", "other seed"), r.
+
+    cut: epochs left out; None: the chapter's warm-up. Empty when no two finished runs differ in the seed alone;
+    without runs that have no r.
+    """
+    warm_up = study.warm_up if cut is None else cut
+    rows = []
+    for label, group in study.by_seeds.items():
+        with_mu = {run.spec.init_seed: _curves(run, warm_up) for run in group if "mu_raw" in run.history}
+        if len(with_mu) < 2:
+            continue
+        found = stats.mismatched_null(*zip(*with_mu.values(), strict=True))
+        each = {"same run": found.matched[:, None], "other seed": found.mismatched.reshape(len(with_mu), -1)}
+        for kind, table in each.items():
+            for seed, values in zip(with_mu, table, strict=True):
+                rows += [{"label": label, "seed": seed, "kind": kind, "r": float(r)} for r in values if np.isfinite(r)]
+    return pd.DataFrame(rows, columns=["label", "seed", "kind", "r"])
+
+
+def _curves(run: Run, cut: int) -> tuple[stats.Series, stats.Series]:
+    epochs, mu, loss = (run.history[name].to_numpy(float) for name in ("epoch", "mu_raw", "loss"))
+    return mu[epochs > cut], loss[epochs > cut]
+
+
+def figure(study: Study, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`pairs`: is r with the run's own loss any higher than with another seed's?"""
+    fig = style.grid(1, 1, height=420)
+    for kind, color in KINDS.items():
+        part = table[table["kind"] == kind]
+        marker = {"color": color, "symbol": "circle" if kind == "same run" else "circle-open", "size": 9}
+        trace = go.Scatter(
+            x=part["label"].tolist(), y=style.significant(part["r"]), name=f"loss of {kind}", marker=marker
+        )
+        fig.add_trace(trace.update(mode="markers", hovertemplate=f"%{{x}}<br>{kind}: %{{y:.3f}}<extra></extra>"))
+    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
+    fig.update_xaxes(type="category", tickangle=-60)
+    runs = [run for group in study.by_seeds.values() for run in group]
+    return style.captioned(fig, study, style.window(study), runs)
+
+
+def sentence(table: pd.DataFrame) -> str:
+    """What the mismatched pairs say, or that there are none."""
+    if table.empty:
+        return (
+            "The runs shown here have **one seed**, so this test cannot be made: train a second one "
+            "(`seed = 1` in the notebook of the students) and run this chapter again."
+        )
+    same, other = (table.loc[table["kind"] == kind, "r"] for kind in ("same run", "other seed"))
+    return (
+        f"Over {len(same)} runs, the median r with the run's own loss is {same.median():.3f}; with the loss of another "
+        f"seed ({len(other)} pairs) it is {other.median():.3f}. What the two have in common is the schedule's doing."
+    )
+
+
+# --------------------------------------------------------------------------------------------------- for every warm-up
+def by_cut(study: Study) -> pd.DataFrame:
+    """:func:`pairs` for every warm-up of :func:`kdnb.figures.statistics.warm_up.cuts`, in the column cut."""
+    return pd.concat([pairs(study, cut).assign(cut=cut) for cut in cuts.cuts(study)], ignore_index=True)
+
+
+def own(table: pd.DataFrame) -> dict[str, OverSeeds]:
+    """By label, by how much each run's r with its own loss exceeds the mean of its r with other seeds', over seeds."""
+    mean = table.groupby(["label", "kind", "seed"], sort=False)["r"].mean().unstack("kind")
+    gaps = (mean["same run"] - mean["other seed"]).dropna()
+    return {
+        str(label): over_seeds(values, lambda known: float(np.mean(known)), stats.mean_interval)
+        for label, values in gaps.groupby("label", sort=False)
+    }
+
+
+def figures(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> tuple[list[go.Figure], list[str]]:
+    """One figure a study and student of two seeds or more, with labels for a stepper; ``tables`` of :func:`by_cut`."""
+    drawn = {
+        f"{label}, {one.name}": _figure(one, str(label), part)
+        for one, table in zip(found, tables, strict=True)
+        for label, part in table.groupby("label", sort=False)
+    }
+    return list(drawn.values()), list(drawn)
+
+
+def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
+    """Median of matched and of mismatched pairs against the cut, between the least and the greatest."""
+    fig = style.grid(1, 1, height=460)
+    for kind, color in KINDS.items():
+        r = table[table["kind"] == kind].groupby("cut")["r"]
+        low, middle, high = r.min(), r.median(), r.max()
+        fig.add_traces(cuts.band(middle.index.tolist(), low, middle, high, f"loss of {kind}", color))
+    return cuts.framed(fig, one, f"{label}; median, least, greatest", one.study.by_seeds[label])
+
+
+def cut_sentence(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> str:
+    """For how many students a run's own loss stands out, here and at other cuts: a line a study, in Markdown."""
+    each = zip(found, tables, strict=True)
+    return "\n".join(f"- **{one.name}**: {_cut_sentence(one, t) if one.enough else few_seeds()}" for one, t in each)
+
+
+def _cut_sentence(one: Measured, table: pd.DataFrame) -> str:
+    here = _sides(table[table["cut"] == one.study.warm_up], one.enough)
+    counts = [count(_sides(table[table["cut"] == cut], one.enough)) for cut in table["cut"].unique()]
+    part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]
+    medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
+    same, other = (f"{median:.3f}".replace("-", "−") for median in medians)
+    return (
+        f"without the first {one.study.warm_up} epochs, the median r over {students_of(one.enough)} is {same} with "
+        f"the run's own loss and {other} with another seed's. The interval over seeds of a run's own less the "
+        f"others' leaves out zero for {count(here)}{sides_of(here)}, and at no cut for more than {max(counts)}."
+    )
+
+
+def _sides(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, int]:
+    """On which side of zero the interval of a run's own less the others' is, by student."""
+    found = own(table)
+    return {label: found[label].side for label in labels if label in found}

@@ -1,0 +1,142 @@
+"""Chapter 10: r of mu and the loss as a function of the warm-up that is left out, with intervals over seeds."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from plotly.colors import hex_to_rgb
+
+from kdnb.analysis import last_epoch, stats
+from kdnb.analysis.selection import Study
+from kdnb.figures import style
+from kdnb.figures.correlation import SIDES
+from kdnb.figures.statistics.over_seeds import (
+    BYSTANDER,
+    LOOKS,
+    TEACHER,
+    Measured,
+    OverSeeds,
+    by_label,
+    few_seeds,
+    over_seeds,
+)
+from kdnb.runs import Run
+
+STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
+
+
+def cuts(study: Study) -> list[int]:
+    """Warm-ups, and the chapter's own; each leaves enough epochs for an r."""
+    chosen = {round(study.epochs * step / STEPS) for step in range(STEPS)} | {study.warm_up}
+    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
+
+
+def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[OverSeeds]:
+    """r of a column and the loss over the seeds of one student, for every cut."""
+    table = pd.DataFrame([_r(run, cuts(study), column) for run in runs])
+    return [over_seeds(table[cut], stats.mean_correlation, stats.mean_correlation_interval) for cut in table]
+
+
+def _r(run: Run, chosen: Sequence[int], column: str) -> list[float]:
+    epochs, loss = (run.history[name].to_numpy(float) for name in ("epoch", "loss"))
+    curve = last_epoch.values(run.history, column)
+    return [stats.pearson(curve[epochs > cut], loss[epochs > cut]) for cut in chosen]
+
+
+Curves = Mapping[str, Mapping[str, Sequence[OverSeeds]]]  # by student's label, then by side; a value a cut
+
+
+def curves(one: Measured) -> Curves:
+    """r against the cut, with μ to the teacher and to the bystander, of every student."""
+    runs = by_label(one.study)
+    return {label: {side: over_cuts(one.study, mine, side) for side in SIDES} for label, mine in runs.items()}
+
+
+def figures(found: Sequence[Measured], every: Sequence[Curves]) -> tuple[list[go.Figure], list[str]]:
+    """One figure a study and student, with the labels that a stepper shows; ``every``: the :func:`curves` of each."""
+    pairs = zip(found, every, strict=True)
+    drawn = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
+    return list(drawn.values()), list(drawn)
+
+
+def start(found: Sequence[Measured], labels: Sequence[str]) -> str:
+    """Which of ``labels`` is shown at first: KD at T = 4, or the nearest, of the first study that has it."""
+    wanted = [f"{run.label}, {one.name}" for one in found if (run := one.study.nearest(4))]
+    return next((label for label in wanted if label in labels), labels[0])
+
+
+def _of_study(one: Measured, own: Curves) -> dict[str, go.Figure]:
+    behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
+    return {label: _figure(one, label, shown, behind) for label, shown in own.items()}
+
+
+def _behind(study: Study, run: Run, shown: Sequence[OverSeeds]) -> go.Scatter:
+    """The mean of one temperature, thin, behind the student in front."""
+    x, y = cuts(study), style.significant([found.mean for found in shown])
+    hover = f"{run.label}<br>without %{{x}} epochs: %{{y:.3f}}<extra></extra>"
+    look = style.line(run, study.hottest, 1)
+    return go.Scatter(x=x, y=y, name=run.label, mode="lines", line=look, showlegend=False, hovertemplate=hover)
+
+
+def _figure(
+    one: Measured, label: str, shown: Mapping[str, Sequence[OverSeeds]], behind: Sequence[go.Scatter]
+) -> go.Figure:
+    fig = style.grid(1, 1, height=460).add_traces(behind)
+    for side in (BYSTANDER, TEACHER):
+        low, mean, high = ([getattr(found, end) for found in shown[side]] for end in ("low", "mean", "high"))
+        fig.add_traces(band(cuts(one.study), low, mean, high, SIDES[side], LOOKS[side][0]))
+    return framed(fig, one, f"{label}; 95 % over seeds", by_label(one.study)[label])
+
+
+def band(x: Sequence[int], low: ArrayLike, mid: ArrayLike, high: ArrayLike, name: str, color: str) -> list[go.Scatter]:
+    """A line between two thin ones, the space between them tinted."""
+    edge = {"x": x, "mode": "lines", "line": {"color": color, "width": 0.7}, "showlegend": False, "hoverinfo": "skip"}
+    red, green, blue = hex_to_rgb(color)
+    tint = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
+    line = go.Scatter(x=x, y=style.significant(mid), name=name, mode="lines+markers", line={"color": color, "width": 3})
+    return [
+        go.Scatter(y=style.significant(low), name=f"{name}, lower end", **edge),
+        go.Scatter(y=style.significant(high), name=f"{name}, upper end", **edge, **tint),
+        line.update(hovertemplate=f"without %{{x}} epochs<br>{name}: %{{y:.3f}}<extra></extra>", marker={"size": 6}),
+    ]
+
+
+def framed(fig: go.Figure, one: Measured, what: str, runs: Sequence[Run]) -> go.Figure:
+    """Axes of r against the cut, zero and the chapter's own warm-up marked, and the caption."""
+    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
+    fig.add_vline(one.study.warm_up, line={"color": style.QUIET, "width": 1, "dash": "dot"})
+    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
+    fig.update_xaxes(title_text="epochs left out at the start", range=[0, one.study.epochs])
+    return style.captioned(fig, one.study, what, runs)
+
+
+def sentence(found: Sequence[Measured], every: Sequence[Curves]) -> str:
+    """Whose sign hangs on the cut, and what KD at T = 4 shows over it: a line a study, in Markdown."""
+    pairs = zip(found, every, strict=True)
+    return "\n".join(f"- **{one.name}**: {_sentence(one, own) if one.enough else few_seeds()}" for one, own in pairs)
+
+
+def _sentence(one: Measured, own: Curves) -> str:
+    sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
+    both = [label for label, found in sides.items() if {1, -1} <= set(found)]
+    named = f" ({style.joined(both)})" if both else ""
+    text = (
+        f"for {len(both)} of {len(sides)} students with three seeds or more, the interval of r lies above zero at one "
+        f"cut and below it at another{named}."
+    )
+    run = one.study.nearest(4)
+    return text if run is None or run.label not in sides else f"{text} {_signs(one, run.label, sides[run.label])}"
+
+
+def _signs(one: Measured, label: str, sides: Sequence[int]) -> str:
+    """At which cuts the interval of one student is above zero, below it, or neither."""
+    words = {1: "above zero", -1: "below zero", 0: "on both sides of it"}
+    chosen = np.array(cuts(one.study))
+    parts = [
+        f"{words[side]} at {count} of {len(chosen)} cuts"
+        for side in words
+        if (count := int(np.sum(np.equal(sides, side))))
+    ]
+    return f"That of **{label}** lies {style.joined(parts)}."

@@ -1,0 +1,35 @@
+"""A run's weights: as a network, and their checksum, which is what students know a teacher by."""
+
+import hashlib
+
+from torch import Tensor
+
+from kdnb import models
+from kdnb.data import Dataset
+from kdnb.runs import Run
+
+
+def weights_checksum(run: Run) -> str:
+    """Of the weights as they were trained: a publication has rounded them or left them out, but names them."""
+    return checksum(run.weights()) if run.published is None else str(run.published["weights"])
+
+
+def checksum(state: dict[str, Tensor]) -> str:
+    """sha256 over names and values of a state dict."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def network(model: str, state: dict[str, Tensor], dataset: Dataset, source: str) -> models.ResNet:
+    """The network ``model`` with the weights ``state``, in evaluation mode and never to be trained.
+
+    Raises ValueError naming ``source`` and the first weight that does not fit.
+    """
+    found = models.create(model, dataset.num_classes, dataset.in_channels)
+    try:
+        found.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"the weights in {source} do not fit {model}: {error}") from error
+    return found.eval().requires_grad_(False)

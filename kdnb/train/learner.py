@@ -1,0 +1,190 @@
+"""One network in training: parameters, optimiser, account and history, from one checkpoint to the next."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from kdnb import device as devices
+from kdnb import methods
+from kdnb.measure import history
+from kdnb.measure.account import Account
+from kdnb.measure.history import Reference, Row
+from kdnb.measure.outputs import Outputs
+from kdnb.methods import Step
+from kdnb.runs import Checkpoint, Run
+from kdnb.train.batch import Batch
+from kdnb.train.loss_scale import LossScale
+from kdnb.train.student import Student
+
+
+class Learner:
+    """The student of ``run`` (or a teacher in training), where its last checkpoint left it.
+
+    ``references``: the teacher, then the bystander if there is one; empty for a teacher in training.
+    """
+
+    def __init__(self, run: Run, student: Student, device: torch.device, references: Sequence[Reference]) -> None:
+        spec = run.spec
+        self.run, self.spec, self.device, self.references = run, spec, device, references
+        self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.method, self.network, self.parts = student.method, student.network, student.parts
+        self.learning_rate = torch.tensor(spec.learning_rate, device=device)
+        self.optimizer = self._optimizer()
+        self.loss_scale = LossScale(device) if spec.precision == "fp16" else None
+        self.account = self._account() if references and self.network.classifier.weight.requires_grad else None
+        # loss terms, correct answers, images: summed on the device, read once an epoch
+        self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
+        self.history: list[Row] = []
+        self._resume()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return len(self.history)
+
+    def _optimizer(self) -> torch.optim.SGD:
+        spec, parameters = self.spec, [p for _, p in self._trained()]
+        optimizer = torch.optim.SGD(
+            parameters,
+            lr=self.learning_rate,
+            momentum=spec.momentum,
+            nesterov=spec.nesterov,
+            weight_decay=spec.weight_decay,
+            fused=True,
+        )
+        for parameter in parameters:  # zeros are what the first step starts from; so checkpoints always have them
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return optimizer
+
+    def _trained(self) -> list[tuple[str, Tensor]]:
+        """What the optimiser moves, by the names that checkpoints use: the network's weights, then the method's own."""
+        everything = [*self.network.named_parameters(), *self.parts.named_parameters("parts")]
+        return [(name, parameter) for name, parameter in everything if parameter.requires_grad]
+
+    def _account(self) -> Account:
+        weight = self.network.classifier.weight
+        known = [reference.weight.to(weight) for reference in self.references]
+        return Account(
+            weight,
+            torch.stack([*known, torch.zeros_like(weight)]).detach(),
+            self.method.term_names,
+            self.learning_rate,
+            momentum=self.spec.momentum,
+            nesterov=self.spec.nesterov,
+            weight_decay=self.spec.weight_decay,
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that a resumption needs, by name; the tensors themselves, not copies."""
+        momenta = {name: self.optimizer.state[p]["momentum_buffer"] for name, p in self._trained()}
+        return {
+            **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
+            **{f"parts.{name}": tensor for name, tensor in self.parts.state_dict().items()},
+            **{f"momentum.{name}": tensor for name, tensor in momenta.items()},
+            **(self.account.state() if self.account else {}),
+            **(self.loss_scale.state() if self.loss_scale else {}),
+        }
+
+    def changing(self) -> list[Tensor]:
+        """Every tensor that a step changes."""
+        sums = [self.account.pulls, self.account.spread, self.account.before] if self.account else []
+        return [*self.state().values(), self.sums, *sums]
+
+    @torch.no_grad()
+    def _resume(self) -> None:
+        checkpoint = self.run.read_checkpoint()
+        if checkpoint is None:
+            return
+        self.history = checkpoint.history
+        for name, tensor in self.state().items():
+            tensor.copy_(checkpoint.tensors[name])
+
+    def begin_epoch(self) -> None:
+        """Set the epoch's learning rate and start the sums anew."""
+        self.learning_rate.fill_(self.spec.lr_at(self.epoch + 1))
+        self.sums.zero_()
+        if self.account:
+            self.account.begin_epoch()
+
+    def step(self, batch: Batch) -> None:
+        """One step of SGD on a batch."""
+        images, labels = batch.images, batch.labels
+        with devices.autocast(self.device, self.spec.precision):
+            student = self.student(images)
+            seen = Step(student, batch.teacher, labels, batch.indices, self.network, self.parts)
+            terms = methods.terms(self.method, seen)
+        values = torch.stack(terms)
+        by_term = [self._classifier_gradient(term) for term in terms] if self.account else []
+        overflow = self._backward(values.sum())
+        if self.account:
+            self.account.before_step(by_term, overflow)
+        self.optimizer.step()
+        if self.account:
+            self.account.after_step()
+        with torch.no_grad():
+            correct = (student.logits.argmax(1) == labels).sum()
+            self.sums[:-2] += values * len(labels)
+            self.sums[-2] += correct
+            self.sums[-1] += len(labels)
+
+    def _classifier_gradient(self, term: Tensor) -> Tensor:
+        """A term's own gradient on W_s: through the logits it is one product, and no other layer is asked."""
+        weight = self.network.classifier.weight
+        (gradient,) = torch.autograd.grad(term, weight, retain_graph=True, allow_unused=True)
+        return torch.zeros_like(weight) if gradient is None else gradient
+
+    def _backward(self, loss: Tensor) -> Tensor | None:
+        """Fill the gradients; with loss scaling: whether one overflowed (1.0), so that the step will be left out."""
+        self.optimizer.zero_grad()
+        if self.loss_scale is None:
+            loss.backward()
+            return None
+        (loss * self.loss_scale.scale).backward()
+        overflow = self.loss_scale.unscale([p.grad for _, p in self._trained() if p.grad is not None])
+        self.optimizer.found_inf = overflow  # type: ignore[attr-defined]  # read by the fused optimiser
+        return overflow
+
+    def trained_row(self) -> Row:
+        """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
+        *terms, correct, images = self.sums.tolist()
+        losses = {f"loss_{name}": value / images for name, value in zip(self.method.term_names, terms, strict=True)}
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{self.run.path.name}: {name} is {value} in epoch {self.epoch + 1}. The checkpoint of epoch "
+                    f"{self.epoch} is kept; a lower learning_rate or precision='fp32' may help."
+                )
+        prefixes = [*history.PREFIXES[: len(self.references)], "length_"]
+        start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
+        account = self.account.columns(prefixes) if self.account else {}
+        return {**start, **losses, "train_accuracy": correct / images, **account}
+
+    def end_epoch(self, trained: Row, test: Outputs, clean: Outputs) -> None:
+        """Complete the epoch's row and store it with the state: from here on, this epoch cannot be lost."""
+        head = self.network.classifier
+        weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()
+        row = trained | history.quality(weight, bias, test, clean)
+        for prefix, reference in zip(history.PREFIXES, self.references, strict=False):
+            found = history.likeness(test, reference)
+            if self.method.mu_is_defined:
+                found |= history.alignment(weight, bias, test, clean, reference)
+            row |= {prefix + column: value for column, value in found.items()}
+        self._store(row, weight, bias, test, clean)
+
+    def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs) -> None:
+        epoch, column, threshold = int(row["epoch"]), self.spec.matched_on, self.spec.matched_accuracy
+        if row[column] >= threshold and all(earlier[column] < threshold for earlier in self.history):
+            self.run.write_snapshot("matched", test, clean, epoch)
+        self.run.write_trace(epoch, weight, bias)
+        self.history.append(row)
+        self.run.write_checkpoint(Checkpoint(self.state(), self.history))
+        if epoch == self.spec.epochs:
+            self.finish(test, clean)
+
+    def finish(self, test: Outputs, clean: Outputs) -> None:
+        """Store the finished run."""
+        self.run.write_snapshot("final", test, clean, self.epoch)
+        parts = {f"parts.{name}": tensor for name, tensor in self.parts.state_dict().items()}
+        self.run.finish(self.network.state_dict() | parts, self.history)

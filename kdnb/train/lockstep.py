@@ -1,0 +1,136 @@
+"""A lockstep group: networks trained on the same batches and views.
+
+Nothing in a group depends on who else is in it: alone or together a run gives the same numbers, and runs of one group
+differ in nothing but what their specs say (a paired comparison).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kdnb import device as devices
+from kdnb import methods
+from kdnb.data import Dataset, Views
+from kdnb.measure.history import Reference
+from kdnb.measure.outputs import Outputs, collect
+from kdnb.models import Output
+from kdnb.runs import Run, RunSpec
+from kdnb.runs.randomness import clean_indices, epoch_plan
+from kdnb.train import student, teacher_table
+from kdnb.train.batch import Batch
+from kdnb.train.budget import Budget
+from kdnb.train.cuda_graphs import Steps
+from kdnb.train.learner import Learner
+from kdnb.train.teacher import Teacher
+
+
+class Shared:
+    """What all groups of a call share: the data on the device, the teacher or its table, what mu is measured to.
+
+    ``folder``: where teacher tables are kept.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        folder: Path,
+        dataset: Dataset,
+        device: torch.device,
+        teacher: Teacher | None,
+        bystander: Teacher | None,
+        budget: Budget,
+    ) -> None:
+        spec = specs[0]
+        self.dataset, self.device, self.precision = dataset, device, spec.precision
+        self.train_views, self.test_views = Views(dataset.train, dataset, device), Views(dataset.test, dataset, device)
+        self.clean = clean_indices(spec, len(dataset.train.labels)).to(device)
+        self.everything = torch.arange(len(dataset.test.labels), device=device)
+        self.references = [self._reference(network) for network in (teacher, bystander) if network]
+        needed = methods.needed(spec.method for spec in specs)
+        self.teacher = teacher.on(device) if teacher and needed else None
+        self.bystander = bystander
+        self.table = None
+        if self.teacher and spec.teacher_outputs == "table":
+            self.table = teacher_table.prepare(
+                folder,
+                self.teacher,
+                dataset,
+                device,
+                spec.precision,
+                features="features" in needed,
+                budget=budget,
+            )
+
+    def _reference(self, teacher: Teacher) -> Reference:
+        return teacher.on(self.device).reference(self.test_views, self.train_views, self.clean)
+
+    @torch.no_grad()
+    def batch(self, indices: Tensor, views: Tensor) -> Batch:
+        """Images, labels and the teacher's outputs; all that a captured graph may hold."""
+        images = self.train_views(indices, views)
+        labels, outputs = self.train_views.labels[indices], self._teacher_outputs(images, indices, views)
+        return Batch(images, labels, indices, outputs)
+
+    def _teacher_outputs(self, images: Tensor, indices: Tensor, views: Tensor) -> Output | None:
+        if self.table is not None:
+            return self.table.outputs(indices, views)
+        if self.teacher is None:
+            return None
+        with devices.autocast(self.device, self.precision):
+            output: Output = self.teacher.network(images)
+        return output
+
+    def measured(self, learner: Learner) -> tuple[Outputs, Outputs]:
+        """Outputs on the test set and on the clean training images."""
+        test = collect(learner.student, self.test_views, self.everything)
+        return test, collect(learner.student, self.train_views, self.clean)
+
+
+class Group:
+    """The learners of a lockstep group, epoch by epoch."""
+
+    def __init__(self, shared: Shared, runs: Sequence[Run], steps: Steps) -> None:
+        self.shared, self.steps = shared, steps
+        students = [student.create(run.spec, shared.dataset, shared.teacher, shared.bystander) for run in runs]
+        self.learners = [
+            Learner(run, begun, shared.device, shared.references) for run, begun in zip(runs, students, strict=True)
+        ]
+
+    @property
+    def title(self) -> str:
+        """What is trained, in a line."""
+        names = [learner.run.path.name for learner in self.learners]
+        return names[0] if len(names) == 1 else f"{len(names)} runs, {names[0]} to {names[-1]}"
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that every learner has finished."""
+        return min(learner.epoch for learner in self.learners)
+
+    def train_epoch(self, epoch: int, pool: ThreadPoolExecutor) -> None:
+        """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool."""
+        active = [learner for learner in self.learners if learner.epoch == epoch - 1]
+        self._steps(epoch, active)
+        pending = [
+            pool.submit(learner.end_epoch, learner.trained_row(), *self.shared.measured(learner)) for learner in active
+        ]
+        for future in pending:
+            future.result()
+
+    def _steps(self, epoch: int, active: Sequence[Learner]) -> None:
+        spec, images = active[0].spec, self.shared.train_views
+        order, views = epoch_plan(spec, len(images.labels), images.count, epoch)
+        for learner in active:
+            learner.begin_epoch()
+        device, size = self.shared.device, spec.batch_size
+        for indices, chosen in zip(order.to(device).split(size), views.to(device).split(size), strict=True):
+            self.steps(indices, chosen, active)
+
+    def finish_interrupted(self) -> None:
+        """Store the results of runs that were stopped between their last checkpoint and their end."""
+        for learner in self.learners:
+            if learner.epoch == learner.spec.epochs:
+                learner.finish(*self.shared.measured(learner))

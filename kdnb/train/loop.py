@@ -1,0 +1,176 @@
+"""Training: which runs still wait, how many go together, and how it can be interrupted, limited and resumed."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from kdnb import device as devices
+from kdnb import methods, progress
+from kdnb.data import Dataset
+from kdnb.measure.align import check_pair
+from kdnb.runs import Run, RunSpec
+from kdnb.train import cuda_graphs, group_size, provenance
+from kdnb.train import student as students
+from kdnb.train.budget import Budget
+from kdnb.train.lockstep import Group, Shared
+from kdnb.train.teacher import Teacher
+
+# What the runs of a lockstep group have in common.
+SHARED = [
+    "dataset",
+    "data_checksum",
+    "order_seed",
+    "view_seed",
+    "batch_size",
+    "epochs",
+    "precision",
+    "teacher",
+    "bystander",
+    "clean_images",
+    "teacher_outputs",
+]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How to compute; nothing here changes what is computed.
+
+    ``cuda_graph``: False for the plain loop. ``streams``: runs of a group that step at the same time on CUDA.
+    """
+
+    cuda_graph: bool = True
+    streams: int = 1
+    budget: Budget = field(default_factory=Budget)
+
+
+def train(
+    specs: Sequence[RunSpec],
+    folder: os.PathLike[str] | str,
+    dataset: Dataset,
+    device: torch.device,
+    execution: Execution | None = None,
+    *,
+    teacher: Teacher | None = None,
+    bystander: Teacher | None = None,
+) -> list[Run]:
+    """Train what is not trained yet of ``specs``, in lockstep, under ``folder``; return the finished runs.
+
+    Interrupt it anywhere: the same call goes on from the last finished epoch of each run, on another machine too.
+    Raises ValueError, before any work, for specs that cannot share batches, a folder that holds another spec, a method
+    that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is used up; MemoryError when
+    not even one run fits; DeviceLost when the device fails. What is finished stays stored in each case.
+    """
+    check_shareable(specs)
+    check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
+    check_students(specs, dataset, teacher, bystander)
+    runs = [Run.open(Path(folder), spec) for spec in specs]
+    for run in runs:
+        if run.finished:
+            run.tidy()
+    if waiting := [run for run in runs if not run.finished]:
+        devices.configure(device, specs[0].precision)
+        with devices.failures_explained(device):
+            how, asked = execution or Execution(), [run.spec for run in waiting]
+            shared = Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
+            _train_what_fits(shared, waiting, how)
+    return runs
+
+
+def _train_what_fits(shared: Shared, waiting: Sequence[Run], execution: Execution) -> None:
+    """Train in groups as large as the memory allows; one that proves too large goes on in halves."""
+    size = group_size.group_size(waiting[0].spec, shared.dataset, shared.device, execution.streams)
+    groups = [list(waiting[start : start + size]) for start in range(0, len(waiting), size)]
+    if len(groups) > 1:
+        print(f"{len(waiting)} runs do not fit into the device's memory together: {len(groups)} groups.", flush=True)
+    while groups:
+        runs = groups.pop(0)
+        if not _fits(shared, runs, execution):
+            groups[:0] = _halves(runs)
+
+
+def _fits(shared: Shared, runs: Sequence[Run], execution: Execution) -> bool:
+    """Train a group; False when the device's memory ran out, with finished epochs stored and the memory free again."""
+    try:
+        steps = cuda_graphs.steps(shared.batch, shared.device, execution.cuda_graph, execution.streams)
+        _train(Group(shared, runs, steps), execution.budget)
+    except torch.cuda.OutOfMemoryError:
+        pass  # the exception holds the group's tensors: they are free only when it is gone
+    else:
+        return True
+    if shared.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return False
+
+
+def _halves(runs: Sequence[Run]) -> list[list[Run]]:
+    if len(runs) == 1:
+        raise MemoryError(
+            f"the device's memory does not hold {runs[0].path.name} at batch_size {runs[0].spec.batch_size}; free "
+            "memory, take a smaller batch_size, or device='cpu'. Finished epochs are stored."
+        )
+    middle = (len(runs) + 1) // 2
+    print(f"out of memory with {len(runs)} runs: {middle} go on from their last finished epoch, then the rest.")
+    return [list(runs[:middle]), list(runs[middle:])]
+
+
+def _train(group: Group, budget: Budget) -> None:
+    start, epochs = group.epoch, group.learners[0].spec.epochs
+    workers = min(len(group.learners), os.cpu_count() or 1)
+    with _recorded(group, start), ThreadPoolExecutor(workers) as pool:
+        group.finish_interrupted()
+        shown = progress.track(range(start + 1, epochs + 1), epochs, start, group.title)
+        for epoch in budget.spend(shown, group.title):
+            group.train_epoch(epoch, pool)
+
+
+@contextmanager
+def _recorded(group: Group, start: int) -> Iterator[None]:
+    """Add this session to each run's provenance, at its start and again, with its end, however it ends."""
+    session = provenance.describe(group.shared.device) | {"first_epoch": start + 1}
+    session["group"] = [learner.run.path.name for learner in group.learners]
+    earlier = {learner: learner.run.provenance["sessions"] for learner in group.learners}
+    for learner in group.learners:
+        learner.run.write_provenance({"sessions": [*earlier[learner], session]})
+    try:
+        yield
+    finally:
+        for learner in group.learners:
+            ended = session | {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
+            learner.run.write_provenance({"sessions": [*earlier[learner], ended]})
+
+
+def check_shareable(specs: Sequence[RunSpec]) -> None:
+    """ValueError naming the field in which the specs of a group differ though they must share it."""
+    for name in SHARED:
+        values = {str(getattr(spec, name)) for spec in specs}
+        if len(values) > 1:
+            raise ValueError(
+                f"these runs cannot share batches: {name} differs ({', '.join(sorted(values))}). Train them in "
+                "separate calls."
+            )
+
+
+def check_teacher_outputs(names: Sequence[str], teacher_outputs: str | None) -> None:
+    """ValueError when one of the methods ``names`` learns from the teacher's maps, which no table holds."""
+    for name in names:
+        if teacher_outputs == "table" and "maps" in methods.needed([name]):
+            raise ValueError(
+                f"method {name!r} learns from the teacher's maps, and a teacher table holds logits and features "
+                "only; set teacher_outputs='live'."
+            )
+
+
+def check_students(
+    specs: Sequence[RunSpec], dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None
+) -> None:
+    """ValueError when a student cannot begin, or has a classifier that mu cannot compare: before any work."""
+    for spec in specs:
+        student = students.create(spec, dataset, teacher, bystander)
+        for other in (teacher, bystander) if student.method.mu_is_defined else ():
+            if other is not None:
+                check_pair(other.network.classifier.weight, student.network.classifier.weight)

@@ -1,0 +1,196 @@
+"""A study: a teacher, a bystander and a group of students, from parameters to finished runs."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from kdnb import data, methods, models, paths, profiles
+from kdnb import device as devices
+from kdnb.checks import choice
+from kdnb.data import Dataset
+from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
+from kdnb.runs import Run, RunSpec, published, student_name, teacher_name
+from kdnb.train import teacher as teachers
+from kdnb.train.budget import Budget
+from kdnb.train.loop import Execution, check_teacher_outputs, train
+from kdnb.train.teacher import Teacher
+
+
+class Identified(Protocol):
+    """What of a teacher a student's spec names."""
+
+    @property
+    def identity(self) -> dict[str, str]: ...
+
+
+def folder(parameters: StudyParameters) -> Path:
+    """Where the study's runs are kept."""
+    profiles.get(parameters.profile)
+    return Path(parameters.output_dir) if parameters.output_dir else paths.runs(parameters.profile)
+
+
+def dataset(parameters: StudyParameters) -> Dataset:
+    """The study's data set."""
+    name = parameters.dataset or profiles.get(parameters.profile).dataset
+    return data.load(name, parameters.data_dir or paths.root() / "data", limit=parameters.limit)
+
+
+def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -> Run:
+    """Train the teacher of ``parameters.seed``, or go on with it; return its run. A published one is read.
+
+    ``budget``: what is left of one that a larger piece of work began; None: ``parameters.minutes`` from now on.
+    """
+    model = parameters.teacher_model or profiles.get(parameters.profile).teacher
+    images = dataset(parameters)
+    spec = make_spec(parameters, images, "teacher", model, "normal", {})
+    return _train(parameters, [spec], images, budget)[0]
+
+
+def train_students(parameters: StudentParameters) -> list[Run]:
+    """Train every student that ``parameters`` name, in lockstep, or go on with them; return their runs.
+
+    The teacher, and the bystander, are loaded where they are, and trained first where they are not. In a folder of
+    published runs all is read; ValueError when one that is asked for is not there.
+    """
+    budget = Budget(parameters.minutes)
+    # Refuses what is bad before anything is trained.
+    names = [name for name, _ in method_grid(parameters)]
+    check_teacher_outputs(names, parameters.teacher_outputs or profiles.get(parameters.profile).teacher_outputs)
+    choice("model", _student_model(parameters), models.names())
+    images = dataset(parameters)
+    if published.are_in(folder(parameters)):
+        return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
+    teacher = load_teacher(parameters, images, budget)
+    bystander = load_bystander(parameters, images, budget)
+    specs = student_specs(parameters, images, teacher, bystander)
+    return _train(parameters, specs, images, budget, teacher, bystander)
+
+
+def student_specs(
+    parameters: StudentParameters, images: Dataset, teacher: Identified, bystander: Identified | None
+) -> list[RunSpec]:
+    """Identities of the students that ``parameters`` name."""
+    model = _student_model(parameters)
+    return [
+        make_spec(parameters, images, "student", model, name, given, teacher, bystander)
+        for name, given in method_grid(parameters)
+    ]
+
+
+def _student_model(parameters: StudentParameters) -> str:
+    return parameters.student_model or profiles.get(parameters.profile).student
+
+
+def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
+    """Teacher and bystander as students' specs name them."""
+    target, seed = folder(parameters), parameters.bystander_seed
+    own = load_teacher(parameters, images) if parameters.teacher_weights else None
+    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed))
+    return teacher, None if seed is None else published.teacher(target, teacher_name(seed))
+
+
+def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
+    """The methods to train with their full parameters: one for each method, for kd one for each temperature."""
+    grid = []
+    for name, own in map(methods.parse, parameters.methods):
+        known = methods.parameter_names(name)
+        every = {"alpha": parameters.alpha, "squared": parameters.squared}
+        given = {key: float(value) for key, value in every.items() if key in known}
+        temperatures = [{"temperature": float(t)} for t in parameters.temperatures] if name == "kd" else [{}]
+        grid += [(name, methods.parameters_of(methods.create(name, given | t | own))) for t in temperatures]
+    return grid
+
+
+def student_names(parameters: StudentParameters) -> list[str]:
+    """The folders of the runs that :func:`train_students` makes; what a workflow waits for."""
+    epochs = parameters.epochs or profiles.get(parameters.profile).epochs
+    drops = () if parameters.drops is None else profiles.unusual_drops(parameters.drops, epochs)
+    decay, seed = parameters.weight_decay, parameters.seed
+    return [student_name(method, given, decay, seed, drops) for method, given in method_grid(parameters)]
+
+
+def load_teacher(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher:
+    """The teacher the students learn from; trained first where it is not there."""
+    if parameters.teacher_weights:
+        model = parameters.teacher_model or profiles.get(parameters.profile).teacher
+        return teachers.from_file(model, Path(parameters.teacher_weights), images)
+    return _teacher_of_seed(parameters, parameters.teacher_seed, images, budget)
+
+
+def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher | None:
+    """The control: a teacher of another seed; None where none is wanted."""
+    seed = parameters.bystander_seed
+    return None if seed is None else _teacher_of_seed(parameters, seed, images, budget)
+
+
+def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
+    run = Run(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
+    if not run.finished:
+        # The field's recipe, whatever the students' own: one teacher serves every ablation.
+        names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
+        given = {name: getattr(parameters, name) for name in names.split()}
+        run = train_teacher(TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed), budget)
+    return teachers.from_run(run, images)
+
+
+def make_spec(
+    parameters: StudyParameters,
+    images: Dataset,
+    role: str,
+    model: str,
+    method: str,
+    method_parameters: dict[str, float],
+    teacher: Identified | None = None,
+    bystander: Identified | None = None,
+) -> RunSpec:
+    """Identity of one run: what ``parameters`` say, and the profile where they leave it open."""
+    profile = profiles.get(parameters.profile)
+    names = [field.name for field in fields(RunSpec)]
+    given: dict[str, Any] = {name: getattr(parameters, name, None) for name in names}
+    standard = {name: getattr(profile, name, None) for name in names}
+    settled: dict[str, Any] = {name: standard[name] if given[name] is None else given[name] for name in names}
+    derived = {
+        "role": role,
+        "dataset": images.name,
+        "data_checksum": images.checksum,
+        "model": model,
+        "method": method,
+        "method_parameters": method_parameters,
+        "init_seed": parameters.seed,
+        "order_seed": parameters.seed if parameters.order_seed is None else parameters.order_seed,
+        "view_seed": parameters.seed if parameters.view_seed is None else parameters.view_seed,
+        "drops": tuple(profiles.scaled_drops(settled["epochs"]) if parameters.drops is None else parameters.drops),
+        "drop_factor": 0.1,
+        "teacher": teacher.identity if teacher else None,
+        "bystander": bystander.identity if bystander else None,
+        "teacher_outputs": settled["teacher_outputs"] if role == "student" else None,
+    }
+    return RunSpec(**settled | derived)
+
+
+def _train(
+    parameters: StudyParameters,
+    specs: list[RunSpec],
+    images: Dataset,
+    budget: Budget | None = None,
+    teacher: Teacher | None = None,
+    bystander: Teacher | None = None,
+) -> list[Run]:
+    device, target = devices.choose(parameters.device), folder(parameters)
+    settled = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
+    if published.are_in(target):
+        return published.read(target, settled)
+    names = ", ".join(spec.name for spec in settled)
+    print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)
+    execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
+    return train(settled, target, images, device, execution, teacher=teacher, bystander=bystander)
+
+
+def _precision(spec: RunSpec, target: Path, device: torch.device) -> str:
+    """The precision of ``spec``; 'auto': the one its run began with, on any machine, else what suits ``device``."""
+    if spec.precision != "auto":
+        return spec.precision
+    begun = target / spec.name / "spec.json"
+    return Run(begun.parent).spec.precision if begun.exists() else devices.natural_precision(device)

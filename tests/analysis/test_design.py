@@ -1,0 +1,171 @@
+"""The design, and crossed teachers: every cell from the run that answers for it, contrasts with the sign they say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up import SPEC, store, write
+from scipy import stats as scipy_stats
+
+from kdnb import methods, runs
+from kdnb.analysis import crossed, design, representability, selection
+from kdnb.analysis.design import Cell
+from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.figures.interventions import design as drawn
+from kdnb.figures.statistics import crossed as drawn_crossed
+from kdnb.runs import RunSpec
+
+
+def spec(name: str, seed: int = 0, **parameters: float) -> RunSpec:
+    full = methods.parameters_of(methods.create(name, parameters))
+    return replace(SPEC, method=name, method_parameters=full, init_seed=seed)
+
+
+CELLS = {
+    ("answers", "own"): spec("kd"),
+    ("answers", "W_t"): spec("frozen"),
+    ("answers", "W_o"): spec("foreign"),
+    ("answers", "random"): spec("random"),
+    ("labels", "own"): SPEC,
+    ("labels", "W_t"): spec("frozen", alpha=0),
+    ("labels", "W_o"): spec("foreign", alpha=0),
+    ("labels", "random"): spec("random", alpha=0),
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Three seeds of every cell, with accuracies of their own, and runs that are none of them."""
+    folder = store(tmp_path_factory.mktemp("runs"), [SPEC]).folder
+    every = [*CELLS.values(), spec("straight"), spec("projected"), spec("kd", temperature=1), spec("kd", alpha=0.5)]
+    for seed in range(3):
+        for one in every:
+            write(folder, replace(one, init_seed=seed))
+    chosen = ChapterParameters(output_dir=str(folder), methods=list(methods.METHODS))
+    return selection.load(chosen)
+
+
+def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
+    found = design.cells(study.every)
+    last = {run.path.name: run.history.iloc[-1] for run in study.every}
+    for place, one in CELLS.items():
+        expected = {seed: last[replace(one, init_seed=seed).name]["test_accuracy"] for seed in range(3)}
+        assert dict(found[place].by_seed) == expected, place
+    for row, name in (("maps", "straight"), ("projected", "projected")):
+        for whose, column in design.COLUMN.items():
+            if column in last[spec(name).name]:
+                assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
+        assert (row, "random") not in found
+
+
+def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
+    one, other = Cell({0: 0.5, 1: 0.7, 2: 0.9}), Cell({1: 0.6, 2: 0.6, 5: 0.1})
+    assert one.less(other).tolist() == pytest.approx([0.1, 0.3])
+    assert one.interval == pytest.approx(tuple(scipy_stats.ttest_1samp([0.5, 0.7, 0.9], 0).confidence_interval()))
+    assert np.isnan(other.less(Cell({}))).sum() == 0 and np.isnan(Cell({}).mean)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([0.9, 0.901, 0.902], "another's does as well"),
+        ([0.8, 0.801, 0.802], "needs the teacher's own"),
+        ([0.8, 0.95, 0.9], "none is excluded"),
+        ([0.9, 0.9], "too few seeds"),
+    ],
+)
+def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None:
+    found = {
+        ("answers", "W_t"): Cell(dict(enumerate([0.9, 0.901, 0.902]))),
+        ("answers", "W_o"): Cell(dict(enumerate(others))),
+    }
+    assert said in drawn._answer(found)
+
+
+def test_table_and_sentence_hold_the_cells(study: Study) -> None:
+    found = design.cells(study.every)
+    text, sentence = drawn.as_html(study), drawn.sentence(study)
+    for place in (("answers", "own"), ("labels", "random"), ("maps", "W_t")):
+        assert f"{100 * found[place].mean:.2f}" in text
+    difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()
+    assert f"{difference:+.2f} points".replace("-", "−") in sentence
+    alone = replace(study, every=[run for run in study.every if run.spec.method == "kd"])
+    assert "the design was not trained" in drawn.sentence(alone)
+
+
+def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
+    frozen = [run for run in study.every if representability.is_frozen(run)]
+    rows = [{"name": r.path.name, "method": r.spec.method, "seed": r.spec.init_seed} for r in frozen]
+    known = {"frozen": 0.0, "foreign": 0.0, "random": 0.4}
+    table = pd.DataFrame(rows).assign(features=64, classes=10, agreement=1.0)
+    table["residual"] = table["method"].map(known)
+    target = study.folder / representability.FILE
+    target.parent.mkdir()
+    table.to_parquet(target)
+    found = drawn.reached({"digits": study})
+    assert len(found) == 9  # three methods, three seeds; those that learn from labels alone are no students of KD
+    cells = design.cells(study.every)
+    cost = 100 * cells[("answers", "random")].less(cells[("answers", "own")]).mean()
+    assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
+    assert "on average 40% is out of reach" in drawn.reach_sentence(found)
+    assert sum(len(trace.x) for trace in drawn.reach(found, {"digits": study}).data) == 9
+
+
+# ----------------------------------------------------------------------------------------------------- crossed teachers
+@pytest.fixture(scope="module")
+def pairs() -> pd.DataFrame:
+    """Three teachers, six pairs; teacher 0 is 5 nearer to everybody, and own teachers 2 nearer than others."""
+    traits = {0: 5.0, 1: 0.0, 2: 0.0}
+    rows = [
+        {"teacher": t, "bystander": b, "label": "KD T=4", "seed": seed, "measure": measure}
+        | {"own": sign * (2 + traits[t]) + seed, "other": sign * traits[b] + seed}
+        for t in traits
+        for b in traits
+        if t != b
+        for seed in (0, 1)
+        for measure, sign in (("cka", 1), ("mu_matched", -1))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_trait_of_one_teacher_cancels_over_all_pairs(pairs: pd.DataFrame) -> None:
+    """One pair alone would say 7, or -3; over all ordered pairs what is left is the 2 that the student learned."""
+    found = crossed.contrasts(pairs)
+    for measure in ("cka", "mu_matched"):
+        nearer = found[found["measure"] == measure]["nearer"]
+        assert sorted(nearer) == [-3, -3, 2, 2, 7, 7] and nearer.mean() == 2
+
+
+def test_what_not_every_pair_has_is_left_out(pairs: pd.DataFrame) -> None:
+    some = pairs[(pairs["measure"] == "cka") | (pairs["teacher"] == 0)]
+    assert set(crossed.contrasts(some)["measure"]) == {"cka"}
+
+
+def test_rows_are_the_last_epochs_columns_and_other_folders_are_asked_for(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="students of one pair of teachers alone; name the folders of other pairs"):
+        crossed.table([tiny_folder])
+    (tmp_path / "other").mkdir()
+    for run in runs.find(tiny_folder, role="student"):
+        (tmp_path / "other" / run.path.name).symlink_to(run.path)
+    with pytest.raises(ValueError, match="was trained with teacher .*, which is in none of the folders"):
+        crossed.table([tmp_path / "other"])
+    run = runs.find(tiny_folder, role="student", method="kd")[0]
+    assert run.spec.teacher is not None and run.spec.bystander is not None
+    names = {run.spec.teacher["checksum"]: 0, run.spec.bystander["checksum"]: 1}
+    rows = crossed._rows(run, names)
+    assert len(rows) == len(crossed.MEASURES)
+    cka = next(row for row in rows if row["measure"] == "cka")
+    assert (cka["own"], cka["other"]) == tuple(run.history.iloc[-1][["cka", "bystander_cka"]])
+
+
+def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.DataFrame) -> None:
+    assert "no students of other pairs" in drawn_crossed.sentence(study, drawn_crossed.contrasts(study))
+    close = pairs.assign(own=pairs["own"].where(pairs["measure"] != "cka", pairs["other"] + 2 + pairs["teacher"] / 10))
+    found = crossed.contrasts(close)
+    sentence = drawn_crossed.sentence(study, found)
+    assert "nearer to its own teacher by a whole interval over pairs in CKA (+2.1)" in sentence
+    fig = drawn_crossed.figure(study, found)
+    (means,) = [t for t in fig.data if t.name == "mean over pairs" and t.yaxis == "y5"]
+    assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.2

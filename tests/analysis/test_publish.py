@@ -1,0 +1,273 @@
+"""Published runs: small, whole, read like any other, and never in the place of something else."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import Train
+from made_up import SPEC
+
+from kdnb import data, paths, runs
+from kdnb.analysis import publish, selection, separation, spaces
+from kdnb.analysis.selection import ChapterParameters, MapParameters
+from kdnb.claims import paper
+from kdnb.data import Views
+from kdnb.figures import accuracy, training, tsne
+from kdnb.files import write_tensors
+from kdnb.measure.outputs import Outputs, collect
+from kdnb.runs import Run
+from kdnb.train.teacher import from_state
+
+HIGH, KEPT = "kd-T4-a0.9-wd0.0005-s0", {"spec.json", "provenance.json", "history.parquet", "published.json", "finished"}
+
+
+@pytest.fixture(scope="module")
+def published(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results") / "tiny"
+    publish.publish(tiny_folder, folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(f.relative_to(folder)): (f.stat().st_mtime_ns, f.read_bytes()) for f in folder.rglob("*") if f.is_file()
+    }
+
+
+# ------------------------------------------------------------------------------------------------------ what is kept
+def test_a_published_run_holds_what_it_says_and_nothing_large(published: Path) -> None:
+    files = {folder.name: {file.name for file in folder.iterdir()} for folder in published.iterdir()}
+    student = KEPT | {"classifier.safetensors", "map.safetensors"}
+    assert files[HIGH] == student
+    assert files["teacher-s0"] == student | {"model.safetensors"}
+    assert files["teacher-s1"] == KEPT | {"classifier.safetensors"}
+    assert all(publish.size(published / name) < publish.RUN_BYTES for name in files if name != "teacher-s0")
+    bystander = Run(published / "teacher-s1")
+    assert bystander.trace_epochs == [3] and bystander.published["final"] is None
+
+
+def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> None:
+    full, small = (runs.find(folder, role="student") for folder in (tiny_folder, published))
+    assert repr(paper.judge(small)) == repr(paper.judge(full))  # by their text: nan is not equal to itself
+    for one, other in zip(full, small, strict=True):
+        assert other.spec == one.spec and other.provenance == one.provenance
+        pd.testing.assert_frame_equal(other.history, one.history, check_exact=True)
+
+
+def test_measures_are_those_of_the_full_feature_space(tiny_folder: Path, published: Path) -> None:
+    taken = Run(tiny_folder / HIGH).snapshot("final")
+    space = spaces.space(Run(published / HIGH), "final")
+    assert taken is not None and space is not None and space.epoch == taken.epoch == 3
+    assert space.separation == separation.measures(taken.features, taken.labels)
+    assert spaces.test_images(Run(published / HIGH)) == len(taken.labels)
+    for folder in (tiny_folder, published):
+        assert spaces.space(Run(folder / HIGH), "matched") is None  # 3 epochs do not reach it
+
+
+def test_the_trace_is_thinned_and_says_which_epochs_are_left(tiny_folder: Path, published: Path) -> None:
+    full, small = Run(tiny_folder / HIGH), Run(published / HIGH)
+    assert small.trace_epochs == [1, 2, 3] == full.trace_epochs
+    mu = [
+        np.linalg.norm(w - Run(tiny_folder / "teacher-s0").weights()["classifier.weight"].numpy())
+        for w in small.trace()[0]
+    ]
+    np.testing.assert_allclose(mu, full.history["mu_raw"], rtol=1e-3)
+    assert training.shown_epochs(small) == [1, 2, 3]
+
+
+def test_distances_of_rows_are_published_whole_and_sum_up_to_mu(tiny_folder: Path, published: Path) -> None:
+    teacher = Run(tiny_folder / "teacher-s0")
+    full, small = (spaces.row_distances(Run(folder / HIGH), teacher) for folder in (tiny_folder, published))
+    np.testing.assert_array_equal(small, full)
+    assert small.shape == (3, 10)
+    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), Run(published / HIGH).history["mu_raw"], rtol=1e-5)
+
+
+def test_kept_epochs_are_few_and_those_that_matter(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=12, matched_accuracy=0.3)
+    kept = publish.kept_epochs(run)
+    assert kept == sorted({1, run.matched_epoch, 8, 12}) and run.spec.drops[0] == 8
+    matched = run.snapshot("matched")
+    assert matched is not None and matched.epoch == run.matched_epoch
+
+
+def test_the_teacher_in_half_precision_answers_as_before(tiny_folder: Path, published: Path) -> None:
+    digits = data.load("digits", limit=128)
+    full, small = (
+        from_state("resnet8", Run(folder / "teacher-s0").weights(), digits, "test").network
+        for folder in (tiny_folder, published)
+    )
+    views = Views(digits.test, digits, "cpu")
+    one, other = (collect(network, views, torch.arange(len(digits.test.labels))) for network in (full, small))
+    assert (one.logits - other.logits).abs().max() < 2e-2 * one.logits.abs().max()
+    assert abs(one.accuracy - other.accuracy) <= 2 / len(one.labels)
+
+
+def test_a_weight_beyond_half_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="fp16 cannot hold wide"):
+        publish.halved({"wide": torch.full((2, 2), 1e6), "fine": torch.full((2,), 1e6)})
+
+
+def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
+    """240 epochs, 100 classes, 256 features and half as many columns again: random, so that nothing compresses."""
+    spec = replace(SPEC, dataset="cifar100", epochs=240, drops=(150, 180, 210))
+    run, labels = Run.open(tmp_path / "full", spec), torch.arange(2500) % 100
+    outputs = Outputs(torch.rand(2500, 256), torch.zeros(2500, 100), labels)
+    run.write_snapshot("matched", outputs, outputs, 60)
+    run.write_snapshot("final", outputs, outputs, 240)
+    write_tensors(
+        run.path / "classifier.safetensors", {"weight": torch.rand(240, 100, 256), "bias": torch.rand(240, 100)}, {}
+    )
+    write_tensors(run.path / "model.safetensors", {"weight": torch.rand(9, 9)}, {})
+    history = pd.DataFrame(np.random.default_rng(0).random((240, 65))).rename(columns=lambda k: f"column_{k}")
+    history.assign(epoch=range(1, 241), clean_accuracy=np.linspace(0, 1, 240)).to_parquet(run.path / "history.parquet")
+    run.write_provenance({"sessions": []})
+    teacher = Run(tmp_path / "teacher")
+    write_tensors(teacher.path / "model.safetensors", {"classifier.weight": torch.rand(100, 256)}, {})
+    study = publish.Source(tmp_path, [run], teacher)
+    study.__dict__["atlas"] = separation.Atlas(np.zeros(0), np.zeros(0), 30, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(separation.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
+        made = publish.build(study, run, tmp_path / "small", Run(tmp_path / "nowhere"))
+    assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
+    assert 500_000 < publish.size(made.path) < publish.RUN_BYTES
+
+
+# -------------------------------------------------------------------------------------------------------------- maps
+def test_the_images_of_a_map_are_balanced_and_fixed() -> None:
+    labels = np.random.default_rng(0).integers(0, 10, 5000)
+    chosen = publish.subset(labels)
+    assert len(set(chosen)) == len(chosen) == 2000 and np.array_equal(chosen, publish.subset(labels))
+    assert np.ptp(np.bincount(labels[chosen])) <= 1
+    assert np.ptp(np.bincount(labels[publish.subset(labels, 500)])) <= 1  # and so is every beginning of it
+
+
+def test_maps_are_those_of_one_atlas(tiny_folder: Path, published: Path) -> None:
+    """What is published is what :func:`kdnb.analysis.separation.tsne_maps` draws of the same images."""
+    taken = {
+        "teacher": Run(tiny_folder / "teacher-s0").snapshot("final"),
+        "kd": Run(tiny_folder / HIGH).snapshot("final"),
+    }
+    chosen = publish.subset(taken["kd"].labels)
+    expected = separation.tsne_maps({name: s.features[chosen] for name, s in taken.items()}, "teacher")
+    for name, folder in (("teacher", "teacher-s0"), ("kd", HIGH)):
+        space = spaces.space(Run(published / folder), "final")
+        np.testing.assert_allclose(space.published.points, expected[name], rtol=1e-3, atol=1e-3)
+        assert np.array_equal(space.labels, taken["kd"].labels[chosen])
+
+
+def test_chapters_read_published_runs(published: Path) -> None:
+    study = selection.load(ChapterParameters(output_dir=str(published)))
+    assert study.teacher is not None and study.teacher.label == "teacher"
+    found = tsne.spaces(study, which="final")
+    drawn = tsne.maps(found, MapParameters(points=50))
+    assert list(drawn) == ["normal", "KD T=1", "KD T=4", "DIST", "MSE", "teacher"]
+    assert all(points.shape == (50, 2) for points in drawn.values())
+    assert tsne.measured(found)["ratio"]["KD T=4"] == spaces.space(Run(published / HIGH), "final").separation.ratio
+    assert "128 test images" in accuracy.sentence(study)
+    assert training.results(study.students)["matched at"]["KD T=4"] == "never"
+    with pytest.raises(ValueError, match="perplexity is 5.*published with 30"):
+        tsne.maps(found, MapParameters(perplexity=5))
+    with pytest.raises(ValueError, match="test images alone"):
+        tsne.spaces(study, "train")
+
+
+def test_outputs_that_were_left_out_are_not_taken_for_a_run_that_never_had_them(published: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="published without its outputs"):
+        Run(published / HIGH).snapshot("matched")
+
+
+# ------------------------------------------------------------------------------------------------ again, and refusals
+@pytest.fixture
+def copied(tiny_folder: Path, published: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Full and published runs of the test's own."""
+    shutil.copytree(tiny_folder, tmp_path / "runs")
+    shutil.copytree(published, tmp_path / "results")
+    return tmp_path / "runs", tmp_path / "results"
+
+
+def test_a_second_call_writes_nothing_and_a_lost_run_alone_is_made_again(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    before = contents(small)
+    assert publish.publish(full, small) == []
+    assert contents(small) == before
+    (small / HIGH / "finished").unlink()  # as a kill leaves it
+    (small / HIGH / "map.safetensors").write_bytes(b"half")
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    assert {name: content for name, (_, content) in contents(small).items()} == {n: c for n, (_, c) in before.items()}
+
+
+def test_a_run_that_was_trained_again_is_published_again(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    history = full / HIGH / "history.parquet"
+    pd.read_parquet(history).assign(loss=1.0).to_parquet(history)
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    assert (Run(small / HIGH).history["loss"] == 1).all()
+
+
+def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    full, small = copied
+    (full / HIGH / "history.parquet").unlink()
+    before = contents(small)
+    assert publish.main(["--profile", "digits", "--runs", str(full), "--output", str(small)]) == 0
+    assert f"not finished, and left out: {HIGH}\n" in capsys.readouterr().out
+    assert contents(small) == before
+
+
+def test_maps_of_the_same_weights_are_not_drawn_again(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history with another column is published anew; the maps, which it has no part in, are those of before."""
+    full, small = copied
+    history, maps = full / HIGH / "history.parquet", (small / HIGH / "map.safetensors").read_bytes()
+    pd.read_parquet(history).assign(new=1.0).to_parquet(history)
+    measures = {which: (Run(small / HIGH).published or {})[which] for which in publish.WHICH}
+    monkeypatch.setattr(publish, "_write_map", None)
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    again = Run(small / HIGH)
+    assert (again.history["new"] == 1).all() and (again.path / "map.safetensors").read_bytes() == maps
+    assert {which: (again.published or {})[which] for which in publish.WHICH} == measures
+
+
+def test_results_of_another_spec_and_full_runs_are_never_overwritten(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    spec = json.loads((small / HIGH / "spec.json").read_text())
+    (small / HIGH / "spec.json").write_text(json.dumps({**spec, "batch_size": 32}))
+    with pytest.raises(ValueError, match="another spec.*batch_size"):
+        publish.publish(full, small)
+    before = contents(full)
+    with pytest.raises(ValueError, match="holds a full run"):
+        publish.publish(full, full)
+    assert contents(full) == before
+
+
+@pytest.mark.parametrize(("limit", "words"), [("RUN_BYTES", f"above 0.01 MB.*{HIGH}"), ("ALL_BYTES", "publish fewer")])
+def test_too_large_results_are_refused_and_nothing_is_written(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
+) -> None:
+    monkeypatch.setattr(publish, limit, 10_000)
+    with pytest.raises(ValueError, match=words):
+        publish.publish(tiny_folder, tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no finished runs"):
+        publish.publish(tmp_path, tmp_path / "results")
+    shutil.copytree(tiny_folder / HIGH, tmp_path / "runs" / HIGH)
+    with pytest.raises(ValueError, match="lacks the teacher"):
+        publish.publish(tmp_path / "runs", tmp_path / "results")
+
+
+def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
+    """Results outlive the code that made them: a change that cannot read them any more shows here."""
+    for folder in (paths.root() / "results").glob("*"):
+        every = runs.find(folder)
+        assert every and all(run.published and run.history["epoch"].iloc[-1] == run.spec.epochs for run in every)
+        assert publish.size(folder) <= publish.ALL_BYTES
+        assert all(publish.size(run.path, without="model.safetensors") <= publish.RUN_BYTES for run in every)

@@ -1,0 +1,77 @@
+"""Runs of several experiments share a folder: each chapter, and the claims, take those that they are about."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import SPEC, kd, store
+
+from kdnb import profiles, runs
+from kdnb.analysis import selection
+from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
+from kdnb.analysis.sweep import sweeps
+from kdnb.claims import paper
+from kdnb.figures import claims as ledger
+from kdnb.parameters import StudentParameters
+from kdnb.train import study
+
+EARLY = (12, 15, 18, 21)  # another schedule for 24 epochs
+MIXED = [SPEC, kd(4), kd(20), replace(SPEC, drops=EARLY), kd(4, drops=EARLY)]
+
+
+def names(**chosen: object) -> list[str]:
+    return [run.path.name for run in selection.load(ChapterParameters(**chosen)).every]  # type: ignore[arg-type]
+
+
+def test_the_papers_schedule_has_no_word_in_a_runs_name_and_another_has() -> None:
+    assert SPEC.drops == profiles.scaled_drops(SPEC.epochs)
+    assert SPEC.name == "normal-wd0.0005-s0"
+    assert replace(SPEC, drops=EARLY).name == "normal-wd0.0005-drops12.15.18.21-s0"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "normal-wd0.0005-s0"),
+        ({"drops": [150, 180, 210]}, "normal-wd0.0005-s0"),
+        ({"drops": [120, 150, 180, 210]}, "normal-wd0.0005-drops120.150.180.210-s0"),
+        ({"epochs": 24, "drops": [150, 180, 210]}, "normal-wd0.0005-drops150.180.210-s0"),
+    ],
+)
+def test_a_workflow_waits_for_the_name_that_the_run_will_have(given: dict[str, object], name: str) -> None:
+    parameters = StudentParameters(methods=["normal"], **given)  # type: ignore[arg-type]
+    assert study.student_names(parameters) == [name]
+
+
+def test_a_chapter_shows_the_papers_temperatures_and_schedule_unless_asked_for_others(tmp_path: Path) -> None:
+    folder = str(store(tmp_path, MIXED).folder)
+    assert names(output_dir=folder) == ["kd-T4-a0.9-wd0.0005-s0", "normal-wd0.0005-s0"]
+    assert names(output_dir=folder, temperatures=[4, 20], methods=["kd"]) == [
+        "kd-T4-a0.9-wd0.0005-s0",
+        "kd-T20-a0.9-wd0.0005-s0",
+    ]
+    assert len(names(output_dir=str(store(tmp_path / "odd", [kd(7.5), kd(10.5)]).folder))) == 1
+    early = names(output_dir=folder, drops=list(EARLY))
+    assert early == ["kd-T4-a0.9-wd0.0005-drops12.15.18.21-s0", "normal-wd0.0005-drops12.15.18.21-s0"]
+
+
+def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Path) -> None:
+    sweep = [kd(t) for t in (1, 2, 4, 6, 10)]
+    store(tmp_path / "own", [SPEC, *sweep])
+    expected = paper.judge(selection.sweep(ChapterParameters(output_dir=str(tmp_path / "own"))))
+    store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY)])
+    (found,) = ledger.judged(ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none")))
+    assert [one.evidence for one in found.verdicts] == [one.evidence for one in expected]
+    assert list(sweeps(runs.find(tmp_path / "mixed"), 0.9)[0].by_temperature())[-1] == 10
+
+
+def test_studies_are_read_side_by_side_with_all_methods(tmp_path: Path) -> None:
+    store(tmp_path / "digits", [SPEC, kd(4), replace(SPEC, method="at", method_parameters={"weight": 1000.0})])
+    store(tmp_path / "cifar100-small", [SPEC])
+    studies = StudiesParameters(results_dir=str(tmp_path)).studies()
+    assert {name: [run.label for run in found.students] for name, found in studies.items()} == {
+        "digits": ["normal", "KD T=4", "AT"],
+        "cifar100-small": ["normal"],
+    }
+    with pytest.raises(ValueError, match="profile 'digit'"):
+        StudiesParameters(profiles=["digit"])

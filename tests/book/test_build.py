@@ -1,0 +1,224 @@
+"""The book, built from two small executed notebooks and read in headless Chromium that reaches nothing but the disk."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+from browser import Reading
+from nbclient import NotebookClient
+from playwright.sync_api import Page
+
+from kdnb.book import build, export
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FIGURE = """
+import plotly.graph_objects as go
+from kdnb.book.show import show
+fig = go.Figure(go.Scatter(x=[1, 2, 3], y=[1, 4, 9], name="μ"))
+fig.update_layout(title="A title so long that it needs several lines on a telephone, with T<sup>2</sup>", height=420)
+show(fig, name="squares", alt="A curve through 1, 4 and 9.")
+from kdnb.paths import root
+print(f"in {root()} and {root() / 'runs'}")
+"""
+STEPPER = """
+import plotly.graph_objects as go
+from kdnb.book.widgets import stepper
+figures = [go.Figure(go.Scatter(x=[0, 1], y=[0, t])).update_layout(title=f"T = {t}") for t in (1, 2, 3)]
+stepper(figures, ["1", "2", "3, a long name"], description="T", name="steep", alt="A line, steeper with T.")
+"""
+INDEX = "# A small book\n\nSee {doc}`../notebooks/one` and $\\mu^2$ {cite:p}`someone`.\n\n```{bibliography}\n```\n"
+BIBLIOGRAPHY = "@article{someone, author = {One, Some}, title = {Thing}, journal = {Place}, year = {2020}}\n"
+
+
+def execute(path: Path, title: str, code: str) -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell(
+            f"# {title}\n\n[![Open in Colab](https://example.org/badge.svg)](https://example.org)"
+        ),
+        nbformat.v4.new_code_cell("T = 4", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(code),
+    ]
+    made = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    made.metadata["papermill"] = {"environment_variables": {"SECRET": "1"}, "output_path": str(path)}
+    nbformat.write(made, path)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("executed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDNB_DISPLAY", "static")
+        patch.setenv("KDNB_ROOT", str(ROOT))
+        execute(folder / "one.ipynb", "A figure", FIGURE)
+        execute(folder / "two.ipynb", "A stepper", STEPPER)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small repository: the real configuration and vendored scripts, a book of its own."""
+    folder = tmp_path_factory.mktemp("source")
+    shutil.copy(ROOT / "_config.yml", folder)
+    (folder / "vendor").symlink_to(ROOT / "vendor")
+    toc = {"format": "jb-book", "root": "book/index"}
+    (folder / "_toc.yml").write_text(
+        yaml.safe_dump(toc | {"chapters": [{"file": "notebooks/one"}, {"file": "notebooks/two"}]})
+    )
+    (folder / "book").mkdir()
+    (folder / "book" / "index.md").write_text(INDEX)
+    (folder / "book" / "references.bib").write_text(BIBLIOGRAPHY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(source: Path, executed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build.build(source, executed, tmp_path_factory.mktemp("out") / "book").parent
+
+
+def title_is_inside(page: Page, name: str) -> bool:
+    """Say whether the figure's whole title lies within its box and above the plot."""
+    found: bool = page.evaluate(
+        """name => {
+            const [box, title, plot] = ["", " .gtitle", " .xy"].map(
+                part => document.querySelector(`#${name}${part}`).getBoundingClientRect());
+            const across = box.left <= title.left && title.right <= box.right;
+            return across && box.top <= title.top && title.bottom <= plot.top;
+        }""",
+        name,
+    )
+    return found
+
+
+def drawn_y(page: Page, name: str) -> list[float]:
+    found: list[float] = page.evaluate(f"Array.from(document.getElementById('{name}')._fullData[0].y)")
+    return found
+
+
+def test_figure_is_drawn_with_no_network(html: Path, reading: Reading) -> None:
+    reading.open(html / "notebooks" / "one.html", drawn=1)
+    assert drawn_y(reading.page, "squares") == [1, 4, 9]
+    box = reading.page.get_by_role("figure", name="A curve through 1, 4 and 9.")
+    assert box.count() == 1 and "run this cell" not in box.inner_text()
+    assert reading.overflow() <= 0 and title_is_inside(reading.page, "squares")
+    reading.check()
+
+
+def test_figure_follows_the_page_into_the_dark(html: Path, reading: Reading) -> None:
+    reading.open(html / "notebooks" / "one.html", drawn=1)
+    ink = "getComputedStyle(document.querySelector('#squares .xtick text')).fill"
+    colours = []
+    for theme in ("light", "dark"):
+        reading.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        wanted = "rgb(27, 31, 36)" if theme == "light" else "rgb(227, 230, 234)"
+        reading.page.wait_for_function(f"{ink} === '{wanted}'")
+        colours.append(reading.page.evaluate(ink))
+    assert len(set(colours)) == 2 and title_is_inside(reading.page, "squares")
+
+
+def test_slider_moves_the_figure_with_no_kernel(html: Path, reading: Reading) -> None:
+    reading.open(html / "notebooks" / "two.html", drawn=1)
+    assert drawn_y(reading.page, "steep") == [0, 1]
+    reading.page.locator(".noUi-handle").focus()
+    reading.page.keyboard.press("ArrowRight")
+    reading.page.wait_for_function("document.getElementById('steep')._fullData[0].y[1] === 2")
+    reading.page.keyboard.press("ArrowRight")
+    reading.page.wait_for_function("document.getElementById('steep')._fullData[0].y[1] === 3")
+    assert "Shown: 3, a long name." in (reading.page.locator("#steep").get_attribute("aria-label") or "")
+    assert reading.page.evaluate("document.getElementById('steep').layout.title.text") == "T = 3"
+    assert reading.overflow() <= 0
+    reading.check()
+
+
+def test_prose_is_set_with_no_network(html: Path, reading: Reading) -> None:
+    reading.page.goto((html / "book" / "index.html").as_uri())
+    reading.page.wait_for_selector("mjx-container svg")
+    assert reading.overflow() <= 0
+    reading.check()
+
+
+def test_colab_button_points_at_the_notebooks_own_path(html: Path) -> None:
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    link = (
+        f"{repository['url'].replace('https://github.com', 'github')}/blob/{repository['branch']}/notebooks/one.ipynb"
+    )
+    assert f'href="https://colab.research.google.com/{link}"' in (html / "notebooks" / "one.html").read_text()
+
+
+def test_published_notebooks_tell_nothing_of_the_machine(html: Path, executed: Path) -> None:
+    text = (html / "_sources" / "notebooks" / "one.ipynb").read_text()
+    assert "SECRET" not in text and str(executed) not in text and str(ROOT) not in text
+    assert "in . and runs" in text
+    tags = [cell.metadata.tags for cell in nbformat.reads(text, as_version=4).cells]
+    assert tags == [[], ["hide-input", "parameters"], []]
+
+
+def test_pages_are_light_and_scripts_come_once(html: Path) -> None:
+    assert all((html / "notebooks" / f"{name}.html").stat().st_size < 200_000 for name in ("one", "two"))
+    assert len(list(html.rglob("plotly*.js"))) == 1
+    licences = {path.stem for path in (html / "vendor" / "licences").iterdir()}
+    vendored = {"font-awesome", "html-manager", "mathjax", "popper", "requirejs", "tippy"}
+    assert licences == vendored | {"anywidget", "plotly"}
+
+
+def test_only_the_contents_are_staged(source: Path, executed: Path, tmp_path: Path) -> None:
+    build.stage(source, executed, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"_config.yml", "_toc.yml", "book", "notebooks", "extra"}
+
+
+def test_a_figure_left_blank_fails_the_build(source: Path, executed: Path, tmp_path: Path) -> None:
+    live = executed_copy(executed, tmp_path)
+    made: Any = nbformat.read(live / "one.ipynb", as_version=4)
+    made.cells[2].outputs[0] = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": {}})
+    nbformat.write(made, live / "one.ipynb")
+    with pytest.raises(ValueError, match=r"one\.ipynb holds a live Plotly figure.*KDNB_DISPLAY=static"):
+        build.stage(source, live, tmp_path / "stage")
+
+
+def executed_copy(executed: Path, folder: Path) -> Path:
+    shutil.copytree(executed, folder / "copy")
+    return folder / "copy"
+
+
+def test_failed_notebook_is_refused(source: Path, executed: Path, tmp_path: Path) -> None:
+    failed = executed_copy(executed, tmp_path)
+    made: Any = nbformat.read(failed / "two.ipynb", as_version=4)
+    made.metadata["papermill"]["exception"] = True
+    nbformat.write(made, failed / "two.ipynb")
+    with pytest.raises(ValueError, match=r"two\.ipynb stopped with an error"):
+        build.stage(source, failed, tmp_path / "stage")
+
+
+def test_missing_notebook_is_named(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"lacks one\.ipynb, two\.ipynb"):
+        build.stage(source, tmp_path, tmp_path / "stage")
+
+
+def test_never_executed_notebook_is_refused() -> None:
+    cells = [nbformat.v4.new_code_cell("1 + 1")]
+    with pytest.raises(ValueError, match=r"plain\.ipynb was never executed"):
+        export.refuse_unfit(nbformat.v4.new_notebook(cells=cells), "plain.ipynb")
+
+
+def test_truncated_notebook_is_named(tmp_path: Path) -> None:
+    (tmp_path / "half.ipynb").write_text('{"cells": [')
+    with pytest.raises(ValueError, match=r"half\.ipynb is no notebook"):
+        export.publish(tmp_path / "half.ipynb", tmp_path / "out.ipynb")
+
+
+def test_a_folder_that_is_no_book_is_kept(source: Path, executed: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="is not a book"):
+        build.build(source, executed, tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_contents_name_files_that_exist_or_notebooks() -> None:
+    entries = build.chapters(ROOT / "_toc.yml")
+    assert entries[0] == "notebooks/00_start" and len(set(entries)) == len(entries)
+    for entry in set(entries) - {build.STATUS}:
+        assert (ROOT / f"{entry}.{'ipynb' if entry.startswith('notebooks/') else 'md'}").is_file(), entry

@@ -1,0 +1,139 @@
+"""The explorer: what is packed is what the runs hold, and every control is linked in JavaScript."""
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from ipywidgets import Widget
+from made_up import SPEC, STUDENTS, kd, store
+
+from kdnb.analysis import spaces
+from kdnb.analysis.selection import ChapterParameters, Study, load
+from kdnb.book import explorer as explored
+from kdnb.book import fragments, pictures, widgets
+from kdnb.figures import front_page
+from kdnb.files import write_tensors
+
+
+def unpacked(packed: explored.Packed) -> np.ndarray:
+    """What explorer.js computes, written out in Python."""
+    if "f4" in packed:
+        return np.frombuffer(base64.b64decode(packed["f4"]), "<f4").astype(float)
+    steps = np.frombuffer(base64.b64decode(packed["u2"]), "<u2")
+    return packed["low"] + (packed["high"] - packed["low"]) * steps / 65535
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> list[Study]:
+    """Two weight decays of one data set, with traces of classifiers."""
+    bare = [replace(SPEC, weight_decay=0.0), replace(kd(4), weight_decay=0.0)]
+    store(tmp_path / "made-up", [*STUDENTS, *bare])
+    for folder in (tmp_path / "made-up").iterdir():
+        rng = np.random.default_rng(len(folder.name))
+        tensors = {"weight": rng.normal(size=(24, 3, 4)).astype("f4"), "bias": np.zeros((24, 3), "f4")}
+        write_tensors(folder / "classifier.safetensors", {k: torch.from_numpy(v) for k, v in tensors.items()}, {})
+    known = ChapterParameters(output_dir=str(tmp_path / "made-up"))
+    return [load(known), load(replace(known, weight_decay=0.0))]
+
+
+def test_curves_are_the_histories(studies: list[Study]) -> None:
+    content = explored.data(studies)
+    assert content["sets"] == ["made-up"] and content["decays"] == [5e-4, 0.0] and content["temperatures"] == [1, 4, 10]
+    for sweep, study in zip(content["sweeps"], studies, strict=True):
+        for packed, run in zip(sweep["runs"], study.students, strict=True):
+            assert packed["label"] == run.label
+            for column, curve in packed["curves"].items():
+                np.testing.assert_allclose(unpacked(curve), run.history[column], rtol=1e-6)
+
+
+def test_rows_and_maps_are_exact_to_a_pixel(studies: list[Study]) -> None:
+    study = studies[0]
+    assert study.teacher is not None
+    for packed, run in zip(explored.data(studies)["sweeps"][0]["runs"], study.students, strict=True):
+        rows = spaces.row_distances(run, study.teacher)
+        np.testing.assert_allclose(unpacked(packed["rows"]), rows.ravel(), atol=np.ptp(rows) / 60_000)
+        assert unpacked(packed["map"]["points"]).size == 2 * 60 and packed["map"]["epoch"] == 7
+
+
+def test_a_student_without_a_matched_snapshot_has_no_map(tmp_path: Path, studies: list[Study]) -> None:
+    next(studies[0].folder.glob("kd-T4*wd0.0005*/features-matched.safetensors")).unlink()
+    maps = {run["label"]: run["map"] for run in explored.data(studies)["sweeps"][0]["runs"]}
+    assert [label for label, found in maps.items() if found is None] == ["KD T=4"]
+
+
+def test_without_the_teacher_the_way_out_is_named(studies: list[Study]) -> None:
+    lonely = replace(studies[0], folder=studies[0].folder / "nowhere")
+    with pytest.raises(FileNotFoundError, match="lacks the students' teacher.*put its run beside them"):
+        explored.data([lonely])
+
+
+def test_every_control_is_linked_to_the_view_in_javascript(studies: list[Study]) -> None:
+    before = set(Widget.get_manager_state()["state"])
+    made = widgets.explorer(explored.data(studies), name="explorer")
+    state = {key: value for key, value in Widget.get_manager_state()["state"].items() if key not in before}
+    links = {tuple(item["state"]["target"]) for item in state.values() if item["model_name"] == "LinkModel"}
+    view = f"IPY_MODEL_{made.view.model_id}"
+    traits = ("data_set", "decay", "method", "temperature", "kind", "warm_up", "followed")
+    assert {(view, trait) for trait in traits} <= links
+    assert made.controls["temperature"].label == "4" and made.view.temperature == 1
+    assert len(json.dumps(state, default=str)) < 1_500_000
+
+
+def test_python_hears_what_is_chosen(studies: list[Study]) -> None:
+    content = explored.data(studies)
+    made = widgets.explorer(content, name="explorer", temperature=9)
+    told = made.listen(lambda choice: str(getattr(explored.chosen(studies, content, choice), "label", None)))
+    assert told.value == "KD T=10"
+    made.view.temperature = 0
+    assert told.value == "KD T=1"
+    made.view.method = 2
+    assert told.value == "DIST"
+    made.view.decay = 1
+    assert told.value == "None"
+    assert "not trained" in explored.Explored(studies, content).last_epoch(made.choice)
+
+
+def test_the_last_epoch_is_told_whole(studies: list[Study]) -> None:
+    run, content = studies[0].kd[4], explored.data(studies)
+    choice = widgets.explorer(content, name="explorer").choice
+    html = explored.Explored(studies, content).last_epoch(choice)
+    assert all(column in html for column in run.history) and f"{run.history['mu_raw'].iloc[-1]:.5g}" in html
+
+
+def test_findings_are_read_off_the_runs(studies: list[Study]) -> None:
+    html = front_page.as_html(studies)
+    run = studies[0].kd[4]
+    after = run.history[run.history["epoch"] > 12]
+    r = np.corrcoef(after["mu_raw"], after["loss"])[0, 1]
+    assert f"{r:.2f}".replace("-", "−") in html and "made-up, weight decay 0.0005" in html
+    left = run.history["mu_matched"].iloc[-1] / run.history["mu_raw"].iloc[-1]
+    assert f"<td>{left:.0%}</td>" in html
+
+
+def test_controls_differ_from_the_teacher_by_what_is_said(studies: list[Study]) -> None:
+    runs = [run for study in studies for run in study.kd.values()]
+    after = [run.history[run.history["epoch"] > 12] for run in runs]
+    r = [[np.corrcoef(h[c], h["loss"])[0, 1] for c in ("mu_raw", "bystander_mu_raw")] for h in after]
+    gaps = np.abs(np.subtract(*np.transpose(r)))
+    text = front_page.sentence(studies)
+    assert f"{len(runs)} students" in text and f"{np.median(gaps):.2f}" in text and f"{gaps.max():.2f}" in text
+
+
+def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[Study]) -> None:
+    """What the saved state holds is found by the book, drawn, and says of which runs it is."""
+    made = widgets.explorer(explored.data(studies), name="explorer")
+    state = Widget.get_manager_state()["state"]
+    output = nbformat.v4.new_output("display_data", {fragments.VIEW: {"model_id": made.model_id}})
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {fragments.STATE: {"state": state}}})
+    found = list(fragments.figures(notebook))
+    assert [figure.name for figure in found] == ["explorer-mu", "explorer-r"]
+    for figure in found:
+        assert pictures.svg(figure.spec, figure.name, figure.alt).count("-trace-") >= 2
+        of_sweeps = [step["layout"]["meta"]["runs"] for step in figure.steps]
+        assert [len(runs) for runs in of_sweeps] == [len(study.students) + 1 for study in studies]

@@ -1,0 +1,137 @@
+"""How figures are shown: which way is chosen, and what the fragment of a static page holds."""
+
+import base64
+import html
+import json
+import re
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from kdnb import surroundings
+from kdnb.book import show
+from kdnb.figures import style
+
+PLACES = ("KDNB_DISPLAY", "JPY_SESSION_NAME", "VSCODE_PID")
+
+
+@pytest.fixture(autouse=True)
+def bare_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PLACES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def embedded(text: str) -> dict[str, Any]:
+    match = re.search(r'<script type="application/json" data-kdnb-figure="[^"]+">(.*?)</script>', text, re.S)
+    assert match
+    found: dict[str, Any] = json.loads(match[1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("environment", "live"),
+    [
+        ({}, False),
+        ({"KDNB_DISPLAY": "live"}, True),
+        ({"JPY_SESSION_NAME": "/a.ipynb"}, True),
+        ({"VSCODE_PID": "7"}, True),
+        ({"JPY_SESSION_NAME": "/a.ipynb", "KDNB_DISPLAY": "static"}, False),
+    ],
+)
+def test_place_decides(environment: dict[str, str], live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert surroundings.is_live() is live
+
+
+def test_colab_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "google.colab", object())
+    assert surroundings.is_live()
+
+
+def test_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "statik")
+    with pytest.raises(ValueError, match="'statik'; known: live, static. Did you mean 'static'"):
+        surroundings.is_live()
+
+
+def test_fragment_names_and_describes_the_figure() -> None:
+    text = show.fragment(go.Figure(go.Bar(y=[1])), name="bars", alt='A bar, "tall" & <wide>.')
+    assert '<div id="bars"' in text and 'role="figure"' in text
+    (label,) = re.findall(r'aria-label="([^"]*)"', text)
+    assert html.unescape(label) == 'A bar, "tall" & <wide>.'
+
+
+def test_fragment_keeps_the_figure_and_no_script() -> None:
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4])).update_layout(title="μ </script><b>", height=300)
+    text = show.fragment(figure, name="line", alt="A line.")
+    spec = embedded(text)
+    assert spec["layout"] == {"title": {"text": "μ </script><b>"}, "height": 300}
+    assert spec["data"] == [{"type": "scatter", "x": [1, 2], "y": [3, 4]}]
+    assert text.count("<script") == 1 and "min-height:300px" in text
+
+
+def test_numbers_survive_to_single_precision_at_half_the_size() -> None:
+    values = np.random.default_rng(0).normal(size=1000)
+    spec = show.compact(go.Figure(go.Scatter(y=values)))
+    packed = spec["data"][0]["y"]
+    assert packed["dtype"] == "f4"
+    kept = np.frombuffer(base64.b64decode(packed["bdata"]), np.float32)
+    np.testing.assert_allclose(kept, values, rtol=1e-6)
+    assert len(packed["bdata"]) < 1000 * 4 * 1.4
+
+
+def test_show_writes_one_html_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "static")
+    shown: list[Any] = []
+    monkeypatch.setattr(show, "display", shown.append)
+    show.show(go.Figure(go.Bar(y=[1])), name="bars", alt="A bar.")
+    assert [type(output).__name__ for output in shown] == ["HTML"] and 'id="bars"' in shown[0].data
+
+
+def test_live_figure_is_native_and_the_callers_is_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "live")
+    figure = go.Figure(go.Bar(y=[1]))
+    before = figure.to_json()
+    shown: list[go.Figure] = []
+    monkeypatch.setattr(go.Figure, "show", lambda self, **_: shown.append(self))
+    show.show(figure, name="bars", alt="A bar.")
+    assert shown[0].layout.template.layout.colorway == style.COLORWAY
+    assert figure.to_json() == before
+
+
+@pytest.mark.parametrize("name", ["", "Mu", "1st", "two words", "a_b", "x\n"])
+def test_bad_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="must be lower-case letters, digits and hyphens"):
+        show.show(go.Figure(), name=name, alt="Nothing.")
+
+
+def test_missing_alt_is_refused() -> None:
+    with pytest.raises(ValueError, match="'bars' has no alt text"):
+        show.show(go.Figure(), name="bars", alt="  ")
+
+
+def contrast(first: str, second: str) -> float:
+    """The WCAG 2 contrast of two colours #rrggbb, from 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#14181e")])
+def test_text_is_readable_on_both_grounds(theme: str, page: str) -> None:
+    layout = show.THEMES[theme]["layout"]
+    assert contrast(layout["font"]["color"], page) >= 7
+    assert contrast(layout["hoverlabel"]["font"]["color"], layout["hoverlabel"]["bgcolor"]) >= 7
+
+
+def test_template_is_one_that_plotly_knows() -> None:
+    for theme in show.THEMES.values():
+        assert go.layout.Template(theme).layout.font.family == show.FONT  # raises on an unknown property

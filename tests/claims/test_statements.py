@@ -1,0 +1,111 @@
+"""This book's own statements: tested seed by seed, drawn as tested, each on a figure that is there."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import SPEC, kd, store, write
+
+from kdnb.analysis import selection
+from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
+from kdnb.analysis.sweep import Missing, Sweep
+from kdnb.claims.book import STATEMENTS, Statement, _answer, judge, within
+from kdnb.claims.numbers import by_seed
+from kdnb.figures import discussion
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Statement:
+    """A statement that holds where its number is positive; seeds of ``missing`` lack their runs."""
+
+    def reading(sweep: Sweep) -> dict[str, float]:
+        if sweep.seed in missing:
+            raise Missing(f"run {sweep.seed}")
+        return {"number": values[sweep.seed]}
+
+    return replace(STATEMENTS[0], reading=by_seed(reading), margins=lambda numbers: [numbers["number"]])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    folder = store(tmp_path_factory.mktemp("runs"), [SPEC, kd(4)]).folder
+    for seed in (1, 2):
+        for spec in (SPEC, kd(4)):
+            write(folder, replace(spec, init_seed=seed))
+    return selection.load(ChapterParameters(output_dir=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("values", "answer", "held"),
+    [
+        ({0: 2.0, 1: 2.5, 2: 3.0}, "holds", 3),
+        ({0: 0.1, 1: 2.0, 2: 4.0}, "undecided", 3),  # every seed is positive, and the interval reaches below zero
+        ({0: 1.0, 1: -2.0, 2: 3.0}, "undecided", 2),
+        ({0: -1.5, 1: -2.0, 2: -1.0}, "does not hold", 0),
+    ],
+)
+def test_a_statement_holds_when_the_whole_interval_over_seeds_does(
+    study: Study, values: dict[int, float], answer: str, held: int
+) -> None:
+    found = judge(planted(values), study)
+    assert (found.answer, found.held, found.seeds) == (answer, held, [0, 1, 2])
+    assert found.values == {"number": list(values.values())}
+
+
+def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(study: Study) -> None:
+    part = judge(planted({0: 1.0, 2: 1.0}, missing=(1,)), study)
+    assert (part.answer, part.seeds) == ("too few seeds", [0, 2])
+    none = judge(planted({}, missing=(0, 1, 2)), study)
+    assert (none.answer, none.missing, none.values) == ("cannot be said", "run 0", {})
+
+
+def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> None:
+    one = planted({0: 0.1, 1: 0.2, 2: 0.6})
+    found = judge(one, study)
+    seeds, means = discussion.figure(one, {"mine": found}, {"mine": study}).data
+    assert list(seeds.x) == [0.1, 0.2, 0.6] and list(means.x) == [0.3]
+    reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
+    np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
+    assert "**undecided** (3 of 3 seeds). number +0.30" in discussion.answer(one, {"mine": found})
+
+
+def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
+    one, other = judge(planted(dict.fromkeys(range(3), 1.0)), study), judge(planted({}, missing=(0, 1, 2)), study)
+    both = discussion.figure(planted({}), {"a": one, "b": one}, {"a": study, "b": study}).data
+    alone = discussion.figure(planted({}), {"a": other, "b": one}, {"a": study, "b": study}).data
+    assert alone[-1].marker.color == both[-1].marker.color != both[1].marker.color
+
+
+# ------------------------------------------------------------------------------------------- what the repository holds
+@pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
+def test_its_figure_is_in_the_chapter_that_it_names(one: Statement) -> None:
+    cells = json.loads((NOTEBOOKS / f"{one.chapter}.ipynb").read_text())["cells"]
+    code = "".join(line for cell in cells if cell["cell_type"] == "code" for line in cell["source"])
+    names = [name.replace("{name}", ".+") for name in re.findall(r'name=f?"([^"]+)"', code)]
+    assert any(re.fullmatch(name, one.shown) for name in names)
+
+
+@pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
+def test_it_is_tested_on_published_runs_and_its_rule_can_be_broken(one: Statement) -> None:
+    """Somewhere it can be said; and numbers of the opposite sign or order do not all pass."""
+    studies = discussion.studies(StudiesParameters())
+    found = [judge(one, study) for study in studies.values()]
+    told = [outcome for outcome in found if outcome.answer != "cannot be said"]
+    assert told
+    values = [dict(zip(o.values, row, strict=True)) for o in told for row in zip(*o.values.values(), strict=False)]
+    worse = [
+        {name: sign * 10 * (place + 1) for place, name in enumerate(numbers)} for numbers in values for sign in (1, -1)
+    ]
+    assert not all(min(one.margins(numbers)) > 0 for numbers in worse)
+
+
+def test_alike_is_two_one_sided_tests() -> None:
+    """A difference inside the bounds in every seed is not enough: its whole interval has to be."""
+    close, wide = ([0.001, -0.001, 0.0], [0.004, -0.004, 0.004])
+    assert _answer(np.array([within(value, 0.005) for value in close])) == "holds"
+    assert _answer(np.array([within(value, 0.005) for value in wide])) == "undecided"
+    assert _answer(np.array([within(value, 0.005) for value in [0.02, 0.021, 0.022]])) == "does not hold"

@@ -1,0 +1,278 @@
+"""Figures of chapter 8: rungs, teacher against bystander, norm and angle, plug-in, collapse, decay."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, store, write
+from scipy import stats as scipy_stats
+
+from kdnb.analysis import alignment, selection
+from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.book import pictures, widgets
+from kdnb.book.show import compact
+from kdnb.figures.alignment import ladder, plug_in, weight_decay
+from kdnb.figures.alignment import terms as parts
+from kdnb.runs import Run, RunSpec
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+LESS = [kd(4, weight_decay=0.0), replace(SPEC, weight_decay=0.0)]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return store(tmp_path_factory.mktemp("runs"))
+
+
+def last(run: Run, column: str) -> float:
+    return float(run.history[column].iloc[-1])
+
+
+def put(run: Run, **columns: object) -> None:
+    """Columns in the place of the stored ones, for this object alone."""
+    run.__dict__["history"] = run.history.assign(**columns)
+
+
+# ---------------------------------------------------------------------------------------------------------- the ladder
+def test_a_rung_is_the_last_epochs_and_its_line_joins_kd_alone(study: Study) -> None:
+    traces = {trace.name: trace for trace in ladder.ladder(study).data}
+    rotated = traces["rotated"]
+    points = {x: y for x, y in zip(rotated.x, rotated.y, strict=True) if y is not None}
+    assert list(points) == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE"]
+    assert list(points.values()) == rounded([last(run, "mu_rotated") for run in study.students])
+    pieces = "".join("-" if y is None else "o" for y in rotated.y).strip("-").split("-")
+    assert [piece for piece in pieces if piece] == ["o", "ooo", "o", "o"]
+    other = [y for y in traces["bystander, raw"].y if y is not None]
+    assert other == rounded([last(run, "bystander_mu_raw") for run in study.students])
+
+
+def test_the_menu_shows_shares_of_the_same_students_raw_mu(study: Study) -> None:
+    fig = ladder.ladder(study)
+    plain, shares = (button.args[0]["y"] for button in fig.layout.updatemenus[0].buttons)
+    assert [list(y) for y in plain] == [list(trace.y) for trace in fig.data]
+    expected = [last(run, "mu_matched") / last(run, "mu_raw") for run in study.students]
+    column = [trace.name for trace in fig.data].index("matched on features")
+    assert [y for y in shares[column] if y is not None] == rounded(expected)
+    found = f"matched on features {np.median(expected):.0%} ({min(expected):.0%} to {max(expected):.0%})"
+    assert found in ladder.ladder_sentence(study)
+
+
+def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:
+    other = store(tmp_path, [SPEC])
+    put(other.students[0], mu_raw=0.0)
+    assert ladder.ladder_sentence(other).startswith("None of these")
+
+
+# -------------------------------------------------------------------------------------------------- teacher, bystander
+class Planted:
+    """Students as real matrices: W_s wanders, W_t and W_o are fixed; every column follows from them."""
+
+    def __init__(self, folder: Path, specs: list[RunSpec], towards: float = 0.0) -> None:
+        self.rng = np.random.default_rng(0)
+        self.teacher, self.bystander = self.rng.normal(size=(2, 5, 8)) * np.array([1.0, 2.0])[:, None, None]
+        write(folder, replace(TEACHER_SPEC, init_seed=1))
+        self.study = store(folder, specs)
+        self.courses: dict[str, np.ndarray] = {}
+        for run in {id(r): r for r in (*self.study.students, *self.study.every)}.values():
+            pull = towards * self.teacher if run.spec.method == "kd" else 0.0
+            course = np.cumsum(self.rng.normal(size=(run.spec.epochs, 5, 8)) + pull, axis=0)
+            self.courses[run.path.name] = course
+            put(run, **self.columns(course))
+        assert self.study.teacher
+        put(self.study.teacher, weight_norm=float(np.linalg.norm(self.teacher)))
+
+    def columns(self, course: np.ndarray) -> dict[str, np.ndarray]:
+        sides = {"": self.teacher, "bystander_": self.bystander}
+        own = np.linalg.norm(course, axis=(1, 2))
+        found = {"weight_norm": own}
+        for side, other in sides.items():
+            length = np.linalg.norm(other)
+            nuclear = np.array([np.linalg.svd(w.T @ other, compute_uv=False).sum() for w in course])
+            found[f"{side}mu_raw"] = np.linalg.norm(course - other, axis=(1, 2))
+            found[f"{side}mu_rotated"] = np.sqrt(length**2 + own**2 - 2 * nuclear)
+        inner = (course * self.teacher).sum((1, 2))
+        return found | {"classifier_cosine": inner / (own * np.linalg.norm(self.teacher))}
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planted:
+    seeds = [replace(spec, init_seed=seed) for seed in range(3) for spec in (SPEC, kd(4), kd(10))]
+    made = Planted(tmp_path, seeds, towards=0.5)
+    taught, other = (SPEC.teacher or {})["checksum"], (SPEC.bystander or {})["checksum"]
+    known = {taught: float(np.linalg.norm(made.teacher)), other: float(np.linalg.norm(made.bystander))}
+    monkeypatch.setattr(alignment, "lengths", lambda study: known)
+    return made
+
+
+def test_the_length_of_a_classifier_is_its_teachers_own_last_norm(study: Study) -> None:
+    assert study.teacher and SPEC.teacher
+    assert alignment.lengths(study) == {SPEC.teacher["checksum"]: last(study.teacher, "weight_norm")}
+
+
+def test_the_cosine_is_that_of_the_matrices(planted: Planted) -> None:
+    for run in planted.study.every:
+        final = planted.courses[run.path.name][-1]
+        for side, other in (("", planted.teacher), ("bystander_", planted.bystander)):
+            lengths = np.linalg.norm(final) * np.linalg.norm(other)
+            u, _, vt = np.linalg.svd(final.T @ other)
+            for kind, turned in (("raw", final), ("rotated", final @ u @ vt)):
+                found = alignment.cosine(run, kind, side, alignment.lengths(planted.study))
+                assert found == pytest.approx((turned * other).sum() / lengths)
+
+
+def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted: Planted) -> None:
+    figures, labels = ladder.sides(planted.study)
+    assert labels == ["of μ", "of the cosine"]
+    runs = planted.study.by_seeds["KD T=4"]
+    values = np.array([last(run, "mu_raw") - last(run, "bystander_mu_raw") for run in runs])
+    mean = next(trace for trace in figures[0].data if trace.error_y.array is not None)
+    assert list(mean.x) == ["normal", "T=4", "T=10"]
+    assert mean.y[1] == pytest.approx(values.mean(), rel=1e-3)
+    low, _ = scipy_stats.t.interval(0.95, 2, values.mean(), scipy_stats.sem(values))
+    assert mean.error_y.arrayminus[1] == pytest.approx(values.mean() - low, rel=1e-3)
+
+
+def test_the_sentence_counts_temperatures_beyond_normal_training_of_the_same_seed(planted: Planted) -> None:
+    text = ladder.sides_sentence(planted.study)
+    for kind, name in (("raw", "As they are"), ("rotated", "Rotated")):
+        found = alignment.differences(planted.study, kind, "cosine")
+        apart = 0
+        for label in ("KD T=4", "KD T=10"):
+            pairs = [found[label][seed] - found["normal"][seed] for seed in range(3)]
+            apart += scipy_stats.ttest_1samp(pairs, 0, alternative="two-sided").pvalue < 0.05 and np.mean(pairs) > 0
+        assert f"at {apart} of 2 temperatures" in text.split(f"{name}: ")[1].split(". ")[0]
+    assert alignment.differences(planted.study, "raw", "cosine")["KD T=4"][0] > 0.2  # what was planted
+
+
+def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:
+    alone = store(tmp_path, [replace(SPEC, bystander=None)], without="^bystander")
+    assert alignment.differences(alone, "raw", "μ") == {"normal": {}}
+    assert "is not known" in ladder.sides_sentence(alone)
+    assert len(ladder.sides(alone)[0]) == 2
+
+
+# ------------------------------------------------------------------------------------------------------ norm and angle
+def test_norm_and_angle_are_those_of_the_matrices(planted: Planted) -> None:
+    run = planted.study.kd[4]
+    course = planted.courses[run.path.name]
+    terms = parts.split(planted.study, run)
+    assert terms["inner"].to_numpy() == pytest.approx(-2 * (course * planted.teacher).sum((1, 2)))
+    assert terms["squared"].to_numpy() == pytest.approx(terms[["teacher", "student", "inner"]].sum(axis=1).to_numpy())
+    since = course[12:] - course[12]
+    moves = parts.moves(planted.study, run)
+    assert moves["angle"].to_numpy() == pytest.approx(-2 * (since * planted.teacher).sum((1, 2)), abs=1e-9)
+    assert moves["bystander"].to_numpy() == pytest.approx(-2 * (since * planted.bystander).sum((1, 2)), abs=1e-9)
+    norms = (course**2).sum((1, 2))
+    assert moves["student"].to_numpy() == pytest.approx(norms[12:] - norms[12])
+    assert f"norm {parts.amount(norms[-1] - norms[12])}" in parts.sentence(planted.study)
+
+
+@pytest.mark.parametrize("profile", ["digits", "cifar100-small"])
+def test_the_parts_of_published_students_give_their_squared_mu(profile: str) -> None:
+    chosen = selection.load(ChapterParameters(profile, str(RESULTS / profile)))
+    checked = 0
+    for run in chosen.every:
+        table = parts.split(chosen, run)
+        whole = table[["teacher", "student", "inner"]].sum(axis=1).to_numpy()
+        assert whole == pytest.approx(run.history["mu_raw"].to_numpy() ** 2, rel=1e-5), run.path.name
+        checked += len(table)
+    assert checked == sum(run.spec.epochs for run in chosen.every) > 0
+
+
+def test_without_the_teachers_run_its_terms_are_missing_and_the_movement_is_not(tmp_path: Path) -> None:
+    orphan = store(tmp_path, [replace(SPEC, teacher={"model": "resnet20", "checksum": "another"})])
+    run = orphan.students[0]
+    assert parts.split(orphan, run)[["teacher", "inner"]].isna().all(axis=None)
+    assert parts.moves(orphan, run).notna().all(axis=None)
+    assert "μ²" in parts.sentence(orphan)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(-0.18649, "−0.186"), (1791.4, "+1,790"), (0.0, "+0"), (-4.2e-7, "−4.2e−07")]
+)
+def test_amounts_are_read_with_a_sign_and_three_digits(change: float, text: str) -> None:
+    assert parts.amount(change) == text
+
+
+# ------------------------------------------------------------------------------------------------ plug-in and collapse
+def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study) -> None:
+    figures, labels = plug_in.plugged(study)
+    assert labels == [run.label for run in study.students]
+    columns = ("plug_in_accuracy", "plug_in_accuracy_matched", "test_accuracy")
+    behind, *front = figures[2].data
+    assert [list(trace.y) for trace in front] == [rounded(study.kd[4].history[column]) for column in columns]
+    assert list(behind.y) == rounded(study.students[0].history["plug_in_accuracy_matched"])
+    told = ", ".join(f"{last(study.kd[10], column):.1%}" for column in columns)
+    assert f"**KD T=10** {told}" in plug_in.plugged_sentence(study)
+
+
+def collapsing(study: Study) -> None:
+    for run in (*study.students, study.teacher):
+        assert run
+        rng = np.random.default_rng(run.spec.epochs + len(run.label))
+        put(run, **{c: np.exp(rng.normal(size=run.spec.epochs)) for c in ("nc1", "nc2", "nc3")})
+        if run.spec.role == "student":
+            put(run, cka=rng.random(run.spec.epochs))
+
+
+def test_collapse_has_one_scale_for_all_students_and_the_teacher_behind(tmp_path: Path) -> None:
+    study = store(tmp_path)
+    collapsing(study)
+    figures, _ = plug_in.collapse(study)
+    ranges = {
+        tuple(tuple(fig.layout[axis].range) for axis in ("yaxis", "yaxis2", "yaxis3", "yaxis4")) for fig in figures
+    }
+    assert len(ranges) == 1
+    every = np.concatenate([run.history["nc1"] for run in (*study.students, study.teacher) if run])
+    low, high = figures[0].layout.yaxis2.range
+    assert 10**low < every.min() and every.max() < 10**high and figures[0].layout.yaxis2.type == "log"
+    by_name = {(t.name, t.yaxis): t for t in figures[3].data}
+    assert study.teacher
+    assert list(by_name["teacher, its own training", "y3"].y) == rounded(study.teacher.history["nc2"])
+    assert list(by_name["this student", "y4"].y) == rounded(study.students[3].history["nc3"])
+    assert f"NC1 {last(study.teacher, 'nc1'):.3g}" in plug_in.collapse_sentence(study)
+
+
+def test_steps_have_as_many_traces_so_that_what_is_behind_is_stored_once(tmp_path: Path) -> None:
+    study = store(tmp_path)
+    collapsing(study)
+    for figures, behind in ((plug_in.plugged(study)[0], 1), (plug_in.collapse(study)[0], 8)):
+        packed = widgets.pack(figures)
+        assert sum("y" in shared for shared in packed["data"]) >= behind
+
+
+# --------------------------------------------------------------------------------------------------------------- decay
+def test_students_with_and_without_decay_stand_side_by_side(tmp_path: Path) -> None:
+    study = store(tmp_path, [*STUDENTS, *LESS])
+    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
+    assert {d: [run.label for run in runs] for d, runs in pair.items()} == {
+        d: ["normal", "KD T=4"] for d in (5e-4, 0.0)
+    }
+    assert all(run.spec.weight_decay == d for d, runs in pair.items() for run in runs)
+    for trace in weight_decay.figure(study, pair).data:
+        runs = pair[0.0 if trace.marker.symbol == "circle-open" else 5e-4]
+        if trace.name == "rotated":
+            assert [y for y in trace.y if y is not None] == rounded([last(run, "mu_rotated") for run in runs])
+    with_decay, without = (pair[d][1] for d in (5e-4, 0.0))
+    told = f"raw μ {last(without, 'mu_raw'):.3g} in place of {last(with_decay, 'mu_raw'):.3g}"
+    assert told in weight_decay.sentence(pair).split("**KD T=4**")[1]
+
+
+def test_runs_of_one_decay_are_no_pair(tmp_path: Path) -> None:
+    study = store(tmp_path)
+    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
+    assert pair == {} and "no students here" in weight_decay.sentence(pair)
+
+
+# --------------------------------------------------------------------------------------------------------------- all
+@pytest.mark.parametrize("without", ["$^", "^(bystander|mu_|plug_in|classifier|cka|nc|pull|spread|account)"])
+def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_path: Path, without: str) -> None:
+    study = store(tmp_path, [*STUDENTS, *LESS], without=without)
+    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
+    steps = [make(study)[0][0] for make in (ladder.sides, parts.steps, plug_in.plugged, plug_in.collapse)]
+    for fig in (ladder.ladder(study), weight_decay.figure(study, pair), *steps):
+        assert pictures.svg(compact(fig), "made", "What is seen.").startswith("<svg")
+    tell = (ladder.ladder_sentence, ladder.sides_sentence, parts.sentence, plug_in.plugged_sentence)
+    texts = [weight_decay.sentence(pair), *(sentence(study) for sentence in (*tell, plug_in.collapse_sentence))]
+    assert not [text for text in texts if "nan" in text]

@@ -1,0 +1,277 @@
+"""Figures of chapter 13 say what the runs and the comparisons say, and what is not there is said as well."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import torch
+from made_up import SPEC, STUDENTS, TEACHER, TEACHER_SPEC, kd, rounded, store, write
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import spearmanr
+from scipy.stats import t as student_t
+
+from kdnb.analysis import class_agreement, over_seeds, selection, separation, stitched
+from kdnb.analysis import spaces as geometry
+from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
+from kdnb.book import pictures
+from kdnb.book.show import compact
+from kdnb.figures import classes, intervals
+from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
+from kdnb.files import write_tensors
+from kdnb.runs import Run, RunSpec
+from kdnb.runs.weights import checksum, weights_checksum
+
+
+def with_weights(folder: Path, spec: RunSpec) -> Run:
+    """A run of :mod:`made_up` and weights that no other run has."""
+    run = write(folder, spec)
+    weight = torch.full((3, 8), float(sum(map(ord, spec.name))))
+    write_tensors(run.path / "model.safetensors", {"classifier.weight": weight}, {})
+    write_tensors(run.path / "classifier.safetensors", {"weight": weight[None], "bias": weight[None, :, 0]}, {})
+    return run
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Two seeds of each student, the second without DIST."""
+    folder = tmp_path_factory.mktemp("runs")
+    write(folder, TEACHER_SPEC)
+    for seed, specs in ((0, STUDENTS), (1, STUDENTS[:-2])):
+        for spec in specs:
+            with_weights(folder, replace(spec, init_seed=seed))
+    return selection.load(ChapterParameters(output_dir=str(folder)))
+
+
+@pytest.fixture(scope="module")
+def compared(study: Study) -> Study:
+    """The same, with comparisons beside it."""
+    folder = study.folder / "comparisons"
+    rng = np.random.default_rng(0)
+    gaps = {"1": [1, 2, 3], "pixels": [3, 2, 1], "untrained-resnet8-s0": [1, 3, 2], "untrained-resnet8-s1": [1, 2, 3]}
+    tensors = {name: torch.tensor(values, dtype=torch.float32) for name, values in gaps.items()}
+    write_tensors(folder / "classes.safetensors", tensors, {})
+    _stitching(study).to_parquet(folder / "stitching.parquet")
+    spaces = {name: rng.normal(size=(60, 8)) + 4 * np.eye(8)[np.arange(60) % 3] for name in ("normal", "teacher")}
+    maps = {"labels": torch.arange(60).short() % 3, "images": torch.arange(60).int()}
+    for place, (name, x) in enumerate(spaces.items()):
+        maps[f"{name}/neighbours"] = torch.from_numpy(separation.nearest(x)).short()
+        maps[f"{name}/means"] = torch.from_numpy(np.array([x[k::3].mean(0) for k in range(3)])).half()
+        for start in ("teacher", "random 0", "random 1"):
+            drawn = x[:, :2] if start != "random 1" else rng.normal(size=(60, 2))
+            maps[f"{name}/5/{start}"] = torch.from_numpy(drawn + place).half()
+    told = {"networks": {name: {"run": name, "epoch": 7} for name in spaces}, "perplexities": [5]}
+    write_tensors(folder / "maps.safetensors", maps, told)
+    return study
+
+
+def _stitching(study: Study) -> pd.DataFrame:
+    common = {
+        "study": "x",
+        "name": "x",
+        "model": "resnet8",
+        "accuracy": 0.9,
+        "teacher": "x",
+        "teacher_model": "resnet20",
+    }
+    rows = []
+    for place, run in enumerate(study.every):
+        about = {"kind": "student", "label": run.label, "seed": run.spec.init_seed, "weights": weights_checksum(run)}
+        for relation, linear in (("own", 0.8 + place / 100), ("alike", 0.7)):
+            rows.append(common | about | {"relation": relation, "raw": 0.1, "matched": 0.5, "linear": linear})
+    floor = {"label": "untrained", "seed": 0, "weights": "", "relation": "other", "raw": np.nan, "matched": np.nan}
+    for kind, model, teacher, linear in (
+        ("untrained", "resnet8", "resnet20", 0.2),
+        ("untrained", "resnet8x4", "resnet20", 0.9),
+        ("untrained", "resnet8", "resnet14x4", 0.9),
+        ("pixels", "", "resnet20", 0.3),
+    ):
+        rows.append(common | floor | {"kind": kind, "model": model, "teacher_model": teacher, "linear": linear})
+    strange = {"kind": "student", "label": "normal", "seed": 0, "weights": "of another study", "relation": "own"}
+    rows.append(common | strange | {"raw": 0.0, "matched": 0.0, "linear": 0.0})
+    return pd.DataFrame(rows)
+
+
+def drawable(fig: go.Figure) -> None:
+    assert pictures.svg(compact(fig), "made", "What is seen.").startswith("<svg")
+
+
+def means_of(run: Run) -> np.ndarray:
+    taken = run.snapshot("final")
+    assert taken is not None
+    return np.array([taken.features[taken.labels == k].mean(0) for k in range(3)])
+
+
+# -------------------------------------------------------------------------------------------------------------- spread
+def test_a_mean_stands_among_its_runs_with_their_interval() -> None:
+    found = {"normal": {0: 1.0, 1: 2.0, 2: 4.5}, "KD T=4": {0: 3.0}, "MSE": {}}
+    dots, mean = intervals.points(found, "one", "value", {"color": "#123456"})
+    assert list(dots.x) == ["normal"] * 3 + ["T=4"] and list(dots.y) == [1, 2, 4.5, 3]
+    assert list(mean.x) == ["normal", "T=4"] and list(mean.y) == [2.5, 3]
+    reach = student_t.ppf(0.975, 2) * np.std([1, 2, 4.5], ddof=1) / np.sqrt(3)
+    assert mean.error_y.array[0] == mean.error_y.arrayminus[0] == rounded([reach])[0] and mean.error_y.array[1] is None
+    assert "n = 3" in mean.text[0] and "95 %" not in mean.text[1]
+    _, bare = intervals.points(found, "one", "value", {"color": "#123456"}, independent=False)
+    assert bare.error_y.array is None and "95 %" not in bare.text[0]
+
+
+def test_differences_are_of_the_same_seed() -> None:
+    one, other = {"a": {0: 5.0, 2: 7.0, 3: 1.0}}, {"a": {2: 4.0, 0: 1.0}, "b": {3: 9.0}}
+    assert over_seeds.paired(one, other, "a").tolist() == [4, 3] and over_seeds.paired(
+        one, other, "a", "b"
+    ).tolist() == [-8]
+    assert intervals.told(np.array([4.0, 3.0])) == "+3.5 (2 seeds, no interval)"
+    assert intervals.told(np.array([4.0, 3.0, 2.0])) == "+3 (95 % interval +0.516 to +5.48, 3 seeds)"
+    assert (
+        intervals.told(np.array([-8.0]), " points") == "−8 points (1 seed, no interval)"
+        and intervals.told(np.array([])) == "not known"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- class by class
+def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> None:
+    figures, labels = class_distances.matrices(study)
+    assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10"]
+    assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
+    run, teacher = study.students[1], study.teacher
+    z = np.array(figures[1].data[0].z, float)
+    assert teacher is not None and np.isnan(np.diag(z)).all()
+    for part, network in ((np.tril, run), (np.triu, teacher)):
+        taken = network.snapshot("final")
+        assert taken is not None
+        norm = np.linalg.norm(taken.features, axis=1).mean()
+        expected = squareform((100 * pdist(means_of(network)) / norm).round())
+        np.testing.assert_array_equal(part(np.nan_to_num(z)), part(expected))
+    drawable(figures[1])
+
+
+def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_distances.spaces, "space", lambda *_: geometry.Space(1, np.arange(100)))
+    students = [Run(study.students[0].path)]
+    students[0].__dict__["spec"] = replace(SPEC, dataset="cifar100")
+    order = class_distances._order(replace(study, students=students))
+    assert sorted(order.places) == list(range(100)) and len(order.ticks) == len(order.borders) + 1 == 8
+    edges = [-0.5, *order.borders, 99.5]
+    for (name, text), low, high in zip(order.ticks.items(), edges[:-1], edges[1:], strict=True):
+        assert low < order.names.index(name) < high and text in classes.CIFAR100
+
+
+# --------------------------------------------------------------------------------------------------- beside the teacher
+def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -> None:
+    found = class_agreement.agreement(compared)
+    run, teacher = compared.students[2], compared.teacher
+    assert teacher is not None
+    mine, own = pdist(means_of(run)), pdist(means_of(teacher))
+    final = found.students["final"]
+    assert final["own"][run.label][0] == pytest.approx(spearmanr(mine, own).statistic)
+    assert final["bystander"][run.label][0] == pytest.approx(spearmanr(mine, [1, 2, 3]).statistic)
+    assert {len(by_seed) for by_seed in final["own"].values()} == {1, 2}
+    floors = [spearmanr(gaps, own).statistic for gaps in ([1, 3, 2], [1, 2, 3])]
+    assert found.floors["untrained"] == pytest.approx(np.mean(floors))
+    assert found.floors["pixels"] == pytest.approx(spearmanr([3, 2, 1], own).statistic)
+    fig = class_distances.agreements(compared, found)
+    drawable(fig)
+    named = [trace.name for trace in fig.data if trace.showlegend is not False]
+    assert sorted(named) == ["its teacher", "pixels", "the bystander", "untrained network"]
+    said = class_distances.agreement_sentence(compared, found)
+    paired = [final["own"]["KD T=4"][seed] - final["bystander"]["KD T=4"][seed] for seed in (0, 1)]
+    assert f"difference {intervals.told(np.array(paired))}" in said and "2 seeds" in said
+
+
+def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
+    found = class_distances.separation(study)
+    run = next(run for run in study.every if run.spec.init_seed == 1 and run.label == "KD T=4")
+    taken = run.snapshot("matched")
+    assert taken is not None
+    expected = separation.measures(taken.features, taken.labels)
+    assert {name: found[name]["KD T=4"][1] for name in class_distances.SEPARATION} == {
+        name: getattr(expected, name) for name in class_distances.SEPARATION
+    }
+    drawable(class_distances.separations(study, found))
+    assert class_distances.separation_sentence(study, found).count("2 seeds") == 4
+
+
+# ----------------------------------------------------------------------------------------------------------------- maps
+def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> None:
+    atlas = stability.load(compared)
+    assert atlas is not None and len(atlas.maps) == 6 and len(atlas.random) == 4
+    table = stability.kept(atlas)
+    assert (table["pair"] == "random").sum() == 2 and (table["pair"] == "features").sum() == 4
+    by_name = {(one.network, one.start): one for one in atlas.maps}
+    one, other = by_name["normal", "random 0"], by_name["normal", "random 1"]
+    x, y = (np.argsort(squareform(pdist(m.points)) + np.diag(np.full(60, np.inf)))[:, :10] for m in (one, other))
+    overlap = np.mean([len({*a} & {*b}) / len({*a} | {*b}) for a, b in zip(x, y, strict=True)])
+    row = table[table["pair"] == "random"].iloc[0]
+    assert row["neighbours"] == pytest.approx(overlap)
+    gaps = [pdist(np.array([m.points[k::3].mean(0) for k in range(3)])) for m in (one, other)]
+    assert row["classes"] == pytest.approx(spearmanr(*gaps).statistic)
+    # Half of the maps are drawn from their network's features, the others are noise.
+    assert stability.recognised(atlas)["neighbours"] >= 2
+    drawable(stability.figure(compared, atlas, table))
+    assert "4 maps from random starts" in stability.sentence(atlas, table)
+
+
+def test_each_step_shows_every_network_once(compared: Study) -> None:
+    atlas = stability.load(compared)
+    assert atlas is not None
+    figures, labels = stability.steps(compared, atlas)
+    assert labels == ["perplexity 5, teacher's start", "perplexity 5, random 0", "perplexity 5, random 1"]
+    for fig in figures:
+        assert [note.text for note in fig.layout.annotations] == ["normal", "teacher"]
+        assert sum(len(trace.x) for trace in fig.data) == 120 and len(fig.data) == 6
+        assert max(max(map(abs, trace.x + trace.y)) for trace in fig.data) == 1
+    drawable(figures[0])
+
+
+# ------------------------------------------------------------------------------------------------------------ stitching
+def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: Study) -> None:
+    table = stitched.table(compared)
+    own = stitched.values(compared, table, "own", "linear")
+    every = {run: 0.8 + place / 100 for place, run in enumerate(compared.every)}
+    assert own == {
+        label: {run.spec.init_seed: pytest.approx(every[run]) for run in group}
+        for label, group in over_seeds.groups(compared).items()
+    }
+    assert {kind: level["linear"] for kind, level in stitched.floors(table).items()} == {
+        "untrained": pytest.approx(0.2),
+        "pixels": pytest.approx(0.3),
+    }
+    fig = stitching.figure(compared, table)
+    drawable(fig)
+    named = [trace.name for trace in fig.data if trace.showlegend is not False]
+    assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
+    said = stitching.sentence(compared, table)
+    ahead = [np.mean([100 * (every[r] - 0.7) for r in compared.every if r.spec.init_seed == s]) for s in (0, 1)]
+    assert f"ahead by {intervals.told(np.array(ahead), ' percentage points')}" in said
+    assert "pixels 30.0% and untrained network 20.0%" in said
+
+
+def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) -> None:
+    bare = store(tmp_path / "digits", [SPEC, kd(4)])
+    found = class_agreement.agreement(bare)
+    assert found.floors == {} and "bystander" not in found.students["final"]
+    for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
+        assert "`python -m kdnb.analysis.comparisons --profile digits` makes it" in said
+    assert stability.load(bare) is None
+    assert any(trace.x for trace in class_distances.agreements(bare, found).data)
+
+
+# ------------------------------------------------------------------------------------------------------ the second pair
+def test_a_pair_that_is_not_there_is_named_and_shares_are_of_nothing_in_common(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "digits").symlink_to(study.folder)
+    shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
+    assert list(shown) == ["digits"] and "Not published here yet: digits-wide." in second_pair.sentence(shown)
+    run, teacher = study.students[0], study.teacher
+    assert teacher is not None and weights_checksum(teacher) == checksum(TEACHER)
+    norms = [float(one.history["weight_norm"].iloc[-1]) for one in (teacher, run)]
+    expected = run.history["mu_matched"].iloc[-1] / np.hypot(*norms)
+    assert second_pair.share(study, run, "mu_matched") == pytest.approx(expected)
+    (tmp_path / "digits-wide").symlink_to(study.folder)
+    shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
+    fig = second_pair.figure(shown)
+    assert len(fig.data) == 2 * (2 + 5) and "Not published" not in second_pair.sentence(shown)
+    assert fig.data[0].x == ("normal", "T=1", "T=4", "T=10")
+    drawable(fig)
+    assert second_pair.load(StudiesParameters(results_dir=str(tmp_path / "none"))) == {}

@@ -1,0 +1,198 @@
+"""Chapter 10: every dot is a run's r, every bar Student's over seeds, every sentence counts what is drawn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from made_up import SPEC, kd, rounded, store, write
+from scipy import stats as scipy_stats
+
+from kdnb.book import pictures
+from kdnb.book.show import compact
+from kdnb.claims import controls
+from kdnb.figures.correlation import SIDES
+from kdnb.figures.statistics import mismatched, over_seeds, warm_up
+from kdnb.figures.statistics.over_seeds import Measured
+from kdnb.files import write_atomically
+from kdnb.runs import Run
+
+LONG = {"epochs": 48, "drops": (30, 36, 42)}  # phases of six epochs after the warm-up
+SPECS = [replace(spec, init_seed=seed, **LONG) for spec in (SPEC, kd(4)) for seed in range(4)]
+PLANTED = {"KD T=4": 1, "normal": -1}  # mu of the one goes with its own loss, mu of the other against it
+READINGS = list(controls.READINGS)
+
+
+def plant(run: Run) -> None:
+    """mu tied to the run's own loss; the bystander's mu is noise."""
+    noise = np.random.default_rng(run.spec.init_seed).normal(size=(4, run.spec.epochs))
+    table = run.history.assign(loss=5 + noise[0], weight_norm=3 + 0.01 * noise[3], bystander_mu_raw=9 + noise[2])
+    table["mu_raw"] = 9 + PLANTED[run.label] * noise[0] + 0.3 * noise[1]
+    write_atomically(run.path / "history.parquet", lambda file: table.to_parquet(file, index=False))
+    del run.history
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Measured]:
+    """Two students of four seeds, tied to their own loss; and a study of one seed."""
+    root = tmp_path_factory.mktemp("studies")
+    many, one = store(root / "many", SPECS), store(root / "one", [SPEC, kd(4)])
+    for run in many.every:
+        plant(run)
+    return over_seeds.measured({"many": many, "one": one})
+
+
+def r(run: Run, column: str = "mu_raw", cut: int = 24, loss: pd.DataFrame | None = None) -> float:
+    other = run.history if loss is None else loss
+    return float(np.corrcoef(run.history[column][cut:], other["loss"][cut:])[0, 1])
+
+
+def by_label(one: Measured) -> dict[str, list[Run]]:
+    return {label: [run for run in one.study.every if run.label == label] for label in ("normal", "KD T=4")}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    return scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
+
+
+# -------------------------------------------------------------------------------------------------------------- seeds
+def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found: list[Measured]) -> None:
+    dots, means = over_seeds.figure(found[0]).data[:2]
+    runs = by_label(found[0])
+    assert dots.x == tuple(label for label, mine in runs.items() for _ in mine) and means.x == tuple(runs)
+    assert list(dots.y) == rounded([r(run) for mine in runs.values() for run in mine])
+    for k, mine in enumerate(runs.values()):
+        z = np.arctanh([r(run) for run in mine])
+        low, high = np.tanh(interval(z))
+        assert means.y[k] == pytest.approx(np.tanh(z.mean()), abs=1e-3)
+        assert means.error_y.array[k] == pytest.approx(high - np.tanh(z.mean()), rel=1e-3)
+        assert means.error_y.arrayminus[k] == pytest.approx(np.tanh(z.mean()) - low, rel=1e-3)
+        assert means.text[k] == f"{low:.3f} to {high:.3f}".replace("-", "−")
+    bystander = over_seeds.figure(found[0]).data[2]
+    assert list(bystander.y) == rounded([r(run, "bystander_mu_raw") for mine in runs.values() for run in mine])
+
+
+def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
+    dots, means = over_seeds.differences(found[0]).data
+    gaps = [[r(run) - r(run, "bystander_mu_raw") for run in mine] for mine in by_label(found[0]).values()]
+    assert list(dots.y) == pytest.approx([gap for mine in gaps for gap in mine], rel=1e-3)
+    assert means.y == pytest.approx([np.mean(mine) for mine in gaps], rel=1e-3)
+    ends = [np.mean(mine) + bar for mine, bar in zip(gaps, means.error_y.array, strict=True)]
+    assert ends == pytest.approx([interval(mine)[1] for mine in gaps], rel=1e-3)
+
+
+def test_each_reading_has_its_panel(found: list[Measured]) -> None:
+    fig = over_seeds.readings(found[0])
+    assert [note.text.lower() for note in fig.layout.annotations[:4]] == [name.lower() for name in READINGS]
+    run = by_label(found[0])["normal"][2]
+    curves = controls.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
+    shown = [list(fig.data[2 * k].y)[2] for k in range(4)]
+    assert shown == rounded([reading(curves) for reading in controls.READINGS.values()])
+
+
+def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list[Measured]) -> None:
+    first, second = over_seeds.sentence(found).splitlines()
+    assert "of 2 students" in first and "leaves out zero for 2 (above it KD T=4; below it normal); with" in first
+    assert second == "- **one**: no student has 3 seeds, and nothing is said of what another seed would show."
+    text = over_seeds.difference_sentence(found)
+    gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]
+    assert f"by {np.median(np.abs(gaps)):.3f} at the median" in text and f"by {max(np.abs(gaps)):.2f} at most" in text
+    kept = over_seeds.readings_sentence(found).splitlines()[0]
+    assert "leaves out zero for 2 of 2 students" in kept
+    assert kept.count("2 with the same sign (normal and KD T=4), 0 with the other") == 3
+
+
+def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measured]) -> None:
+    table = found[0].table.copy()
+    mine = table["label"] == "normal"
+    table.loc[mine, "changes"] *= -1
+    table.loc[mine, "within phases"] = [0.1, -0.2, 0.05, 0.0]
+    text = over_seeds.readings_sentence([replace(found[0], table=table)])
+    assert "*changes*: 1 with the same sign (KD T=4), 1 with the other" in text
+    assert "*within phases*: 1 with the same sign (KD T=4), 0 with the other" in text
+
+
+def test_two_seeds_have_no_interval_and_nothing_is_said_of_them(found: list[Measured]) -> None:
+    one = replace(found[0], table=found[0].table[found[0].table["seed"] < 2])
+    shown = one.of("normal", "mu_raw")
+    assert np.isnan(shown.low) and shown.side == 0 and one.enough == []
+    alone = found[1].of("normal", "mu_raw")
+    assert (len(alone.values), alone.between) == (1, "no interval") and np.isfinite(alone.mean)
+
+
+def test_a_student_without_mu_is_left_out_and_one_without_a_bystander_keeps_its_r(tmp_path: Path) -> None:
+    study = store(tmp_path / "a", SPECS, without="^bystander")
+    (one,) = over_seeds.measured({"a": study})
+    assert one.of("normal", "bystander_mu_raw").values == [] and len(one.of("normal", "mu_raw").values) == 4
+    assert "no bystander was followed" in over_seeds.difference_sentence([one])
+    simkd = write(tmp_path / "b", replace(SPEC, method="simkd", method_parameters={}), without="mu")
+    methods = replace(study, students=[*study.students, simkd])
+    (more,) = over_seeds.measured({"a": methods})
+    assert more.labels == ["normal", "KD T=4"]
+
+
+# --------------------------------------------------------------------------------------------------------------- cuts
+def test_r_against_the_cut_is_that_of_the_epochs_that_are_left(found: list[Measured]) -> None:
+    assert warm_up.cuts(found[0].study) == [*range(0, 46, 3)]  # sixteenths of 48; 3 remain
+    own = warm_up.curves(found[0])
+    for place, cut in enumerate(warm_up.cuts(found[0].study)):
+        z = np.arctanh([r(run, cut=cut) for run in by_label(found[0])["KD T=4"]])
+        shown = own["KD T=4"]["mu_raw"][place]
+        assert (shown.mean, shown.low, shown.high) == pytest.approx((np.tanh(z.mean()), *np.tanh(interval(z))))
+    figures, labels = warm_up.figures(found, [warm_up.curves(one) for one in found])
+    assert labels == ["normal, many", "KD T=4, many", "normal, one", "KD T=4, one"]
+    assert warm_up.start(found, labels) == "KD T=4, many" and warm_up.start(found, ["normal, one"]) == "normal, one"
+    front = figures[1].data[-1]
+    assert front.name == SIDES["mu_raw"] and list(front.y) == rounded([found.mean for found in own["KD T=4"]["mu_raw"]])
+
+
+def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
+    own = {
+        label: {side: list(curve) for side, curve in sides.items()} for label, sides in warm_up.curves(found[0]).items()
+    }
+    assert "for 0 of 2 students" in warm_up.sentence(found[:1], [own])
+    curve = own["KD T=4"]["mu_raw"]
+    curve[0] = own["normal"]["mu_raw"][0]
+    above = sum(shown.side == 1 for shown in curve)
+    assert above == 15
+    text = warm_up.sentence(found[:1], [own])
+    assert "for 1 of 2 students" in text and "at another (KD T=4)" in text
+    assert f"**KD T=4** lies above zero at {above} of 16 cuts and below zero at 1 of 16 cuts" in text
+
+
+# ---------------------------------------------------------------------------------------------------- mismatched pairs
+def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stands_out(found: list[Measured]) -> None:
+    table = mismatched.by_cut(found[0].study)
+    assert sorted(table["cut"].unique()) == warm_up.cuts(found[0].study)
+    at = table[(table["cut"] == 24) & (table["label"] == "KD T=4")]
+    runs = by_label(found[0])["KD T=4"]
+    expected = [[r(a, loss=b.history) for b in runs if b is not a] for a in runs]
+    assert at.loc[at["kind"] == "other seed", "r"].tolist() == pytest.approx([one for row in expected for one in row])
+    gaps = [r(run) - np.mean(row) for run, row in zip(runs, expected, strict=True)]
+    shown = mismatched.own(at)["KD T=4"]
+    assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
+    figures, labels = mismatched.figures(found, [mismatched.by_cut(one.study) for one in found])
+    assert labels == ["normal, many", "KD T=4, many"]
+    place = warm_up.cuts(found[0].study).index(24)
+    names = {trace.name: trace.y[place] for trace in figures[1].data}
+    flat = [one for row in expected for one in row]
+    assert names["loss of other seed"] == pytest.approx(np.median(flat), rel=1e-3)
+    assert names["loss of other seed, lower end"] == pytest.approx(min(flat), rel=1e-3)
+    assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
+    said = mismatched.cut_sentence(found, [mismatched.by_cut(one.study) for one in found]).splitlines()
+    assert "leaves out zero for 2 (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+def test_every_figure_is_drawable_without_a_script(found: list[Measured]) -> None:
+    drawn: list[go.Figure] = [
+        draw(one) for one in found for draw in (over_seeds.figure, over_seeds.differences, over_seeds.readings)
+    ]
+    drawn += warm_up.figures(found, [warm_up.curves(one) for one in found])[0][:1]
+    drawn += mismatched.figures(found[:1], [mismatched.by_cut(found[0].study)])[0][:1]
+    for k, fig in enumerate(drawn):
+        assert pictures.svg(compact(fig), f"drawn-{k}", "What is seen.").count(f'id="drawn-{k}-trace') >= 1
+        assert "n\u00a0=" in fig.layout.title.text and fig.layout.meta["runs"]

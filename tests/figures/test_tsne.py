@@ -1,0 +1,181 @@
+"""Figures of chapter 5 say what the snapshots say; and every figure survives an incomplete store."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from made_up import (
+    SPEC,
+    STUDENTS,
+    kd,
+    lasting,
+    rounded,
+    store,
+    write,
+)
+
+from kdnb.analysis import selection
+from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
+from kdnb.book import show, widgets
+from kdnb.figures import accuracy, claim_words, correlation, mu_curves, tsne
+from kdnb.figures.account import bars
+from kdnb.figures.statistics import mismatched
+from kdnb.files import write_json
+from kdnb.runs import Run, RunSpec
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return store(tmp_path_factory.mktemp("runs"))
+
+
+# ---------------------------------------------------------------------------------------------------------- features
+@pytest.fixture(scope="module")
+def spaces(study: Study) -> tsne.Spaces:
+    return tsne.spaces(study)
+
+
+def turned(spaces: tsne.Spaces) -> dict[str, np.ndarray]:
+    """Stands for maps: two of the features."""
+    return {label: taken.features[:, :2].astype(float) for label, taken in spaces.networks.items()}
+
+
+def test_maps_show_the_same_images_in_every_panel_by_class(spaces: tsne.Spaces) -> None:
+    fig = tsne.grid(spaces, turned(spaces))
+    assert len(fig.data) == 5 * 3  # networks of Fig. 2, classes
+    assert {len(trace.x) for trace in fig.data} == {20}
+    assert sum(bool(trace.showlegend) for trace in fig.data) == 3
+    assert len({tuple(axis.range) for axis in [*fig.select_xaxes(), *fig.select_yaxes()]}) == 1
+    figures, labels = tsne.steps(spaces, turned(spaces))
+    assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10", "DIST", "MSE", "teacher"]
+    assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
+
+
+def test_tsne_starts_from_the_teacher_and_takes_the_first_points(spaces: tsne.Spaces) -> None:
+    few = tsne.Spaces(spaces.study, {k: spaces.networks[k] for k in ("normal", "teacher")}, [])
+    maps = tsne.maps(few, MapParameters(points=30, perplexity=5))
+    assert few.reference == "teacher"
+    assert {name: found.shape for name, found in maps.items()} == {"normal": (30, 2), "teacher": (30, 2)}
+
+
+def test_measures_are_those_of_the_features(spaces: tsne.Spaces) -> None:
+    table = tsne.measured(spaces)
+    taken = spaces.networks["KD T=4"]
+    means = np.stack([taken.features[taken.labels == k].mean(0) for k in range(3)])
+    within = np.linalg.norm(taken.features - means[taken.labels], axis=1).mean()
+    between = np.mean([np.linalg.norm(means[i] - means[j]) for i, j in ((0, 1), (0, 2), (1, 2))])
+    assert table["ratio"]["KD T=4"] == pytest.approx(between / within, rel=1e-4)
+    length = np.linalg.norm(taken.features, axis=1).mean()
+    assert table["within_norm"]["KD T=4"] == pytest.approx(within / length, rel=1e-4)
+    fig = tsne.measures(spaces, table)
+    ratio = next(t for t in fig.data if t.name == "KD" and t.xaxis == "x3")
+    assert ratio.y[1] == pytest.approx(between / within, rel=1e-3)
+
+
+def test_a_student_without_a_matched_snapshot_is_named_and_left_out(tmp_path: Path) -> None:
+    store(tmp_path, [SPEC, kd(1)])
+    write(tmp_path, kd(4), matched=False)
+    found = tsne.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+    assert "never reached it: KD T=4" in tsne.missing_sentence(found)
+    assert list(found.networks) == ["normal", "KD T=1", "teacher"]
+    fig = tsne.measures(found, tsne.measured(found))
+    assert [list(trace.x) for trace in fig.data if trace.name == "KD"] == [[1]] * 6
+
+
+def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
+    figures, labels = tsne.cosine(study)
+    assert labels[0] == "normal"
+    h = study.students[0].history
+    for trace, column in zip(figures[0].data, tsne.COSINES, strict=True):
+        assert list(trace.y) == rounded(h[column])
+    start, end = h["feature_cosine"].iloc[[0, -1]]
+    assert f"same image {start:.2f} → {end:.2f}" in tsne.cosine_sentence(study)
+
+
+# -------------------------------------------------------------------------------------------------- incomplete stores
+def everything(study: Study) -> dict[str, list[go.Figure]]:
+    """All that the three notebooks show but t-SNE itself."""
+    readings = correlation.readings(study)
+    found = tsne.spaces(study)
+    measured = tsne.measured(found)
+    sentences = [
+        mu_curves.sentence(study),
+        mu_curves.ladder_sentence(study),
+        bars.sentence(study),
+        correlation.sentence(study),
+        correlation.honest_sentence(readings),
+        mismatched.sentence(mismatched.pairs(study)),
+        accuracy.sentence(study),
+        claim_words.sentence(claim_words.judged(study)),
+        tsne.missing_sentence(found),
+        tsne.measures_sentence(measured),
+        tsne.cosine_sentence(study),
+    ]
+    assert all(text.strip() and "nan" not in text for text in sentences), sentences
+    tables = [correlation.as_html(readings), tsne.as_html(measured)]
+    assert all("</table>" in text for text in tables)
+    return {
+        "03": [
+            mu_curves.curves(study),
+            *mu_curves.panels(study)[0],
+            mu_curves.animation(study),
+            *mu_curves.ladder(study)[0],
+            mu_curves.methods(study),
+        ]
+        + [bars.account(study)],
+        "04": [*correlation.movable(study)[0], correlation.honest(study, readings), *correlation.scatter(study)[0]]
+        + [accuracy.figure(study)],
+        "05": [tsne.grid(found, turned(found)), *tsne.steps(found, turned(found))[0], *tsne.cosine(study)[0]]
+        + [tsne.measures(found, measured)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("specs", "epochs", "options"),
+    [
+        (STUDENTS[:3], 4, {}),
+        (STUDENTS[:1], 2, {}),
+        ([kd(7.5)], 3, {}),
+        (STUDENTS[4:], 3, {}),
+        (STUDENTS[:3], 1, {"matched": False}),
+        ([replace(spec, bystander=None) for spec in STUDENTS[:3]], 8, {"without": "bystander|pull|spread|residual"}),
+    ],
+    ids=["notebook test", "normal", "one T", "no T", "one epoch", "no bystander"],
+)
+def test_every_figure_of_an_incomplete_store_is_drawn(
+    tmp_path: Path, specs: list[RunSpec], epochs: int, options: dict[str, object]
+) -> None:
+    drawn = everything(store(tmp_path, [lasting(spec, epochs) for spec in specs], **options))
+    for fig in [fig for chapter in drawn.values() for fig in chapter]:
+        said = [note.text for note in fig.layout.annotations if "no r" in note.text]
+        assert (len(fig.data) > 0) != bool(said)
+        assert fig.layout.height <= 700
+        assert "NaN" not in json.dumps(show.compact(fig))
+
+
+def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
+    write(tmp_path, SPEC, matched=False)
+    with pytest.raises(ValueError, match="lower matched_accuracy"):
+        tsne.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+
+
+def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:
+    specs = [lasting(s, 240) for s in [*STUDENTS, *(kd(t) for t in (2, 3, 5, 6, 7, 8, 9))]]
+    for chapter, figures in everything(store(tmp_path, specs, images=1000)).items():
+        size = sum(len(json.dumps(widgets.pack([fig]), ensure_ascii=False)) for fig in figures)
+        assert size < 1.4e6, f"chapter {chapter}: {size} bytes"
+
+
+def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
+    figures, labels = correlation.movable(study)
+    widget = widgets.stepper(figures, labels, description="warm-up", name="r", alt="r", start="12 epochs")
+    assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)
+
+
+def test_specs_of_the_store_are_what_a_run_writes(tmp_path: Path) -> None:
+    """The made-up store is read as the real one is."""
+    write_json(tmp_path / "spec.json", SPEC.as_json())
+    assert Run(tmp_path).spec == SPEC

@@ -1,0 +1,177 @@
+"""The run store: what is written can be read again, and nothing half written is ever seen."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import Train
+from scipy import optimize, special
+
+from kdnb import files, runs
+from kdnb.measure.outputs import accuracy
+from kdnb.runs import Run, RunSpec
+from kdnb.train import set_aside
+
+COLUMNS = """
+epoch lr loss loss_ce loss_kd train_accuracy test_accuracy test_top5_accuracy test_loss clean_accuracy nc1 nc2 nc3
+weight_norm bias_norm feature_norm logit_std spread length_pull_ce length_pull_kd length_pull_decay
+length_account_residual
+"""
+COMPARED = """
+mu_raw mu_centred mu_permuted mu_matched mu_scaled mu_rotated classifier_cosine bias_distance plug_in_accuracy
+plug_in_accuracy_matched feature_cosine feature_cosine_shuffled feature_cosine_centred feature_cosine_centred_shuffled
+cka agreement divergence reference_logit_std pull_ce pull_kd pull_decay account_residual
+"""  # with the teacher, and with the bystander
+
+
+def test_a_history_is_complete(tiny_runs: list[Run]) -> None:
+    (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
+    beside = [f"{prefix}{name}" for prefix in ("", "bystander_") for name in COMPARED.split()]
+    assert sorted(run.history) == sorted([*COLUMNS.split(), *beside])
+    assert run.history["epoch"].tolist() == [1, 2, 3]
+    assert np.isfinite(run.history.to_numpy()).all()
+
+
+def test_the_history_follows_from_trace_and_snapshot(tiny_folder: Path, tiny_runs: list[Run]) -> None:
+    """mu, norm, accuracy and plug-in accuracy again, from the stored tensors and from nothing else."""
+    teacher = Run(tiny_folder / "teacher-s0").weights()
+    for run in tiny_runs:
+        weight, _ = run.trace()
+        difference = weight.astype(np.float64) - teacher["classifier.weight"].double().numpy()
+        np.testing.assert_allclose(run.history["mu_raw"], np.sqrt((difference**2).sum((1, 2))), rtol=1e-6)
+        np.testing.assert_allclose(run.history["weight_norm"], np.linalg.norm(weight, axis=(1, 2)), rtol=1e-5)
+        terms = [name for name in run.history if name.startswith("loss_")]
+        np.testing.assert_allclose(run.history[terms].sum(axis=1), run.history["loss"], rtol=1e-12)
+        final = run.snapshot("final")
+        assert final is not None and final.epoch == 3
+        last = run.history.iloc[-1]
+        assert (final.logits.argmax(1) == final.labels).mean() == pytest.approx(last["test_accuracy"], abs=0.016)
+        plugged = torch.from_numpy(final.features) @ teacher["classifier.weight"].t() + teacher["classifier.bias"]
+        assert accuracy(plugged, torch.from_numpy(final.labels)) == pytest.approx(last["plug_in_accuracy"], abs=0.016)
+
+
+@pytest.mark.parametrize(("seed", "prefix"), [(0, ""), (1, "bystander_")])
+def test_likeness_follows_from_stored_outputs(tiny_folder: Path, tiny_runs: list[Run], seed: int, prefix: str) -> None:
+    """Fidelity, scales and matched mu to either teacher again, with numpy, from snapshots in half precision."""
+    other = Run(tiny_folder / f"teacher-s{seed}")
+    theirs, clean = other.snapshot("final"), other.snapshot("final", "train")
+    weight, bias = (other.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
+    for run in tiny_runs:
+        mine, own = run.snapshot("final"), run.snapshot("final", "train")
+        assert mine is not None and own is not None and theirs is not None and clean is not None
+        last, (trained, trained_bias) = run.history.iloc[-1], (values[-1] for values in run.trace())
+        log_p, log_q = (special.log_softmax(s.logits.astype(float), axis=1) for s in (theirs, mine))
+        found = {
+            "logit_std": np.sqrt(((mine.logits - mine.logits.mean(1, keepdims=True)) ** 2).mean()),
+            "feature_norm": np.linalg.norm(mine.features, axis=1).mean(),
+            f"{prefix}reference_logit_std": np.sqrt((theirs.logits.std(axis=1) ** 2).mean()),
+            f"{prefix}agreement": (log_p.argmax(1) == log_q.argmax(1)).mean(),
+            f"{prefix}divergence": (np.exp(log_p) * (log_p - log_q)).sum(1).mean(),
+            f"{prefix}bias_distance": np.linalg.norm(bias - trained_bias),
+        }
+        correlation = np.nan_to_num(np.corrcoef(clean.features.T, own.features.T)[:64, 64:])
+        order = optimize.linear_sum_assignment(correlation, maximize=True)[1]
+        found[f"{prefix}mu_matched"] = np.linalg.norm(weight - trained[:, order])
+        for name, value in found.items():
+            assert value == pytest.approx(last[name], rel=2e-2, abs=0.016 if "agreement" in name else 1e-3), name
+
+
+def test_the_account_of_length_is_that_of_the_norm(tiny_runs: list[Run]) -> None:
+    """The change of ||W_s||^2 is its pulls and the spread; what is left of the teacher's account is its direction."""
+    for run in tiny_runs:
+        h, terms = run.history, [name.removeprefix("pull_") for name in run.history if name.startswith("pull_")]
+        length = h[[f"length_pull_{term}" for term in terms]].sum(axis=1) + h["spread"]
+        np.testing.assert_allclose(length[1:], (h["weight_norm"] ** 2).diff()[1:], rtol=1e-3, atol=2e-4)
+        towards = (h[[f"pull_{t}" for t in terms]].to_numpy() - h[[f"length_pull_{t}" for t in terms]].to_numpy()).sum(
+            1
+        )
+        inner = (h["mu_raw"] ** 2 - h["weight_norm"] ** 2).diff()[1:]  # ||W_t||^2 - 2 <W_s, W_t>
+        np.testing.assert_allclose(towards[1:], inner, rtol=1e-3, atol=2e-4)
+
+
+def test_the_ladder_holds_on_every_epoch(tiny_runs: list[Run]) -> None:
+    for run in tiny_runs:
+        h = run.history
+        slack = 1e-9
+        assert (h["mu_raw"] + slack >= h["mu_permuted"]).all() and (h["mu_permuted"] + slack >= h["mu_rotated"]).all()
+        assert (h["mu_matched"] + slack >= h["mu_permuted"]).all() and (h["mu_raw"] + slack >= h["mu_centred"]).all()
+
+
+def test_the_matched_snapshot_is_of_the_first_epoch_that_reaches_the_threshold(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=6, matched_accuracy=0.3)
+    reached = run.history.loc[run.history["clean_accuracy"] >= 0.3, "epoch"]
+    snapshot = run.snapshot("matched")
+    assert len(reached) > 1 and snapshot is not None and snapshot.epoch == reached.iloc[0]
+
+
+def test_a_run_that_never_gets_there_has_no_matched_snapshot(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=1, matched_accuracy=1.0)
+    assert run.snapshot("matched") is None and run.snapshot("final", "train") is not None
+
+
+def test_spec_survives_json(tiny_runs: list[Run]) -> None:
+    spec = tiny_runs[0].spec
+    assert RunSpec.from_json(spec.as_json()) == spec
+    with pytest.raises(ValueError, match="another version of kdnb made it .colour."):
+        RunSpec.from_json({**spec.as_json(), "colour": 1})
+
+
+def test_find_selects_and_orders(tiny_folder: Path) -> None:
+    assert [run.label for run in runs.find(tiny_folder, method="kd")] == ["KD T=1", "KD T=4"]
+    assert all(run.spec.name == run.path.name for run in runs.find(tiny_folder))  # read back, keys in another order
+    assert [run.spec.init_seed for run in runs.find(tiny_folder, role="teacher")] == [0, 1]
+    with pytest.raises(ValueError, match="unknown run field 'metod'.*Did you mean 'method'"):
+        runs.find(tiny_folder, metod="kd")
+    labels = [run.label for run in runs.find(tiny_folder, role="student")]
+    assert labels == ["DIST", "KD T=1", "KD T=4", "MSE", "normal"]
+
+
+def test_no_run_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        runs.load(tmp_path)
+
+
+def test_a_truncated_checkpoint_is_refused_by_name_and_kept(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(methods=["normal"])
+    monkeypatch.undo()
+    file = tmp_path / "normal-wd0.0005-s0" / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"checkpoint .*checkpoint.safetensors is damaged.*kept"):
+        train(methods=["normal"])
+    assert file.exists()
+
+
+def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "state.safetensors"
+    files.write_tensors(file, {"a": torch.arange(3)}, {"epoch": 1})
+
+    def full(_: Any, path: Path, **__: Any) -> None:
+        path.write_bytes(b"half of i")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "save_file", full)
+    with pytest.raises(OSError, match=r"could not write .*state.safetensors.*No space left.*untouched"):
+        files.write_tensors(file, {"a": torch.arange(4)}, {"epoch": 2})
+    tensors, metadata = files.read_tensors(file)
+    assert tensors["a"].tolist() == [0, 1, 2] and metadata == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_runs_of_other_code_are_set_aside_not_deleted(train: Train, tmp_path: Path) -> None:
+    (run,) = train(methods=["normal"])
+    code, history = run.provenance["sessions"][-1]["code"], run.history
+    for link in tmp_path.glob("teacher-*"):
+        link.unlink()
+    assert set_aside.set_aside(tmp_path, code) == []
+    assert set_aside.set_aside(tmp_path, "other") == ["normal-wd0.0005-s0"]
+    moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
+    pd.testing.assert_frame_equal(Run(moved).history, history)
+    assert not run.path.exists()

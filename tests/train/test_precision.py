@@ -1,0 +1,148 @@
+"""How precisely: what 'auto' means, that it never changes in mid-run, and fp16 with its loss scaling."""
+
+import ctypes
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Train, tiny, with_teachers
+from torch import nn
+
+from kdnb import device as devices
+from kdnb.measure.account import Account
+from kdnb.runs import Run
+from kdnb.train import loss_scale, study
+from kdnb.train.learner import Learner
+from kdnb.train.loss_scale import LossScale
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("generation", "expected"), [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
+)
+def test_auto_follows_the_gpu(generation: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
+    assert devices.natural_precision(torch.device("cuda")) == expected
+
+
+def test_auto_follows_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(devices, "_cpu_has_bf16", lambda has=has: has)
+        assert devices.natural_precision(CPU) == expected
+
+
+def test_a_run_goes_on_in_the_precision_it_began_with(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """'auto' on another machine does not change a run; another precision asked for by name is refused."""
+    monkeypatch.setattr(devices, "natural_precision", lambda device: "bf16")
+    (run,) = train(methods=["normal"], precision="auto")
+    assert run.spec.precision == "bf16"
+    monkeypatch.setattr(devices, "natural_precision", lambda device: "fp32")
+    (again,) = train(methods=["normal"], precision="auto")
+    assert again.spec.precision == "bf16"
+    with pytest.raises(ValueError, match=r"precision: there 'bf16', asked 'fp32'"):
+        train(methods=["normal"], precision="fp32")
+
+
+def test_an_unknown_precision_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown precision 'fp8'; known: .*auto"):
+        tiny(tmp_path, precision="fp8")
+
+
+def test_a_failing_device_is_named_and_other_errors_are_left_alone() -> None:
+    with (
+        pytest.raises(devices.DeviceLost, match=r"cuda failed: CUDA error: unspecified.*same command goes on"),
+        devices.failures_explained(torch.device("cuda")),
+    ):
+        raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+    with pytest.raises(RuntimeError, match="^shapes$"), devices.failures_explained(CPU):
+        raise RuntimeError("shapes")
+
+
+def test_the_scale_halves_on_overflow_and_doubles_after_many_good_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_scale, "GROW_AFTER", 3)
+    scale = LossScale(CPU)
+    seen = []
+    for worst in (1.0, 1.0, float("inf"), 1.0, 1.0, 1.0, float("nan")):
+        gradients = [torch.full((2,), 8.0), torch.tensor([worst])]
+        before = float(scale.scale)
+        overflow = float(scale.unscale(gradients))
+        assert gradients[0].tolist() == [8.0 / before] * 2
+        seen.append((overflow, float(scale.scale) / loss_scale.START))
+    assert seen == [(0, 1), (0, 1), (1, 0.5), (0, 0.5), (0, 0.5), (0, 1), (1, 0.5)]
+
+
+def test_the_account_skips_the_steps_that_are_left_out() -> None:
+    """Momentum and pulls after a step that overflowed are what they were; then the account balances again."""
+    torch.manual_seed(0)
+    layer, rate = nn.Linear(4, 3), torch.tensor(0.1)
+    optimizer = torch.optim.SGD(layer.parameters(), rate, 0.9, nesterov=True, weight_decay=1e-3, fused=True)
+    account = Account(layer.weight, torch.randn(1, 3, 4), ["ce"], rate, momentum=0.9, nesterov=True, weight_decay=1e-3)
+    for left_out in (False, True, False, True, False):
+        x = torch.randn(5, 4)
+        logits = layer(x)
+        loss = nn.functional.cross_entropy(logits, torch.randint(3, (5,)))
+        (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
+        optimizer.zero_grad()
+        loss.backward()
+        overflow = torch.tensor(float(left_out))
+        optimizer.found_inf = overflow  # type: ignore[attr-defined]
+        before, booked = layer.weight.detach().clone(), account.buffers.clone()
+        account.before_step([gradient.t() @ x], overflow)
+        optimizer.step()
+        account.after_step()
+        assert torch.equal(before, layer.weight) == left_out
+        assert torch.equal(booked, account.buffers) == left_out
+    columns = account.columns([""])
+    assert abs(columns["account_residual"]) < 1e-6
+
+
+def test_fp16_trains_like_fp32_and_balances(train: Train, tmp_path: Path) -> None:
+    """Same student in fp16 and fp32: losses within 5 %, the account balanced; resumed equals uninterrupted."""
+    histories = {}
+    for precision in ("fp32", "fp16"):
+        folder = with_teachers(tmp_path / precision, tmp_path)
+        (run,) = train(output_dir=str(folder), methods=["kd"], temperatures=[4], precision=precision)
+        histories[precision] = run.history
+    half, full = histories["fp16"], histories["fp32"]
+    assert (half["loss"] / full["loss"] - 1).abs().max() < 0.05
+    assert (half["account_residual"].abs() < 1e-5 * half["mu_raw"] ** 2).all()
+
+
+def test_the_loss_scale_is_part_of_the_state(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overflow in the first epoch, a stop after it: the second epoch goes on with the halved scale."""
+    end, unscale = Learner.end_epoch, LossScale.unscale
+
+    def overflowing(self: LossScale, gradients: list[torch.Tensor]) -> torch.Tensor:
+        if self.scale == loss_scale.START:
+            gradients[0].fill_(float("inf"))
+        return unscale(self, gradients)
+
+    def stopping(self: Learner, *given: object) -> None:
+        end(self, *given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LossScale, "unscale", overflowing)
+    monkeypatch.setattr(Learner, "end_epoch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        train(methods=["normal"], precision="fp16")
+    checkpoint = Run(tmp_path / study.student_names(tiny(tmp_path, methods=["normal"]))[0]).read_checkpoint()
+    assert checkpoint is not None and float(checkpoint.tensors["loss_scale.scale"]) == loss_scale.START / 2
+    monkeypatch.setattr(Learner, "end_epoch", end)
+    (run,) = train(methods=["normal"], precision="fp16")
+    assert run.finished and (run.history["account_residual"].abs() < 1e-5 * run.history["mu_raw"] ** 2).all()
+
+
+def test_a_cpu_keeps_freed_memory_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """glibc's two thresholds are set; a library without mallopt (macOS) is left alone."""
+    told: list[tuple[int, int]] = []
+
+    class Glibc:
+        @staticmethod
+        def mallopt(parameter: int, value: int) -> None:
+            told.append((parameter, value))
+
+    for library in (Glibc(), object()):
+        monkeypatch.setattr(ctypes, "CDLL", lambda name, library=library: library)
+        devices.configure(CPU, "fp32")
+    assert told == [(devices.MMAP_THRESHOLD, 2**30), (devices.TRIM_THRESHOLD, 2**31 - 1)]

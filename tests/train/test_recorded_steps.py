@@ -1,0 +1,153 @@
+"""The captured step is the plain step, for every method, without a GPU; see :mod:`recorded`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import same, tiny, with_teachers
+from recorded import HostRead, Lane, Recorded
+
+from kdnb import methods
+from kdnb.runs import Run
+from kdnb.train import cuda_graphs, study
+from kdnb.train.learner import Learner
+
+COMMON: dict[str, object] = {
+    "methods": list(methods.METHODS),
+    "temperatures": [4],
+    "teacher_outputs": "live",
+    "batch_size": 48,  # 128 images: two batches and an odd one
+    "epochs": 2,
+    "drops": [1],  # the rate changes between replays
+}
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Training as on a GPU: captured steps, on the CPU."""
+    use_recorded(monkeypatch)
+    yield
+
+
+def use_recorded(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cuda_graphs, "Captured", Recorded)
+    patch.setattr(cuda_graphs, "Lane", Lane)
+    patch.setattr(
+        cuda_graphs, "steps", lambda prepare, device, graph, streams: cuda_graphs.GraphSteps(prepare, streams)
+    )
+
+
+@pytest.fixture(scope="module", params=["fp32", "bf16"])
+def pairs(
+    request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Run, Run]]:
+    """Every method by name, trained by plain steps and by recorded ones, all in one lockstep group."""
+    trained = []
+    for how in ("plain", "recorded"):
+        folder = with_teachers(tmp_path_factory.mktemp(how) / "runs", tiny_folder)
+        with pytest.MonkeyPatch.context() as patch:
+            if how == "recorded":
+                use_recorded(patch)
+            trained.append(study.train_students(tiny(folder, precision=request.param, **COMMON)))
+    return {plain.spec.method: (plain, replayed) for plain, replayed in zip(*trained, strict=True)}
+
+
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_recorded_steps_are_the_plain_ones_bit_by_bit(name: str, pairs: dict[str, tuple[Run, Run]]) -> None:
+    plain, replayed = pairs[name]
+    assert replayed.provenance["sessions"][-1]["steps"] == "CUDA graphs"
+    assert plain.provenance["sessions"][-1]["steps"] == "plain"
+    same(plain, replayed)
+
+
+def trained(folder: Path, tiny_folder: Path, **changes: object) -> Run:
+    given: dict[str, Any] = COMMON | {"methods": ["kd"]} | changes
+    return study.train_students(tiny(with_teachers(folder, tiny_folder), **given))[0]
+
+
+def differ(one: Run, other: Run) -> bool:
+    return any(not torch.equal(one.weights()[name], other.weights()[name]) for name in one.weights())
+
+
+def test_a_weight_decay_in_python_is_found(
+    recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: after each step Python moves the weights by a number that it counts on."""
+    step, counted = Learner.step, iter(range(10**9))
+
+    def faulty(learner: Learner, batch: Any) -> None:
+        step(learner, batch)
+        with torch.no_grad():
+            learner.network.classifier.weight.mul_(1 - 1e-4 * next(counted))
+
+    monkeypatch.setattr(Learner, "step", faulty)
+    replayed = trained(tmp_path / "recorded", tiny_folder)
+    monkeypatch.undo()
+    counted = iter(range(10**9))
+    monkeypatch.setattr(Learner, "step", faulty)
+    assert differ(replayed, trained(tmp_path / "plain", tiny_folder))
+
+
+def test_a_learning_rate_in_python_is_found(
+    recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the optimiser is given a number in place of the tensor, so a replay never sees the drop."""
+    begin = Learner.begin_epoch
+
+    def faulty(learner: Learner) -> None:
+        begin(learner)
+        learner.optimizer.param_groups[0]["lr"] = learner.spec.lr_at(learner.epoch + 1)
+
+    monkeypatch.setattr(Learner, "begin_epoch", faulty)
+    replayed = trained(tmp_path / "recorded", tiny_folder)
+    monkeypatch.undo()
+    assert differ(replayed, trained(tmp_path / "plain", tiny_folder))
+
+
+def test_a_tensor_that_nobody_restores_is_found(
+    recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the warm-up's steps stay in the momenta."""
+    changing = Learner.changing
+
+    def faulty(learner: Learner) -> list[torch.Tensor]:
+        momenta = [state["momentum_buffer"].data_ptr() for state in learner.optimizer.state.values()]
+        return [tensor for tensor in changing(learner) if tensor.data_ptr() not in momenta]
+
+    monkeypatch.setattr(Learner, "changing", faulty)
+    replayed = trained(tmp_path / "recorded", tiny_folder)
+    monkeypatch.undo()
+    assert differ(replayed, trained(tmp_path / "plain", tiny_folder))
+
+
+def test_a_step_that_reads_on_the_host_is_refused(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: ``if loss > 0``."""
+    total = torch.ones(3, requires_grad=True)
+    with pytest.raises(HostRead, match="_local_scalar_dense waits for the device"):
+        Recorded(lambda: 1 if total.sum() > 0 else 0, [], Lane())
+
+
+def test_where_a_capture_fails_training_goes_on_and_says_so(
+    recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """A driver that refuses the second learner's capture: the numbers are those of plain steps, the name of the error
+    stands in what is printed and in the provenance."""
+    made: list[int] = []
+
+    class Refusing(Recorded[Any]):
+        def __init__(self, *given: Any) -> None:
+            made.append(1)
+            super().__init__(*given)
+            if len(made) == 3:
+                raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(cuda_graphs, "Captured", Refusing)
+    given = {"methods": ["kd", "frozen"]}
+    went_on = trained(tmp_path / "refused", tiny_folder, **given)
+    message = "RuntimeError: operation not permitted when stream is capturing"
+    assert f"CUDA graphs are not used: {message}\n" in capsys.readouterr().out
+    assert went_on.provenance["sessions"][-1]["steps"] == f"plain, since a capture failed: {message}"
+    monkeypatch.undo()
+    same(went_on, trained(tmp_path / "plain", tiny_folder, **given))
