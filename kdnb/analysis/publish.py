@@ -3,13 +3,14 @@
 A published run is a folder that :mod:`kdnb.runs` reads like any other:
 
 ======================  ==============================================================================================
-as they are             ``spec.json``, ``provenance.json``, ``history.parquet``: every number that a verdict rests on
+as they are             ``spec.json``, ``provenance.json``
+history.parquet         every number that a verdict rests on, in single precision
 classifier.safetensors  a few epochs of the trace, fp16: first, matched, before the rate first falls, last
 published.json          measures of all test images at the matched and the final epoch; checksum of the full weights
 map.safetensors         t-SNE coordinates of 2,000 of the test images at these two epochs, all maps of a study started
                         from its teacher's (:class:`kdnb.analysis.separation.Atlas`); which images, their labels; class
                         means, fp16; distance of each class's row of the classifier to the teacher's, after every epoch
-model.safetensors       of the teacher alone, matrices in fp16
+model.safetensors       of the teacher alone, matrices in fp16; not of one whose weights are too large for a repository
 ======================  ==============================================================================================
 
 Of a bystander only the last classifier is kept. A run that is published already, and has not changed, is left alone.
@@ -40,7 +41,7 @@ from kdnb.runs.weights import checksum
 
 FORMAT = 2  # of what is below: another one has every run published anew
 IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
-RUN_BYTES, ALL_BYTES = 600_000, 30_000_000  # a run without a teacher's weights; everything
+RUN_BYTES, TEACHER_BYTES, ALL_BYTES = 600_000, 4_000_000, 30_000_000  # a run without weights; a teacher's; everything
 LAST = ("history.parquet", "finished")  # the marks of a run that is whole, moved in when all else is there
 SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safetensors", "features-*.safetensors")
 
@@ -139,26 +140,35 @@ def build(source: Source, run: Run, folder: Path, before: Run) -> Run:
         "source": digest(source, run),
         "weights": checksum(run.weights()),
         "trace_epochs": epochs,
+        "history": "float32",
         "test_images": len(final.labels),
         "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
     }
     measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
     write_json(made.path / "published.json", note | measures)
     if run is source.teacher:
-        write_tensors(made.path / "model.safetensors", halved(run.weights()), {})
+        file = made.path / "model.safetensors"
+        write_tensors(file, halved(run.weights()), {})
+        if file.stat().st_size > TEACHER_BYTES:
+            print(f"{run.path.name}: {file.stat().st_size / 1e6:.1f} MB of weights are left out", flush=True)
+            file.unlink()
     (made.path / "finished").touch()
     return made
 
 
 def write_history(history: pd.DataFrame, file: Path) -> None:
-    """The same bit by bit in few bytes: no dictionary of numbers of which no two are alike, and no statistics."""
-    history.to_parquet(
+    """In few bytes: single precision, no dictionary of numbers of which no two are alike, no statistics.
+
+    Seven digits are what training itself computes in.
+    """
+    small = history.astype(dict.fromkeys(history.select_dtypes("float"), np.float32))
+    small.to_parquet(
         file,
         index=False,
         compression="zstd",
         compression_level=19,
         use_dictionary=False,
-        use_byte_stream_split=list(history.select_dtypes("float")),
+        use_byte_stream_split=list(small.select_dtypes("float")),
         write_statistics=False,
         store_schema=False,
     )

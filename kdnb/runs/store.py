@@ -166,7 +166,8 @@ class Run:
         """One row an epoch; see :mod:`kdnb.measure.history` for the columns."""
         if not self.finished:
             raise FileNotFoundError(f"{self.path} is not finished; run its training again: it goes on by itself.")
-        return pd.read_parquet(self._file("history.parquet"))
+        table = pd.read_parquet(self._file("history.parquet"))
+        return table.astype(dict.fromkeys(table.select_dtypes("float32"), np.float64))  # as publications keep them
 
     @cached_property
     def published(self) -> dict[str, Any] | None:

@@ -53,10 +53,15 @@ def test_a_published_run_holds_what_it_says_and_nothing_large(published: Path) -
 
 def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> None:
     full, small = (runs.find(folder, role="student") for folder in (tiny_folder, published))
-    assert repr(paper.judge(small)) == repr(paper.judge(full))  # by their text: nan is not equal to itself
+    for one, other in zip(paper.judge(full), paper.judge(small), strict=True):
+        assert (other.id, other.verdict, other.parts, other.seeds) == (one.id, one.verdict, one.parts, one.seeds)
+        for name, values in one.values.items():  # single precision, and differences of its curves
+            np.testing.assert_allclose(other.values[name], values, rtol=1e-3, atol=1e-5)
     for one, other in zip(full, small, strict=True):
         assert other.spec == one.spec and other.provenance == one.provenance
-        pd.testing.assert_frame_equal(other.history, one.history, check_exact=True)
+        rounded = one.history.astype(dict.fromkeys(one.history.select_dtypes("float"), np.float32))
+        again = other.history.astype(rounded.dtypes.to_dict())
+        pd.testing.assert_frame_equal(again, rounded, check_exact=True)
 
 
 def test_measures_are_those_of_the_full_feature_space(tiny_folder: Path, published: Path) -> None:
@@ -135,7 +140,7 @@ def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
         patch.setattr(separation.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
         made = publish.build(study, run, tmp_path / "small", Run(tmp_path / "nowhere"))
     assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
-    assert 500_000 < publish.size(made.path) < publish.RUN_BYTES
+    assert 400_000 < publish.size(made.path) < publish.RUN_BYTES
 
 
 # -------------------------------------------------------------------------------------------------------------- maps

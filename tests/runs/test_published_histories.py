@@ -42,6 +42,11 @@ def total(run: Run, prefix: str) -> np.ndarray:
     return run.history[names].to_numpy(float).sum(1)
 
 
+def exact(run: Run) -> float:
+    """What stored numbers may differ by: the rounding of how they are stored."""
+    return 4e-7 if (run.published or {}).get("history") == "float32" else EXACT
+
+
 def has_mu(run: Run) -> bool:
     return "mu_raw" in run.history
 
@@ -82,7 +87,7 @@ def test_mu_is_stored_wherever_it_is_defined_and_its_account_wherever_the_classi
 @every_study
 def test_more_freedom_to_align_never_leaves_a_larger_distance(study: Path) -> None:
     def broken(run: Run) -> np.ndarray:
-        slack = EXACT * (1 + column(run, "weight_norm"))
+        slack = exact(run) * (1 + column(run, "weight_norm"))
         return np.stack([column(run, less) > column(run, more) + slack for more, less in ABOVE], axis=1)
 
     holds(filter(has_mu, students(study)), broken)
@@ -106,7 +111,7 @@ def test_the_account_of_mu_balances(study: Path, side: str) -> None:
     def unbalanced(run: Run) -> np.ndarray:
         squared = column(run, f"{side}mu_raw") ** 2
         booked = total(run, f"{side}pull_") + column(run, "spread") + column(run, f"{side}account_residual")
-        return np.abs(np.diff(squared) - booked[1:]) > EXACT * (squared[1:] + squared[:-1])
+        return np.abs(np.diff(squared) - booked[1:]) > exact(run) * (squared[1:] + squared[:-1])
 
     def large(run: Run) -> np.ndarray:
         """Steps round the weights in float32: an error in W_s times twice mu."""
@@ -121,6 +126,6 @@ def test_the_account_of_mu_balances(study: Path, side: str) -> None:
 @every_study
 def test_the_loss_is_the_sum_of_its_terms(study: Path) -> None:
     def broken(run: Run) -> np.ndarray:
-        return np.abs(total(run, "loss_") - column(run, "loss")) > EXACT * np.abs(column(run, "loss"))
+        return np.abs(total(run, "loss_") - column(run, "loss")) > exact(run) * np.abs(column(run, "loss"))
 
     holds(students(study), broken)
