@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from kdnb.analysis import last_epoch, over_seeds
+from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run, find
 from kdnb.runs.weights import weights_checksum
@@ -12,7 +12,7 @@ from kdnb.runs.weights import weights_checksum
 
 def lengths(study: Study) -> dict[str, float]:
     """||W|| of the teachers in the study's folder, by the checksum that students know them by."""
-    return {weights_checksum(run): last_epoch.last("weight_norm", run) for run in find(study.folder, role="teacher")}
+    return {weights_checksum(run): run.last("weight_norm") for run in find(study.folder, role="teacher")}
 
 
 def cosine(run: Run, kind: str, side: str, known: Mapping[str, float]) -> float:
@@ -21,15 +21,15 @@ def cosine(run: Run, kind: str, side: str, known: Mapping[str, float]) -> float:
     From mu and both lengths; ``known``: :func:`lengths`. nan where one of the three is missing.
     """
     identity = run.spec.bystander if side else run.spec.teacher
-    other, own = known.get(identity["checksum"] if identity else "", np.nan), last_epoch.last("weight_norm", run)
-    return (other**2 + own**2 - last_epoch.last(f"{side}mu_{kind}", run) ** 2) / (2 * other * own)
+    other, own = known.get(identity["checksum"] if identity else "", np.nan), run.last("weight_norm")
+    return (other**2 + own**2 - run.last(f"{side}mu_{kind}") ** 2) / (2 * other * own)
 
 
 def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float]]:
     """To the teacher minus to the bystander, last epoch, by label and seed: of mu, or of the cosine (``view``)."""
     known = lengths(study)
     read: Callable[[Run, str], float] = {
-        "μ": lambda run, side: last_epoch.last(f"{side}mu_{kind}", run),
+        "μ": lambda run, side: run.last(f"{side}mu_{kind}"),
         "cosine": lambda run, side: cosine(run, kind, side, known),
     }[view]
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from kdnb.analysis import over_seeds, spaces
-from kdnb.analysis import separation as embed
+from kdnb.analysis import separation as separations
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
@@ -29,7 +29,7 @@ def how_to(study: Study) -> str:
 def class_gaps(run: Run, which: Which) -> Map | None:
     """Distance of each pair of class means in per cent of the mean feature length; None without a snapshot."""
     means, known = spaces.class_means(run, which), spaces.class_distances(run, which)
-    return None if means is None or known is None else 100 * embed.gaps(means) / known.norm
+    return None if means is None or known is None else 100 * separations.gaps(means) / known.norm
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def agreement(study: Study) -> Agreement:
     spec, found = study.students[0].spec, study.comparison("classes.safetensors")
     kept = {name: gaps.numpy() for name, gaps in read_tensors(found)[0].items()} if found else {}
     means = spaces.class_means(study.teacher, "final") if study.teacher else None
-    sides = {"own": None if means is None else embed.gaps(means)}
+    sides = {"own": None if means is None else separations.gaps(means)}
     sides["bystander"] = kept.get(spec.bystander["checksum"]) if spec.bystander else None
     there = {side: gaps for side, gaps in sides.items() if gaps is not None}
     students: dict[Which, dict[str, Values]] = {
@@ -72,7 +72,7 @@ def _starts(spec: RunSpec) -> dict[str, str]:
 
 def _rank(run: Run, which: Which, gaps: Map) -> float | None:
     means = spaces.class_means(run, which)
-    return None if means is None else rank(embed.gaps(means), gaps)
+    return None if means is None else rank(separations.gaps(means), gaps)
 
 
 def rank(one: Map, other: Map) -> float:

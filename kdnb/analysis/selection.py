@@ -7,6 +7,8 @@ from math import isclose
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from kdnb import paths, profiles, runs
 from kdnb.analysis.sweep import HOTTEST
 from kdnb.checks import choice, list_of, number
@@ -197,6 +199,16 @@ class Study:
         """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
         groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
         return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
+
+    def first(self, column: str, run: Run) -> float:
+        """A column's value in the first epoch after the warm-up; nan where the history lacks it."""
+        table = run.after(self.warm_up)
+        return float(table[column].iloc[0]) if column in table else np.nan
+
+    def change(self, column: str, run: Run) -> float:
+        """Relative change of a column from the first epoch after the warm-up to the last; nan from zero."""
+        start = self.first(column, run)
+        return run.last(column) / start - 1 if start else np.nan
 
     def get(self, label: str) -> Run | None:
         """The student of that label, None when there is none."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from kdnb.analysis import separation as embed
+from kdnb.analysis import separation as separations
 from kdnb.analysis.separation import ClassDistances, Map, Separation
 from kdnb.files import read_tensors
 from kdnb.runs import Run, Snapshot
@@ -49,7 +49,7 @@ class Space:
         if self.published is not None:
             return self.published.separation
         assert self.features is not None
-        return embed.measures(self.features, self.labels)
+        return separations.measures(self.features, self.labels)
 
 
 def space(run: Run, which: Which, images: Literal["test", "train"] = "test") -> Space | None:
@@ -78,7 +78,7 @@ def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
         found = run.published[which]
         return None if found is None else Separation(**found["separation"])
     taken = run.snapshot(which)
-    return None if taken is None else embed.class_distances(taken.features, taken.labels)
+    return None if taken is None else separations.class_distances(taken.features, taken.labels)
 
 
 def class_means(run: Run, which: Which) -> np.ndarray | None:

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs_version
 
-from kdnb.book import explorer as explored
+from kdnb.book import explorer_data
 from kdnb.book.show import check_name, compact, script
 from kdnb.checks import choice
 
@@ -133,7 +133,7 @@ def _player(labels: Sequence[str], description: str, index: int) -> tuple[widget
 
 
 class ExplorerView(anywidget.AnyWidget):
-    """Draws mu, loss, r against T, and a map, of what is chosen among ``data`` (of :func:`kdnb.book.explorer.data`).
+    """Draws mu, loss, r against T, and a map, of what is chosen among ``data`` (of :mod:`kdnb.book.explorer_data`).
 
     data_set, decay, method, temperature and kind are places in the lists of ``data``; warm_up is a percentage of the
     epochs; followed is the name of a class, empty for none.
@@ -181,7 +181,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
 
 def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -> Explorer:
-    """Return the explorer of ``content`` (of :func:`kdnb.book.explorer.data`).
+    """Return the explorer of ``content`` (of :mod:`kdnb.book.explorer_data`).
 
     name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
     """
@@ -199,7 +199,7 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
     }
     look = {"style": {"description_width": "initial"}}
     warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
-    names = explored.class_names(content)
+    names = explorer_data.class_names(content)
     followed = widgets.Combobox(options=names, description="class", placeholder="point at one, or type", **look)
     return Explorer(view, {**menus, "warm_up": warm_up, "followed": followed, "temperature": slider}, play)
 

@@ -19,10 +19,10 @@ import numpy as np
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.analysis.sweep import Missing
-from kdnb.claims import numbers as readings
+from kdnb.claims import seed_numbers
 from kdnb.claims.judge import Measure, Numbers
-from kdnb.claims.numbers import HOT
 from kdnb.claims.predicates import ACCURACY_MARGIN, HALVED, PEAK, SAME_R
+from kdnb.claims.seed_numbers import HOT
 
 Answer = Literal["holds", "undecided", "does not hold", "too few seeds", "cannot be said"]
 UNRELATED = 0.1  # cosine of two classifiers below which they may as well be unrelated
@@ -106,7 +106,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S1",
         "Raw μ does not see the teacher: the two classifiers are as good as unrelated",
         f"The cosine of W_s and W_t stays below {UNRELATED:g} in size, under KD and in normal training.",
-        readings.cosines,
+        seed_numbers.cosines,
         lambda n: [*within(n[f"KD T={PEAK}"], UNRELATED), *within(n["normal"], UNRELATED)],
         Measure("cosine of the classifiers, last epoch", R),
         "08_alignment",
@@ -116,7 +116,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S2",
         "The correlation of μ with the loss is not about the teacher",
         f"r with μ to the bystander is within {SAME_R:g} of r with μ to the teacher (KD, T = {PEAK}).",
-        readings.correlations,
+        seed_numbers.correlations,
         lambda n: within(n["μ to the teacher"] - n["μ to the bystander"], SAME_R),
         Measure("r of μ and the loss after the warm-up", R, "correlation"),
         "10_statistics",
@@ -127,7 +127,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "What moves μ is that weights grow and decay, and it moves μ to any classifier alike",
         "The pulls of distillation and of decay on μ² to the teacher and to the bystander differ by at most "
         f"{SMALL_PART:.0%} of all movement (KD, T = {PEAK}, whole training).",
-        readings.movers,
+        seed_numbers.movers,
         lambda n: [SMALL_PART - _parted(n)],
         Measure("change of μ², share of all movement", SHARE),
         "09_account",
@@ -138,7 +138,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Up to a rotation, distillation does turn the classifier towards its teacher's",
         "After the best rotation its cosine with the teacher's exceeds that with the bystander's, and by more than in "
         f"normal training (T = {PEAK}).",
-        readings.rotated,
+        seed_numbers.rotated,
         lambda n: [n[f"KD T={PEAK}"], n[f"KD T={PEAK}"] - n["normal"]],
         Measure("cosine after rotation, teacher less bystander", "{:+z.4f}"),
         "08_alignment",
@@ -148,7 +148,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S5",
         "Relabelled, the teacher's classifier works on the student's features, taught or not",
         f"It keeps {NINE_TENTHS:.0%} of the student's own accuracy, under KD and in normal training.",
-        readings.plug_in,
+        seed_numbers.plug_in,
         lambda n: [n[f"KD T={PEAK}, relabelled"] - NINE_TENTHS, n["normal, relabelled"] - NINE_TENTHS],
         Measure("accuracy of W_t, share of the student's own", "{:.0%}"),
         "08_alignment",
@@ -160,7 +160,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "columns stand",
         f"Frozen at W_t, and at W_t with its columns permuted, it is at most {100 * ACCURACY_MARGIN:g} points below "
         "KD.",
-        readings.frozen,
+        seed_numbers.frozen,
         lambda n: [n["frozen at W_t"] + ACCURACY_MARGIN, n["frozen at permuted W_t"] + ACCURACY_MARGIN],
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
         "12_interventions",
@@ -170,7 +170,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S7",
         "Drawn to W_t or kept far from it, a student learns alike",
         f"Pulled to W_t and pushed from it, students end at most {100 * ACCURACY_MARGIN:g} points apart.",
-        readings.springs,
+        seed_numbers.springs,
         lambda n: within(n["pulled to W_t"] - n["pushed from W_t"], ACCURACY_MARGIN),
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
         "12_interventions",
@@ -181,7 +181,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "What the student needs of a classifier is its axes and which classes are near which",
         f"Frozen at a rotated or a class-shuffled W_t it is more than {100 * ACCURACY_MARGIN:g} points below frozen at "
         "W_t.",
-        readings.turned,
+        seed_numbers.turned,
         lambda n: [
             n["frozen at W_t"] - ACCURACY_MARGIN - n[f"frozen at {text} W_t"] for text in ("rotated", "class-shuffled")
         ],
@@ -193,7 +193,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S9",
         "At a high temperature distillation is a squared error",
         f"At T = {HOT}, r of μ and the loss is at most {HALVED:g} times as far from MSE's as at T = 1.",
-        readings.nears_mse,
+        seed_numbers.nears_mse,
         lambda n: [HALVED * n["T = 1"] - n[f"T = {HOT}"]],
         Measure("distance of r from MSE's", "{:.2f}"),
         "11_methods",
@@ -203,7 +203,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S10",
         "Distilled students keep their classes farther apart",
         "Between / within is larger than in normal training at T = 1, 4 and 10, all at one matched accuracy.",
-        readings.separation,
+        seed_numbers.separation,
         lambda n: list(n.values()),
         Measure("between / within beside normal training", SHARE),
         "13_geometry",
@@ -214,7 +214,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "The classes of a distilled student come to lie like its own teacher's, not like any teacher's",
         "The rank correlation of class distances with the teacher's exceeds that with the bystander's, and by more "
         "than in normal training.",
-        readings.class_geometry,
+        seed_numbers.class_geometry,
         lambda n: [n[f"KD T={PEAK}"], n[f"KD T={PEAK}"] - n["normal"]],
         Measure("ρ with the teacher less ρ with the bystander", R),
         "13_geometry",
@@ -224,7 +224,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "S12",
         "Behind a linear map any teacher's classifier works as well as one's own",
         f"Its accuracy is within {100 * ACCURACY_MARGIN:g} points of the own teacher's (KD, T = {PEAK}).",
-        readings.linear_map,
+        seed_numbers.linear_map,
         lambda n: [n["another seed's teacher"] - n["its teacher"] + ACCURACY_MARGIN],
         Measure("test accuracy behind a linear map", "{:.1%}"),
         "13_geometry",
@@ -235,7 +235,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "The paper's correlation is the length of the student's classifier",
         f"Over a seed's students of the paper's sweep r with ‖W_s‖ is within {SAME_R:g} of r with μ (median), and "
         f"{NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it grows.",
-        readings.norms_explain,
+        seed_numbers.norms_explain,
         lambda n: [SAME_R - n["gap"], n["sign as ‖W_s‖ says"] - NINE_TENTHS],
         Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.2f}"),
         "04_correlation",

@@ -8,10 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import last_epoch, stats
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
 LEAST_CHANGES = 8  # below, a bootstrap of the changes shows little but which of them it drew
@@ -20,7 +21,7 @@ SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander
 
 def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
     """The paper's r: Pearson's, of a column with the training loss, over the epochs after ``cut``; nan if undefined."""
-    table = last_epoch.after(run, cut)
+    table = run.after(cut)
     if column not in table:
         return float("nan")
     return stats.pearson(table[column].to_numpy(float), table["loss"].to_numpy(float))
@@ -73,7 +74,7 @@ def readings(study: Study) -> pd.DataFrame:
 
 
 def _reading(study: Study, run: Run) -> dict[str, Any]:
-    table = last_epoch.after(run, study.warm_up)
+    table = run.after(study.warm_up)
     if "mu_raw" not in table:
         return {"n": len(table), "refused": "its classifier is not its own, so it has no mu.", "phases": {}}
     try:
@@ -206,12 +207,12 @@ def scatter(study: Study) -> tuple[list[go.Figure], list[str]]:
 
 
 def _scatter(study: Study, run: Run) -> go.Figure:
-    table = last_epoch.after(run, study.warm_up)
+    table = run.after(study.warm_up)
     fig = style.grid(1, 1, height=460)
     bar = {"title": {"text": "epoch"}, "thickness": 12, "outlinewidth": 0}
     marker = {"color": table["epoch"].tolist(), "colorscale": "Viridis", "size": 7, "colorbar": bar}
     hover = "epoch %{marker.color}<br>loss %{x:.4g}, μ %{y:.4g}<extra></extra>"
-    x, y = style.significant(table["loss"]), style.significant(last_epoch.values(table, "mu_raw"))
+    x, y = style.significant(table["loss"]), style.significant(column_of(table, "mu_raw"))
     fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=run.label, hovertemplate=hover))
     fig.update_xaxes(title_text="training loss")
     fig.update_yaxes(title_text="μ raw")

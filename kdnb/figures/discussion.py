@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.claims.book import STATEMENTS, Outcome, Statement, judge
-from kdnb.claims.numbers import HOT
+from kdnb.claims.seed_numbers import HOT
 from kdnb.figures import claims, origin, style
 
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import Study
 from kdnb.figures import claim_words, correlation, mu_curves, style
 from kdnb.figures.account import bars
@@ -27,12 +26,12 @@ def _title(study: Study) -> str:
 def _fall(study: Study) -> str:
     """Change of raw mu after the warm-up, beside the bystander's."""
     run = _peak(study)
-    return f"{mu_curves.percent(last_epoch.change(study, 'mu_raw', run))} (bystander {_bystander(study, run)})"
+    return f"{mu_curves.percent(study.change('mu_raw', run))} (bystander {_bystander(study, run)})"
 
 
 def _bystander(study: Study, run: Run) -> str:
     known = "bystander_mu_raw" in run.history
-    return mu_curves.percent(last_epoch.change(study, "bystander_mu_raw", run)) if known else "not measured"
+    return mu_curves.percent(study.change("bystander_mu_raw", run)) if known else "not measured"
 
 
 def _r(study: Study) -> str:
@@ -64,14 +63,14 @@ def _greatest(study: Study) -> str:
 
 def _relabelled(study: Study) -> str:
     run = _peak(study)
-    raw = last_epoch.last("mu_raw", run)
-    return f"{last_epoch.last('mu_matched', run) / raw:.0%}" if raw > 0 else "undefined"
+    raw = run.last("mu_raw")
+    return f"{run.last('mu_matched') / raw:.0%}" if raw > 0 else "undefined"
 
 
 def _plug_in(study: Study) -> str:
     run, normal = _peak(study), study.get("normal")
-    beside = f" (normal training {last_epoch.last('plug_in_accuracy_matched', normal):.0%})" if normal else ""
-    raw, matched = (last_epoch.last(f"plug_in_accuracy{suffix}", run) for suffix in ("", "_matched"))
+    beside = f" (normal training {normal.last('plug_in_accuracy_matched'):.0%})" if normal else ""
+    raw, matched = (run.last(f"plug_in_accuracy{suffix}") for suffix in ("", "_matched"))
     return f"{raw:.0%}, relabelled {matched:.0%}{beside}"
 
 

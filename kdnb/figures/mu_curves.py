@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis.last_epoch import after, change, first, last
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
@@ -50,7 +49,7 @@ def curves(study: Study, runs: Sequence[Run] | None = None) -> go.Figure:
     """
     shown = runs or [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07)
-    tables = [after(run, study.warm_up) for run in shown]
+    tables = [run.after(study.warm_up) for run in shown]
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run, table in zip(shown, tables, strict=True):
             look = style.line(run, study.hottest)
@@ -133,21 +132,21 @@ def animation(study: Study) -> go.Figure:
     fig = style.grid(2, 1, height=560, shared_xaxes=True, vertical_spacing=0.07)
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run in runs:
-            trace = style.curve(after(run, study.warm_up), column, run.label, {"color": style.QUIET, "width": 1})
+            trace = style.curve(run.after(study.warm_up), column, run.label, {"color": style.QUIET, "width": 1})
             fig.add_trace(trace.update(showlegend=False, hoverinfo="skip", hovertemplate=None), row, 1)
     for row, trace in ((1, _front(study, runs[0])[0]), (2, _front(study, runs[0])[1])):
         fig.add_trace(trace, row, 1)
     moving = [len(fig.data) - 2, len(fig.data) - 1]
     fig.frames = [go.Frame(name=run.label, data=_front(study, run), traces=moving) for run in runs]
     fig.update_yaxes(title_text="μ raw", row=1)
-    style.loss_axis(fig, [after(run, study.warm_up) for run in runs], row=2)
+    style.loss_axis(fig, [run.after(study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(sliders=[_slider(runs)], updatemenus=[_play()], margin_t=96)
     return style.captioned(fig, study, style.window(study), runs)
 
 
 def _front(study: Study, run: Run) -> list[go.Scatter]:
-    table, look = after(run, study.warm_up), style.line(run, study.hottest, 3)
+    table, look = run.after(study.warm_up), style.line(run, study.hottest, 3)
     return [style.curve(table, column, run.label, look, showlegend=False) for column in ("mu_raw", "loss")]
 
 
@@ -222,9 +221,9 @@ def _movement(study: Study, run: Run) -> str:
     if "mu_raw" not in run.history:
         return f"**{run.label}** has no μ, since its classifier is not its own"
     return (
-        f"for **{run.label}** raw μ goes from {first(study, 'mu_raw', run):.3g} to {last('mu_raw', run):.3g} "
-        f"({percent(change(study, 'mu_raw', run))}), ‖W_s‖ from {first(study, 'weight_norm', run):.3g} to "
-        f"{last('weight_norm', run):.3g} ({percent(change(study, 'weight_norm', run))}){_beside_bystander(study, run)}"
+        f"for **{run.label}** raw μ goes from {study.first('mu_raw', run):.3g} to {run.last('mu_raw'):.3g} "
+        f"({percent(study.change('mu_raw', run))}), ‖W_s‖ from {study.first('weight_norm', run):.3g} to "
+        f"{run.last('weight_norm'):.3g} ({percent(study.change('weight_norm', run))}){_beside_bystander(study, run)}"
     )
 
 
@@ -237,24 +236,24 @@ def _beside_bystander(study: Study, run: Run) -> str:
     if "bystander_mu_raw" not in run.history:
         return ""
     return (
-        f", and μ to the bystander, which this student never saw, by {percent(change(study, 'bystander_mu_raw', run))}"
+        f", and μ to the bystander, which this student never saw, by {percent(study.change('bystander_mu_raw', run))}"
     )
 
 
 def ladder_sentence(study: Study) -> str:
     """How much of raw mu an alignment takes away at the end, and how raw mu compares with unrelated classifiers."""
     run = study.nearest(4) or study.students[0]
-    raw = last("mu_raw", run)
+    raw = run.last("mu_raw")
     if not raw > 0:
         return f"**{run.label}** keeps the teacher's classifier: there is no μ to take apart."
-    rest = [f"{kind} {last(f'mu_{kind}', run) / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
+    rest = [f"{kind} {run.last(f'mu_{kind}') / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
     text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
     if study.teacher is not None:
         nothing = float(np.asarray(_unrelated(study, run))[-1])
         text += f" Two classifiers of these norms with nothing in common would be {nothing:.3g} apart."
     if "bystander_mu_raw" in run.history:
         text += (
-            f" To the bystander's classifier raw μ is {last('bystander_mu_raw', run):.3g} and rotated μ "
-            f"{last('bystander_mu_rotated', run):.3g}, beside {last('mu_rotated', run):.3g} to the teacher's."
+            f" To the bystander's classifier raw μ is {run.last('bystander_mu_raw'):.3g} and rotated μ "
+            f"{run.last('bystander_mu_rotated'):.3g}, beside {run.last('mu_rotated'):.3g} to the teacher's."
         )
     return text

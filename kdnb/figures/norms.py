@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import runs
-from kdnb.analysis import last_epoch, norms
+from kdnb.analysis import norms
 from kdnb.analysis.selection import Study, is_papers
 from kdnb.analysis.sweep import HOTTEST
 from kdnb.figures import correlation, style
@@ -74,7 +74,7 @@ def _students(study: Study) -> dict[float, list[Run]]:
 
 
 def _change(study: Study, run: Run) -> float:
-    norm = last_epoch.after(run, study.warm_up)["weight_norm"].to_numpy(float)
+    norm = run.after(study.warm_up)["weight_norm"].to_numpy(float)
     return float(norm[-1] / norm[0] - 1)
 
 

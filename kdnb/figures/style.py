@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page stays light
 # Okabe and Ito's colours, clear of the temperature scale, each with its own dash for those who see none of them.
@@ -65,7 +65,7 @@ def significant(numbers: ArrayLike, digits: int = DIGITS) -> list[float | None]:
 def curve(table: pd.DataFrame, column: str, name: str, look: dict[str, Any], **more: Any) -> go.Scatter:
     """One column of a history over epochs; nothing drawn where the history lacks it."""
     hover = f"{name}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>"
-    x, y = table["epoch"].tolist(), significant(last_epoch.values(table, column))
+    x, y = table["epoch"].tolist(), significant(column_of(table, column))
     return go.Scatter(x=x, y=y, name=name, mode="lines", line=look, hovertemplate=hover, **more)
 
 

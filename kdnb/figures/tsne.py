@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import separation
-from kdnb.analysis import spaces as geometry
+from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import MapParameters, Study
 from kdnb.analysis.separation import Map, Separation
 from kdnb.analysis.spaces import Space, Which
@@ -55,9 +55,9 @@ class Spaces:
 
 def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which = "matched") -> Spaces:
     """Spaces of every student that has one, and of the teacher; ValueError when no network has any."""
-    taken = {run.label: geometry.space(run, which, images) for run in study.students}
+    taken = {run.label: feature_spaces.space(run, which, images) for run in study.students}
     networks = {label: space for label, space in taken.items() if space is not None}
-    if study.teacher is not None and (end := geometry.space(study.teacher, "final", images)) is not None:
+    if study.teacher is not None and (end := feature_spaces.space(study.teacher, "final", images)) is not None:
         networks["teacher"] = end
     if not networks:
         raise ValueError(

@@ -169,6 +169,14 @@ class Run:
         table = pd.read_parquet(self._file("history.parquet"))
         return table.astype(dict.fromkeys(table.select_dtypes("float32"), np.float64))  # as publications keep them
 
+    def last(self, column: str) -> float:
+        """A column's value in the last epoch; nan where the history lacks it."""
+        return float(self.history[column].iloc[-1]) if column in self.history else np.nan
+
+    def after(self, warm_up: float) -> pd.DataFrame:
+        """The history without the first ``warm_up`` epochs."""
+        return self.history[self.history["epoch"] > warm_up]
+
     @cached_property
     def published(self) -> dict[str, Any] | None:
         """What :mod:`kdnb.analysis.publish` tells of the outputs it left out; None for a run that has everything."""
@@ -286,6 +294,11 @@ def student_name(
     odd = [f"{key}{value:g}" for key, value in told.items()]
     schedule = ["drops" + ".".join(map(str, drops))] if drops else []
     return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
+
+
+def column_of(table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column of a history; nan where the history lacks it."""
+    return table[name].to_numpy(float) if name in table else np.full(len(table), np.nan)
 
 
 def load(path: Path | str) -> Run:

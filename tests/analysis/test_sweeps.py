@@ -11,7 +11,7 @@ from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
 from kdnb.analysis.sweep import sweeps
 from kdnb.claims import paper
-from kdnb.figures import claims as ledger
+from kdnb.figures import claims as claims_page
 from kdnb.parameters import StudentParameters
 from kdnb.train import study
 
@@ -60,7 +60,9 @@ def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Pat
     store(tmp_path / "own", [SPEC, *sweep])
     expected = paper.judge(selection.sweep(ChapterParameters(output_dir=str(tmp_path / "own"))))
     store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY)])
-    (found,) = ledger.judged(ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none")))
+    (found,) = claims_page.judged(
+        ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none"))
+    )
     assert [one.evidence for one in found.verdicts] == [one.evidence for one in expected]
     assert list(sweeps(runs.find(tmp_path / "mixed"), 0.9)[0].by_temperature())[-1] == 10
 

@@ -14,13 +14,12 @@ from made_up import SPEC, STUDENTS, kd, store
 
 from kdnb.analysis import spaces
 from kdnb.analysis.selection import ChapterParameters, Study, load
-from kdnb.book import explorer as explored
-from kdnb.book import fragments, pictures, widgets
+from kdnb.book import explorer_data, fragments, pictures, widgets
 from kdnb.figures import front_page
 from kdnb.files import write_tensors
 
 
-def unpacked(packed: explored.Packed) -> np.ndarray:
+def unpacked(packed: explorer_data.Packed) -> np.ndarray:
     """What explorer.js computes, written out in Python."""
     if "f4" in packed:
         return np.frombuffer(base64.b64decode(packed["f4"]), "<f4").astype(float)
@@ -42,7 +41,7 @@ def studies(tmp_path: Path) -> list[Study]:
 
 
 def test_curves_are_the_histories(studies: list[Study]) -> None:
-    content = explored.data(studies)
+    content = explorer_data.data(studies)
     assert content["sets"] == ["made-up"] and content["decays"] == [5e-4, 0.0] and content["temperatures"] == [1, 4, 10]
     for sweep, study in zip(content["sweeps"], studies, strict=True):
         for packed, run in zip(sweep["runs"], study.students, strict=True):
@@ -54,7 +53,7 @@ def test_curves_are_the_histories(studies: list[Study]) -> None:
 def test_rows_and_maps_are_exact_to_a_pixel(studies: list[Study]) -> None:
     study = studies[0]
     assert study.teacher is not None
-    for packed, run in zip(explored.data(studies)["sweeps"][0]["runs"], study.students, strict=True):
+    for packed, run in zip(explorer_data.data(studies)["sweeps"][0]["runs"], study.students, strict=True):
         rows = spaces.row_distances(run, study.teacher)
         np.testing.assert_allclose(unpacked(packed["rows"]), rows.ravel(), atol=np.ptp(rows) / 60_000)
         assert unpacked(packed["map"]["points"]).size == 2 * 60 and packed["map"]["epoch"] == 7
@@ -62,19 +61,19 @@ def test_rows_and_maps_are_exact_to_a_pixel(studies: list[Study]) -> None:
 
 def test_a_student_without_a_matched_snapshot_has_no_map(tmp_path: Path, studies: list[Study]) -> None:
     next(studies[0].folder.glob("kd-T4*wd0.0005*/features-matched.safetensors")).unlink()
-    maps = {run["label"]: run["map"] for run in explored.data(studies)["sweeps"][0]["runs"]}
+    maps = {run["label"]: run["map"] for run in explorer_data.data(studies)["sweeps"][0]["runs"]}
     assert [label for label, found in maps.items() if found is None] == ["KD T=4"]
 
 
 def test_without_the_teacher_the_way_out_is_named(studies: list[Study]) -> None:
     lonely = replace(studies[0], folder=studies[0].folder / "nowhere")
     with pytest.raises(FileNotFoundError, match="lacks the students' teacher.*put its run beside them"):
-        explored.data([lonely])
+        explorer_data.data([lonely])
 
 
 def test_every_control_is_linked_to_the_view_in_javascript(studies: list[Study]) -> None:
     before = set(Widget.get_manager_state()["state"])
-    made = widgets.explorer(explored.data(studies), name="explorer")
+    made = widgets.explorer(explorer_data.data(studies), name="explorer")
     state = {key: value for key, value in Widget.get_manager_state()["state"].items() if key not in before}
     links = {tuple(item["state"]["target"]) for item in state.values() if item["model_name"] == "LinkModel"}
     view = f"IPY_MODEL_{made.view.model_id}"
@@ -85,9 +84,9 @@ def test_every_control_is_linked_to_the_view_in_javascript(studies: list[Study])
 
 
 def test_python_hears_what_is_chosen(studies: list[Study]) -> None:
-    content = explored.data(studies)
+    content = explorer_data.data(studies)
     made = widgets.explorer(content, name="explorer", temperature=9)
-    told = made.listen(lambda choice: str(getattr(explored.chosen(studies, content, choice), "label", None)))
+    told = made.listen(lambda choice: str(getattr(explorer_data.chosen(studies, content, choice), "label", None)))
     assert told.value == "KD T=10"
     made.view.temperature = 0
     assert told.value == "KD T=1"
@@ -95,13 +94,13 @@ def test_python_hears_what_is_chosen(studies: list[Study]) -> None:
     assert told.value == "DIST"
     made.view.decay = 1
     assert told.value == "None"
-    assert "not trained" in explored.Explored(studies, content).last_epoch(made.choice)
+    assert "not trained" in explorer_data.Explored(studies, content).last_epoch(made.choice)
 
 
 def test_the_last_epoch_is_told_whole(studies: list[Study]) -> None:
-    run, content = studies[0].kd[4], explored.data(studies)
+    run, content = studies[0].kd[4], explorer_data.data(studies)
     choice = widgets.explorer(content, name="explorer").choice
-    html = explored.Explored(studies, content).last_epoch(choice)
+    html = explorer_data.Explored(studies, content).last_epoch(choice)
     assert all(column in html for column in run.history) and f"{run.history['mu_raw'].iloc[-1]:.5g}" in html
 
 
@@ -126,7 +125,7 @@ def test_controls_differ_from_the_teacher_by_what_is_said(studies: list[Study]) 
 
 def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[Study]) -> None:
     """What the saved state holds is found by the book, drawn, and says of which runs it is."""
-    made = widgets.explorer(explored.data(studies), name="explorer")
+    made = widgets.explorer(explorer_data.data(studies), name="explorer")
     state = Widget.get_manager_state()["state"]
     output = nbformat.v4.new_output("display_data", {fragments.VIEW: {"model_id": made.model_id}})
     cell = nbformat.v4.new_code_cell("", outputs=[output])

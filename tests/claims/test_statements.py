@@ -13,7 +13,7 @@ from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.analysis.sweep import Missing, Sweep
 from kdnb.claims.book import STATEMENTS, Statement, _answer, judge, within
-from kdnb.claims.numbers import by_seed
+from kdnb.claims.seed_numbers import by_seed
 from kdnb.figures import discussion
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

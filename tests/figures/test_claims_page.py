@@ -15,7 +15,7 @@ from kdnb.analysis.selection import ClaimsParameters
 from kdnb.book import links
 from kdnb.claims import controls, paper
 from kdnb.figures import claim_words
-from kdnb.figures import claims as ledger
+from kdnb.figures import claims as claims_page
 from kdnb.figures.claims import Judged
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> ClaimsParameters:
 
 @pytest.fixture(scope="module")
 def found(chosen: ClaimsParameters) -> list[Judged]:
-    return ledger.judged(chosen)
+    return claims_page.judged(chosen)
 
 
 # ------------------------------------------------------------------------------------------------------ which studies
@@ -65,29 +65,29 @@ def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twic
     for own in ({"output_dir": None}, {"output_dir": str(results / "digits")}):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("KDNB_RUNS", str(results.parent / "nowhere"))
-            names = [one.name for one in ledger.judged(replace(chosen, **own))]
+            names = [one.name for one in claims_page.judged(replace(chosen, **own))]
         assert sorted(names) == ["cifar100-small", "cifar100-small", "digits"]
 
 
 def test_no_runs_at_all_and_a_named_folder_without_runs_are_said(chosen: ClaimsParameters, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no finished students; train them there"):
-        ledger.judged(replace(chosen, output_dir=str(tmp_path)))
+        claims_page.judged(replace(chosen, output_dir=str(tmp_path)))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(FileNotFoundError, match="neither .* nor .* holds"):
         patch.setenv("KDNB_RUNS", str(tmp_path))
-        ledger.judged(ClaimsParameters(results_dir=str(tmp_path)))
+        claims_page.judged(ClaimsParameters(results_dir=str(tmp_path)))
 
 
 def test_the_other_reading_of_the_loss_is_judged_apart(tmp_path: Path) -> None:
     unsquared = replace(SPEC, method="kd", method_parameters={"temperature": 4.0, "alpha": 0.9, "squared": 0.0})
     store(tmp_path / "own", [SPEC, unsquared])
     chosen = ClaimsParameters(output_dir=str(tmp_path / "own"), results_dir=str(tmp_path / "none"))
-    tested = [ledger.judged(replace(chosen, squared=squared))[0].verdicts[0].seeds for squared in (True, False)]
+    tested = [claims_page.judged(replace(chosen, squared=squared))[0].verdicts[0].seeds for squared in (True, False)]
     assert [list(seeds) for seeds in tested] == [[], [0]]
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
 def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -> None:
-    body = ledger.summary(found).split("<tbody>")[1:]
+    body = claims_page.summary(found).split("<tbody>")[1:]
     assert len(body) == len(paper.CLAIMS) == 11
     for row, claim in zip(body, paper.CLAIMS, strict=True):
         cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
@@ -100,7 +100,7 @@ def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -
 
 @pytest.mark.parametrize("claim", paper.CLAIMS, ids=lambda claim: claim.id)
 def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[Judged], claim: paper.Claim) -> None:
-    text = ledger.section(claim.id, found)
+    text = claims_page.section(claim.id, found)
     assert html.escape(claim.text) in text and html.escape(claim.figure) in text
     cards = text.split('role="group"')[1:]
     assert len(cards) == len(found)
@@ -123,7 +123,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
 def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_answer(
     found: list[Judged], claim: paper.Claim
 ) -> None:
-    cards = ledger.section(claim.id, found).split('role="group"')[1:]
+    cards = claims_page.section(claim.id, found).split('role="group"')[1:]
     for card, one in zip(cards, found, strict=True):
         checks = one.controls[claim.id] if claim.id in one.controls and one.of(claim).seeds else []
         assert card.count("<details") == (len(checks) > 0)
@@ -138,7 +138,7 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
 
 
 def test_how_the_claims_stand_is_said_study_by_study(found: list[Judged]) -> None:
-    first, *others = ledger.stood(found).splitlines()
+    first, *others = claims_page.stood(found).splitlines()
     checked = [one for claim in paper.CLAIMS if (one := found[0].checks(claim))]
     answers = [check.answer for checks in checked for check in checks if check.answer != "cannot be said"]
     stand = sum(all(check.answer == "yes" for check in checks) for checks in checked)
@@ -147,9 +147,9 @@ def test_how_the_claims_stand_is_said_study_by_study(found: list[Judged]) -> Non
 
 
 def test_the_sentences_count_and_compare(found: list[Judged]) -> None:
-    text = ledger.counts(found)
+    text = claims_page.counts(found)
     assert text.count("\n- **") == len(found) - 1 and all(claim_words.sentence(one.verdicts) in text for one in found)
-    found = ledger.independent(found)
+    found = claims_page.independent(found)
     assert [one.name for one in found] == [
         "digits",
         "digits",
@@ -158,7 +158,7 @@ def test_the_sentences_count_and_compare(found: list[Judged]) -> None:
     ]  # published: the same
     tested = [c for c in paper.CLAIMS if all(one.of(c).seeds for one in found)]
     differ = [c.id for c in tested if len({one.of(c).verdict for one in found}) > 1]
-    said = ledger.agreement(found)
+    said = claims_page.agreement(found)
     assert said.startswith(f"{len(tested)} of 11") and f": {len(tested) - len(differ)} of them" in said
     assert all(name in said for name in differ)
 
@@ -195,13 +195,13 @@ def cells(path: Path) -> list[str]:
 def test_the_figure_a_claim_links_to_is_in_that_chapter(claim: paper.Claim, found: list[Judged]) -> None:
     chapter = "\n".join(cells(ROOT / "notebooks" / f"{claim.chapter}.ipynb"))
     assert f'name="{claim.shown}"' in chapter
-    assert f'href="{claim.chapter}.html#{claim.shown}"' in ledger.section(claim.id, found)
+    assert f'href="{claim.chapter}.html#{claim.shown}"' in claims_page.section(claim.id, found)
 
 
 def test_in_colab_a_claim_links_to_the_notebook(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDNB_DISPLAY", "live")
     monkeypatch.setattr(paths, "root", lambda: ROOT)
-    (link,) = re.findall(r'href="([^"]*)"', ledger.section("C1", found))
+    (link,) = re.findall(r'href="([^"]*)"', claims_page.section("C1", found))
     assert re.fullmatch(r"https://[^#]*/blob/main/notebooks/04_correlation\.ipynb", link)
 
 

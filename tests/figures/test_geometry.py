@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from scipy.stats import t as student_t
 
 from kdnb.analysis import class_agreement, over_seeds, selection, separation, stitched
-from kdnb.analysis import spaces as geometry
+from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.show import compact
@@ -148,7 +148,7 @@ def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> N
 
 
 def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(class_distances.spaces, "space", lambda *_: geometry.Space(1, np.arange(100)))
+    monkeypatch.setattr(class_distances.spaces, "space", lambda *_: feature_spaces.Space(1, np.arange(100)))
     students = [Run(study.students[0].path)]
     students[0].__dict__["spec"] = replace(SPEC, dataset="cifar100")
     order = class_distances._order(replace(study, students=students))

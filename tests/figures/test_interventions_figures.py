@@ -16,7 +16,7 @@ from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.show import compact
 from kdnb.figures.interventions import curves, questions
-from kdnb.figures.methods import table as compared
+from kdnb.figures.methods import table as methods_table
 from kdnb.methods.interventions import Frozen
 from kdnb.runs import RunSpec
 
@@ -117,7 +117,7 @@ def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study)
 def test_simkd_is_compared_with_its_usual_factor(study: Study) -> None:
     (run,) = curves.group(study, "simkd")
     assert run.spec.method_parameters["factor"] == 2
-    assert {"SimKD", "SimKD f=4"} <= set(compared.groups(study))
+    assert {"SimKD", "SimKD f=4"} <= set(methods_table.groups(study))
 
 
 def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- curves and features
 def test_curves_are_the_histories_and_every_menu_entry_too(study: Study) -> None:
     fig = curves.curves(study)
-    runs = compared.shown(study)
-    assert [trace.name for trace in fig.data] == [compared.short(run) for run in runs]
+    runs = methods_table.shown(study)
+    assert [trace.name for trace in fig.data] == [methods_table.short(run) for run in runs]
     for trace, run in zip(fig.data, runs, strict=True):
         assert list(trace.y) == rounded(run.history["test_accuracy"])
     names = {name: column for column, name in curves.CURVES.items()}
@@ -163,7 +163,7 @@ def test_the_first_to_stand_where_kd_ends_is_found(study: Study) -> None:
 
 def test_features_have_a_row_a_network_and_a_panel_a_measure(study: Study) -> None:
     table = curves.looks(study)
-    assert list(table.index) == [*compared.groups(study), "teacher"]
+    assert list(table.index) == [*methods_table.groups(study), "teacher"]
     fig = curves.features(study, table)
     assert [note.text for note in fig.layout.annotations] == list(curves.LOOKS.values())
     for trace, column in zip(fig.data, curves.LOOKS, strict=True):
@@ -215,7 +215,7 @@ def test_the_answers_in_words_name_their_reference_once(study: Study) -> None:
 def test_the_table_has_every_student_and_no_number_that_is_none(study: Study) -> None:
     text = questions.as_html(study, curves.looks(study))
     rows = [cells for row in text.split("<tr>")[1:] if (cells := re.findall(r"<td>(.*?)</td>", row))]
-    assert [cells[0] for cells in rows] == list(compared.groups(study))
+    assert [cells[0] for cells in rows] == list(methods_table.groups(study))
     assert "nan" not in text and len({len(cells) for cells in rows}) == 1
     told = {cells[0]: cells[3] for cells in rows}
     assert told["KD T=4"] == "–" and told["permuted"].startswith(("+", "-"))

@@ -20,7 +20,7 @@ from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.show import compact
 from kdnb.figures.methods import ablations, class_rows
-from kdnb.figures.methods import table as compared
+from kdnb.figures.methods import table as methods_table
 from kdnb.files import write_tensors
 from kdnb.profiles import DROPS, DROPS_OF
 from kdnb.runs import Run, RunSpec
@@ -69,7 +69,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> StudiesParameters:
 
 @pytest.fixture(scope="module")
 def studies(chosen: StudiesParameters) -> dict[str, Study]:
-    return chosen.studies(methods=compared.METHODS)
+    return chosen.studies(methods=methods_table.METHODS)
 
 
 def drawable(fig: go.Figure, name: str) -> None:
@@ -81,7 +81,7 @@ def drawable(fig: go.Figure, name: str) -> None:
 # -------------------------------------------------------------------------------------------------------------- table
 def test_a_row_is_the_mean_over_seeds_of_the_last_epoch_with_student_s_interval(studies: dict[str, Study]) -> None:
     study = studies["digits"]
-    folder, found = study.folder, compared.measured(study)
+    folder, found = study.folder, methods_table.measured(study)
     runs = [Run(folder / f"normal-wd0.0005-s{seed}") for seed in (0, 1, 2)]
     last = np.array([run.history["test_accuracy"].to_numpy()[-1] for run in runs])
     expected = scipy_stats.t.interval(0.95, 2, last.mean(), scipy_stats.sem(last))
@@ -93,14 +93,14 @@ def test_a_row_is_the_mean_over_seeds_of_the_last_epoch_with_student_s_interval(
 
 
 def test_kd_stands_for_itself_at_one_temperature(studies: dict[str, Study]) -> None:
-    assert [run.label for run in compared.shown(studies["digits"]) if run.spec.method == "kd"] == ["KD T=4"]
-    assert [run.label for run in compared.shown(studies["cifar100-small"])] == ["normal", "KD T=2"]
+    assert [run.label for run in methods_table.shown(studies["digits"]) if run.spec.method == "kd"] == ["KD T=4"]
+    assert [run.label for run in methods_table.shown(studies["cifar100-small"])] == ["normal", "KD T=2"]
 
 
 def test_the_table_lists_what_was_not_trained_and_what_is_published(studies: dict[str, Study]) -> None:
-    text = compared.as_html(studies["digits"])
+    text = methods_table.as_html(studies["digits"])
     rows = {row.split("</td>")[0].split("<td>")[1]: row for row in text.split("<tr>")[1:]}
-    assert set(rows) == set(compared.planned())
+    assert set(rows) == set(methods_table.planned())
     for label in ("AT", "VID", "SemCKD", "CRD", "SRRL", "SimKD f=8", "DIST"):
         assert "not trained here" in rows[label], label
     assert "not trained here" not in rows["SimKD"] + rows["FitNet"] + rows["KD T=4"]
@@ -109,37 +109,37 @@ def test_the_table_lists_what_was_not_trained_and_what_is_published(studies: dic
         assert row.text.replace(" ", "\u00a0") in rows[label.replace("factor", "f")]
     cells = {label: re.findall("<td>(.*?)</td>", row) for label, row in rows.items()}
     assert cells["MSE"][4] == "–"  # nobody published it for this pair
-    assert cells["SimKD"][5:] == ["–"] * (len(compared.MUS) + 1) and "–" not in cells["FitNet"]
-    of_kd = [run.history.iloc[-1] for run in compared.groups(studies["digits"])["KD T=4"]]
+    assert cells["SimKD"][5:] == ["–"] * (len(methods_table.MUS) + 1) and "–" not in cells["FitNet"]
+    of_kd = [run.history.iloc[-1] for run in methods_table.groups(studies["digits"])["KD T=4"]]
     own, other = (sum(row[column] for row in of_kd) / len(of_kd) for column in ("mu_raw", "bystander_mu_raw"))
     assert cells["KD T=4"][5] == f"{own:.3g} ({other:.3g})"
 
 
 def test_a_method_of_one_s_own_parameters_has_its_row(studies: dict[str, Study]) -> None:
-    text = compared.as_html(studies["cifar100-small"])
+    text = methods_table.as_html(studies["cifar100-small"])
     assert "KD T=2" in text and "nan" not in text.lower()
 
 
 def test_what_a_method_learns_from_follows_from_its_terms() -> None:
-    told = {name: compared.learns_from(name) for name in compared.METHODS}
+    told = {name: methods_table.learns_from(name) for name in methods_table.METHODS}
     assert (told["normal"], told["simkd"], told["kd"]) == ("labels", "maps", "labels and logits")
     assert all(("labels" in text) == (name != "simkd") for name, text in told.items())
 
 
 def test_one_test_image_is_what_the_snapshot_says(studies: dict[str, Study]) -> None:
-    text = compared.table_sentence(studies["digits"])
-    assert f"One test image of 60 is {1 / 60:.2%}" in text and compared.NO_MU in text
-    assert compared.NO_MU not in compared.table_sentence(studies["cifar100-small"])
+    text = methods_table.table_sentence(studies["digits"])
+    assert f"One test image of 60 is {1 / 60:.2%}" in text and methods_table.NO_MU in text
+    assert methods_table.NO_MU not in methods_table.table_sentence(studies["cifar100-small"])
 
 
 def test_rounding_is_no_distance() -> None:
-    assert [compared.number(value, ".3g") for value in (4e-6, 0.12345, np.nan)] == ["0", "0.123", "–"]
+    assert [methods_table.number(value, ".3g") for value in (4e-6, 0.12345, np.nan)] == ["0", "0.123", "–"]
 
 
 # ------------------------------------------------------------------------------------------------ accuracy against mu
 def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -> None:
     study = studies["digits"]
-    fig = compared.scatter(study)
+    fig = methods_table.scatter(study)
     assert {trace.name for trace in fig.data} == {"normal", "KD T=4", "MSE", "FitNet"}  # SimKD has no mu
     (upper,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x"]
     (lower,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x2"]
@@ -151,10 +151,10 @@ def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -
 
 
 def test_an_order_needs_three_methods(studies: dict[str, Study]) -> None:
-    assert "Over the 4 methods with a μ" in compared.scatter_sentence(studies["digits"])
-    assert "Fewer than three" in compared.scatter_sentence(studies["cifar100-small"])
-    assert compared.rank(pd.Series([1e-14, 2e-14, 0.0]), pd.Series([1.0, 2.0, 3.0])) == "undefined"
-    assert compared.rank(pd.Series([3.0, 2.0, 1.0]), pd.Series([1.0, 2.0, 3.0])) == "−1.00"
+    assert "Over the 4 methods with a μ" in methods_table.scatter_sentence(studies["digits"])
+    assert "Fewer than three" in methods_table.scatter_sentence(studies["cifar100-small"])
+    assert methods_table.rank(pd.Series([1e-14, 2e-14, 0.0]), pd.Series([1.0, 2.0, 3.0])) == "undefined"
+    assert methods_table.rank(pd.Series([3.0, 2.0, 1.0]), pd.Series([1.0, 2.0, 3.0])) == "−1.00"
 
 
 # ----------------------------------------------------------------------------------------------------------- templates
@@ -276,7 +276,7 @@ def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesPar
 
 
 def test_no_sentence_tells_of_what_is_no_number(chosen: StudiesParameters, studies: dict[str, Study]) -> None:
-    texts = [compared.curves_sentence(study) for study in studies.values()]
+    texts = [methods_table.curves_sentence(study) for study in studies.values()]
     texts += [ablations.ends_sentence(varied) for varied in ablations.alphas(chosen).values()]
     assert not any("nan" in text.lower() for text in texts)
 
@@ -286,13 +286,13 @@ def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
     chosen = StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))
     for read in (ablations.alphas, ablations.temperatures, ablations.schedules, ablations.readings):
         assert read(chosen) == {}
-    study = chosen.studies(methods=compared.METHODS)["digits"]
-    assert "not trained here" in compared.as_html(study) and compared.table_sentence(study)
-    drawable(compared.scatter(study), "one")
+    study = chosen.studies(methods=methods_table.METHODS)["digits"]
+    assert "not trained here" in methods_table.as_html(study) and methods_table.table_sentence(study)
+    drawable(methods_table.scatter(study), "one")
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:
-    assert set(compared.METHODS) == {
+    assert set(methods_table.METHODS) == {
         name
         for name in selection.ORDER
         if methods.METHODS[name].__module__.split(".")[-1] not in ("interventions", "maps")

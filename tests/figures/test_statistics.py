@@ -15,7 +15,7 @@ from kdnb.book import pictures
 from kdnb.book.show import compact
 from kdnb.claims import controls
 from kdnb.figures.correlation import SIDES
-from kdnb.figures.statistics import mismatched, over_seeds, warm_up
+from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
 from kdnb.figures.statistics.over_seeds import Measured
 from kdnb.files import write_atomically
 from kdnb.runs import Run
@@ -136,29 +136,30 @@ def test_a_student_without_mu_is_left_out_and_one_without_a_bystander_keeps_its_
 
 # --------------------------------------------------------------------------------------------------------------- cuts
 def test_r_against_the_cut_is_that_of_the_epochs_that_are_left(found: list[Measured]) -> None:
-    assert warm_up.cuts(found[0].study) == [*range(0, 46, 3)]  # sixteenths of 48; 3 remain
-    own = warm_up.curves(found[0])
-    for place, cut in enumerate(warm_up.cuts(found[0].study)):
+    assert warm_ups.cuts(found[0].study) == [*range(0, 46, 3)]  # sixteenths of 48; 3 remain
+    own = warm_ups.curves(found[0])
+    for place, cut in enumerate(warm_ups.cuts(found[0].study)):
         z = np.arctanh([r(run, cut=cut) for run in by_label(found[0])["KD T=4"]])
         shown = own["KD T=4"]["mu_raw"][place]
         assert (shown.mean, shown.low, shown.high) == pytest.approx((np.tanh(z.mean()), *np.tanh(interval(z))))
-    figures, labels = warm_up.figures(found, [warm_up.curves(one) for one in found])
+    figures, labels = warm_ups.figures(found, [warm_ups.curves(one) for one in found])
     assert labels == ["normal, many", "KD T=4, many", "normal, one", "KD T=4, one"]
-    assert warm_up.start(found, labels) == "KD T=4, many" and warm_up.start(found, ["normal, one"]) == "normal, one"
+    assert warm_ups.start(found, labels) == "KD T=4, many" and warm_ups.start(found, ["normal, one"]) == "normal, one"
     front = figures[1].data[-1]
     assert front.name == SIDES["mu_raw"] and list(front.y) == rounded([found.mean for found in own["KD T=4"]["mu_raw"]])
 
 
 def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
     own = {
-        label: {side: list(curve) for side, curve in sides.items()} for label, sides in warm_up.curves(found[0]).items()
+        label: {side: list(curve) for side, curve in sides.items()}
+        for label, sides in warm_ups.curves(found[0]).items()
     }
-    assert "for 0 of 2 students" in warm_up.sentence(found[:1], [own])
+    assert "for 0 of 2 students" in warm_ups.sentence(found[:1], [own])
     curve = own["KD T=4"]["mu_raw"]
     curve[0] = own["normal"]["mu_raw"][0]
     above = sum(shown.side == 1 for shown in curve)
     assert above == 15
-    text = warm_up.sentence(found[:1], [own])
+    text = warm_ups.sentence(found[:1], [own])
     assert "for 1 of 2 students" in text and "at another (KD T=4)" in text
     assert f"**KD T=4** lies above zero at {above} of 16 cuts and below zero at 1 of 16 cuts" in text
 
@@ -166,7 +167,7 @@ def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
 # ---------------------------------------------------------------------------------------------------- mismatched pairs
 def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stands_out(found: list[Measured]) -> None:
     table = mismatched.by_cut(found[0].study)
-    assert sorted(table["cut"].unique()) == warm_up.cuts(found[0].study)
+    assert sorted(table["cut"].unique()) == warm_ups.cuts(found[0].study)
     at = table[(table["cut"] == 24) & (table["label"] == "KD T=4")]
     runs = by_label(found[0])["KD T=4"]
     expected = [[r(a, loss=b.history) for b in runs if b is not a] for a in runs]
@@ -176,7 +177,7 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
     figures, labels = mismatched.figures(found, [mismatched.by_cut(one.study) for one in found])
     assert labels == ["normal, many", "KD T=4, many"]
-    place = warm_up.cuts(found[0].study).index(24)
+    place = warm_ups.cuts(found[0].study).index(24)
     names = {trace.name: trace.y[place] for trace in figures[1].data}
     flat = [one for row in expected for one in row]
     assert names["loss of other seed"] == pytest.approx(np.median(flat), rel=1e-3)
@@ -191,7 +192,7 @@ def test_every_figure_is_drawable_without_a_script(found: list[Measured]) -> Non
     drawn: list[go.Figure] = [
         draw(one) for one in found for draw in (over_seeds.figure, over_seeds.differences, over_seeds.readings)
     ]
-    drawn += warm_up.figures(found, [warm_up.curves(one) for one in found])[0][:1]
+    drawn += warm_ups.figures(found, [warm_ups.curves(one) for one in found])[0][:1]
     drawn += mismatched.figures(found[:1], [mismatched.by_cut(found[0].study)])[0][:1]
     for k, fig in enumerate(drawn):
         assert pictures.svg(compact(fig), f"drawn-{k}", "What is seen.").count(f'id="drawn-{k}-trace') >= 1

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
@@ -30,7 +29,7 @@ def cause_look(cause: str) -> tuple[str, str]:
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     """Change of mu^2 after ``warm_up`` by cause, ``side`` a key of SIDES; empty where the history has no account."""
-    table = last_epoch.after(run, warm_up)
+    table = run.after(warm_up)
     prefix = f"{side}pull_"
     sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
     return {**sums, "spread": float(table["spread"].sum())} if sums else {}

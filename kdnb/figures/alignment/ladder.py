@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, last_epoch, over_seeds, stats
+from kdnb.analysis import alignment, over_seeds, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, mu_curves, style
 from kdnb.runs import Run
 
 UNITS: dict[str, Callable[[Run], float]] = {
     "μ": lambda run: 1.0,
-    "share of raw μ": lambda run: last_epoch.last("mu_raw", run),
+    "share of raw μ": lambda run: run.last("mu_raw"),
 }
 KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
 VIEWS = {"μ": "of μ", "cosine": "of the cosine"}
@@ -53,7 +53,7 @@ def _through_kd(runs: Sequence[Run], values: Sequence[float]) -> tuple[list[str]
 
 def _in_unit(runs: Sequence[Run], column: str, unit: str) -> list[float]:
     sizes = [UNITS[unit](run) for run in runs]
-    return [last_epoch.last(column, run) / size if size > 0 else np.nan for run, size in zip(runs, sizes, strict=True)]
+    return [run.last(column) / size if size > 0 else np.nan for run, size in zip(runs, sizes, strict=True)]
 
 
 def _unit_menu(runs: Sequence[Run]) -> dict[str, object]:

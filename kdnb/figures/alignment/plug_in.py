@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 OWN = "#009e73"
 PLUGGED = {
@@ -62,7 +62,7 @@ def _telling(study: Study) -> list[Run]:
 
 def _three(run: Run) -> str:
     columns = ("plug_in_accuracy", "plug_in_accuracy_matched", "test_accuracy")
-    return ", ".join(f"{last_epoch.last(column, run):.1%}" for column in columns)
+    return ", ".join(f"{run.last(column):.1%}" for column in columns)
 
 
 # ---------------------------------------------------------------------------------------------------- CKA and collapse
@@ -100,7 +100,7 @@ def _behind(study: Study, run: Run) -> list[tuple[str, Run, dict[str, object]]]:
 
 def _limits(runs: Sequence[Run], column: str) -> list[float]:
     """One range for all steps; of NC1, whose axis is logarithmic, in powers of ten."""
-    values = np.concatenate([last_epoch.values(run.history, column) for run in runs])
+    values = np.concatenate([column_of(run.history, column) for run in runs])
     if column == "nc1":
         values = np.log10(values)
     if not np.isfinite(values).any():
@@ -117,11 +117,10 @@ def collapse_sentence(study: Study) -> str:
         return "CKA was not measured on these students."
     columns = {"CKA": "cka", "NC1": "nc1", "NC2": "nc2", "NC3": "nc3"}
     parts = [
-        f"**{run.label}** " + ", ".join(f"{n} {last_epoch.last(column, run):.3g}" for n, column in columns.items())
-        for run in shown
+        f"**{run.label}** " + ", ".join(f"{n} {run.last(column):.3g}" for n, column in columns.items()) for run in shown
     ]
     text = f"At the last epoch: {'; '.join(parts)}."
     if not study.teacher:
         return text
-    own = ", ".join(f"{name} {last_epoch.last(c, study.teacher):.3g}" for name, c in columns.items() if c != "cka")
+    own = ", ".join(f"{name} {study.teacher.last(c):.3g}" for name, c in columns.items() if c != "cka")
     return f"{text} The teacher itself ended at {own}."

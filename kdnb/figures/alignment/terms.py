@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 LEVELS = {
     "squared": ("μ²", style.TEACHER, "solid"),
@@ -29,15 +29,15 @@ def split(study: Study, run: Run) -> pd.DataFrame:
     The two that need ||W_t|| are nan where the teacher's run is not at hand.
     """
     table = run.history
-    taught = last_epoch.last("weight_norm", study.teacher) if study.teacher else np.nan
-    own = last_epoch.values(table, "weight_norm")
+    taught = study.teacher.last("weight_norm") if study.teacher else np.nan
+    own = column_of(table, "weight_norm")
     return pd.DataFrame(
         {
             "epoch": table["epoch"],
-            "squared": last_epoch.values(table, "mu_raw") ** 2,
+            "squared": column_of(table, "mu_raw") ** 2,
             "teacher": taught**2,
             "student": own**2,
-            "inner": -2 * last_epoch.values(table, "classifier_cosine") * taught * own,
+            "inner": -2 * column_of(table, "classifier_cosine") * taught * own,
         }
     )
 
@@ -47,9 +47,9 @@ def moves(study: Study, run: Run) -> pd.DataFrame:
 
     The angle's part is what the norm leaves of the change, so that neither ||W_t|| nor ||W_o|| is needed.
     """
-    table = last_epoch.after(run, study.warm_up)
-    squared, other = (last_epoch.values(table, f"{side}mu_raw") ** 2 for side in ("", "bystander_"))
-    norm = last_epoch.values(table, "weight_norm") ** 2
+    table = run.after(study.warm_up)
+    squared, other = (column_of(table, f"{side}mu_raw") ** 2 for side in ("", "bystander_"))
+    norm = column_of(table, "weight_norm") ** 2
     found = pd.DataFrame({"squared": squared, "student": norm, "angle": squared - norm, "bystander": other - norm})
     return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
 

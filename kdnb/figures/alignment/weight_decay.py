@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch, selection
+from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import intervals, mu_curves, style
 from kdnb.figures.alignment import ladder
@@ -36,7 +36,7 @@ def figure(study: Study, runs: Pair) -> go.Figure:
     fig = style.grid(1, 1, height=500)
     for decay, (symbol, dash) in LOOKS.items():
         for column, (name, color, _) in RUNGS.items():
-            values = [last_epoch.last(column, run) for run in runs[decay]]
+            values = [run.last(column) for run in runs[decay]]
             trace = ladder.rung(runs[decay], values, name, {"color": color, "dash": dash, "width": 1.5}, symbol)
             hover = f"%{{x}}, weight decay {decay:g}<br>{name}: %{{y:.3g}}<extra></extra>"
             fig.add_trace(trace.update(legendgroup=name, showlegend=symbol == "circle", hovertemplate=hover))
@@ -63,7 +63,7 @@ def _change(runs: Pair, label: str) -> str:
         "the bystander's": "bystander_mu_rotated",
     }
     parts = [
-        f"{name} {last_epoch.last(column, without):.3g} in place of {last_epoch.last(column, with_decay):.3g}"
+        f"{name} {without.last(column):.3g} in place of {with_decay.last(column):.3g}"
         for name, column in columns.items()
         if column in without.history and column in with_decay.history
     ]

@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb import paths
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.figures import correlation, intervals, style
 from kdnb.figures.about_runs import networks
@@ -38,8 +37,8 @@ def share(study: Study, run: Run, column: str) -> float:
     """
     if study.teacher is None:
         return float("nan")
-    norms = last_epoch.last("weight_norm", study.teacher), last_epoch.last("weight_norm", run)
-    return last_epoch.last(column, run) / float(np.hypot(*norms))
+    norms = study.teacher.last("weight_norm"), run.last("weight_norm")
+    return run.last(column) / float(np.hypot(*norms))
 
 
 def figure(shown: Mapping[str, Study]) -> go.Figure:

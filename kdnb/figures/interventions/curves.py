@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch, spaces, stats
+from kdnb.analysis import spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
-from kdnb.figures.methods import table as compared
+from kdnb.figures.methods import table as methods_table
 from kdnb.figures.methods.table import groups, short, shown
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 METHODS = (
     *("normal", "kd", "started", "pulled", "pushed"),
@@ -71,7 +72,7 @@ def blocks(study: Study, run: Run) -> pd.DataFrame:
 
 def _line(study: Study, run: Run) -> dict[str, object]:
     """The run's look; of SimKD's students thinner, the narrower the projector."""
-    narrow = run.spec.method_parameters.get("factor", compared.FACTORS[0]) / compared.FACTORS[0]
+    narrow = run.spec.method_parameters.get("factor", methods_table.FACTORS[0]) / methods_table.FACTORS[0]
     look = style.line(run, study.hottest)
     return look | {"width": look["width"] / narrow}
 
@@ -94,7 +95,7 @@ def _menu(study: Study, tables: Sequence[pd.DataFrame]) -> dict[str, object]:
 
 def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[float]:
     """From the least value after the warm-up to the greatest, and a tenth more at both ends."""
-    values = np.concatenate([last_epoch.values(table[table["epoch"] > study.warm_up], column) for table in tables])
+    values = np.concatenate([column_of(table[table["epoch"] > study.warm_up], column) for table in tables])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     margin = 0.1 * (high - low) or 0.05
     return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
@@ -102,10 +103,10 @@ def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[fl
 
 def curves_sentence(study: Study) -> str:
     """Who is first to where KD ends."""
-    kd = study.nearest(compared.TEMPERATURE)
+    kd = study.nearest(methods_table.TEMPERATURE)
     if kd is None:
         return "KD was not trained here, so that there is no level to reach."
-    goal = last_epoch.last("test_accuracy", kd)
+    goal = kd.last("test_accuracy")
     reached = {short(run): _first(blocks(study, run), goal) for run in shown(study) if run is not kd}
     there = sorted((epoch, label) for label, epoch in reached.items() if epoch is not None)
     never = [label for label, epoch in reached.items() if epoch is None]
@@ -134,7 +135,7 @@ def group(study: Study, method: str) -> list[Run]:
 
 
 def _accuracies(group: Sequence[Run]) -> dict[int, float]:
-    return {run.spec.init_seed: last_epoch.last("test_accuracy", run) for run in group}
+    return {run.spec.init_seed: run.last("test_accuracy") for run in group}
 
 
 def paired(study: Study) -> go.Figure:
@@ -174,7 +175,7 @@ def against_kd(study: Study) -> pd.DataFrame:
     """A row a run and label that has a KD of its seed: label, seed, points."""
     kd = _accuracies(group(study, "kd"))
     rows = [
-        (short(run), run.spec.init_seed, 100 * (last_epoch.last("test_accuracy", run) - kd[run.spec.init_seed]))
+        (short(run), run.spec.init_seed, 100 * (run.last("test_accuracy") - kd[run.spec.init_seed]))
         for run in _paired_runs(study)
     ]
     return pd.DataFrame(rows, columns=["label", "seed", "points"])
@@ -201,13 +202,13 @@ def looks(study: Study) -> pd.DataFrame:
 def _looks(run: Run) -> dict[str, float]:
     space = spaces.space(run, "final")
     apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
-    return {column: last_epoch.last(column, run) for column in LOOKS if column not in SEPARATION} | apart
+    return {column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart
 
 
 def features(study: Study, table: pd.DataFrame) -> go.Figure:
     """``table`` of :func:`looks`: a panel a measure, a row a network."""
     fig = style.grid(3, 2, list(LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06)
-    colors = {short(run): compared.look(study, run)["color"] for run in shown(study)} | {"teacher": style.TEACHER}
+    colors = {short(run): methods_table.look(study, run)["color"] for run in shown(study)} | {"teacher": style.TEACHER}
     marker = {"size": 10, "color": [colors[name] for name in table.index]}
     for place, (column, name) in enumerate(LOOKS.items()):
         trace = go.Scatter(x=style.significant(table[column]), y=list(table.index), name=name, mode="markers")

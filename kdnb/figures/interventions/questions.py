@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import last_epoch, spaces, stats
+from kdnb.analysis import spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.interventions.curves import LOOKS, against_kd, differences, group
-from kdnb.figures.methods import table as compared
+from kdnb.figures.methods import table as methods_table
 from kdnb.figures.methods.table import interval, number, short
 
 # What is asked, and the two methods whose difference answers it.
@@ -35,17 +35,17 @@ for _one, _other in QUESTIONS.values():
 
 def as_html(study: Study, table: pd.DataFrame) -> str:
     """Every intervention in numbers: accuracy and mu over seeds, ``table`` of :func:`looks` of one seed."""
-    found, kd = compared.measured(study), against_kd(study).groupby("label", sort=False)["points"]
+    found, kd = methods_table.measured(study), against_kd(study).groupby("label", sort=False)["points"]
     rows = []
     for name, row in found.to_dict("index").items():
         points = kd.get_group(name).to_numpy(float) if name in kd.groups else np.array([])
         looked = {str(column): float(value) for column, value in table.loc[[str(name)]].iloc[0].items()}
         cells = {"intervention": name, "seeds": f"{row['seeds']:.0f}"}
         cells |= {"test accuracy": interval(row["accuracy"], row["low"], row["high"]), "points to KD": spread(points)}
-        cells |= compared.distances({str(column): float(value) for column, value in row.items()})
+        cells |= methods_table.distances({str(column): float(value) for column, value in row.items()})
         cells |= {title: number(looked[column], ".3g") for column, title in LOOKS.items() if column != "mu_rotated"}
         rows.append(cells)
-    return compared.small(style.table(pd.DataFrame(rows), "interventions"))
+    return methods_table.small(style.table(pd.DataFrame(rows), "interventions"))
 
 
 def spread(points: ArrayLike) -> str:
@@ -73,7 +73,7 @@ def _answer(study: Study, question: str, one: str, other: str) -> dict[str, str]
     cells = {"question": question, "compared": f"{short(first[0])} − {short(second[0])}", "seeds": str(len(points))}
     cells["accuracy, points"] = spread([100 * value for value in points.values()])
     for column, title in (("mu_raw", "final raw μ"), ("mu_rotated", "final rotated μ")):
-        cells[title] = " beside ".join(number(compared.mean(column, runs), ".3g") for runs in (first, second))
+        cells[title] = " beside ".join(number(methods_table.mean(column, runs), ".3g") for runs in (first, second))
     return cells
 
 
@@ -95,19 +95,19 @@ def _told(study: Study, one: str, other: str) -> str:
         return ""
     told = spread([100 * value for value in points.values()])
     runs = group(study, one)
-    end = f"ends at μ = {_final_mu(study, one)}" if compared.has_mu(runs[0]) else "has no μ"
+    end = f"ends at μ = {_final_mu(study, one)}" if methods_table.has_mu(runs[0]) else "has no μ"
     return f"*{short(runs[0])}* {end}, {told} points"
 
 
 def _final_mu(study: Study, method: str) -> str:
-    return number(compared.mean("mu_raw", group(study, method)), ".3g")
+    return number(methods_table.mean("mu_raw", group(study, method)), ".3g")
 
 
 def _worth(study: Study) -> str:
     """How much of a difference between two runs is luck with test images alone."""
-    size, kd = spaces.test_images(study.students[0]), study.nearest(compared.TEMPERATURE)
+    size, kd = spaces.test_images(study.students[0]), study.nearest(methods_table.TEMPERATURE)
     if size is None or kd is None:
         return ""
-    p = last_epoch.last("test_accuracy", kd)
+    p = kd.last("test_accuracy")
     error = 100 * np.sqrt(p * (1 - p) / size)
     return f" The standard error of one accuracy of {p:.1%} on {size:,} images is {error:.2f} points."

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import methods, profiles
-from kdnb.analysis import last_epoch
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.sweep import HOTTEST
 from kdnb.figures import correlation, style
@@ -129,10 +128,10 @@ def _table(study: Study, rows: Sequence[tuple[Run, str, str]]) -> pd.DataFrame:
             "line": name,
             "x": x,
             "seed": run.spec.init_seed,
-            "mu": last_epoch.last("mu_raw", run),
-            "bystander": last_epoch.last("bystander_mu_raw", run),
+            "mu": run.last("mu_raw"),
+            "bystander": run.last("bystander_mu_raw"),
             "r": correlation.r_after(run, study.warm_up),
-            "accuracy": last_epoch.last("test_accuracy", run),
+            "accuracy": run.last("test_accuracy"),
         }
         for run, name, x in rows
     )

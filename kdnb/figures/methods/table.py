@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import last_epoch, literature, spaces, stats
+from kdnb.analysis import literature, spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
 from kdnb.figures.about_runs import networks
@@ -81,7 +81,7 @@ def measured(study: Study) -> pd.DataFrame:
 
 
 def _row(group: Sequence[Run]) -> dict[str, float]:
-    accuracy = [last_epoch.last("test_accuracy", run) for run in group]
+    accuracy = [run.last("test_accuracy") for run in group]
     low, high = stats.mean_interval(accuracy)
     means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
     plug_in = mean("plug_in_accuracy_matched", group)
@@ -97,7 +97,7 @@ def _row(group: Sequence[Run]) -> dict[str, float]:
 
 def mean(column: str, group: Sequence[Run]) -> float:
     """Mean over runs of a column's last value; nan where the histories lack it."""
-    return float(np.mean([last_epoch.last(column, run) for run in group]))
+    return float(np.mean([run.last(column) for run in group]))
 
 
 # -------------------------------------------------------------------------------------------------------------- table
@@ -170,7 +170,7 @@ def table_sentence(study: Study) -> str:
 # -------------------------------------------------------------------------------------------------- mu, and accuracy
 def curves_sentence(study: Study) -> str:
     """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
-    moves = {short(run): (abs(last_epoch.change(study, "mu_raw", run)), run) for run in with_mu(study)}
+    moves = {short(run): (abs(study.change("mu_raw", run)), run) for run in with_mu(study)}
     there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
     if not there:
         return "No method here has a μ that could move."
@@ -184,9 +184,7 @@ def curves_sentence(study: Study) -> str:
 
 def _moves(study: Study, run: Run) -> str:
     columns = {"": "mu_raw", ", to the bystander ": "bystander_mu_raw", ", ‖W_s‖ ": "weight_norm"}
-    return "".join(
-        f"{name}{mu_curves.percent(last_epoch.change(study, column, run))}" for name, column in columns.items()
-    )
+    return "".join(f"{name}{mu_curves.percent(study.change(column, run))}" for name, column in columns.items())
 
 
 def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
@@ -203,7 +201,7 @@ def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
 
 def _marks(study: Study, label: str, group: Sequence[Run], column: str, name: str) -> go.Scatter:
     hover = [f"{label}, seed {run.spec.init_seed}" for run in group]
-    x, y = ([last_epoch.last(c, run) for run in group] for c in (column, "test_accuracy"))
+    x, y = ([run.last(c) for run in group] for c in (column, "test_accuracy"))
     trace = go.Scatter(x=style.significant(x), y=style.significant(y), name=label, mode="markers", text=hover)
     template = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
     return trace.update(marker=look(study, group[0]), hovertemplate=template, legendgroup=label)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
-from kdnb.figures.statistics import warm_up as cuts
+from kdnb.figures.statistics import warm_ups
 from kdnb.figures.statistics.over_seeds import Measured, OverSeeds, count, few_seeds, over_seeds, sides_of, students_of
 from kdnb.runs import Run
 
@@ -74,7 +74,7 @@ def sentence(table: pd.DataFrame) -> str:
 # --------------------------------------------------------------------------------------------------- for every warm-up
 def by_cut(study: Study) -> pd.DataFrame:
     """:func:`pairs` for every warm-up of :func:`kdnb.figures.statistics.warm_up.cuts`, in the column cut."""
-    return pd.concat([pairs(study, cut).assign(cut=cut) for cut in cuts.cuts(study)], ignore_index=True)
+    return pd.concat([pairs(study, cut).assign(cut=cut) for cut in warm_ups.cuts(study)], ignore_index=True)
 
 
 def own(table: pd.DataFrame) -> dict[str, OverSeeds]:
@@ -103,8 +103,8 @@ def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
     for kind, color in KINDS.items():
         r = table[table["kind"] == kind].groupby("cut")["r"]
         low, middle, high = r.min(), r.median(), r.max()
-        fig.add_traces(cuts.band(middle.index.tolist(), low, middle, high, f"loss of {kind}", color))
-    return cuts.framed(fig, one, f"{label}; median, least, greatest", one.study.by_seeds[label])
+        fig.add_traces(warm_ups.band(middle.index.tolist(), low, middle, high, f"loss of {kind}", color))
+    return warm_ups.framed(fig, one, f"{label}; median, least, greatest", one.study.by_seeds[label])
 
 
 def cut_sentence(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> str:

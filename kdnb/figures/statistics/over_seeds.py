@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import last_epoch, stats
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.claims import controls
 from kdnb.figures import style
 from kdnb.figures.correlation import SIDES
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 TEACHER, BYSTANDER = SIDES
 LOOKS = {TEACHER: (style.TEACHER, "circle"), BYSTANDER: (style.BYSTANDER, "circle-open")}
@@ -104,10 +105,10 @@ def _table(study: Study) -> pd.DataFrame:
 
 
 def _row(study: Study, run: Run) -> dict[str, Any]:
-    table = last_epoch.after(run, study.warm_up)
+    table = run.after(study.warm_up)
     curves = controls.of_run(table, run.spec.drops)
     r = {name: reading(curves) for name, reading in controls.READINGS.items()}
-    sides = {column: stats.pearson(last_epoch.values(table, column), curves.y) for column in SIDES}
+    sides = {column: stats.pearson(column_of(table, column), curves.y) for column in SIDES}
     return {"label": run.label, "seed": run.spec.init_seed, **sides, **r}
 
 

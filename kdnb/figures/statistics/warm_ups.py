@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.colors import hex_to_rgb
 
-from kdnb.analysis import last_epoch, stats
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.correlation import SIDES
@@ -23,6 +23,7 @@ from kdnb.figures.statistics.over_seeds import (
     over_seeds,
 )
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
 
@@ -41,7 +42,7 @@ def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[OverSeeds]
 
 def _r(run: Run, chosen: Sequence[int], column: str) -> list[float]:
     epochs, loss = (run.history[name].to_numpy(float) for name in ("epoch", "loss"))
-    curve = last_epoch.values(run.history, column)
+    curve = column_of(run.history, column)
     return [stats.pearson(curve[epochs > cut], loss[epochs > cut]) for cut in chosen]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from kdnb import methods, runs
 from kdnb.analysis import selection, separation
-from kdnb.analysis import spaces as geometry
+from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.analysis.spaces import Space
 from kdnb.book.show import compact
@@ -131,7 +131,7 @@ def class_names(content: Mapping[str, Any]) -> list[str]:
 def _sweep(study: Study) -> Packed:
     spec = study.students[0].spec
     maps, labels = _maps(study)
-    count = geometry.row_distances(study.students[0], _teacher(study)).shape[1]
+    count = feature_spaces.row_distances(study.students[0], _teacher(study)).shape[1]
     groups = classes.groups(spec.dataset, np.arange(count))
     known = {k: (name, group.color) for group in groups for k, name in group.classes.items()}
     return {
@@ -166,14 +166,14 @@ def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed
         "temperature": run.spec.method_parameters.get("temperature") if run.spec.method == "kd" else None,
         "line": style.line(run, study.hottest),
         "curves": {column: packed(run.history[column]) for column in columns},
-        "rows": coarse(geometry.row_distances(run, _teacher(study))),
+        "rows": coarse(feature_spaces.row_distances(run, _teacher(study))),
         "map": found and {"epoch": found[0], "points": coarse(found[1])},
     }
 
 
 def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
     """t-SNE maps at matched accuracy by label, each with its epoch, and the labels of their images."""
-    spaces = {run.label: geometry.space(run, "matched") for run in study.students}
+    spaces = {run.label: feature_spaces.space(run, "matched") for run in study.students}
     there = {label: space for label, space in spaces.items() if space is not None}
     if not there:
         return {}, np.empty(0, int)
@@ -184,7 +184,7 @@ def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
 
 def _atlas(study: Study) -> separation.Atlas | None:
     """What the maps of full runs start from; None for published ones, whose maps were published."""
-    end = geometry.space(_teacher(study), "final")
+    end = feature_spaces.space(_teacher(study), "final")
     return separation.Atlas.of(end.features[:POINTS]) if end is not None and end.features is not None else None
 
 
