@@ -38,8 +38,8 @@ class Explained(NamedTuple):
 def explained(run: RunLike) -> Explained:
     """The three numbers of ``run``; an r is nan for fewer than 3 epochs of it or a constant curve."""
     after = window(run)
-    mu, norm, loss = (after[name].to_numpy(float) for name in ("mu_raw", "weight_norm", "loss"))
-    return Explained(stats.pearson(mu, loss), stats.pearson(norm, loss), float(norm[-1] / norm[0] - 1))
+    norm = after["weight_norm"].to_numpy(float)
+    return Explained(stats.r_with_loss(after), stats.r_with_loss(after, "weight_norm"), float(norm[-1] / norm[0] - 1))
 
 
 def table(runs: Iterable[RunLike]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats as scipy_stats
 
@@ -94,6 +95,13 @@ def pearson(x: Series, y: Series) -> float:
     if len(x) < LEAST_POINTS or _constant(x) or _constant(y):
         return np.nan
     return float(_rowwise_r(x[None], y[None])[0])
+
+
+def r_with_loss(table: pd.DataFrame, column: str = "mu_raw") -> float:
+    """The paper's r: Pearson's, of a column of a history with its training loss; nan where it lacks the column."""
+    if column not in table:
+        return np.nan
+    return pearson(table[column].to_numpy(float), table["loss"].to_numpy(float))
 
 
 def differences(x: Series, y: Series, epochs: Series, drops: Sequence[int] = ()) -> tuple[Series, Series]:

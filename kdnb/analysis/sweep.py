@@ -129,7 +129,8 @@ def level(run: RunLike, column: str, share: float) -> float:
 
 def r_with_loss(run: RunLike, series: stats.Series | None = None) -> float:
     """The paper's number: Pearson's r of a curve (default raw mu) with the training loss after the warm-up."""
-    r = stats.pearson(mu_window(run) if series is None else series, window(run)["loss"].to_numpy(float))
+    after = window(run)
+    r = stats.r_with_loss(after if series is None else after.assign(mu_raw=series))
     if np.isnan(r):
         raise Missing(f"a curve of {run.spec.label} that is not constant, with at least 3 epochs after the warm-up")
     return r
@@ -137,10 +138,7 @@ def r_with_loss(run: RunLike, series: stats.Series | None = None) -> float:
 
 def r_bystander(run: RunLike) -> float:
     """The same with mu to a teacher the student never saw; nan for a run that was trained without a bystander."""
-    after = window(run)
-    if "bystander_mu_raw" not in after:
-        return np.nan
-    return stats.pearson(after["bystander_mu_raw"].to_numpy(float), after["loss"].to_numpy(float))
+    return stats.r_with_loss(window(run), "bystander_mu_raw")
 
 
 def same_shape(first: RunLike, second: RunLike) -> float:

@@ -1,36 +1,17 @@
 """Chapter 4: the paper's correlation of mu and the loss (Fig. 6), and the readings that keep it honest."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import stats
+from kdnb.analysis import correlations, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
-
-CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
-LEAST_CHANGES = 8  # below, a bootstrap of the changes shows little but which of them it drew
-SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander"}
-
-
-def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
-    """The paper's r: Pearson's, of a column with the training loss, over the epochs after ``cut``; nan if undefined."""
-    table = run.after(cut)
-    if column not in table:
-        return float("nan")
-    return stats.pearson(table[column].to_numpy(float), table["loss"].to_numpy(float))
-
-
-def cuts(study: Study) -> list[int]:
-    """Warm-ups a reader can choose: shares of the run, and the chapter's own; each leaves enough epochs for an r."""
-    chosen = {round(study.epochs * share) for share in CUTS} | {study.warm_up}
-    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
 
 
 def by_temperature(study: Study, cut: int) -> go.Figure:
@@ -40,8 +21,8 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     """
     fig = style.grid(1, 1, height=430)
     temperatures = list(study.kd)
-    for column, name in SIDES.items():
-        r = style.significant([r_after(run, cut, column) for run in study.kd.values()])
+    for column, name in correlations.SIDES.items():
+        r = style.significant([correlations.r_after(run, cut, column) for run in study.kd.values()])
         colors = [style.temperature_color(t, study.hottest) for t in temperatures]
         hollow = column != "mu_raw"
         marker = {"size": 11, "color": colors, "symbol": "circle-open" if hollow else "circle", "line": {"width": 2}}
@@ -50,7 +31,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
         trace = go.Scatter(x=temperatures, y=r, name=f"KD, {name}", mode="lines+markers", marker=marker, line=look)
         fig.add_trace(trace.update(hovertemplate=hover))
     for run in study.others:
-        fig.add_trace(style.across(study, run, r_after(run, cut), "r"))
+        fig.add_trace(style.across(study, run, correlations.r_after(run, cut), "r"))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     style.temperature_axis(fig, study)
@@ -60,38 +41,8 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
 
 def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
     """Fig. 6 for every warm-up of :func:`cuts` and the chapter's own, with labels for a stepper."""
-    ordered = sorted({study.warm_up, *cuts(study)})
+    ordered = sorted({study.warm_up, *correlations.cuts(study)})
     return [by_temperature(study, cut) for cut in ordered], [f"{cut} epochs" for cut in ordered]
-
-
-def readings(study: Study) -> pd.DataFrame:
-    """Every run's correlation of raw mu and loss after the warm-up: columns n, r, naive_p, r_differences, low, high,
-    n_eff, phases (a dict), refused (why there is none; the other columns are then empty).
-
-    r_differences and its interval are empty below LEAST_CHANGES differences.
-    """
-    return pd.DataFrame([_reading(study, run) for run in study.students], index=[run.label for run in study.students])
-
-
-def _reading(study: Study, run: Run) -> dict[str, Any]:
-    table = run.after(study.warm_up)
-    if "mu_raw" not in table:
-        return {"n": len(table), "refused": "its classifier is not its own, so it has no mu.", "phases": {}}
-    try:
-        found = stats.correlation(
-            run.history["mu_raw"],
-            run.history["loss"],
-            run.history["epoch"],
-            warm_up=study.warm_up,
-            drops=run.spec.drops,
-        )
-    except ValueError as reason:
-        return {"n": len(table), "refused": str(reason), "phases": {}}
-    enough = found.n_differences >= LEAST_CHANGES
-    changes, low, high = (found.r_differences, *found.interval) if enough else (np.nan,) * 3
-    numbers = {"r": found.r, "naive_p": found.naive_p, "r_differences": changes, "low": low, "high": high}
-    n_eff = float("nan") if found.n_eff is None else found.n_eff
-    return {"n": found.n, **numbers, "n_eff": n_eff, "phases": dict(found.phases), "refused": ""}
 
 
 def honest(study: Study, table: pd.DataFrame) -> go.Figure:
@@ -216,7 +167,7 @@ def _scatter(study: Study, run: Run) -> go.Figure:
     fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=run.label, hovertemplate=hover))
     fig.update_xaxes(title_text="training loss")
     fig.update_yaxes(title_text="μ raw")
-    r = r_after(run, study.warm_up)
+    r = correlations.r_after(run, study.warm_up)
     text = f"{run.label}, {style.window(study)}, r = {r:.3f}" if np.isfinite(r) else f"{run.label}, r undefined"
     return style.captioned(fig, study, text, [run])
 
@@ -225,7 +176,7 @@ def sentence(study: Study) -> str:
     """The paper's finding as these runs show it, and the bystander's r beside it."""
     shown = [run for run in (study.nearest(4), study.get("normal")) if run] or study.students[:1]
     parts = [_r_of(study, run) for run in shown]
-    r = {t: r_after(run, study.warm_up) for t, run in study.kd.items()}
+    r = {t: correlations.r_after(run, study.warm_up) for t, run in study.kd.items()}
     known = {t: value for t, value in r.items() if np.isfinite(value)}
     text = f"In {style.window(study)} (n = {study.epochs - study.warm_up}): {'; '.join(parts)}."
     if len(known) > 1:
@@ -235,7 +186,7 @@ def sentence(study: Study) -> str:
 
 
 def _r_of(study: Study, run: Run) -> str:
-    own, other = (r_after(run, study.warm_up, column) for column in SIDES)
+    own, other = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
     if not np.isfinite(own):
         return f"**{run.label}** has no r (fewer than {stats.LEAST_POINTS} epochs, or a constant curve)"
     beside = f", and {other:.3f} with μ to the bystander" if np.isfinite(other) else ""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from kdnb.analysis import correlations
 from kdnb.analysis.selection import Study
-from kdnb.figures import claim_words, correlation, mu_curves, style
+from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.account import bars
 from kdnb.runs import Run
 
@@ -44,7 +45,7 @@ def _r_normal(study: Study) -> str:
 
 
 def _two(study: Study, run: Run) -> str:
-    to_teacher, to_bystander = (correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES)
+    to_teacher, to_bystander = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
     return f"{_number(to_teacher)} (bystander {_number(to_bystander)})"
 
 
@@ -53,7 +54,7 @@ def _number(r: float) -> str:
 
 
 def _greatest(study: Study) -> str:
-    r = {t: correlation.r_after(run, study.warm_up) for t, run in study.kd.items()}
+    r = {t: correlations.r_after(run, study.warm_up) for t, run in study.kd.items()}
     there = {t: value for t, value in r.items() if np.isfinite(value)}
     if not there:
         return "not trained"
@@ -106,7 +107,7 @@ ANSWERS: dict[str, Callable[[Study], str]] = {
 def sentence(shown: Sequence[Study]) -> str:
     """How much r depends on whose classifier mu is the distance to: the student's teacher's, or the bystander's."""
     pairs = [
-        [correlation.r_after(run, study.warm_up, column) for column in correlation.SIDES]
+        [correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES]
         for study in shown
         for run in study.kd.values()
     ]

@@ -7,14 +7,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import runs
-from kdnb.analysis import norms
+from kdnb.analysis import correlations, norms
 from kdnb.analysis.selection import Study, is_papers
 from kdnb.analysis.sweep import HOTTEST
-from kdnb.figures import correlation, style
+from kdnb.figures import style
 from kdnb.runs import Run
 
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
-CURVES = {**correlation.SIDES, "weight_norm": "‖W_s‖"}
+CURVES = {**correlations.SIDES, "weight_norm": "‖W_s‖"}
 LOOKS = {
     "mu_raw": {"color": style.TEACHER, "dash": "solid", "symbol": "circle"},
     "bystander_mu_raw": {"color": style.BYSTANDER, "dash": "dash", "symbol": "circle-open"},
@@ -32,7 +32,7 @@ def by_temperature(study: Study) -> go.Figure:
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
     students = _students(study)
     for column, name in CURVES.items():
-        read = {t: [correlation.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
+        read = {t: [correlations.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
         for trace in _means(read, f"r of {name}", column):
             fig.add_trace(trace, 1, 1)
     moved = {t: [_change(study, run) for run in group] for t, group in students.items()}

@@ -24,6 +24,11 @@ def attention(student_maps: Sequence[Tensor], teacher_maps: Sequence[Tensor]) ->
     """Sum over stages of the mean squared difference of attention, of maps B x C x H x W.
 
     Channels may differ; ValueError where the stages, the batch or the positions do.
+
+    >>> import torch
+    >>> maps = torch.rand(2, 8, 4, 4)
+    >>> round(attention([maps], [3 * maps.flip(1)]).item(), 6)  # neither order nor scale of the channels
+    0.0
     """
     shapes = [[tuple(m.shape) for m in maps] for maps in (student_maps, teacher_maps)]
     batch_and_positions = [[(batch, *size) for batch, _, *size in shape] for shape in shapes]

@@ -30,6 +30,12 @@ def crd(positive: Tensor, negative: Tensor, allowed: Tensor, images: int) -> Ten
     """One side's loss from scores divided by Z: ``positive`` B, ``negative`` B x N, of which ``allowed`` (B x N) count.
 
     ``images``: M. ValueError where the shapes do not fit.
+
+    >>> import torch
+    >>> score, allowed = torch.tensor([1.0]), torch.tensor([[True, True]])
+    >>> near, far = (crd(score, torch.full((1, 2), e), allowed, images=10).item() for e in (1.0, 0.01))
+    >>> far < near  # negatives that score low cost less
+    True
     """
     if negative.shape != allowed.shape or positive.shape != negative.shape[:1]:
         shapes = tuple(positive.shape), tuple(negative.shape), tuple(allowed.shape)

@@ -13,7 +13,12 @@ from kdnb.losses.arguments import widened
 
 
 def cross_entropy(student_logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of logits B x K with integer labels B; ValueError for other shapes."""
+    """Mean cross-entropy of logits B x K with integer labels B; ValueError for other shapes.
+
+    >>> import torch
+    >>> round(cross_entropy(torch.zeros(2, 10), torch.tensor([3, 7])).item(), 4)  # log 10: nothing is known
+    2.3026
+    """
     if student_logits.dim() != 2 or labels.shape != student_logits.shape[:1]:
         raise ValueError(
             f"student_logits are {tuple(student_logits.shape)} and labels {tuple(labels.shape)}; "

@@ -24,6 +24,11 @@ def dist(
     """tau^2 (beta * inter + gamma * intra) of logits B x K, tau being ``temperature``.
 
     Raises ValueError where the shapes differ, ``temperature`` is not a finite number above 0, or a weight is negative.
+
+    >>> import torch
+    >>> logits = torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 1.0]])
+    >>> abs(round(dist(logits, logits + 3, 4, 1, 1).item(), 4)), dist(-logits, logits, 4, 1, 1).item() > 16
+    (0.0, True)
     """
     tau, beta, gamma = temperature_of(temperature), weight_of("beta", beta), weight_of("gamma", gamma)
     student, teacher = ((z / tau).softmax(1) for z in logit_pair(student_logits, teacher_logits))

@@ -15,6 +15,11 @@ from kdnb.losses.arguments import same_shape
 
 
 def hint(regressed: Tensor, teacher_maps: Tensor) -> Tensor:
-    """Mean squared difference of regressed and teacher's maps, B x C x H x W; ValueError where the shapes differ."""
+    """Mean squared difference of regressed and teacher's maps, B x C x H x W; ValueError where the shapes differ.
+
+    >>> import torch
+    >>> hint(torch.zeros(1, 4, 2, 2), torch.full((1, 4, 2, 2), 3.0)).item()
+    9.0
+    """
     student, teacher = same_shape("regressed maps", regressed, "teacher_maps", teacher_maps)
     return (student - teacher).square().mean()

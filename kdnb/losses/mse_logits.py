@@ -19,5 +19,10 @@ from kdnb.losses.arguments import logit_pair
 
 
 def mse_logits(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """Half the mean squared difference of logits B x K, over batch and classes; ValueError where the shapes differ."""
+    """Half the mean squared difference of logits B x K, over batch and classes; ValueError where the shapes differ.
+
+    >>> import torch
+    >>> mse_logits(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0]])).item()
+    1.0
+    """
     return F.mse_loss(*logit_pair(student_logits, teacher_logits)) / 2

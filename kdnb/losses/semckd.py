@@ -14,7 +14,13 @@ from kdnb.losses.arguments import widened
 
 
 def calibrated(attention: Tensor, errors: Tensor) -> Tensor:
-    """L of ``attention`` and ``errors``, both B x S x S' (student's stages, teacher's); ValueError for other shapes."""
+    """L of ``attention`` and ``errors``, both B x S x S' (student's stages, teacher's); ValueError for other shapes.
+
+    >>> import torch
+    >>> weights = torch.tensor([[[0.5, 0.5], [0.0, 1.0]]])
+    >>> calibrated(weights, torch.tensor([[[2.0, 4.0], [9.0, 1.0]]])).item()  # (3 + 1) / 2
+    2.0
+    """
     if attention.dim() != 3 or attention.shape != errors.shape:
         raise ValueError(f"attention is {tuple(attention.shape)} and errors {tuple(errors.shape)}; both: B x S x S'.")
     batch, stages, _ = attention.shape

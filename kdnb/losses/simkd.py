@@ -16,6 +16,11 @@ from kdnb.losses.arguments import same_shape
 
 
 def simkd(projected: Tensor, teacher_maps: Tensor) -> Tensor:
-    """Mean squared difference of projected and teacher's maps, B x C x H x W; ValueError where the shapes differ."""
+    """Mean squared difference of projected and teacher's maps, B x C x H x W; ValueError where the shapes differ.
+
+    >>> import torch
+    >>> simkd(torch.zeros(1, 4, 2, 2), torch.full((1, 4, 2, 2), 3.0)).item()
+    9.0
+    """
     student, teacher = same_shape("projected maps", projected, "teacher_maps", teacher_maps)
     return (student - teacher).square().mean()

@@ -11,7 +11,12 @@ from kdnb.losses.arguments import widened
 
 
 def squared_mu(student_weight: Tensor, teacher_weight: Tensor) -> Tensor:
-    """||W_t - W_s||^2 of classifiers K x D; ValueError where the shapes differ."""
+    """||W_t - W_s||^2 of classifiers K x D; ValueError where the shapes differ.
+
+    >>> import torch
+    >>> squared_mu(torch.eye(2), torch.eye(2).flip(1)).item()  # the same classifier, columns exchanged
+    4.0
+    """
     if student_weight.shape != teacher_weight.shape:
         raise ValueError(
             f"student_weight is {tuple(student_weight.shape)} and teacher_weight {tuple(teacher_weight.shape)}; "

@@ -14,6 +14,11 @@ from kdnb.losses.arguments import same_shape
 
 
 def squared_difference(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of two B x N, in at least float32: either of the terms; ValueError for other shapes."""
+    """Mean squared difference of two B x N, in at least float32: either of the terms; ValueError for other shapes.
+
+    >>> import torch
+    >>> squared_difference(torch.tensor([[1.0, 5.0]]), torch.tensor([[1.0, 1.0]])).item()
+    8.0
+    """
     left, right = same_shape("student", student, "teacher", teacher)
     return (left - right).square().mean()

@@ -18,6 +18,11 @@ def vid(mean: Tensor, variance: Tensor, teacher_maps: Tensor) -> Tensor:
     """One stage's term: ``mean`` and ``teacher_maps`` B x C x H x W, ``variance`` C, positive.
 
     ValueError where the shapes do not fit.
+
+    >>> import torch
+    >>> maps = torch.ones(2, 3, 4, 4)
+    >>> vid(maps, torch.ones(3), maps + 2).item()  # half of 2 squared, and log 1
+    2.0
     """
     student, teacher = same_shape("mean", mean, "teacher_maps", teacher_maps)
     if variance.shape != student.shape[1:2]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import functional as TF
 
 from kdnb import data
-from kdnb.data import dataset
+from kdnb.data import dataset, sources
 
 
 def dataset_of(images: Tensor, padding: int, flip: bool) -> data.Dataset:
@@ -88,6 +88,20 @@ def test_digits_are_scikit_learns_in_14_whole_batches() -> None:
     pixels = digits.train.images.double() / 255
     assert digits.mean[0] == pytest.approx(pixels.mean().item(), rel=1e-12)
     assert digits.std[0] == pytest.approx(pixels.std(correction=0).item(), rel=1e-12)
+
+
+def test_digits_few_has_ten_of_each_class_among_the_digits_and_the_same_test_images() -> None:
+    few, digits = data.load("digits-few"), data.load("digits")
+    assert torch.bincount(few.train.labels).tolist() == [10] * 10
+    every = {image.numpy().tobytes() for image in digits.train.images}
+    assert all(image.numpy().tobytes() in every for image in few.train.images)
+    assert torch.equal(few.test.images, digits.test.images) and few.checksum != digits.checksum and not few.flip
+
+
+def test_fewer_images_than_asked_are_refused_by_class() -> None:
+    labels = np.array([0, 0, 0, 1, 1], dtype=np.int64)
+    with pytest.raises(ValueError, match="class 1 has 2 training images, and 3 of each are asked for: ask fewer"):
+        sources.few(np.zeros((5, 1, 8, 8), dtype=np.uint8), labels, 3)
 
 
 def test_the_digits_split_and_its_checksum_never_move() -> None:

@@ -9,7 +9,7 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, store
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import publish, selection
+from kdnb.analysis import correlations, publish, selection
 from kdnb.analysis.selection import ResultsParameters, Study
 from kdnb.book import show, widgets
 from kdnb.figures import about_runs, classes, correlation, tsne
@@ -90,7 +90,7 @@ def test_matched_and_last_epoch_are_both_shown_where_they_differ(tmp_path: Path)
 # ------------------------------------------------------------------------------------------------------- few epochs
 def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
     made = store(tmp_path, [lasting(spec, 15) for spec in STUDENTS])
-    table = correlation.readings(made)
+    table = correlations.readings(made)
     assert (table["n"] == 8).all() and table[["r_differences", "low", "high", "n_eff"]].isna().all(axis=None)
     assert correlation.as_html(table).count("too few epochs") == len(STUDENTS)
     assert "too few for an r of their own" in correlation.honest_sentence(table)

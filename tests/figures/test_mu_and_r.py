@@ -16,7 +16,7 @@ from made_up import (
     write,
 )
 
-from kdnb.analysis import selection
+from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import accuracy, claim_words, correlation, mu_curves, style
 from kdnb.figures.account import bars
@@ -182,7 +182,7 @@ def test_fig_6_is_pearsons_r_at_every_warm_up(study: Study) -> None:
 
 
 def test_differences_leave_out_steps_across_a_drop(study: Study) -> None:
-    table = correlation.readings(study)
+    table = correlations.readings(study)
     h = study.kd[4].history[12:]
     inside = ~h["epoch"][:-1].isin(SPEC.drops).to_numpy()
     steps = [np.diff(h[column])[inside] for column in ("mu_raw", "loss")]

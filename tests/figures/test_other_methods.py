@@ -8,7 +8,7 @@ import pytest
 from made_up import SPEC, kd, luminance, write
 
 from kdnb import methods as known
-from kdnb.analysis import selection
+from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book.show import _INKS
 from kdnb.claims import paper
@@ -104,7 +104,7 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
     mu_curves.panels(shown), mu_curves.animation(shown), mu_curves.methods(shown), mu_curves.ladder(shown)
     bars.account(shown), accuracy.figure(shown)
     correlation.by_temperature(shown, 12), correlation.movable(shown), correlation.scatter(shown)
-    readings, pairs = correlation.readings(shown), mismatched.pairs(shown)
+    readings, pairs = correlations.readings(shown), mismatched.pairs(shown)
     correlation.honest(shown, readings), mismatched.figure(shown, pairs)
     found = tsne.spaces(shown)
     measured = tsne.measured(found)
@@ -126,7 +126,7 @@ def test_what_has_no_mu_says_so(folder: Path) -> None:
     shown = study(folder, "simkd")
     assert "**SimKD** has no μ, since its classifier is not its own" in mu_curves.sentence(shown)
     assert "**SimKD** has no r" in correlation.sentence(shown)
-    assert correlation.readings(shown)["refused"].tolist() == ["its classifier is not its own, so it has no mu."]
+    assert correlations.readings(shown)["refused"].tolist() == ["its classifier is not its own, so it has no mu."]
     assert all(value is None for value in mu_curves.curves(shown, shown.students).data[0].y)
 
 
@@ -137,7 +137,7 @@ def test_what_never_moves_has_no_change_and_no_r(folder: Path) -> None:
     )
     assert "from 3 to 3 (+0.0%)" in mu_curves.sentence(permuted)
     for shown in (frozen, permuted):
-        assert np.isnan(correlation.r_after(shown.students[0], 12))
+        assert np.isnan(correlations.r_after(shown.students[0], 12))
         assert mismatched.pairs(shown).empty
 
 

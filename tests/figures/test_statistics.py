@@ -11,10 +11,10 @@ import pytest
 from made_up import SPEC, kd, rounded, store, write
 from scipy import stats as scipy_stats
 
+from kdnb.analysis.correlations import SIDES
 from kdnb.book import pictures
 from kdnb.book.show import compact
 from kdnb.claims import controls
-from kdnb.figures.correlation import SIDES
 from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
 from kdnb.figures.statistics.over_seeds import Measured
 from kdnb.files import write_atomically

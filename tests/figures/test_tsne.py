@@ -17,7 +17,7 @@ from made_up import (
     write,
 )
 
-from kdnb.analysis import selection
+from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import show, widgets
 from kdnb.figures import accuracy, claim_words, correlation, mu_curves, tsne
@@ -98,7 +98,7 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
 # -------------------------------------------------------------------------------------------------- incomplete stores
 def everything(study: Study) -> dict[str, list[go.Figure]]:
     """All that the three notebooks show but t-SNE itself."""
-    readings = correlation.readings(study)
+    readings = correlations.readings(study)
     found = tsne.spaces(study)
     measured = tsne.measured(found)
     sentences = [

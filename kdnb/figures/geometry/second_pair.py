@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb import paths
+from kdnb.analysis import correlations
 from kdnb.analysis.selection import StudiesParameters, Study
-from kdnb.figures import correlation, intervals, style
+from kdnb.figures import intervals, style
 from kdnb.figures.about_runs import networks
 from kdnb.runs import Run
 
@@ -48,9 +49,9 @@ def figure(shown: Mapping[str, Study]) -> go.Figure:
     for col, study in enumerate(shown.values(), 1):
         runs = [run for run in study.students if run.spec.method in ("normal", "kd")]
         x = [intervals.short(run.label) for run in runs]
-        for column in correlation.SIDES:
+        for column in correlations.SIDES:
             name, color, dash = KINDS[column]
-            r = [correlation.r_after(run, study.warm_up, column) for run in runs]
+            r = [correlations.r_after(run, study.warm_up, column) for run in runs]
             fig.add_trace(_trace(x, r, name, color, dash), 1, col)
         for column, (name, color, dash) in KINDS.items():
             y = [share(study, run, column) for run in runs]
@@ -89,7 +90,9 @@ def sentence(shown: Mapping[str, Study]) -> str:
 def _one(study: Study) -> str:
     run = study.nearest(4) or study.students[0]
     parts = [f"{name} {share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
-    r = [[correlation.r_after(one, study.warm_up, column) for column in correlation.SIDES] for one in study.kd.values()]
+    r = [
+        [correlations.r_after(one, study.warm_up, column) for column in correlations.SIDES] for one in study.kd.values()
+    ]
     gaps = [abs(mine - other) for mine, other in r if np.isfinite(mine) and np.isfinite(other)]
     told = f" r with the teacher and r with the bystander differ by {max(gaps):.2f} at most over T." if gaps else ""
     return (

@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import methods, profiles
+from kdnb.analysis import correlations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.sweep import HOTTEST
-from kdnb.figures import correlation, style
+from kdnb.figures import style
 from kdnb.runs import Run
 
 TEMPERATURES = (*map(float, range(1, 11)), 20.0, 50.0)
@@ -130,7 +131,7 @@ def _table(study: Study, rows: Sequence[tuple[Run, str, str]]) -> pd.DataFrame:
             "seed": run.spec.init_seed,
             "mu": run.last("mu_raw"),
             "bystander": run.last("bystander_mu_raw"),
-            "r": correlation.r_after(run, study.warm_up),
+            "r": correlations.r_after(run, study.warm_up),
             "accuracy": run.last("test_accuracy"),
         }
         for run, name, x in rows

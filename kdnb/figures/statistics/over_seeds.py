@@ -9,12 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import stats
+from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.selection import Study
 from kdnb.claims import controls
 from kdnb.figures import style
-from kdnb.figures.correlation import SIDES
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 TEACHER, BYSTANDER = SIDES
 LOOKS = {TEACHER: (style.TEACHER, "circle"), BYSTANDER: (style.BYSTANDER, "circle-open")}
@@ -108,7 +107,7 @@ def _row(study: Study, run: Run) -> dict[str, Any]:
     table = run.after(study.warm_up)
     curves = controls.of_run(table, run.spec.drops)
     r = {name: reading(curves) for name, reading in controls.READINGS.items()}
-    sides = {column: stats.pearson(column_of(table, column), curves.y) for column in SIDES}
+    sides = {column: stats.r_with_loss(table, column) for column in SIDES}
     return {"label": run.label, "seed": run.spec.init_seed, **sides, **r}
 
 

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.colors import hex_to_rgb
 
-from kdnb.analysis import stats
+from kdnb.analysis import correlations, stats
+from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
-from kdnb.figures.correlation import SIDES
 from kdnb.figures.statistics.over_seeds import (
     BYSTANDER,
     LOOKS,
@@ -23,7 +23,6 @@ from kdnb.figures.statistics.over_seeds import (
     over_seeds,
 )
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
 
@@ -36,14 +35,8 @@ def cuts(study: Study) -> list[int]:
 
 def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[OverSeeds]:
     """r of a column and the loss over the seeds of one student, for every cut."""
-    table = pd.DataFrame([_r(run, cuts(study), column) for run in runs])
+    table = pd.DataFrame({cut: [correlations.r_after(run, cut, column) for run in runs] for cut in cuts(study)})
     return [over_seeds(table[cut], stats.mean_correlation, stats.mean_correlation_interval) for cut in table]
-
-
-def _r(run: Run, chosen: Sequence[int], column: str) -> list[float]:
-    epochs, loss = (run.history[name].to_numpy(float) for name in ("epoch", "loss"))
-    curve = column_of(run.history, column)
-    return [stats.pearson(curve[epochs > cut], loss[epochs > cut]) for cut in chosen]
 
 
 Curves = Mapping[str, Mapping[str, Sequence[OverSeeds]]]  # by student's label, then by side; a value a cut
