@@ -1,48 +1,38 @@
-"""``python -m kdnb teacher|students``: train with the notebooks' parameters where there is no Jupyter.
+"""``python -m kdnb teacher|students``, or ``kdnb``: train with the notebooks' parameters where there is no Jupyter.
 
-python -m kdnb students --profile cifar100 --temperatures 1 4 10
+kdnb students --profile cifar100 --temperatures 1 4 10
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields
-from typing import Any
+from typing import Annotated
 
+import tyro
+
+from kdnb import __version__
 from kdnb.device import DeviceLost
-from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
+from kdnb.parameters import StudentParameters, TeacherParameters
+from kdnb.runs import Run
 from kdnb.train.budget import TimeUp
 from kdnb.train.study import train_students, train_teacher
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
-COMMANDS = {"teacher": TeacherParameters, "students": StudentParameters}
+Command = (
+    Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
+    | Annotated[StudentParameters, tyro.conf.subcommand("students", description="Train students, teachers first.")]
+)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line: an option for each parameter."""
-    top = argparse.ArgumentParser(
-        prog="python -m kdnb", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+def parse(arguments: Sequence[str] | None = None) -> TeacherParameters | StudentParameters:
+    """The parameters that a command line asks for; ValueError for values that are refused, SystemExit for words."""
+    found: TeacherParameters | StudentParameters = tyro.cli(
+        Command,
+        prog="kdnb",
+        description=__doc__,
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
     )
-    commands = top.add_subparsers(dest="command", required=True)
-    for name, kind in COMMANDS.items():
-        command = commands.add_parser(name, help=kind.__doc__)
-        for field in fields(kind):
-            _add_option(command, field)
-    return top
-
-
-def _add_option(command: argparse.ArgumentParser, field: Field[Any]) -> None:
-    kinds = str(field.type)
-    option = f"--{field.name.replace('_', '-')}"
-    several = "list" in kinds
-    if kinds == "bool" or field.type is bool:
-        command.add_argument(option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
-        return
-    convert = next((kind for kind, word in ((float, "float"), (int, "int")) if word in kinds), str)
-    help_text = f"default: {field.default!r}".replace("%", "%%")
-    command.add_argument(
-        option, type=convert, nargs="+" if several else None, default=argparse.SUPPRESS, help=help_text
-    )
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,11 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C.
     """
-    given = vars(parser().parse_args(arguments))
-    kind: type[StudyParameters] = COMMANDS[given.pop("command")]
+    given = sys.argv[1:] if arguments is None else arguments
+    if list(given) == ["--version"]:
+        print(f"kdnb {__version__}")
+        return 0
     try:
-        parameters = kind(**given)
-        runs = train_students(parameters) if isinstance(parameters, StudentParameters) else [_teacher(parameters)]
+        runs = _train(parse(given))
     except (ValueError, OSError, FloatingPointError, MemoryError, DeviceLost) as error:
         print(f"kdnb: {error}", file=sys.stderr)
         return 2
@@ -65,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("kdnb: stopped; finished epochs are stored, and the same command goes on from there.", file=sys.stderr)
         return 130
     for run in runs:
-        last = run.history.iloc[-1]
-        accuracy, epochs = 100 * last["test_accuracy"], int(last["epoch"])
+        accuracy, epochs = 100 * run.last("test_accuracy"), int(run.last("epoch"))
         print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epochs")
     return 0
 
 
-def _teacher(parameters: StudyParameters) -> Any:
-    assert isinstance(parameters, TeacherParameters)
-    return train_teacher(parameters)
+def _train(parameters: TeacherParameters | StudentParameters) -> list[Run]:
+    if isinstance(parameters, StudentParameters):
+        return train_students(parameters)
+    return [train_teacher(parameters)]
 
 
 if __name__ == "__main__":

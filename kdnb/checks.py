@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
 
 def choice(name: str, value: object, known: Iterable[str]) -> str:
@@ -25,13 +24,3 @@ def number(name: str, value: object, rule: str, low: float, high: float, *, open
     if not (low <= value <= high) or (open_low and value == low):
         raise ValueError(f"{name} is {value!r}; it must be {rule}.")
     return float(value)
-
-
-def list_of(name: str, value: object, example: str) -> list[Any]:
-    """Return ``value`` as a list if it is one and not empty; otherwise raise ValueError with an ``example``."""
-    if isinstance(value, (list, tuple)) and value:
-        return list(value)
-    raise ValueError(
-        f"{name} is {value!r}; it must be a list that is not empty. With papermill: -y '{name}: {example}' "
-        "(-p passes a text)."
-    )

@@ -1,14 +1,22 @@
-"""The parameters of notebooks and command line: documented fields of small dataclasses, checked by name.
+"""The parameters of notebooks and command line: documented fields of small dataclasses, every one checked alike.
 
 A notebook's cell tagged ``parameters`` holds plain assignments; ``read(globals(), StudentParameters)`` collects them
-and refuses names that are no field, so a mistyped ``papermill -p`` cannot pass unnoticed.
+and refuses names that are no field, so a mistyped ``papermill -p`` cannot pass unnoticed. Types and ranges stand in the
+annotations and are checked by pydantic, whichever way a value comes; a text that is a number counts as one, since
+papermill and YAML hand over ``5e-4`` so.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
-from kdnb.checks import choice, list_of, number
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import AllowInfNan, BeforeValidator, ConfigDict, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from kdnb.checks import choice
 from kdnb.device import PRECISIONS
 
 T = TypeVar("T")
@@ -17,7 +25,103 @@ OF_JUPYTER = {"In", "Out", "exit", "quit"}
 OF_PAPERMILL = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_OUTPUT_DIR_PATH"}
 
 
-@dataclass(frozen=True)
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("truth_value", "a truth value is no number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Real = Annotated[float, BeforeValidator(_no_truth_value), AllowInfNan(False)]
+Count = Annotated[Whole, Ge(1)]
+Seed = Annotated[Whole, Ge(0)]
+Share = Annotated[Real, Ge(0), Le(1)]
+Positive = Annotated[Real, Gt(0)]
+NotNegative = Annotated[Real, Ge(0)]
+Temperature = Annotated[Real, Gt(0), Le(1e6)]
+Temperatures = Annotated[tuple[Temperature, ...], MinLen(1)]
+Names = Annotated[tuple[str, ...], MinLen(1)]
+
+
+@dataclass_transform(frozen_default=True)
+def checked(kind: type[T]) -> type[T]:
+    """Make ``kind`` a frozen dataclass whose fields are what their annotations say.
+
+    Raises ValueError, a line a field, naming the field, the value and the rule.
+    """
+    made: Any = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(kind)
+    build = made.__init__
+
+    def init(self: T, *values: Any, **named: Any) -> None:
+        try:
+            build(self, *values, **named)
+        except ValidationError as error:
+            raise ValueError("\n".join(_refusals(made, error.errors()))) from None
+
+    made.__init__ = init
+    return made  # type: ignore[no-any-return]
+
+
+def _refusals(kind: Any, errors: Iterable[Any]) -> list[str]:
+    """What is wrong with each field, once."""
+    hints = {field.name: field.type for field in fields(kind)}
+    lines: dict[str, str] = {}
+    for error in errors:
+        if not error["loc"]:  # of __post_init__, which speaks for itself
+            lines.setdefault("", str(error["ctx"]["error"]))
+            continue
+        name, value = str(error["loc"][0]), error["input"]
+        if error["type"] in ("unexpected_keyword_argument", "dataclass_init_error"):
+            lines.setdefault(name, f"unknown parameter {name!r}; known: {', '.join(sorted(hints))}.")
+            continue
+        inside = any(isinstance(part, int) for part in error["loc"][1:])
+        rule = rule_of(hints[name], inside)
+        said = f"{name} holds {value!r}; each of it" if inside else f"{name} is {value!r}; it"
+        lines.setdefault(name, f"{said} must be {rule}.{_way_out(name, value, inside)}")
+    return list(lines.values())
+
+
+def _way_out(name: str, value: object, inside: bool) -> str:
+    """What papermill and YAML do to values, where that may be the reason."""
+    if isinstance(value, bool):
+        spelling = {True: "'yes' or 'on'", False: "'no' or 'off'"}[value]
+        return f" YAML reads {spelling} without quotes as a truth value: quote what is a text."
+    if isinstance(value, str) and value.strip().startswith("[") and not inside:
+        return f" With papermill: -y '{name}: {value}' (-p passes a text)."
+    return ""
+
+
+def rule_of(annotation: Any, inside: bool = False) -> str:
+    """What a field's annotation asks for, in words; ``inside``: of each element of its list."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        known = [arg for arg in get_args(annotation) if arg is not type(None)]
+        return rule_of(known[0], inside) + (" or None" if len(known) < len(get_args(annotation)) else "")
+    limits: tuple[Any, ...] = ()
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        limits = (*more, *limits)
+    if get_origin(annotation) is Literal:
+        return " or ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) is tuple:
+        element = get_args(annotation)[0]
+        several = "a list that is not empty" if any(isinstance(limit, MinLen) for limit in limits) else "a list"
+        return rule_of(element) if inside else f"{several}, of which each is {rule_of(element)}"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return words[annotation] + _range(limits)
+
+
+def _range(limits: Iterable[Any]) -> str:
+    low = next((limit.ge for limit in limits if isinstance(limit, Ge)), None)
+    above = next((limit.gt for limit in limits if isinstance(limit, Gt)), None)
+    high = next((limit.le for limit in limits if isinstance(limit, Le)), None)
+    if above is not None:
+        return f" greater than {above:g}" + (f", at most {high:g}" if high is not None else "")
+    if low is None:
+        return ""
+    return f" from {low:g} to {high:g}" if high is not None else f" from {low:g} up"
+
+
+@checked
 class StudyParameters:
     """What teacher and students have in common. None: the profile decides."""
 
@@ -25,77 +129,59 @@ class StudyParameters:
     output_dir: str | None = None  # where runs are kept; None: runs/<profile> beside the notebooks' folder
     dataset: str | None = None  # digits, digits-few, cifar10, cifar100, or folder (of one's own pictures)
     data_dir: str | None = None  # where the files are or will be put; None: data/ beside the notebooks' folder
-    limit: int | None = None  # so many images of each split, for a quick trial
-    seed: int = 0  # of initialisation, order and views
-    order_seed: int | None = None  # order of the images; None: seed
-    view_seed: int | None = None  # crops and flips; None: seed
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    drops: list[int] | None = None  # epochs after which the rate falls tenfold; None: 150, 180, 210 of 240, scaled
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 5e-4
+    limit: Count | None = None  # so many images of each split, for a quick trial
+    seed: Seed = 0  # of initialisation, order and views
+    order_seed: Seed | None = None  # order of the images; None: seed
+    view_seed: Seed | None = None  # crops and flips; None: seed
+    epochs: Count | None = None  # passes over the training images
+    batch_size: Annotated[Whole, Ge(2)] | None = None  # images a step; a batch norm needs two
+    learning_rate: Positive | None = None  # before it falls
+    drops: tuple[Seed, ...] | None = (
+        None  # epochs after which the rate falls tenfold; None: 150, 180, 210 of 240, scaled
+    )
+    momentum: Share = 0.9  # of SGD
+    nesterov: bool = True  # Nesterov's momentum, as the paper says; False: plain, as most public code
+    weight_decay: NotNegative = 5e-4  # of every weight
     matched_on: str = "clean_accuracy"  # which accuracy decides on the matched snapshot; or test_top5_accuracy
-    matched_accuracy: float | None = None  # the value it must reach
+    matched_accuracy: Share | None = None  # the value it must reach
     precision: str | None = None  # fp32, tf32, bf16, fp16, or auto: what the device is made for
     device: str = "auto"  # cuda, mps, cpu, or auto: the first of these that is there
-    minutes: float | None = None  # stop at an epoch's end before they are over; the same call goes on later
+    minutes: Positive | None = None  # stop at an epoch's end before they are over; the same call goes on later
     cuda_graph: bool = True  # False: the plain loop, to compare with
-    streams: int = 1  # runs of a group that step at the same time on CUDA
+    streams: Count = 1  # runs of a group that step at the same time on CUDA
 
     def __post_init__(self) -> None:
-        _whole("seed", self.seed, 0)
-        for name, low in (("limit", 1), ("epochs", 1), ("batch_size", 2), ("order_seed", 0), ("view_seed", 0)):
-            if getattr(self, name) is not None:
-                _whole(name, getattr(self, name), low)
-        _whole("streams", self.streams, 1)
-        choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
-        number("momentum", self.momentum, "from 0 to 1", 0, 1)
-        number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
-        if self.learning_rate is not None:
-            number("learning_rate", self.learning_rate, "a number greater than 0", 0, float("inf"), open_low=True)
-        if self.minutes is not None:
-            number("minutes", self.minutes, "a number greater than 0", 0, float("inf"), open_low=True)
         if self.precision is not None:
             choice("precision", self.precision, [*PRECISIONS, "auto"])
-        if self.matched_accuracy is not None:
-            number("matched_accuracy", self.matched_accuracy, "from 0 to 1", 0, 1)
-        for drop in self.drops or []:
-            _whole("each of drops", drop, 0)
+        choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
 
 
-@dataclass(frozen=True)
+@checked
 class TeacherParameters(StudyParameters):
     """Of ``01_teacher`` and ``python -m kdnb teacher``."""
 
-    teacher_model: str | None = None
+    teacher_model: str | None = None  # a network of kdnb.models
 
 
-@dataclass(frozen=True)
+@checked
 class StudentParameters(StudyParameters):
     """Of ``02_students`` and ``python -m kdnb students``."""
 
     # of kdnb.methods.METHODS, where wanted with parameters of their own: simkd:factor=4, pulled:weight=1,alpha=0.5
-    methods: tuple[str, ...] | list[str] = ("normal", "kd", "dist", "mse")
-    temperatures: tuple[float, ...] | list[float] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)  # of kd: one student each
-    alpha: float = 0.9  # weight of distillation in kd and mse; 1 - alpha: of cross-entropy
+    methods: Names = ("normal", "kd", "dist", "mse")
+    temperatures: Temperatures = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)  # of kd: one student each
+    alpha: Share = 0.9  # weight of distillation in kd and mse; 1 - alpha: of cross-entropy
     squared: bool = True  # multiply kd's divergence by T^2
-    student_model: str | None = None
-    teacher_model: str | None = None
-    teacher_seed: int = 0
+    student_model: str | None = None  # a network of kdnb.models
+    teacher_model: str | None = None  # the same
+    teacher_seed: Seed = 0  # whose students they are
     teachers_dir: str | None = None  # where teachers are kept, so that studies can share them; None: output_dir
     teacher_weights: str | None = None  # a checkpoint of one's own instead of a teacher trained here
     teacher_outputs: str | None = None  # live: with every batch; table: once for all views
-    bystander_seed: int | None = 1  # a teacher the students never see, the control; None: no control columns
+    bystander_seed: Seed | None = 1  # a teacher the students never see, the control; None: no control columns
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        list_of("methods", self.methods, "[normal, kd]")
-        list_of("temperatures", self.temperatures, "[1, 4, 10]")
-        for temperature in self.temperatures:
-            number("temperature", temperature, "a number greater than 0", 0, 1e6, open_low=True)
-        number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
         if self.teacher_outputs is not None:
             choice("teacher_outputs", self.teacher_outputs, ("live", "table"))
         if self.bystander_seed == self.teacher_seed and self.teacher_weights is None:
@@ -114,8 +200,3 @@ def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
     for name in plain:
         choice("parameter", name, known)
     return kind(**plain)
-
-
-def _whole(name: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} up.")

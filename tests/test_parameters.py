@@ -1,5 +1,7 @@
 """Parameters and methods: every refusal names the value, the rule and the way out."""
 
+import re
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -9,34 +11,61 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdnb import __main__ as command_line
-from kdnb import methods, models
+from kdnb import __version__, methods, models
+from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.methods import Step
 from kdnb.models import Output
-from kdnb.parameters import StudentParameters, TeacherParameters, read
+from kdnb.parameters import StudentParameters, TeacherParameters, read, rule_of
 from kdnb.profiles import scaled_drops
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"temperatures": [0]}, r"temperature is 0; it must be a number greater than 0"),
-        ({"temperatures": [-1, 4]}, r"temperature is -1"),
-        ({"temperatures": [float("nan")]}, r"temperature is nan"),
-        ({"temperatures": ["4"]}, r"temperature is '4', not a number"),
-        ({"temperatures": "[1, 4]"}, r"temperatures is '\[1, 4\]'; it must be a list.*-y"),
-        ({"methods": []}, r"methods is \[\]; it must be a list that is not empty"),
+        ({"temperatures": [0]}, r"temperatures holds 0; each of it must be a number greater than 0, at most 1e\+06"),
+        ({"temperatures": [-1, 4]}, r"temperatures holds -1"),
+        ({"temperatures": [float("nan")]}, r"temperatures holds nan"),
+        ({"temperatures": ["four"]}, r"temperatures holds 'four'; each of it must be a number"),
+        ({"temperatures": "[1, 4]"}, r"temperatures is '\[1, 4\]'; it must be a list.*-y 'temperatures: \[1, 4\]'"),
+        ({"methods": []}, r"methods is \[\]; it must be a list that is not empty, of which each is a text"),
+        ({"methods": ["normal", False]}, r"methods holds False.* a text. YAML reads 'no' or 'off' without quotes"),
         ({"alpha": 1.5}, r"alpha is 1.5; it must be a number from 0 to 1"),
-        ({"alpha": True}, r"alpha is True, not a number"),
+        ({"alpha": True}, r"alpha is True; it must be a number .* YAML reads 'yes' or 'on'"),
         ({"epochs": 0}, r"epochs is 0; it must be a whole number from 1 up"),
+        ({"epochs": "many"}, r"epochs is 'many'; it must be a whole number from 1 up or None"),
         ({"seed": 1.5}, r"seed is 1.5; it must be a whole number"),
+        ({"squared": 0.5}, r"squared is 0.5; it must be true or false"),
+        ({"drops": 5}, r"drops is 5; it must be a list, of which each is a whole number from 0 up or None"),
         ({"learning_rate": 0}, r"learning_rate is 0"),
+        ({"weight_decay": float("inf")}, r"weight_decay is inf; it must be a number from 0 up"),
         ({"bystander_seed": 0}, r"bystander_seed is 0, the teacher's own"),
         ({"matched_on": "train"}, r"unknown matched_on 'train'"),
+        ({"epoch": 3}, r"unknown parameter 'epoch'; known: .*epochs"),
     ],
 )
 def test_bad_values_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         StudentParameters(**given)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    with pytest.raises(ValueError) as refused:
+        StudentParameters(epochs=0, alpha=2, temperatures=[-1])
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == ["epochs", "temperatures", "alpha"]
+
+
+def test_what_papermill_and_yaml_hand_over_as_text_counts_as_what_it_is() -> None:
+    """YAML reads 5e-4 as a text, and ``-p nesterov false`` is one."""
+    given = StudentParameters(weight_decay="5e-4", nesterov="false", temperatures=["1", 4], epochs="7")
+    assert (given.weight_decay, given.nesterov, given.temperatures, given.epochs) == (5e-4, False, (1.0, 4.0), 7)
+
+
+@pytest.mark.parametrize("kind", [TeacherParameters, StudentParameters, ChapterParameters, StudiesParameters])
+def test_every_field_has_a_rule_in_words_and_a_default_that_keeps_it(kind: type) -> None:
+    made = kind()
+    for field in fields(kind):
+        assert rule_of(field.type)
+        assert getattr(made, field.name) == getattr(kind(**{field.name: getattr(made, field.name)}), field.name)
 
 
 def test_a_notebooks_plain_variables_are_its_parameters() -> None:
@@ -47,14 +76,30 @@ def test_a_notebooks_plain_variables_are_its_parameters() -> None:
 
 
 def test_the_command_line_has_the_notebooks_parameters() -> None:
-    words = ["students", "--temperatures", "1", "4", "--no-nesterov", "--epochs", "7"]
-    given = vars(command_line.parser().parse_args(words))
-    assert given.pop("command") == "students"
-    parameters = StudentParameters(**given)
-    assert parameters == StudentParameters(temperatures=[1.0, 4.0], nesterov=False, epochs=7)
+    words = ["students", "--temperatures", "1", "4", "--no-nesterov", "--epochs", "7", "--bystander-seed", "None"]
+    expected = StudentParameters(temperatures=[1.0, 4.0], nesterov=False, epochs=7, bystander_seed=None)
+    assert command_line.parse(words) == expected
 
 
-def test_the_command_line_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", ["teacher", "students"])
+def test_help_explains_every_option(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command_line.main([kind, "--help"])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    lines = [line.strip("│ ") for line in said.split("options", 2)[-1].splitlines()]
+    starts = [place for place, line in enumerate(lines) if line.startswith("--")]
+    assert len(starts) >= 20
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        words = re.sub(r"--[\w-]+,?|\(default:.*\)|[{}|\[\]]|None|STR|INT|FLOAT|\.\.\.", "", " ".join(lines[start:end]))
+        assert len(words.split()) >= 2, lines[start]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["--version"]) == 0 and capsys.readouterr().out == f"kdnb {__version__}\n"
+
+
+def test_the_command_line_refuses_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["students", "--methods", "kdd"]) == 2
     assert (
         "unknown method 'kdd'; known: at, crd, dist, " in (said := capsys.readouterr().err)
@@ -67,6 +112,22 @@ def test_the_command_line_refuses_in_one_line(capsys: pytest.CaptureFixture[str]
     if not torch.cuda.is_available():
         assert command_line.main(["teacher", "--device", "cuda"]) == 2
         assert "'cuda' was asked for, and this machine has none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["students", "--epochs", "0"], "epochs is 0; it must be a whole number"),
+        (["students", "--epoch", "3"], "Perhaps you meant"),
+        (["studens"], "Available subcommands: teacher, students"),
+    ],
+)
+def test_words_and_values_that_are_refused_end_with_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(words)
+    assert stop.value.code == 2 and said in re.sub(r"\s*│\n│\s*", " ", capsys.readouterr().err)
 
 
 def test_drops_scale_with_the_epochs() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from kdnb import paths, profiles, runs
 from kdnb.analysis.sweep import HOTTEST
-from kdnb.checks import choice, list_of, number
+from kdnb.checks import choice
 from kdnb.methods import METHODS
+from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run, published
 from kdnb.runs.weights import weights_checksum
@@ -27,36 +28,32 @@ ORDER = (
 )
 
 
-@dataclass(frozen=True)
+@checked
 class ChapterParameters:
     """Of the chapters that show one study (``03_mu_curves`` and others): which runs, and from which epoch on."""
 
     profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
     output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
-    seed: int = 0  # the students' seed; where several are shown, all are
-    alpha: float = 0.9  # of KD and MSE
+    seed: Seed = 0  # the students' seed; where several are shown, all are
+    alpha: Share = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
-    weight_decay: float = 5e-4
-    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
-    methods: tuple[str, ...] | list[str] = PAPERS  # which are shown
-    temperatures: tuple[float, ...] | list[float] | None = None  # of KD: which are shown; None: all up to 10
-    drops: tuple[int, ...] | list[int] | None = None  # which schedule; None: the field's, see kdnb.profiles
+    weight_decay: NotNegative = 5e-4
+    warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
+    methods: Names = PAPERS  # which are shown
+    temperatures: Temperatures | None = None  # of KD: which are shown; None: all up to 10
+    drops: tuple[Seed, ...] | None = None  # which schedule; None: the field's, see kdnb.profiles
 
     def __post_init__(self) -> None:
-        for name in list_of("methods", self.methods, "[normal, kd]"):
+        for name in self.methods:
             choice("method", name, METHODS)
-        number("alpha", self.alpha, "a number from 0 to 1", 0, 1)
-        number("weight_decay", self.weight_decay, "a number from 0 up", 0, float("inf"))
-        if self.warm_up is not None:
-            number("warm_up", self.warm_up, "a number of epochs from 0 up", 0, float("inf"))
 
 
-@dataclass(frozen=True)
+@checked
 class MapParameters(ChapterParameters):
     """Of ``05_tsne``."""
 
-    perplexity: float = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
-    points: int = 500  # images shown at most, the first of the test set; measures use all
+    perplexity: Positive = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
+    points: Count = 500  # images shown at most, the first of the test set; measures use all
     images: Literal["test", "train"] = "test"  # the test set, or the fixed unaugmented training images
 
     def __post_init__(self) -> None:
@@ -64,18 +61,18 @@ class MapParameters(ChapterParameters):
         choice("images", self.images, ("test", "train"))
 
 
-@dataclass(frozen=True)
+@checked
 class ResultsParameters:
     """Of ``06_cifar100``: published results."""
 
     profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
     results_dir: str | None = None  # where they are; None: results/<profile> of the repository
-    seed: int = 0  # of the students in the figures; the verdicts take all seeds
-    alpha: float = 0.9  # of KD and MSE
+    seed: Seed = 0  # of the students in the figures; the verdicts take all seeds
+    alpha: Share = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
-    weight_decay: float = 5e-4
-    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
-    points: int = 2000  # images on the maps at most
+    weight_decay: NotNegative = 5e-4
+    warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
+    points: Count = 2000  # images on the maps at most
 
     @property
     def shown(self) -> MapParameters:
@@ -91,20 +88,20 @@ class ResultsParameters:
         return MapParameters(self.profile, str(folder), **{name: getattr(self, name) for name in names})
 
 
-@dataclass(frozen=True)
+@checked
 class StudiesParameters:
     """Of ``10_statistics`` to ``14_discussion``: published studies side by side."""
 
-    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # whose published results
+    profiles: Names = ("digits", "cifar100-small")  # whose published results
     results_dir: str | None = None  # where they are, a folder each; None: results/ of the repository
-    seed: int = 0  # of the students in the figures that show one; where several are shown, all are
-    alpha: float = 0.9  # of KD and MSE
+    seed: Seed = 0  # of the students in the figures that show one; where several are shown, all are
+    alpha: Share = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
-    weight_decay: float = 5e-4
-    warm_up: int | None = None  # epochs left out at the start; None: half of them, as the paper does
+    weight_decay: NotNegative = 5e-4
+    warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
 
     def __post_init__(self) -> None:
-        for name in list_of("profiles", self.profiles, "[digits]"):
+        for name in self.profiles:
             profiles.get(name)
 
     def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
@@ -115,7 +112,7 @@ class StudiesParameters:
         return {name: load(ChapterParameters(name, str(root / name), **given)) for name in self.profiles}
 
 
-@dataclass(frozen=True)
+@checked
 class ClaimsParameters:
     """Of ``07_claims``: this study, and the published ones beside it."""
 

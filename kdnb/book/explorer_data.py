@@ -17,6 +17,7 @@ from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.analysis.spaces import Space
 from kdnb.book.show import compact
 from kdnb.figures import classes, correlation, mu_curves, origin, style
+from kdnb.parameters import Names, Seed, checked
 from kdnb.runs import Run
 
 Packed = dict[str, Any]
@@ -25,12 +26,12 @@ COLUMNS = ("loss", *mu_curves.MEASURES)  # of histories, that are packed
 METHODS = ("kd", *(method for method in selection.PAPERS if method != "kd"))  # the first is shown at first
 
 
-@dataclass(frozen=True)
+@checked
 class ExplorerParameters:
     """Of ``00_start``: the data sets that the explorer offers, and the students' seed."""
 
-    profiles: tuple[str, ...] | list[str] = ("digits", "cifar100-small")  # the first is shown at first
-    seed: int = 0
+    profiles: Names = ("digits", "cifar100-small")  # the first is shown at first
+    seed: Seed = 0  # of the students
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ KINDS = {
 def load(chosen: StudiesParameters) -> dict[str, Study]:
     """The narrow pair and, where it is published, the wide one, by profile."""
     root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
-    there = [name for name in PROFILES if (root / name).is_dir()]
+    there = tuple(name for name in PROFILES if (root / name).is_dir())
     return replace(chosen, profiles=there).studies(methods=("normal", "kd")) if there else {}
 
 

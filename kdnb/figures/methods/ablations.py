@@ -71,7 +71,7 @@ def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
     found: dict[str, Varied] = {}
     for name, usual in _studies(chosen, methods=("normal", "kd")).items():
         early = [round(drop * usual.epochs / profiles.DROPS_OF) for drop in EARLY]
-        other = _studies(replace(chosen, profiles=[name]), methods=("normal", "kd"), drops=early)
+        other = _studies(replace(chosen, profiles=(name,)), methods=("normal", "kd"), drops=early)
         found |= _both(name, {_drops(study): study for study in (usual, *other.values())})
     return found
 
@@ -91,7 +91,7 @@ def _studies(chosen: StudiesParameters, **asked: Any) -> dict[str, Study]:
     found: dict[str, Study] = {}
     for name in chosen.profiles:
         try:
-            found |= replace(chosen, profiles=[name]).studies(**asked)
+            found |= replace(chosen, profiles=(name,)).studies(**asked)
         except FileNotFoundError:
             continue  # said by :func:`absent`
     return found
