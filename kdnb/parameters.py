@@ -136,9 +136,7 @@ class StudyParameters:
     epochs: Count | None = None  # passes over the training images
     batch_size: Annotated[Whole, Ge(2)] | None = None  # images a step; a batch norm needs two
     learning_rate: Positive | None = None  # before it falls
-    drops: tuple[Seed, ...] | None = (
-        None  # epochs after which the rate falls tenfold; None: 150, 180, 210 of 240, scaled
-    )
+    drops: tuple[Seed, ...] | None = None  # the rate falls tenfold after these epochs; None: 150, 180, 210 of 240
     momentum: Share = 0.9  # of SGD
     nesterov: bool = True  # Nesterov's momentum, as the paper says; False: plain, as most public code
     weight_decay: NotNegative = 5e-4  # of every weight
