@@ -11,8 +11,9 @@ source, where the configuration says so, the runs it made; any other file of kdn
 import json
 import os
 
-from kdnb import paths, provenance, study
+from kdnb import paths
 from kdnb.parameters import StudentParameters
+from kdnb.train import provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls

@@ -99,8 +99,9 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     frozen = [run for run in study.every if representability.is_frozen(run)]
     rows = [{"name": r.path.name, "method": r.spec.method, "seed": r.spec.init_seed} for r in frozen]
     known = {"frozen": 0.0, "foreign": 0.0, "random": 0.4}
-    table = pd.DataFrame(rows).assign(features=64, classes=10, agreement=1.0)
+    table = pd.DataFrame(rows).assign(features=64, classes=10)
     table["residual"] = table["method"].map(known)
+    table["agreement"] = 1 - table["residual"]
     target = study.folder / representability.FILE
     target.parent.mkdir()
     table.to_parquet(target)
@@ -109,7 +110,11 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     cells = design.cells(study.every)
     cost = 100 * cells[("answers", "random")].less(cells[("answers", "own")]).mean()
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
-    assert "on average 40% is out of reach" in drawn.reach_sentence(found)
+    assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
+    text = drawn.reach_sentence(found)
+    assert "The 6 students whose classifier can say all but 1%" in text and "the 3 others, which miss 40%" in text
+    cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
+    assert "costs no more" in cheap and "is what it costs" in dear
     assert sum(len(trace.x) for trace in drawn.reach(found, {"digits": study}).data) == 9
 
 

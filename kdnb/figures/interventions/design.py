@@ -1,16 +1,20 @@
 """Chapter 12: what does reuse need? The design {what is matched} x {whose classifier}, and what is within reach."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb import paths
 from kdnb.analysis import design, representability, stats
 from kdnb.analysis.design import Cell
-from kdnb.analysis.selection import Study
+from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.sweep import rank_correlation
 from kdnb.claims.predicates import ACCURACY_MARGIN
-from kdnb.figures import style
+from kdnb.figures import origin, style
 
 HEADS = {"own": "its own", "W_t": "W<sub>t</sub>", "W_o": "W<sub>o</sub>, the bystander's", "random": "random rows"}
 SYMBOLS = {
@@ -20,9 +24,15 @@ SYMBOLS = {
     "permuted": "square",
     "rotated": "diamond",
     "shuffled": "triangle-up",
-    "simplex": "star",
+    "simplex": "square-open",
 }
+ABLE = 0.01  # share of answers that may be out of reach
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+
+def is_trained(study: Study) -> bool:
+    """Whether there is more of the design than two of its cells."""
+    return {("answers", "own"), ("answers", "W_t"), ("answers", "W_o")} <= set(design.cells(study.every))
 
 
 def as_html(study: Study) -> str:
@@ -78,49 +88,60 @@ def _compared(what: str, differences: np.ndarray) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
-def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
-    """A row a student with a frozen classifier: study, method, seed, residual, and points of accuracy beside KD."""
-    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
-    return pd.concat(tables) if tables else pd.DataFrame(columns=["study", "method", "seed", "residual", "points"])
-
-
+WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
 FILE = representability.FILE.split("/")[-1]
+COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features", "classes"]
+
+
+def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
+    """The chosen studies, and those of WIDTHS that are published beside them."""
+    root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
+    names = dict.fromkeys([*chosen.profiles, *(name for name in WIDTHS if (root / name).is_dir())])
+    return replace(chosen, profiles=tuple(names)).studies()
+
+
+def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
+    """A row a student of KD with a frozen classifier: COLUMNS, of which ``points`` are accuracy beside KD of its seed,
+    and ``missed`` the share of the teacher's answers that no features could give.
+    """
+    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
+    return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def _reached(study: Study) -> pd.DataFrame:
-    table = _table(study).set_index("name")
     level = design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
-    runs = [run for run in study.every if run.path.name in table.index and run.spec.init_seed in level]
-    runs = [run for run in runs if run.spec.method_parameters["alpha"] > 0]
-    rows = []
-    for run in runs:
-        points = 100 * (float(run.history["test_accuracy"].iloc[-1]) - level[run.spec.init_seed])
-        row = table.loc[run.path.name]
-        told = {"method": run.spec.method, "seed": run.spec.init_seed, "points": points}
-        rows.append(told | {name: row[name] for name in ("residual", "agreement", "features", "classes")})
-    return pd.DataFrame(rows)
+    runs = [run for run in study.every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
+    accuracies = [
+        {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])} for run in runs
+    ]
+    told = _table(study).assign(missed=lambda table: 1 - table["agreement"])
+    return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
 
 
 def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> go.Figure:
-    """Points of accuracy that a frozen classifier costs against the residual that it cannot avoid, a mark a student."""
-    fig = style.grid(1, 1, height=470)
+    """What a frozen classifier costs beside KD against what it cannot say, a mark a student."""
+    fig = style.grid(1, 1, height=520)
     for place, (name, part) in enumerate(found.groupby("study", sort=False)):
         widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
-        symbols = [SYMBOLS.get(method, "x") for method in part["method"]]
-        text = [f"{method}, seed {seed}" for method, seed in zip(part["method"], part["seed"], strict=True)]
-        trace = go.Scatter(
-            x=style.significant(part["residual"]), y=style.significant(part["points"]), mode="markers", text=text
-        )
-        trace.update(marker={"size": 10, "color": COLORS[place % len(COLORS)], "symbol": symbols})
-        hover = f"{name}: %{{text}}<br>residual %{{x:.3f}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
-        fig.add_trace(trace.update(name=f"{name} ({widths})", hovertemplate=hover))
+        for method, marks in part.groupby("method", sort=False):
+            text = [f"{method}, seed {row.seed}, {row.residual:.0%} of the logits" for row in marks.itertuples()]
+            x, y = style.significant(marks["missed"]), style.significant(marks["points"])
+            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
+            hover = f"{name}: %{{text}}<br>answers missed %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
+            look = {
+                "size": 10,
+                "color": COLORS[place % len(COLORS)],
+                "symbol": SYMBOLS.get(str(method), "diamond-open"),
+            }
+            first = method == part["method"].iloc[0]
+            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=bool(first)))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(title_text="part of the teacher's logits out of reach", rangemode="tozero")
+    fig.update_xaxes(title_text="answers of the teacher out of reach", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
-    fig.update_layout(legend={"orientation": "h", "y": -0.2}, margin_b=110)
-    study = next(iter(studies.values()))
+    fig.update_layout(legend={"orientation": "h", "y": -0.2}, margin_b=130)
     shown = [run for one in studies.values() for run in one.every if run.path.name in set(_table(one)["name"])]
-    return style.captioned(fig, study, "and others: frozen classifiers", shown)
+    title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
+    return origin.mark(fig, shown, None).update_layout(title=title)
 
 
 def _table(study: Study) -> pd.DataFrame:
@@ -129,13 +150,21 @@ def _table(study: Study) -> pd.DataFrame:
 
 
 def reach_sentence(found: pd.DataFrame) -> str:
-    """Whether the cost of a frozen classifier follows from what it can represent, a clause a study."""
-    parts = []
-    for name, part in found.groupby("study", sort=False):
-        within, beyond = part[part["residual"] < 0.01], part[part["residual"] >= 0.01]
-        text = f"on **{name}** classifiers that reach the teacher's logits cost {-within['points'].mean():.2f} points"
-        if len(beyond):
-            r = beyond["residual"].mean()
-            text += f", those that cannot (on average {r:.0%} is out of reach) {-beyond['points'].mean():.2f}"
-        parts.append(text)
-    return f"The price beside KD: {'; '.join(parts)}." if parts else "Nothing was computed of what is within reach."
+    """Whether the cost of a frozen classifier follows from what it can say, over all students with one."""
+    if found.empty:
+        return "Nothing was computed of what is within reach."
+    able, unable = found[found["missed"] < ABLE], found[found["missed"] >= ABLE]
+    text = f"The {len(able)} students whose classifier can say all but {ABLE:.0%} of the teacher's answers end "
+    text += f"{_points(able)} beside KD"
+    if unable.empty:
+        return f"**{text}.**"
+    order = rank_correlation(found["missed"], found["points"])
+    dearer = able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN
+    so = "What it cannot say is what it costs." if dearer else "What it cannot say costs no more."
+    text += f"; the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, {_points(unable)}. {so}"
+    rank = f"Rank correlation of what is missed and the points, over all {len(found)}: {order:+.2f}."
+    return f"**{text}** {rank}".replace("-", "−")
+
+
+def _points(part: pd.DataFrame) -> str:
+    return f"{part['points'].mean():+.2f} points"
