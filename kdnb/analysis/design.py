@@ -89,5 +89,5 @@ def _told(cell: Cell | None) -> str:
     if cell is None:
         return "–"
     low, high = cell.interval
-    half = f" ± {100 * (high - low) / 2:.2f}" if np.isfinite(low) else ""
-    return f"{100 * cell.mean:.2f}{half} (n = {len(cell.by_seed)})"
+    half = f"\u00a0±\u00a0{100 * (high - low) / 2:.2f}" if np.isfinite(low) else ""
+    return f"{100 * cell.mean:.2f}{half} (n\u00a0=\u00a0{len(cell.by_seed)})"

@@ -54,7 +54,7 @@ def sentence(study: Study) -> str:
     if (labels := found.get(("labels", "own"))) is not None:
         parts.append(_compared("learning from labels alone instead", labels.less(own)))
     if (straight := found.get(("maps", "W_t"))) is not None and (foreign := found.get(("maps", "W_o"))) is not None:
-        kept = _compared("W_t on features that were matched straight, beside KD", straight.less(own))
+        kept = _compared("W_t on features that were matched straight, in place of KD,", straight.less(own))
         parts.append(f"{kept}; there another teacher's classifier is right on {foreign.mean:.0%}")
     return f"**{study.name}: {_answer(found)}** {'; '.join(parts)}."
 
