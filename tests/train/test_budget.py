@@ -104,4 +104,5 @@ def test_a_limit_that_is_no_time_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"minutes is .*greater than 0"):
             tiny(tmp_path, minutes=minutes)
     with pytest.raises(ValueError, match="minutes"):
-        TeacherParameters(minutes="5")  # type: ignore[arg-type]
+        TeacherParameters(minutes="soon")  # type: ignore[arg-type]
+    assert TeacherParameters(minutes="5").minutes == 5  # type: ignore[arg-type]
