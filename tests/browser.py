@@ -68,7 +68,7 @@ class Reading:
     home: str = "file:"
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(90_000)
         self.page.route("**/*", self._pass)
         self.page.on("requestfailed", lambda asked: self.failed.append(asked.url))
         self.page.on("response", self._hear)
