@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import torch
 
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import mu_curves, tsne
+from kdnb.figures.exhibit import Exhibit
 from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs
 from kdnb.profiles import scaled_drops
@@ -50,6 +52,11 @@ CURVES = [
     *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched"),
     *("spread", "pull_ce", "pull_decay", "account_residual", "bystander_pull_ce", "bystander_pull_decay"),
 ]
+
+
+def steps(made: Exhibit) -> tuple[list[go.Figure], list[str]]:
+    """An exhibit's figures, and what its slider calls them."""
+    return made.figures, made.labels
 
 
 def kd(temperature: float, **changes: object) -> RunSpec:

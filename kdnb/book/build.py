@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from kdnb import paths
 from kdnb.book import export, status
-from kdnb.book.show import script
+from kdnb.book.drawing import script
 
 STATUS = "book/status"  # a page written here, where the contents name it
 _BUILD = ["-c", "from jupyter_book.cli.main import main; main()", "build"]

@@ -15,8 +15,9 @@ from kdnb.analysis import selection, separation
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.analysis.spaces import Space
-from kdnb.book.show import compact
-from kdnb.figures import classes, correlation, mu_curves, origin, style
+from kdnb.book.drawing import compact
+from kdnb.figures import classes, mu_curves, origin, style
+from kdnb.figures.correlation import over_temperature
 from kdnb.parameters import Names, Seed, checked
 from kdnb.runs import Run
 
@@ -110,11 +111,11 @@ def _kinds() -> list[Packed]:
 
 def _stills(study: Study) -> Packed:
     """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
-    curves = mu_curves.curves(study).update_layout(updatemenus=[])
+    curves = mu_curves.draw_curves(study, mu_curves.students(study)).update_layout(updatemenus=[])
     return {
         "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
         "r": {
-            "spec": compact(correlation.by_temperature(study, study.warm_up)),
+            "spec": compact(over_temperature.by_temperature(study, study.warm_up)),
             "alt": "Correlation of raw mu with the loss against temperature, to the teacher and to the bystander.",
         },
     }

@@ -1,4 +1,4 @@
-"""The figures that an executed notebook holds: fragments of :func:`kdnb.book.show.show`, and widgets' saved state."""
+"""The figures that an executed notebook holds: fragments of :mod:`kdnb.book.drawing`, and widgets' saved state."""
 
 import html
 import json

@@ -17,8 +17,9 @@ import traitlets
 from plotly.offline import get_plotlyjs_version
 
 from kdnb.book import explorer_data
-from kdnb.book.show import check_name, compact, script
+from kdnb.book.drawing import compact, script
 from kdnb.checks import choice
+from kdnb.figures.exhibit import Exhibit, check
 
 
 def _shared(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -84,37 +85,19 @@ def _enable_colab() -> None:
         colab.output.enable_custom_widget_manager()
 
 
-def _check(figures: Sequence[go.Figure], labels: Sequence[str]) -> None:
-    if not figures or len(figures) != len(labels):
-        raise ValueError(
-            f"stepper got {len(figures)} figures and {len(labels)} labels; give one label a figure, at least one."
-        )
-    if len(set(labels)) != len(labels):
-        raise ValueError(f"stepper's labels {list(labels)!r} repeat; the slider needs a different one for each figure.")
+def stepper(exhibit: Exhibit) -> Stepper:
+    """Return a widget that shows one of an exhibit's figures at a time, chosen with a slider or played.
 
-
-def stepper(
-    figures: Sequence[go.Figure],
-    labels: Sequence[str],
-    *,
-    description: str,
-    name: str,
-    alt: str,
-    start: str | None = None,
-) -> Stepper:
-    """Return a widget that shows one of ``figures`` at a time, chosen with a slider or played.
-
-    figures: alike in kind; what they share is stored once. labels: one a figure, all different, shown beside the
-    slider. description: the slider's caption. name: the id of the drawing on its page. alt: one sentence for those
-    who cannot see it. start: the label shown at first; None: the first one. Raises: ValueError when figures and labels
-    do not match, when ``start`` is no label, on a bad name, or an empty alt.
+    The figures are alike in kind; what they share is stored once. Raises: ValueError when ``start`` is no label, on a
+    bad name, or an empty alt.
     """
-    check_name(name, alt)
-    _check(figures, labels)
+    check(exhibit.name, exhibit.alt)
     _enable_colab()
-    index = 0 if start is None else labels.index(choice("start", start, labels))
-    view = FigureView(figures=pack(figures), labels=list(labels), name=name, alt=alt, index=index)
-    play, slider = _player(labels, description, index)
+    labels = exhibit.labels
+    index = 0 if exhibit.start is None else labels.index(choice("start", exhibit.start, labels))
+    figures = pack(exhibit.figures)
+    view = FigureView(figures=figures, labels=labels, name=exhibit.name, alt=exhibit.alt, index=index)
+    play, slider = _player(labels, exhibit.step, index)
     return Stepper(view, slider, play)
 
 
@@ -185,7 +168,7 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
 
     name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
     """
-    check_name(name, "four plots")
+    check(name, "four plots")
     _enable_colab()
     temperatures = content["temperatures"]
     start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))

@@ -16,12 +16,22 @@ from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check
 from kdnb.claims.judge import Claim, Measure, Verdict
 from kdnb.claims.predicates import LEAST_TEMPERATURES
-from kdnb.figures import style
-from kdnb.figures.about_runs import networks, seeds
+from kdnb.figures import mu_curves, style, tsne
 from kdnb.figures.claim_words import ANSWERS, sentence, sign, standing
+from kdnb.figures.correlation import accuracy, over_temperature
+from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.runs import Run
 from kdnb.surroundings import is_live
 
+# The exhibit that carries each claim.
+SHOWN: Mapping[str, Maker[...]] = {
+    **dict.fromkeys(("C1", "C2", "C4"), over_temperature.r),
+    **dict.fromkeys(("C3", "C9", "C10"), mu_curves.curves),
+    **dict.fromkeys(("C5", "C8"), mu_curves.methods),
+    "C6": tsne.measures,
+    "C7": tsne.cosine,
+    "C11": accuracy.by_temperature,
+}
 DECAYS = (5e-4, 0.0)  # the paper's two readings of its weight decay
 LINE = "1px solid rgba(128,128,128,0.4)"
 CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.25em 0.5em"
@@ -132,7 +142,7 @@ def independent(found: Sequence[Judged]) -> list[Judged]:
 
 def _made_of(every: Sequence[Run]) -> str:
     spec = every[0].spec
-    return f"{networks(spec)}, {spec.epochs} epochs, {seeds(every)}"
+    return f"{style.networks(spec)}, {spec.epochs} epochs, {style.seeds(every)}"
 
 
 # ------------------------------------------------------------------------------------------------------------ summary
@@ -175,6 +185,12 @@ def _stood(one: Judged) -> str:
     )
 
 
+@exhibit("verdicts", "A row a claim, a cell a study: the verdict, and below it how it stands against its controls.")
+def overview(found: Sequence[Judged]) -> Exhibit:
+    """All verdicts, counted and in one table."""
+    return Exhibit(None, "\n\n".join([counts(found), agreement(found), stood(found)]), table=summary(found))
+
+
 def summary(found: Sequence[Judged]) -> str:
     """The claims, each linked to its section; below it a cell a study with the verdict, and one with its controls."""
     heads = "".join(
@@ -204,11 +220,18 @@ def framed(content: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- one claim
+@exhibit("claim-{of}", "What the paper says, and a card a study with its verdict, numbers and controls.")
+def claim(claim_id: str, found: Sequence[Judged]) -> Exhibit:
+    """One claim of the paper on every study."""
+    return Exhibit(None, table=section(claim_id, found), of=claim_id.lower())
+
+
 def section(claim_id: str, found: Sequence[Judged]) -> str:
     """What the paper says of one claim and where, the figure that carries it, and a card a study; text is escaped."""
     claim = next(one for one in paper.CLAIMS if one.id == claim_id)
     cards = "".join(_card(claim, one) for one in found)
-    link = f'<a href="{address(claim.chapter, claim.shown)}">the figure in chapter {int(claim.chapter[:2])}</a>'
+    shown = SHOWN[claim_id]
+    link = f'<a href="{address(shown)}">the figure in chapter {int(shown.chapter[:2])}</a>'
     return framed(
         f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
         f"See for yourself: {link}.</p>"
@@ -216,12 +239,12 @@ def section(claim_id: str, found: Sequence[Judged]) -> str:
     )
 
 
-def address(chapter: str, shown: str) -> str:
-    """Of a chapter's figure on the book's page; for a notebook at work, of the chapter's notebook."""
+def address(shown: Maker[...], of: str = "") -> str:
+    """Of an exhibit on the book's page; for a notebook at work, of its chapter's notebook. ``of``: which study's."""
     if not is_live():
-        return f"{chapter}.html#{shown}"
+        return f"{shown.chapter}.html#{shown.id(of)}"
     repository = yaml.safe_load((paths.root() / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    return f"{repository['url']}/blob/{repository['branch']}/notebooks/{chapter}.ipynb"
+    return f"{repository['url']}/blob/{repository['branch']}/notebooks/{shown.chapter}.ipynb"
 
 
 def _card(claim: Claim, one: Judged) -> str:

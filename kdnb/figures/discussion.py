@@ -11,7 +11,29 @@ from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.claims.book import STATEMENTS, Outcome, Statement, judge
 from kdnb.claims.seed_numbers import HOT
 from kdnb.figures import claims, origin, style
+from kdnb.figures.account import through_time
+from kdnb.figures.alignment import ladder, plug_in, terms
+from kdnb.figures.correlation import norms
+from kdnb.figures.exhibit import Exhibit, Maker, exhibit
+from kdnb.figures.geometry import class_distances, stitching
+from kdnb.figures.interventions import curves
+from kdnb.figures.methods import ablations
+from kdnb.figures.statistics import over_seeds
 
+# The exhibit that has each statement's details.
+SHOWN: Mapping[str, Maker[...]] = {
+    "S1": terms.norm_and_angle,
+    "S2": over_seeds.differences,
+    "S3": through_time.excess_by_temperature,
+    "S4": ladder.sides,
+    "S5": plug_in.plugged,
+    **dict.fromkeys(("S6", "S7", "S8"), curves.paired),
+    "S9": ablations.high_temperature,
+    "S10": class_distances.separations,
+    "S11": class_distances.agreements,
+    "S12": stitching.accuracies,
+    "S13": norms.by_temperature,
+}
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 SIGNS = {"holds": "●", "undecided": "◐", "does not hold": "○", "too few seeds": "◌", "cannot be said": "–"}
@@ -25,11 +47,6 @@ def studies(chosen: StudiesParameters) -> dict[str, Study]:
 def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Outcome]]:
     """Every statement's outcome by its id and the study's name, from all seeds of the study's runs."""
     return {one.id: {name: judge(one, study) for name, study in found.items()} for one in STATEMENTS}
-
-
-def statement(name: str) -> Statement:
-    """The statement of that id."""
-    return next(one for one in STATEMENTS if one.id == name)
 
 
 def answer(one: Statement, outcomes: Mapping[str, Outcome]) -> str:
@@ -52,7 +69,22 @@ def _mean(one: Statement, values: Sequence[float]) -> str:
     return f"{mean} [{', '.join(map(one.measure.write, between))}]" if between else mean
 
 
-def figure(one: Statement, outcomes: Mapping[str, Outcome], shown_of: Mapping[str, Study]) -> go.Figure:
+@exhibit(
+    "statement-{of}",
+    "A row for each number of a statement: mean, 95 % interval and seeds, a colour for each study.",
+)
+def statement(name: str, outcomes: Mapping[str, Mapping[str, Outcome]], studies: Mapping[str, Study]) -> Exhibit:
+    """The statement of that id: its numbers on each study, and what becomes of it."""
+    one = next(one for one in STATEMENTS if one.id == name)
+    return Exhibit(
+        _figure(one, outcomes[name], studies),
+        answer(one, outcomes[name]),
+        heading(one, next(iter(studies))),
+        of=name.lower(),
+    )
+
+
+def _figure(one: Statement, outcomes: Mapping[str, Outcome], shown_of: Mapping[str, Study]) -> go.Figure:
     """The statement's numbers, a row each, a colour a study: mean, 95 % interval over seeds, seeds as small rings."""
     texts = list(dict.fromkeys(text for found in outcomes.values() for text in found.values))
     fig = style.grid(1, 1, height=150 + 44 * len(texts))
@@ -112,13 +144,20 @@ def _broken(text: str, width: int = 20) -> str:
     return "<br>".join(lines)
 
 
-def heading(one: Statement) -> str:
-    """The statement, and where its details are, as HTML."""
-    link = f'<a href="{claims.address(one.chapter, one.shown)}">chapter {int(one.chapter[:2])}</a>'
-    return claims.framed(f"<p><strong>{html.escape(one.title)}.</strong> In detail: {link}.</p>")
+def heading(one: Statement, of: str) -> str:
+    """The statement, and where its details are, in Markdown; ``of``: on which study."""
+    shown = SHOWN[one.id]
+    link = f'<a href="{claims.address(shown, of)}">chapter {int(shown.chapter[:2])}</a>'
+    return f"**{html.escape(one.title)}.** In detail: {link}."
 
 
-def overview(found: Mapping[str, Mapping[str, Outcome]]) -> str:
+@exhibit("statements", "A row a statement, a column a study: a mark for what became of it.")
+def overview(found: Mapping[str, Mapping[str, Outcome]]) -> Exhibit:
+    """All statements, counted and in one table."""
+    return Exhibit(None, summary(found), table=as_html(found))
+
+
+def as_html(found: Mapping[str, Mapping[str, Outcome]]) -> str:
     """Every statement with its mark on every study, as a table to read."""
     rows = [
         {"": one.id} | {name: SIGNS[of.answer] for name, of in found[one.id].items()} | {"statement": one.title}

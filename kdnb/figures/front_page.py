@@ -9,9 +9,16 @@ from kdnb.analysis import correlations
 from kdnb.analysis.selection import Study
 from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.account import bars
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 PAPERS_PEAK = 4  # the temperature of the paper's figures
+
+
+@exhibit("answers", "A row a question, a column a study: what came out.")
+def answers(shown: Sequence[Study]) -> Exhibit:
+    """What came out so far, in one table."""
+    return Exhibit(None, sentence(shown), table=as_html(shown))
 
 
 def as_html(shown: Sequence[Study]) -> str:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 # Measures a reader can lay over Fig. 1 instead of raw mu; column -> name in figures.
@@ -42,12 +43,25 @@ RUNGS = {
 }
 
 
-def curves(study: Study, runs: Sequence[Run] | None = None) -> go.Figure:
+@exhibit(
+    "mu-curves",
+    "Raw mu and training loss over the epochs after the warm-up, a curve for normal training and for each T.",
+)
+def curves(study: Study) -> Exhibit:
+    """Fig. 1 and 3 of normal training and KD."""
+    return Exhibit(draw_curves(study, students(study)), sentence(study))
+
+
+def students(study: Study) -> Sequence[Run]:
+    """Those that Fig. 1 shows, normal training and KD; all where there are none of these."""
+    return [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
+
+
+def draw_curves(study: Study, shown: Sequence[Run]) -> go.Figure:
     """Fig. 1 and 3: raw mu above, training loss below, after the warm-up; a menu puts another measure in mu's place.
 
-    One trace a run and panel: first mu of every run, then the loss of every run. ``runs``: default normal and KD.
+    One trace a run and panel: first mu of every run, then the loss of every run.
     """
-    shown = runs or [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07)
     tables = [run.after(study.warm_up) for run in shown]
     for row, column in ((1, "mu_raw"), (2, "loss")):
@@ -80,7 +94,12 @@ def _menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
     return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
 
 
-def panels(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "mu-panels",
+    "Six panels over all epochs: mu raw, to the bystander, matched, rotated, the weights' norm and the loss.",
+    step="temperature",
+)
+def panels(study: Study) -> Exhibit:
     """One figure a temperature: six small panels over all epochs, the same axes for each, the warm-up shaded.
 
     Normal training stands in each as a reference. Returned with the labels that a stepper shows.
@@ -89,7 +108,7 @@ def panels(study: Study) -> tuple[list[go.Figure], list[str]]:
     runs = list(study.kd.values()) or list(study.students)
     compared = [*runs, normal] if normal else runs
     limits = {column: _limits(compared, column) for column in PANELS}
-    return [_panels(study, run, normal, limits) for run in runs], [run.label for run in runs]
+    return Exhibit({run.label: _panels(study, run, normal, limits) for run in runs})
 
 
 def _panels(study: Study, run: Run, normal: Run | None, limits: Mapping[str, list[float]]) -> go.Figure:
@@ -123,7 +142,11 @@ def _limits(runs: Sequence[Run], column: str) -> list[float]:
     return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
 
 
-def animation(study: Study) -> go.Figure:
+@exhibit(
+    "mu-animation",
+    "Raw mu and training loss over the epochs; a slider brings one temperature after another to the front.",
+)
+def animation(study: Study) -> Exhibit:
     """Raw mu and the loss with one temperature after another in front: Plotly frames, a slider and a play button.
 
     All runs stay behind in grey. Frames: one a temperature, its traces the last two of the figure.
@@ -142,7 +165,7 @@ def animation(study: Study) -> go.Figure:
     style.loss_axis(fig, [run.after(study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(sliders=[_slider(runs)], updatemenus=[_play()], margin_t=96)
-    return style.captioned(fig, study, style.window(study), runs)
+    return Exhibit(style.captioned(fig, study, style.window(study), runs))
 
 
 def _front(study: Study, run: Run) -> list[go.Scatter]:
@@ -171,21 +194,27 @@ def _play() -> dict[str, object]:
     return {"type": "buttons", "buttons": buttons, "showactive": False, **look}
 
 
-def methods(study: Study) -> go.Figure:
+@exhibit("mu-methods", "Raw mu and training loss after the warm-up for normal training, KD, DIST and MSE.")
+def methods(study: Study) -> Exhibit:
     """Fig. 7: DIST beside KD at T = 4, MSE and normal training; the same menu of measures as Fig. 1."""
     kd = study.nearest(4)
     shown = [*study.others, *([kd] if kd else [])]
-    return curves(study, shown)
+    return Exhibit(draw_curves(study, shown))
 
 
-def ladder(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "mu-ladder",
+    "Mu of one student over all epochs: raw, centred, matched, permuted, rotated, scaled, to the bystander.",
+    step="student",
+)
+def ladder(study: Study) -> Exhibit:
     """One figure a run: mu raw, aligned ever more freely, and to the bystander; below it mu scaled, in its own unit.
 
     Where the teacher's run is at hand, the mu of two classifiers without anything in common, sqrt(||W_t||^2 +
     ||W_s||^2), is drawn as well.
     """
     runs = list(study.students)
-    return [_ladder(study, run) for run in runs], [run.label for run in runs]
+    return Exhibit({run.label: _ladder(study, run) for run in runs}, ladder_sentence(study))
 
 
 def _ladder(study: Study, run: Run) -> go.Figure:

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin
-from kdnb.runs import Run
+from kdnb.runs import Run, RunSpec
 from kdnb.runs.store import column_of
 
 DIGITS = 4  # significant digits of plotted data: finer than a pixel, and a page stays light
@@ -107,14 +107,21 @@ def mark_drops(fig: go.Figure, run: Run, since: int = 0) -> None:
 def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
     """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
     listed = list(study.students if shown is None else shown)
-    seeds = sorted({run.spec.init_seed for run in listed})
-    spec = listed[0].spec
-    teacher = next((run.spec.teacher["model"] for run in listed if run.spec.teacher), None)
-    networks = f"{teacher} → {spec.model}" if teacher else spec.model
-    named = f"seed{'s' * (len(seeds) > 1)} {joined(seeds)}"
-    parts = [f"{study.name}, {networks}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {named}"]
+    spec = next((run.spec for run in listed if run.spec.teacher), listed[0].spec)
+    parts = [f"{study.name}, {networks(spec)}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {seeds(listed)}"]
     unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
     return "\u00a0· ".join([*unbroken, what])
+
+
+def networks(spec: RunSpec) -> str:
+    """Teacher and student by their architectures."""
+    return f"{spec.teacher['model']} → {spec.model}" if spec.teacher else spec.model
+
+
+def seeds(every: Sequence[Run]) -> str:
+    """Which seeds the runs are of."""
+    found = sorted({run.spec.init_seed for run in every})
+    return f"seed{'s' * (len(found) > 1)} {joined(found)}"
 
 
 def window(study: Study) -> str:

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 
 from kdnb.data import Dataset, Views
 from kdnb.figures import origin
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
@@ -21,7 +22,18 @@ INK = "rgba(128,128,128,0.7)"
 SCALE = 8  # a pixel of the pictures below, in pixels of the screen, at least
 
 
-def view_grid(dataset: Dataset, label: int) -> go.Figure:
+@exhibit(
+    "views",
+    "One training image a class, at its outermost and middle crops.",
+    step="class",
+)
+def views(dataset: Dataset) -> Exhibit:
+    """The first training image of each class, of ten at most, under its outermost and middle crops."""
+    classes = range(min(10, dataset.num_classes))
+    return Exhibit({dataset.class_names[label]: _view_grid(dataset, label) for label in classes})
+
+
+def _view_grid(dataset: Dataset, label: int) -> go.Figure:
     """The first training image of class ``label`` under its outermost and middle crops, each mirrored if views are."""
     index = int((dataset.train.labels == label).nonzero()[0, 0])
     views = Views(dataset.train, dataset, "cpu")
@@ -58,7 +70,19 @@ def _png(picture: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def curves(run: Run) -> go.Figure:
+@exhibit("teacher-curves", "Training and test loss, training and test accuracy of the teacher over the epochs.")
+def teacher_curves(run: Run, dataset: Dataset) -> Exhibit:
+    """Loss and accuracy of the teacher."""
+    return Exhibit(_curves(run), teacher_sentence(run, dataset))
+
+
+@exhibit("student-curves", "Loss terms and accuracies of one student over the epochs.", step="student")
+def student_curves(runs: Sequence[Run]) -> Exhibit:
+    """Loss and accuracy of each student."""
+    return Exhibit({f"{run.label}, seed {run.spec.init_seed}": _curves(run) for run in runs})
+
+
+def _curves(run: Run) -> go.Figure:
     """Loss and accuracy over the epochs of one run; dotted lines where the learning rate falls."""
     history = run.history
     fig = make_subplots(1, 2, subplot_titles=["loss", "accuracy"], horizontal_spacing=0.12)
@@ -83,7 +107,17 @@ _ACCURACIES = [
 ]
 
 
-def class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Figure:
+@exhibit(
+    "class-similarity",
+    "Cosine similarity of the classifier's class rows, from the first epoch to the last.",
+    step="epoch",
+)
+def class_similarity(run: Run, class_names: Sequence[str]) -> Exhibit:
+    """Cosines of the classifier's rows after a dozen epochs."""
+    return Exhibit({f"{epoch}": _class_similarity(run, epoch, class_names) for epoch in shown_epochs(run)})
+
+
+def _class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Figure:
     """Cosine of every two class rows of the classifier after ``epoch``: towards collapse all become -1/(K-1)."""
     weight = run.trace()[0][run.trace_epochs.index(epoch)]
     centred = weight - weight.mean(0)

@@ -14,6 +14,7 @@ from kdnb.analysis.selection import MapParameters, Study
 from kdnb.analysis.separation import Map, Separation
 from kdnb.analysis.spaces import Space, Which
 from kdnb.figures import classes, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
@@ -103,7 +104,11 @@ def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
     return separation.tsne_maps(features, found.reference, chosen.perplexity)
 
 
-def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:
+@exhibit(
+    "tsne-grid",
+    "t-SNE maps of the same test images for normal training, KD at three temperatures and the teacher.",
+)
+def grid(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     """Fig. 2: maps of normal training, KD at T = 1, 4, 10 and the teacher side by side, as far as they are there."""
     labels = [label for label in FIG_2 if label in drawn] or list(drawn)[:6]
     columns = min(3, len(labels))
@@ -112,20 +117,26 @@ def grid(found: Spaces, drawn: Mapping[str, Map]) -> go.Figure:
     for place, label in enumerate(labels):
         for trace in _points(found, drawn, label, place == 0):
             fig.add_trace(trace, place // columns + 1, place % columns + 1)
-    return _bare(found, fig, labels, {label: drawn[label] for label in labels})
+    return Exhibit(_bare(found, fig, labels, {label: drawn[label] for label in labels}))
 
 
-def steps(found: Spaces, drawn: Mapping[str, Map]) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "tsne-steps",
+    "t-SNE map of the same test images for one network at a time.",
+    step="network",
+)
+def networks(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     """Fig. 4: one map a network on the same axes: normal, KD by rising T, the other methods, the teacher."""
-    figures = []
-    for label in drawn:
-        fig = style.grid(1, 1, height=520)
-        fig.add_traces(_points(found, drawn, label, True))
-        figures.append(_bare(found, fig, [label], drawn))
-    return figures, list(drawn)
+    figures = {label: style.grid(1, 1, height=520).add_traces(_points(found, drawn, label, True)) for label in drawn}
+    return Exhibit({label: _bare(found, fig, [label], drawn) for label, fig in figures.items()})
 
 
-def two_epochs(study: Study, chosen: MapParameters) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "cifar-tsne",
+    "t-SNE map of the same test images for one network at a time, coloured by groups of classes.",
+    step="network",
+)
+def two_epochs(study: Study, chosen: MapParameters) -> Exhibit:
     """One map a network and epoch on the same axes: students at matched accuracy, then at their end, the teacher."""
     moments = [spaces(study, chosen.images, which) for which in MOMENTS]
     drawn = [maps(found, chosen) for found in moments]
@@ -137,7 +148,7 @@ def two_epochs(study: Study, chosen: MapParameters) -> tuple[list[go.Figure], li
             figures[f"{label}, epoch {found.networks[label].epoch}"] = _bare(found, fig, [label], every)
     last = next((name for name in figures if name.startswith("teacher")), None)
     ordered = sorted(figures, key=lambda name: name == last)  # stable: the teacher moves to the end
-    return [figures[name] for name in ordered], ordered
+    return Exhibit({name: figures[name] for name in ordered})
 
 
 def _points(found: Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
@@ -195,7 +206,11 @@ def measured(found: Spaces) -> pd.DataFrame:
     return table
 
 
-def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "feature-measures",
+    "Six measures of how classes separate in feature space against T, other networks as lines.",
+)
+def measures(found: Spaces, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`measured` against T in six panels, the other networks across."""
     study = found.study
     fig = style.grid(
@@ -222,7 +237,11 @@ def measures(found: Spaces, table: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(range=[low, high])
     fig.update_xaxes(title_text="temperature T", row=3)
     shown = [run for run in study.students if run.label in table.index] or list(study.students)
-    return style.captioned(fig, study, f"{MOMENTS[found.which]}, all {found.images} images", shown)
+    return Exhibit(
+        style.captioned(fig, study, f"{MOMENTS[found.which]}, all {found.images} images", shown),
+        measures_sentence(table),
+        table=as_html(table),
+    )
 
 
 def as_html(table: pd.DataFrame) -> str:
@@ -248,12 +267,17 @@ def measures_sentence(table: pd.DataFrame) -> str:
     return f"{text} One seed, one early epoch of each: differences of this size are not yet evidence."
 
 
-def cosine(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "feature-cosine",
+    "Mean cosine of a student's features with the teacher's over the epochs, beside shuffled pairs.",
+    step="student",
+)
+def cosine(study: Study) -> Exhibit:
     """Fig. 5, one figure a run, normal training first: mean cosine of test features with the teacher's over all epochs.
 
     Beside it the same for shuffled pairs, and both after the mean feature is taken out.
     """
-    return [_cosine(study, run) for run in study.students], [run.label for run in study.students]
+    return Exhibit({run.label: _cosine(study, run) for run in study.students}, cosine_sentence(study))
 
 
 def _cosine(study: Study, run: Run) -> go.Figure:

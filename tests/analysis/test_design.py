@@ -115,7 +115,7 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     assert "The 6 students whose classifier can say all but 1%" in text and "the 3 others, which miss 40%" in text
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
     assert "costs no more" in cheap and "is what it costs" in dear
-    assert sum(len(trace.x) for trace in drawn.reach(found, {"digits": study}).data) == 9
+    assert sum(len(trace.x) for trace in drawn.reach(found, {"digits": study}).figure.data) == 9
 
 
 # ----------------------------------------------------------------------------------------------------- crossed teachers
@@ -171,6 +171,6 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
     assert "nearer to its own teacher by a whole interval over pairs in CKA (+2.1)" in sentence
-    fig = drawn_crossed.figure(study, found)
+    fig = drawn_crossed.own_less_other(study, found).figure
     (means,) = [t for t in fig.data if t.name == "mean over pairs" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.2

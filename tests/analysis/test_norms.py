@@ -8,7 +8,7 @@ from made_up import SPEC, STUDENTS, kd, store, write
 from kdnb import paths, runs
 from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters, is_papers
-from kdnb.figures import norms as drawn
+from kdnb.figures.correlation import norms as drawn
 
 
 class Planted:
@@ -66,7 +66,7 @@ def test_the_figure_has_a_curve_for_each_and_its_change(tmp_path_factory: pytest
     folder = store(tmp_path_factory.mktemp("runs"), [SPEC, *STUDENTS]).folder
     write(folder, kd(4))
     study = selection.load(ChapterParameters(output_dir=str(folder)))
-    fig = drawn.by_temperature(study)
+    fig = drawn.by_temperature(study).figure
     lines = [trace for trace in fig.data if "lines" in trace.mode]
     assert [line.name for line in lines] == [*(f"r of {name}" for name in drawn.CURVES.values()), "change of ‖W_s‖"]
     assert all(list(line.x) == list(study.kd) for line in lines)

@@ -17,7 +17,8 @@ from kdnb.analysis import publish, selection, separation, spaces
 from kdnb.analysis.selection import ChapterParameters, MapParameters
 from kdnb.claims import paper
 from kdnb.data import Views
-from kdnb.figures import accuracy, training, tsne
+from kdnb.figures import training, tsne
+from kdnb.figures.correlation import accuracy
 from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs, collect
 from kdnb.runs import Run

@@ -18,17 +18,20 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURE = """
 import plotly.graph_objects as go
 from kdnb.book.show import show
+from kdnb.figures.exhibit import Exhibit
 fig = go.Figure(go.Scatter(x=[1, 2, 3], y=[1, 4, 9], name="μ"))
 fig.update_layout(title="A title so long that it needs several lines on a telephone, with T<sup>2</sup>", height=420)
-show(fig, name="squares", alt="A curve through 1, 4 and 9.")
+show(Exhibit(fig, name="squares", alt="A curve through 1, 4 and 9."))
 from kdnb.paths import root
 print(f"in {root()} and {root() / 'runs'}")
 """
 STEPPER = """
 import plotly.graph_objects as go
-from kdnb.book.widgets import stepper
-figures = [go.Figure(go.Scatter(x=[0, 1], y=[0, t])).update_layout(title=f"T = {t}") for t in (1, 2, 3)]
-stepper(figures, ["1", "2", "3, a long name"], description="T", name="steep", alt="A line, steeper with T.")
+from kdnb.book.show import show
+from kdnb.figures.exhibit import Exhibit
+lines = {"1": 1, "2": 2, "3, a long name": 3}
+steps = {name: go.Figure(go.Scatter(x=[0, 1], y=[0, t])).update_layout(title=f"T = {t}") for name, t in lines.items()}
+show(Exhibit(steps, step="T", name="steep", alt="A line, steeper with T."))
 """
 INDEX = "# A small book\n\nSee {doc}`../notebooks/one` and $\\mu^2$ {cite:p}`someone`.\n\n```{bibliography}\n```\n"
 BIBLIOGRAPHY = "@article{someone, author = {One, Some}, title = {Thing}, journal = {Place}, year = {2020}}\n"

@@ -12,7 +12,7 @@ from browser import Read, Reading
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
-from kdnb.book.show import fragment, script
+from kdnb.book.drawing import fragment, script
 
 ALT = "Two curves."
 RNG = np.random.default_rng(0)

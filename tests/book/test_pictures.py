@@ -12,7 +12,8 @@ from plotly.subplots import make_subplots
 
 from kdnb.book import export, pictures, widgets
 from kdnb.book import fragments as drawn
-from kdnb.book.show import compact, fragment
+from kdnb.book.drawing import compact, fragment
+from kdnb.figures.exhibit import Exhibit
 
 
 def draw(fig: go.Figure) -> Any:
@@ -183,7 +184,9 @@ def executed() -> Any:
     """A notebook with a fragment and a stepper that starts at its second figure."""
     figures = [go.Figure(go.Scatter(x=[0, 1], y=[0, t])).update_layout(meta={"runs": [f"run-{t}"]}) for t in (1, 2)]
     before = set(Widget.get_manager_state()["state"])
-    made = widgets.stepper(figures, ["one", "two"], description="T", name="steep", alt="A line.", start="two")
+    made = widgets.stepper(
+        Exhibit(dict(zip(["one", "two"], figures, strict=True)), step="T", name="steep", alt="A line.", start="two")
+    )
     state = {key: value for key, value in Widget.get_manager_state()["state"].items() if key not in before}
     outputs = [
         nbformat.v4.new_output("display_data", {"text/html": fragment(figures[0], name="flat", alt='A "line".')}),

@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import plotly.graph_objects as go
 import pytest
 
 from kdnb import surroundings
-from kdnb.book import show
+from kdnb.book import drawing, show
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit
 
+BARS = Exhibit(go.Figure(go.Bar(y=[1])), name="bars", alt="A bar.")
 PLACES = ("KDNB_DISPLAY", "JPY_SESSION_NAME", "VSCODE_PID")
 
 
@@ -58,7 +61,7 @@ def test_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fragment_names_and_describes_the_figure() -> None:
-    text = show.fragment(go.Figure(go.Bar(y=[1])), name="bars", alt='A bar, "tall" & <wide>.')
+    text = drawing.fragment(go.Figure(go.Bar(y=[1])), name="bars", alt='A bar, "tall" & <wide>.')
     assert '<div id="bars"' in text and 'role="figure"' in text
     (label,) = re.findall(r'aria-label="([^"]*)"', text)
     assert html.unescape(label) == 'A bar, "tall" & <wide>.'
@@ -66,7 +69,7 @@ def test_fragment_names_and_describes_the_figure() -> None:
 
 def test_fragment_keeps_the_figure_and_no_script() -> None:
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4])).update_layout(title="μ </script><b>", height=300)
-    text = show.fragment(figure, name="line", alt="A line.")
+    text = drawing.fragment(figure, name="line", alt="A line.")
     spec = embedded(text)
     assert spec["layout"] == {"title": {"text": "μ </script><b>"}, "height": 300}
     assert spec["data"] == [{"type": "scatter", "x": [1, 2], "y": [3, 4]}]
@@ -75,7 +78,7 @@ def test_fragment_keeps_the_figure_and_no_script() -> None:
 
 def test_numbers_survive_to_single_precision_at_half_the_size() -> None:
     values = np.random.default_rng(0).normal(size=1000)
-    spec = show.compact(go.Figure(go.Scatter(y=values)))
+    spec = drawing.compact(go.Figure(go.Scatter(y=values)))
     packed = spec["data"][0]["y"]
     assert packed["dtype"] == "f4"
     kept = np.frombuffer(base64.b64decode(packed["bdata"]), np.float32)
@@ -83,12 +86,26 @@ def test_numbers_survive_to_single_precision_at_half_the_size() -> None:
     assert len(packed["bdata"]) < 1000 * 4 * 1.4
 
 
-def test_show_writes_one_html_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_writes_the_figure_then_its_words_then_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDNB_DISPLAY", "static")
     shown: list[Any] = []
     monkeypatch.setattr(show, "display", shown.append)
-    show.show(go.Figure(go.Bar(y=[1])), name="bars", alt="A bar.")
-    assert [type(output).__name__ for output in shown] == ["HTML"] and 'id="bars"' in shown[0].data
+    show.show(replace(BARS, says="One bar.", table="<table></table>", answer="**Yes.**"))
+    assert [type(output).__name__ for output in shown] == ["Markdown", "HTML", "Markdown", "HTML"]
+    assert [output.data for output in shown if 'id="bars"' not in output.data] == [
+        "**Yes.**",
+        "One bar.",
+        "<table></table>",
+    ]
+
+
+def test_several_figures_are_a_stepper_and_none_is_words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "static")
+    shown: list[Any] = []
+    monkeypatch.setattr(show, "display", shown.append)
+    show.show(replace(BARS, figure={"1": go.Figure(), "2": go.Figure()}))
+    show.show(Exhibit(says="There is nothing to draw."))
+    assert [type(output).__name__ for output in shown] == ["Stepper", "Markdown"]
 
 
 def test_live_figure_is_native_and_the_callers_is_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,20 +114,15 @@ def test_live_figure_is_native_and_the_callers_is_untouched(monkeypatch: pytest.
     before = figure.to_json()
     shown: list[go.Figure] = []
     monkeypatch.setattr(go.Figure, "show", lambda self, **_: shown.append(self))
-    show.show(figure, name="bars", alt="A bar.")
+    show.show(replace(BARS, figure=figure))
     assert shown[0].layout.template.layout.colorway == style.COLORWAY
     assert figure.to_json() == before
 
 
-@pytest.mark.parametrize("name", ["", "Mu", "1st", "two words", "a_b", "x\n"])
-def test_bad_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="must be lower-case letters, digits and hyphens"):
-        show.show(go.Figure(), name=name, alt="Nothing.")
-
-
-def test_missing_alt_is_refused() -> None:
-    with pytest.raises(ValueError, match="'bars' has no alt text"):
-        show.show(go.Figure(), name="bars", alt="  ")
+@pytest.mark.parametrize(("changes", "message"), [({"name": "A b"}, "'A b' must be"), ({"alt": " "}, "no alt text")])
+def test_a_bad_name_or_a_missing_alt_is_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        show.show(replace(BARS, **changes))
 
 
 def contrast(first: str, second: str) -> float:
@@ -127,11 +139,11 @@ def contrast(first: str, second: str) -> float:
 
 @pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#14181e")])
 def test_text_is_readable_on_both_grounds(theme: str, page: str) -> None:
-    layout = show.THEMES[theme]["layout"]
+    layout = drawing.THEMES[theme]["layout"]
     assert contrast(layout["font"]["color"], page) >= 7
     assert contrast(layout["hoverlabel"]["font"]["color"], layout["hoverlabel"]["bgcolor"]) >= 7
 
 
 def test_template_is_one_that_plotly_knows() -> None:
-    for theme in show.THEMES.values():
-        assert go.layout.Template(theme).layout.font.family == show.FONT  # raises on an unknown property
+    for theme in drawing.THEMES.values():
+        assert go.layout.Template(theme).layout.font.family == drawing.FONT  # raises on an unknown property

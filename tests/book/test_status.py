@@ -10,7 +10,7 @@ import pytest
 from made_up import kd, write
 
 from kdnb.book import status
-from kdnb.book.show import fragment
+from kdnb.book.drawing import fragment
 from kdnb.figures import origin
 
 SESSION = {

@@ -1,6 +1,7 @@
 """The stepper: nothing is lost in packing, everything is linked in JavaScript, and its saved state is small."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import plotly.graph_objects as go
 import pytest
 from ipywidgets import Widget
 
-from kdnb.book import show, widgets
+from kdnb.book import drawing, widgets
+from kdnb.figures.exhibit import Exhibit
 
 
 def figures(count: int = 5, points: int = 400) -> list[go.Figure]:
@@ -20,6 +22,11 @@ def figures(count: int = 5, points: int = 400) -> list[go.Figure]:
         )
         for t in range(count)
     ]
+
+
+def steps(count: int, points: int = 400) -> Exhibit:
+    made = {f"{place}": figure for place, figure in enumerate(figures(count, points))}
+    return Exhibit(made, step="T", name="steps", alt="Steps.")
 
 
 def unpacked(packed: dict[str, Any], index: int) -> dict[str, Any]:
@@ -35,13 +42,13 @@ def unpacked(packed: dict[str, Any], index: int) -> dict[str, Any]:
 def test_packing_loses_nothing() -> None:
     made = figures()
     packed = widgets.pack(made)
-    assert [unpacked(packed, i) for i in range(len(made))] == [show.compact(figure) for figure in made]
+    assert [unpacked(packed, i) for i in range(len(made))] == [drawing.compact(figure) for figure in made]
 
 
 def test_packing_loses_nothing_when_traces_differ_in_number() -> None:
     made = [go.Figure(), go.Figure([go.Bar(y=[1])]), go.Figure([go.Bar(y=[1]), go.Bar(y=[2])])]
     packed = widgets.pack(made)
-    assert [unpacked(packed, i) for i in range(3)] == [show.compact(figure) for figure in made]
+    assert [unpacked(packed, i) for i in range(3)] == [drawing.compact(figure) for figure in made]
 
 
 def test_packing_stores_what_is_shared_once() -> None:
@@ -53,7 +60,7 @@ def test_packing_stores_what_is_shared_once() -> None:
 
 def test_slider_play_and_view_are_linked_in_javascript() -> None:
     before = set(Widget.get_manager_state()["state"])
-    made = widgets.stepper(figures(), list("abcde"), description="T", name="steps", alt="Steps.")
+    made = widgets.stepper(steps(5))
     state = {key: value for key, value in Widget.get_manager_state()["state"].items() if key not in before}
     links = {
         (tuple(item["state"]["source"]), tuple(item["state"]["target"]))
@@ -65,31 +72,23 @@ def test_slider_play_and_view_are_linked_in_javascript() -> None:
 
 
 def test_state_is_small_and_holds_no_library() -> None:
-    view = widgets.stepper(figures(2, 10), ["1", "2"], description="T", name="small", alt="Steps.").view
+    view = widgets.stepper(steps(2, 10)).view
     assert len(json.dumps(view.get_state(), default=str)) < 20_000
 
 
 def test_single_figure_is_a_stepper_too() -> None:
-    made = widgets.stepper(figures(1), ["only"], description="T", name="one", alt="One.")
+    made = widgets.stepper(steps(1))
     assert made.play.max == 0 and unpacked(made.view.figures, 0)["layout"]["title"] == {"text": "T = 0"}
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"),
-    [(["1"], "2 figures and 1 labels"), (["1", "1"], r"\['1', '1'\] repeat")],
+    ("changes", "message"),
+    [
+        ({"name": "A b"}, "'A b' must be lower-case"),
+        ({"alt": ""}, "no alt text"),
+        ({"start": "9"}, "unknown start '9'"),
+    ],
 )
-def test_labels_that_do_not_fit_are_refused(labels: list[str], message: str) -> None:
+def test_what_a_stepper_cannot_show_is_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        widgets.stepper(figures(2), labels, description="T", name="bad", alt="Bad.")
-
-
-def test_no_figures_are_refused() -> None:
-    with pytest.raises(ValueError, match="0 figures and 0 labels; give one label a figure, at least one"):
-        widgets.stepper([], [], description="T", name="bad", alt="Bad.")
-
-
-def test_bad_name_and_alt_are_refused() -> None:
-    with pytest.raises(ValueError, match="'A b' must be lower-case"):
-        widgets.stepper(figures(1), ["1"], description="T", name="A b", alt="Bad.")
-    with pytest.raises(ValueError, match="no alt text"):
-        widgets.stepper(figures(1), ["1"], description="T", name="bad", alt="")
+        widgets.stepper(replace(steps(2), **changes))

@@ -1,12 +1,11 @@
 """This book's own statements: tested seed by seed, drawn as tested, each on a figure that is there."""
 
-import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from exhibits import exhibits_of
 from made_up import SPEC, kd, store, write
 
 from kdnb.analysis import selection
@@ -66,7 +65,7 @@ def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(stud
 def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> None:
     one = planted({0: 0.1, 1: 0.2, 2: 0.6})
     found = judge(one, study)
-    seeds, means = discussion.figure(one, {"mine": found}, {"mine": study}).data
+    seeds, means = discussion._figure(one, {"mine": found}, {"mine": study}).data
     assert list(seeds.x) == [0.1, 0.2, 0.6] and list(means.x) == [0.3]
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
     np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
@@ -75,18 +74,17 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
 
 def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
     one, other = judge(planted(dict.fromkeys(range(3), 1.0)), study), judge(planted({}, missing=(0, 1, 2)), study)
-    both = discussion.figure(planted({}), {"a": one, "b": one}, {"a": study, "b": study}).data
-    alone = discussion.figure(planted({}), {"a": other, "b": one}, {"a": study, "b": study}).data
+    both = discussion._figure(planted({}), {"a": one, "b": one}, {"a": study, "b": study}).data
+    alone = discussion._figure(planted({}), {"a": other, "b": one}, {"a": study, "b": study}).data
     assert alone[-1].marker.color == both[-1].marker.color != both[1].marker.color
 
 
 # ------------------------------------------------------------------------------------------- what the repository holds
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
 def test_its_figure_is_in_the_chapter_that_it_names(one: Statement) -> None:
-    cells = json.loads((NOTEBOOKS / f"{one.chapter}.ipynb").read_text())["cells"]
-    code = "".join(line for cell in cells if cell["cell_type"] == "code" for line in cell["source"])
-    names = [name.replace("{name}", ".+") for name in re.findall(r'name=f?"([^"]+)"', code)]
-    assert any(re.fullmatch(name, one.shown) for name in names)
+    shown = discussion.SHOWN[one.id]
+    assert shown in exhibits_of(shown.chapter)
+    assert f"{shown.chapter}.html#{shown.id('digits')}" in discussion.heading(one, "digits")
 
 
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, kd, lasting, store
+from made_up import SPEC, STUDENTS, kd, lasting, steps, store
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import correlations, publish, selection
 from kdnb.analysis.selection import ResultsParameters, Study
-from kdnb.book import show, widgets
-from kdnb.figures import about_runs, classes, correlation, tsne
+from kdnb.book import drawing, widgets
+from kdnb.figures import cifar100, classes, tsne
+from kdnb.figures.correlation import over_temperature
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     other = replace(study, students=[type("Run", (), made)()])
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
-    fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points})
+    fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points}).figure
     assert [trace.name for trace in fig.data] == list(classes.CIFAR100)
     names = classes.cifar100_names()
     for trace in fig.data:
@@ -73,7 +74,7 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
 
 # -------------------------------------------------------------------------------------------------------------- maps
 def test_maps_come_in_order_on_one_scale_and_the_teacher_last(study: Study, chosen: ResultsParameters) -> None:
-    figures, labels = tsne.two_epochs(study, chosen.shown)
+    figures, labels = steps(tsne.two_epochs(study, chosen.shown))
     assert labels == [f"{run.label}, epoch 3" for run in study.students] + ["teacher, epoch 3"]
     assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
     assert sum(len(trace.x) for trace in figures[0].data) == 128
@@ -82,9 +83,9 @@ def test_maps_come_in_order_on_one_scale_and_the_teacher_last(study: Study, chos
 
 def test_matched_and_last_epoch_are_both_shown_where_they_differ(tmp_path: Path) -> None:
     made = store(tmp_path, [SPEC, kd(4)])
-    figures, labels = tsne.two_epochs(made, selection.MapParameters(points=20, perplexity=5))
+    figures, labels = steps(tsne.two_epochs(made, selection.MapParameters(points=20, perplexity=5)))
     assert labels == ["normal, epoch 7", "KD T=4, epoch 7", "normal, epoch 24", "KD T=4, epoch 24", "teacher, epoch 24"]
-    assert "NaN" not in json.dumps([show.compact(fig) for fig in figures])
+    assert "NaN" not in json.dumps([drawing.compact(fig) for fig in figures])
 
 
 # ------------------------------------------------------------------------------------------------------- few epochs
@@ -92,37 +93,37 @@ def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
     made = store(tmp_path, [lasting(spec, 15) for spec in STUDENTS])
     table = correlations.readings(made)
     assert (table["n"] == 8).all() and table[["r_differences", "low", "high", "n_eff"]].isna().all(axis=None)
-    assert correlation.as_html(table).count("too few epochs") == len(STUDENTS)
-    assert "too few for an r of their own" in correlation.honest_sentence(table)
-    drawn = correlation.honest(made, table)
-    assert "NaN" not in json.dumps(show.compact(drawn)) and "nan" not in correlation.sentence(made)
+    assert over_temperature.as_html(table).count("too few epochs") == len(STUDENTS)
+    assert "too few for an r of their own" in over_temperature.honest_sentence(table)
+    drawn = over_temperature.honest(made, table).figure
+    assert "NaN" not in json.dumps(drawing.compact(drawn)) and "nan" not in over_temperature.sentence(made)
     said = [note.text for note in drawn.layout.annotations]
     assert said[-2:] == ["no phase has 3 epochs", "too few epochs for r of changes"]
-    assert "(n = 8)" in correlation.sentence(made)
+    assert "(n = 8)" in over_temperature.sentence(made)
 
 
 def test_r_by_chance_is_the_one_whose_p_is_a_twentieth(study: Study, tmp_path: Path) -> None:
     made = store(tmp_path, [lasting(SPEC, 15)])
-    limit = float(correlation.chance_sentence(made).split("±")[1].split(" ")[0])
+    limit = float(over_temperature.chance_sentence(made).split("±")[1].split(" ")[0])
     y = np.array([1.0, -2, 3, 0, -1, 2, -3, 1])
     x = np.arange(8.0)
     x, y = x - x.mean(), y - y.mean()
     y -= x * (x @ y) / (x @ x)
     mixed = limit * x / np.linalg.norm(x) + np.sqrt(1 - limit**2) * y / np.linalg.norm(y)
     assert scipy_stats.pearsonr(x, mixed).pvalue == pytest.approx(0.05, abs=0.005)
-    assert "no r" in correlation.chance_sentence(replace(study, warm_up=1))
+    assert "no r" in over_temperature.chance_sentence(replace(study, warm_up=1))
 
 
 # ------------------------------------------------------------------------------------------------------ in sentences
 def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
     text = "**resnet8 → resnet8** on digits, 3 epochs, convolutions in fp32; 5 students of seed 0"
-    assert text in about_runs.about(study)
+    assert text in cifar100.about(study)
     last = [run.history["test_accuracy"].iloc[-1] for run in study.students]
-    assert f"{min(last):.1%} to {max(last):.1%} of the test images" in about_runs.learned(study)
+    assert f"{min(last):.1%} to {max(last):.1%} of the test images" in cifar100.learned(study)
     session = study.students[0].provenance["sessions"][0]
-    table = about_runs.made_by(study)
+    table = cifar100.made_by(study)
     for text in (session["hardware"]["cpu"], session["versions"]["torch"]):
-        assert text in table and text in about_runs.about(study)
+        assert text in table and text in cifar100.about(study)
     assert "teacher" in table and all(run.label in table for run in study.students)
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, kd, rounded, store, write
+from made_up import SPEC, STUDENTS, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.book import pictures
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment.terms import amount
 from kdnb.runs import Run, RunSpec
@@ -74,7 +74,7 @@ def test_what_only_the_teacher_shows_is_the_movement_along_their_difference(walk
 
 
 def test_sums_through_time_end_at_the_change_of_squared_mu_and_keep_their_colours(walks: Walks) -> None:
-    figures, labels = through_time.through(walks.study)
+    figures, labels = steps(through_time.through(walks.study))
     assert labels == ["normal", "KD T=2", "KD T=4"]
     run = walks.study.kd[4]
     panels = [{t.name: t for t in figures[2].data if (t.yaxis or "y") == axis} for axis in ("y", "y2", "y3")]
@@ -105,7 +105,7 @@ def test_drops_at_one_epoch_or_at_the_end_make_no_empty_phase(tmp_path: Path) ->
 
 
 def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(walks: Walks) -> None:
-    fig = through_time.by_phase(walks.study)
+    fig = through_time.by_phase(walks.study).figure
     second = {t.name: t for t in fig.data if t.yaxis == "y2"}
     bars = np.array([[value or 0 for value in t.y] for t in second.values() if t.type == "bar"], float)
     assert np.abs(bars).sum(0) == pytest.approx([1, 1, 1], abs=2e-3)
@@ -147,7 +147,7 @@ def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:
     found = through_time.excesses(walks.study)
-    fig = through_time.excess_by_temperature(walks.study, found)
+    fig = through_time.excess_by_temperature(walks.study, found).figure
     mean = next(t for t in fig.data if t.name == "distillation" and t.error_y.array is not None)
     runs = walks.study.by_seeds["KD T=4"]
     values = [(run.history["pull_kd"] - run.history["bystander_pull_kd"]).sum() for run in runs]
@@ -178,9 +178,9 @@ def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_pat
     study: Study = store(tmp_path, STUDENTS, without=without)
     found = through_time.excesses(study)
     for fig in (
-        through_time.through(study)[0][1],
-        through_time.by_phase(study),
-        through_time.excess_by_temperature(study, found),
+        through_time.through(study).figures[1],
+        through_time.by_phase(study).figure,
+        through_time.excess_by_temperature(study, found).figure,
     ):
         assert pictures.svg(compact(fig), "made", "What is seen.").startswith("<svg")
     texts = [
@@ -197,8 +197,8 @@ def test_a_student_without_an_account_leaves_its_step_and_bar_empty(tmp_path: Pa
     store(tmp_path, [SPEC])
     write(tmp_path, frozen, without="pull|spread|account")
     study = selection.load(ChapterParameters(output_dir=str(tmp_path), methods=("normal", "frozen")))
-    full, empty = through_time.through(study)[0]
+    full, empty = through_time.through(study).figures
     assert any(y is not None for trace in full.data for y in trace.y)
     assert all(y is None for trace in empty.data for y in trace.y)
-    bars = [list(trace.y) for trace in through_time.by_phase(study).data]
+    bars = [list(trace.y) for trace in through_time.by_phase(study).figure.data]
     assert {len(y) for y in bars} == {2} and {y[1] for y in bars} == {None}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, store, write
+from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import alignment, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.book import pictures, widgets
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.figures.alignment import ladder, plug_in, weight_decay
 from kdnb.figures.alignment import terms as parts
 from kdnb.runs import Run, RunSpec
@@ -36,7 +36,7 @@ def put(run: Run, **columns: object) -> None:
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
 def test_a_rung_is_the_last_epochs_and_its_line_joins_kd_alone(study: Study) -> None:
-    traces = {trace.name: trace for trace in ladder.ladder(study).data}
+    traces = {trace.name: trace for trace in ladder.ladder(study).figure.data}
     rotated = traces["rotated"]
     points = {x: y for x, y in zip(rotated.x, rotated.y, strict=True) if y is not None}
     assert list(points) == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE"]
@@ -48,7 +48,7 @@ def test_a_rung_is_the_last_epochs_and_its_line_joins_kd_alone(study: Study) -> 
 
 
 def test_the_menu_shows_shares_of_the_same_students_raw_mu(study: Study) -> None:
-    fig = ladder.ladder(study)
+    fig = ladder.ladder(study).figure
     plain, shares = (button.args[0]["y"] for button in fig.layout.updatemenus[0].buttons)
     assert [list(y) for y in plain] == [list(trace.y) for trace in fig.data]
     expected = [last(run, "mu_matched") / last(run, "mu_raw") for run in study.students]
@@ -122,7 +122,7 @@ def test_the_cosine_is_that_of_the_matrices(planted: Planted) -> None:
 
 
 def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted: Planted) -> None:
-    figures, labels = ladder.sides(planted.study)
+    figures, labels = steps(ladder.sides(planted.study))
     assert labels == ["of μ", "of the cosine"]
     runs = planted.study.by_seeds["KD T=4"]
     values = np.array([last(run, "mu_raw") - last(run, "bystander_mu_raw") for run in runs])
@@ -149,7 +149,7 @@ def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:
     alone = store(tmp_path, [replace(SPEC, bystander=None)], without="^bystander")
     assert alignment.differences(alone, "raw", "μ") == {"normal": {}}
     assert "is not known" in ladder.sides_sentence(alone)
-    assert len(ladder.sides(alone)[0]) == 2
+    assert len(ladder.sides(alone).figures) == 2
 
 
 # ------------------------------------------------------------------------------------------------------ norm and angle
@@ -197,7 +197,7 @@ def test_amounts_are_read_with_a_sign_and_three_digits(change: float, text: str)
 
 # ------------------------------------------------------------------------------------------------ plug-in and collapse
 def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study) -> None:
-    figures, labels = plug_in.plugged(study)
+    figures, labels = steps(plug_in.plugged(study))
     assert labels == [run.label for run in study.students]
     columns = ("plug_in_accuracy", "plug_in_accuracy_matched", "test_accuracy")
     behind, *front = figures[2].data
@@ -219,7 +219,7 @@ def collapsing(study: Study) -> None:
 def test_collapse_has_one_scale_for_all_students_and_the_teacher_behind(tmp_path: Path) -> None:
     study = store(tmp_path)
     collapsing(study)
-    figures, _ = plug_in.collapse(study)
+    figures, _ = steps(plug_in.collapse(study))
     ranges = {
         tuple(tuple(fig.layout[axis].range) for axis in ("yaxis", "yaxis2", "yaxis3", "yaxis4")) for fig in figures
     }
@@ -237,7 +237,7 @@ def test_collapse_has_one_scale_for_all_students_and_the_teacher_behind(tmp_path
 def test_steps_have_as_many_traces_so_that_what_is_behind_is_stored_once(tmp_path: Path) -> None:
     study = store(tmp_path)
     collapsing(study)
-    for figures, behind in ((plug_in.plugged(study)[0], 1), (plug_in.collapse(study)[0], 8)):
+    for figures, behind in ((plug_in.plugged(study).figures, 1), (plug_in.collapse(study).figures, 8)):
         packed = widgets.pack(figures)
         assert sum("y" in shared for shared in packed["data"]) >= behind
 
@@ -250,7 +250,7 @@ def test_students_with_and_without_decay_stand_side_by_side(tmp_path: Path) -> N
         d: ["normal", "KD T=4"] for d in (5e-4, 0.0)
     }
     assert all(run.spec.weight_decay == d for d, runs in pair.items() for run in runs)
-    for trace in weight_decay.figure(study, pair).data:
+    for trace in weight_decay.with_and_without(study, pair).figure.data:
         runs = pair[0.0 if trace.marker.symbol == "circle-open" else 5e-4]
         if trace.name == "rotated":
             assert [y for y in trace.y if y is not None] == rounded([last(run, "mu_rotated") for run in runs])
@@ -270,8 +270,8 @@ def test_runs_of_one_decay_are_no_pair(tmp_path: Path) -> None:
 def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_path: Path, without: str) -> None:
     study = store(tmp_path, [*STUDENTS, *LESS], without=without)
     pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
-    steps = [make(study)[0][0] for make in (ladder.sides, parts.steps, plug_in.plugged, plug_in.collapse)]
-    for fig in (ladder.ladder(study), weight_decay.figure(study, pair), *steps):
+    steps = [make(study).figures[0] for make in (ladder.sides, parts.norm_and_angle, plug_in.plugged, plug_in.collapse)]
+    for fig in (ladder.ladder(study).figure, weight_decay.with_and_without(study, pair).figure, *steps):
         assert pictures.svg(compact(fig), "made", "What is seen.").startswith("<svg")
     tell = (ladder.ladder_sentence, ladder.sides_sentence, parts.sentence, plug_in.plugged_sentence)
     texts = [weight_decay.sentence(pair), *(sentence(study) for sentence in (*tell, plug_in.collapse_sentence))]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from exhibits import exhibits_of
 from made_up import SPEC, STUDENTS, kd, store, write
 
 from kdnb import paths
@@ -193,9 +194,9 @@ def cells(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("claim", paper.CLAIMS, ids=lambda claim: claim.id)
 def test_the_figure_a_claim_links_to_is_in_that_chapter(claim: paper.Claim, found: list[Judged]) -> None:
-    chapter = "\n".join(cells(ROOT / "notebooks" / f"{claim.chapter}.ipynb"))
-    assert f'name="{claim.shown}"' in chapter
-    assert f'href="{claim.chapter}.html#{claim.shown}"' in claims_page.section(claim.id, found)
+    shown = claims_page.SHOWN[claim.id]
+    assert shown in exhibits_of(shown.chapter)
+    assert f'href="{shown.chapter}.html#{shown.id()}"' in claims_page.section(claim.id, found)
 
 
 def test_in_colab_a_claim_links_to_the_notebook(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,4 +211,4 @@ def test_the_notebook_has_a_section_a_claim_under_its_title() -> None:
     for claim in paper.CLAIMS:
         (place,) = [k for k, s in enumerate(sources) if s.startswith(f"({claim.id.lower()})=\n")]
         assert sources[place].splitlines()[1] == f"## {claim.id}. {claim.title}"
-        assert f'claims.section("{claim.id}", judged)' in sources[place + 1]
+        assert f'claims.claim("{claim.id}", judged)' in sources[place + 1]

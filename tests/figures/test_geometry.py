@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import torch
-from made_up import SPEC, STUDENTS, TEACHER, TEACHER_SPEC, kd, rounded, store, write
+from made_up import SPEC, STUDENTS, TEACHER, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 from scipy.stats import t as student_t
@@ -17,7 +17,7 @@ from kdnb.analysis import class_agreement, over_seeds, selection, separation, st
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.book import pictures
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.figures import classes, intervals
 from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
 from kdnb.files import write_tensors
@@ -132,7 +132,7 @@ def test_differences_are_of_the_same_seed() -> None:
 
 # ------------------------------------------------------------------------------------------------------- class by class
 def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> None:
-    figures, labels = class_distances.matrices(study)
+    figures, labels = steps(class_distances.matrices(study))
     assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10"]
     assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
     run, teacher = study.students[1], study.teacher
@@ -171,7 +171,7 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
     floors = [spearmanr(gaps, own).statistic for gaps in ([1, 3, 2], [1, 2, 3])]
     assert found.floors["untrained"] == pytest.approx(np.mean(floors))
     assert found.floors["pixels"] == pytest.approx(spearmanr([3, 2, 1], own).statistic)
-    fig = class_distances.agreements(compared, found)
+    fig = class_distances.agreements(compared, found).figure
     drawable(fig)
     named = [trace.name for trace in fig.data if trace.showlegend is not False]
     assert sorted(named) == ["its teacher", "pixels", "the bystander", "untrained network"]
@@ -189,7 +189,7 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
     assert {name: found[name]["KD T=4"][1] for name in class_distances.SEPARATION} == {
         name: getattr(expected, name) for name in class_distances.SEPARATION
     }
-    drawable(class_distances.separations(study, found))
+    drawable(class_distances.separations(study, found).figure)
     assert class_distances.separation_sentence(study, found).count("2 seeds") == 4
 
 
@@ -209,14 +209,14 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     assert row["classes"] == pytest.approx(spearmanr(*gaps).statistic)
     # Half of the maps are drawn from their network's features, the others are noise.
     assert stability.recognised(atlas)["neighbours"] >= 2
-    drawable(stability.figure(compared, atlas, table))
+    drawable(stability._kept_parts(compared, atlas, table))
     assert "4 maps from random starts" in stability.sentence(atlas, table)
 
 
 def test_each_step_shows_every_network_once(compared: Study) -> None:
     atlas = stability.load(compared)
     assert atlas is not None
-    figures, labels = stability.steps(compared, atlas)
+    figures, labels = steps(stability.maps(compared, atlas))
     assert labels == ["perplexity 5, teacher's start", "perplexity 5, random 0", "perplexity 5, random 1"]
     for fig in figures:
         assert [note.text for note in fig.layout.annotations] == ["normal", "teacher"]
@@ -238,7 +238,7 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
         "untrained": pytest.approx(0.2),
         "pixels": pytest.approx(0.3),
     }
-    fig = stitching.figure(compared, table)
+    fig = stitching.accuracies(compared, table).figure
     drawable(fig)
     named = [trace.name for trace in fig.data if trace.showlegend is not False]
     assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
@@ -255,7 +255,7 @@ def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) ->
     for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
         assert "`python -m kdnb.analysis.comparisons --profile digits` makes it" in said
     assert stability.load(bare) is None
-    assert any(trace.x for trace in class_distances.agreements(bare, found).data)
+    assert any(trace.x for trace in class_distances.agreements(bare, found).figure.data)
 
 
 # ------------------------------------------------------------------------------------------------------ the second pair
@@ -270,7 +270,7 @@ def test_a_pair_that_is_not_there_is_named_and_shares_are_of_nothing_in_common(s
     assert second_pair.share(study, run, "mu_matched") == pytest.approx(expected)
     (tmp_path / "digits-wide").symlink_to(study.folder)
     shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
-    fig = second_pair.figure(shown)
+    fig = second_pair.second_pair(shown).figure
     assert len(fig.data) == 2 * (2 + 5) and "Not published" not in second_pair.sentence(shown)
     assert fig.data[0].x == ("normal", "T=1", "T=4", "T=10")
     drawable(fig)

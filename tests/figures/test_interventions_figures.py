@@ -14,7 +14,7 @@ from scipy import stats as scipy_stats
 from kdnb import methods
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.book import pictures
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.figures.interventions import curves, questions
 from kdnb.figures.methods import table as methods_table
 from kdnb.methods.interventions import Frozen
@@ -101,7 +101,7 @@ def test_a_difference_is_of_the_same_seed(study: Study) -> None:
 
 
 def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study) -> None:
-    fig = curves.paired(study)
+    fig = curves.paired(study).figure
     dots, means = fig.data
     assert [x for x in dots.x if x == "frozen"] == ["frozen"] * 3 and "KD T=4" not in dots.x
     points = [100 * (accuracy(study, "frozen", seed) - accuracy(study, "kd", seed)) for seed in (0, 1, 2)]
@@ -135,7 +135,7 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
 
 # -------------------------------------------------------------------------------------------------- curves and features
 def test_curves_are_the_histories_and_every_menu_entry_too(study: Study) -> None:
-    fig = curves.curves(study)
+    fig = curves.curves(study).figure
     runs = methods_table.shown(study)
     assert [trace.name for trace in fig.data] == [methods_table.short(run) for run in runs]
     for trace, run in zip(fig.data, runs, strict=True):
@@ -164,7 +164,7 @@ def test_the_first_to_stand_where_kd_ends_is_found(study: Study) -> None:
 def test_features_have_a_row_a_network_and_a_panel_a_measure(study: Study) -> None:
     table = curves.looks(study)
     assert list(table.index) == [*methods_table.groups(study), "teacher"]
-    fig = curves.features(study, table)
+    fig = curves.features(study, table).figure
     assert [note.text for note in fig.layout.annotations] == list(curves.LOOKS.values())
     for trace, column in zip(fig.data, curves.LOOKS, strict=True):
         shown = [None if np.isnan(value) else value for value in rounded(table[column])]
@@ -184,7 +184,7 @@ def test_of_a_long_training_a_point_is_the_mean_of_a_block(tmp_path: Path) -> No
     run = write(tmp_path / "digits", spec("kd", epochs=50, drops=(31, 38, 44)))
     made = studies(tmp_path)["digits"]
     assert curves.block(made) == 2
-    (trace,) = curves.curves(made).data
+    (trace,) = curves.curves(made).figure.data
     values = run.history["test_accuracy"].to_numpy()
     assert list(trace.x) == list(range(2, 51, 2)) and list(trace.y) == rounded(values.reshape(25, 2).mean(1))
 
@@ -233,7 +233,7 @@ def test_a_single_student_is_enough(tmp_path: Path) -> None:
     write(tmp_path / "digits", spec("frozen"))
     alone = studies(tmp_path)["digits"]
     looks = curves.looks(alone)
-    for fig in (curves.curves(alone), curves.paired(alone), curves.features(alone, looks)):
+    for fig in (curves.curves(alone).figure, curves.paired(alone).figure, curves.features(alone, looks).figure):
         drawable(fig, "alone")
     texts = [curves.curves_sentence(alone), curves.features_sentence(looks), questions.answers(alone)]
     texts += [questions.answers_sentence(alone), questions.as_html(alone, looks), curves.paired_sentence(alone)]

@@ -18,7 +18,7 @@ from kdnb import methods
 from kdnb.analysis import literature, selection
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.book import pictures
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.figures.methods import ablations, class_rows
 from kdnb.figures.methods import table as methods_table
 from kdnb.files import write_tensors
@@ -139,7 +139,7 @@ def test_rounding_is_no_distance() -> None:
 # ------------------------------------------------------------------------------------------------ accuracy against mu
 def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -> None:
     study = studies["digits"]
-    fig = methods_table.scatter(study)
+    fig = methods_table.scatter(study).figure
     assert {trace.name for trace in fig.data} == {"normal", "KD T=4", "MSE", "FitNet"}  # SimKD has no mu
     (upper,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x"]
     (lower,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x2"]
@@ -187,7 +187,7 @@ def test_published_classifiers_agree_as_their_methods_make_them() -> None:
 def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     study = StudiesParameters(profiles=["digits"]).studies(methods=("normal", "kd"))["digits"]
     table = class_rows.agreements(study)
-    fig = class_rows.figure(study, table)
+    fig = class_rows.likeness(study, table).figure
     assert [trace.name for trace in fig.data] == ["with the bystander", "with the teacher"]
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
@@ -215,7 +215,7 @@ def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
 
 def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> None:
     varied = ablations.alphas(chosen)["digits"]
-    fig = ablations.figure(varied)
+    fig = ablations._figure(varied)
     (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y"]
     folder = varied.study.folder
     runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
@@ -235,7 +235,7 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     assert found["digits"].places == ["1", "4", "10", "50", "MSE"]
     text = ablations.mse_sentence(found["digits"])
     assert text.startswith("At T = 1, 10 and 50 KD differs") and "MSE has one seed here" in text
-    drawable(ablations.figure(found["digits"]), "hot")
+    drawable(ablations._figure(found["digits"]), "hot")
 
 
 def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
@@ -243,7 +243,7 @@ def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
     assert list(varied.colors) == ["drops 15/18/21", "drops 12/15/18/21"]
     assert varied.places == ["normal", "KD T=4"] and set(varied.table["seed"]) == {0}
     assert len(varied.table) == 4
-    drawable(ablations.figure(varied), "schedules")
+    drawable(ablations._figure(varied), "schedules")
 
 
 def test_schedules_without_a_common_student_are_not_compared(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_reading_of_the_loss_has_the_same_label_in_both(chosen: StudiesParamet
     table = varied.table.set_index(["line", "x"])
     run = Run(varied.study.folder / "kd-T4-a0.9-unsquared-wd0.0005-s0")
     assert table.loc[("without T²", "KD T=4"), "mu"] == run.history["mu_raw"].iloc[-1]
-    drawable(ablations.figure(varied), "readings")
+    drawable(ablations._figure(varied), "readings")
 
 
 def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesParameters) -> None:
@@ -288,7 +288,7 @@ def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
         assert read(chosen) == {}
     study = chosen.studies(methods=methods_table.METHODS)["digits"]
     assert "not trained here" in methods_table.as_html(study) and methods_table.table_sentence(study)
-    drawable(methods_table.scatter(study), "one")
+    drawable(methods_table.scatter(study).figure, "one")
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:

@@ -6,20 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import (
-    SPEC,
-    kd,
-    lasting,
-    luminance,
-    rounded,
-    store,
-    write,
-)
+from made_up import SPEC, kd, lasting, luminance, rounded, steps, store, write
 
 from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.figures import accuracy, claim_words, correlation, mu_curves, style
+from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.account import bars
+from kdnb.figures.correlation import accuracy, over_temperature
 from kdnb.figures.statistics import mismatched
 from kdnb.parameters import read
 from kdnb.runs import Run
@@ -92,14 +85,14 @@ def test_rounding_keeps_four_significant_digits_and_leaves_gaps() -> None:
 
 
 def test_the_caption_counts_what_is_shown(study: Study) -> None:
-    text = str(mu_curves.curves(study).layout.title.text).replace("\u00a0", " ")
+    text = str(mu_curves.curves(study).figure.layout.title.text).replace("\u00a0", " ")
     assert text == "digits, resnet20 → resnet8 · n = 4 runs, seed 0 · epochs 13–24"
 
 
 # --------------------------------------------------------------------------------------------------------------- mu
 def test_curves_are_the_histories_after_the_cut(study: Study) -> None:
     shown = [run for run in study.students if run.spec.method in ("normal", "kd")]
-    traces = mu_curves.curves(study).data
+    traces = mu_curves.curves(study).figure.data
     assert len(traces) == 2 * len(shown)
     columns = ["mu_raw"] * 4 + ["loss"] * 4
     for trace, run, column in zip(traces, shown * 2, columns, strict=True):
@@ -110,7 +103,7 @@ def test_curves_are_the_histories_after_the_cut(study: Study) -> None:
 
 
 def test_the_menu_puts_each_measure_in_the_place_of_mu(study: Study) -> None:
-    buttons = mu_curves.curves(study).layout.updatemenus[0].buttons
+    buttons = mu_curves.curves(study).figure.layout.updatemenus[0].buttons
     by_label = {button.label: button.args for button in buttons}
     data, _, traces = by_label["μ rotated"]
     assert list(traces) == [0, 1, 2, 3]
@@ -119,18 +112,18 @@ def test_the_menu_puts_each_measure_in_the_place_of_mu(study: Study) -> None:
 
 
 def test_panels_and_animation_have_one_step_a_temperature_and_panels_share_axes(study: Study) -> None:
-    figures, labels = mu_curves.panels(study)
+    figures, labels = steps(mu_curves.panels(study))
     assert labels == ["KD T=1", "KD T=4", "KD T=10"] and len(figures) == 3
     assert len({json.dumps(fig.to_plotly_json()["layout"]["yaxis"]) for fig in figures}) == 1
     last = {trace.name: trace for trace in figures[2].data[:2]}["KD at the chosen T"]
     assert list(last.y) == rounded(study.kd[10].history["mu_raw"])
-    frames = mu_curves.animation(study).frames
+    frames = mu_curves.animation(study).figure.frames
     assert [frame.name for frame in frames] == labels
     assert list(frames[1].data[1].y) == rounded(study.kd[4].history["loss"][12:])
 
 
 def test_the_ladder_shows_unrelated_classifiers_of_the_same_norms(study: Study) -> None:
-    figures, labels = mu_curves.ladder(study)
+    figures, labels = steps(mu_curves.ladder(study))
     assert labels == [run.label for run in study.students]
     trace = next(t for t in figures[2].data if t.name == "nothing in common")
     assert study.teacher
@@ -148,7 +141,7 @@ def test_the_sentence_of_mu_holds_the_change_after_the_cut(study: Study) -> None
 
 
 def test_the_bars_of_the_account_add_up_to_the_change_of_squared_mu(study: Study) -> None:
-    fig = bars.account(study)
+    fig = bars.account(study).figure
     sides = [[t for t in fig.data if (t.yaxis or "y") == axis] for axis in ("y", "y2")]
     assert len(sides[0]) == len(sides[1])
     net = np.array(sides[0][-1].y, float)
@@ -169,7 +162,7 @@ def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:
 
 
 def test_fig_6_is_pearsons_r_at_every_warm_up(study: Study) -> None:
-    figures, labels = correlation.movable(study)
+    figures, labels = steps(over_temperature.r(study))
     assert labels == [f"{cut} epochs" for cut in (0, 3, 6, 9, 12, 15, 18)]
     for fig, cut in zip(figures, (0, 3, 6, 9, 12, 15, 18), strict=True):
         real, control, normal, *_ = fig.data
@@ -178,7 +171,7 @@ def test_fig_6_is_pearsons_r_at_every_warm_up(study: Study) -> None:
         other = [pearson(run, cut, "bystander_mu_raw") for run in study.kd.values()]
         assert list(control.y) == pytest.approx(other, abs=1e-4)
         assert list(normal.y) == pytest.approx([pearson(study.students[0], cut)] * 2, abs=1e-4)
-    assert f"r = {pearson(study.kd[4], 12):.3f}" in correlation.sentence(study)
+    assert f"r = {pearson(study.kd[4], 12):.3f}" in over_temperature.sentence(study)
 
 
 def test_differences_leave_out_steps_across_a_drop(study: Study) -> None:
@@ -188,11 +181,11 @@ def test_differences_leave_out_steps_across_a_drop(study: Study) -> None:
     steps = [np.diff(h[column])[inside] for column in ("mu_raw", "loss")]
     expected = np.corrcoef(*steps)[0, 1]
     assert table["r_differences"]["KD T=4"] == pytest.approx(expected)
-    *phases, paper, changes = correlation.honest(study, table).data
+    *phases, paper, changes = over_temperature.honest(study, table).figure.data
     assert changes.y[2] == pytest.approx(expected, abs=1e-4)
     assert paper.y[2] == pytest.approx(pearson(study.kd[4], 12), abs=1e-4)
     assert [trace.name for trace in phases] == [f"epochs {s}" for s in ("13–15", "16–18", "19–21", "22–24")]
-    assert f"{expected:.2f} [" in correlation.as_html(table)
+    assert f"{expected:.2f} [" in over_temperature.as_html(table)
 
 
 def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other(study: Study, tmp_path: Path) -> None:
@@ -204,12 +197,12 @@ def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other
     assert counts == {("KD T=4", "same run"): 3, ("KD T=4", "other seed"): 6}
     same = [pearson(run, 12) for run in three.by_seeds["KD T=4"]]
     assert f"is {np.median(same):.3f}" in mismatched.sentence(table)
-    assert [len(trace.x) for trace in mismatched.figure(three, table).data] == [6, 3]
+    assert [len(trace.x) for trace in mismatched.own_or_other(three, table).figure.data] == [6, 3]
 
 
 def test_accuracy_is_the_last_epochs(study: Study) -> None:
     values = [run.history["test_accuracy"].iloc[-1] for run in study.kd.values()]
-    fig = accuracy.figure(study)
+    fig = accuracy.by_temperature(study).figure
     assert list(fig.data[0].y) == rounded(values)
     assert [trace.name for trace in fig.data] == ["KD", "normal", "DIST", "MSE", "teacher"]
     text = accuracy.sentence(study)
@@ -217,7 +210,7 @@ def test_accuracy_is_the_last_epochs(study: Study) -> None:
 
 
 def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
-    figures, _ = correlation.scatter(study)
+    figures, _ = steps(over_temperature.scatter(study))
     (points,) = figures[0].data
     assert list(points.marker.color) == list(range(13, 25))
     assert list(points.x) == rounded(study.students[0].history["loss"][12:])

@@ -10,10 +10,11 @@ from made_up import SPEC, kd, luminance, write
 from kdnb import methods as known
 from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
-from kdnb.book.show import _INKS
+from kdnb.book.drawing import _INKS
 from kdnb.claims import paper
-from kdnb.figures import accuracy, correlation, mu_curves, style, training, tsne
+from kdnb.figures import mu_curves, style, training, tsne
 from kdnb.figures.account import bars
+from kdnb.figures.correlation import accuracy, over_temperature
 from kdnb.figures.statistics import mismatched
 from kdnb.runs import Run, RunSpec
 
@@ -100,34 +101,28 @@ def rgb(color: str) -> str:
 @pytest.mark.parametrize("names", [("simkd",), ("frozen",), ("permuted",), ("fitnet",), (*ODD, "normal", "kd")])
 def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, names: tuple[str, ...]) -> None:
     shown = study(folder, *names)
-    mu_curves.curves(shown, shown.students)
-    mu_curves.panels(shown), mu_curves.animation(shown), mu_curves.methods(shown), mu_curves.ladder(shown)
-    bars.account(shown), accuracy.figure(shown)
-    correlation.by_temperature(shown, 12), correlation.movable(shown), correlation.scatter(shown)
-    readings, pairs = correlations.readings(shown), mismatched.pairs(shown)
-    correlation.honest(shown, readings), mismatched.figure(shown, pairs)
+    mu_curves.draw_curves(shown, shown.students)
+    of_study = (mu_curves.curves, mu_curves.panels, mu_curves.animation, mu_curves.methods, mu_curves.ladder)
+    of_study += (bars.account, accuracy.by_temperature, over_temperature.r, over_temperature.scatter, tsne.cosine)
     found = tsne.spaces(shown)
-    measured = tsne.measured(found)
-    tsne.grid(found, tsne.maps(found, MapParameters(points=30, perplexity=5)))
-    tsne.measures(found, measured), tsne.cosine(shown)
-    training.results(shown.students), training.students_sentence(shown.students), paper.judge(shown.every)
-    texts = [
-        mu_curves.sentence(shown),
-        mu_curves.ladder_sentence(shown),
-        bars.sentence(shown),
-        accuracy.sentence(shown),
+    exhibits = [
+        *(make(shown) for make in of_study),
+        over_temperature.honest(shown, correlations.readings(shown)),
+        mismatched.own_or_other(shown, mismatched.pairs(shown)),
+        tsne.grid(found, tsne.maps(found, MapParameters(points=30, perplexity=5))),
+        tsne.measures(found, tsne.measured(found)),
     ]
-    texts += [correlation.sentence(shown), correlation.honest_sentence(readings), mismatched.sentence(pairs)]
-    texts += [correlation.as_html(readings), tsne.measures_sentence(measured), tsne.cosine_sentence(shown)]
+    training.results(shown.students), training.students_sentence(shown.students), paper.judge(shown.every)
+    texts = [text for made in exhibits for text in (made.says, made.table)]
     assert [text for text in texts if "nan" in text.lower() or "inf " in text] == []
 
 
 def test_what_has_no_mu_says_so(folder: Path) -> None:
     shown = study(folder, "simkd")
     assert "**SimKD** has no μ, since its classifier is not its own" in mu_curves.sentence(shown)
-    assert "**SimKD** has no r" in correlation.sentence(shown)
+    assert "**SimKD** has no r" in over_temperature.sentence(shown)
     assert correlations.readings(shown)["refused"].tolist() == ["its classifier is not its own, so it has no mu."]
-    assert all(value is None for value in mu_curves.curves(shown, shown.students).data[0].y)
+    assert all(value is None for value in mu_curves.draw_curves(shown, shown.students).data[0].y)
 
 
 def test_what_never_moves_has_no_change_and_no_r(folder: Path) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from made_up import SPEC, kd, rounded, store, write
+from made_up import SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
 from kdnb.analysis.correlations import SIDES
 from kdnb.book import pictures
-from kdnb.book.show import compact
+from kdnb.book.drawing import compact
 from kdnb.claims import controls
 from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
 from kdnb.figures.statistics.over_seeds import Measured
@@ -60,7 +60,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 # -------------------------------------------------------------------------------------------------------------- seeds
 def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found: list[Measured]) -> None:
-    dots, means = over_seeds.figure(found[0]).data[:2]
+    dots, means = over_seeds._r(found[0]).data[:2]
     runs = by_label(found[0])
     assert dots.x == tuple(label for label, mine in runs.items() for _ in mine) and means.x == tuple(runs)
     assert list(dots.y) == rounded([r(run) for mine in runs.values() for run in mine])
@@ -71,12 +71,12 @@ def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found:
         assert means.error_y.array[k] == pytest.approx(high - np.tanh(z.mean()), rel=1e-3)
         assert means.error_y.arrayminus[k] == pytest.approx(np.tanh(z.mean()) - low, rel=1e-3)
         assert means.text[k] == f"{low:.3f} to {high:.3f}".replace("-", "−")
-    bystander = over_seeds.figure(found[0]).data[2]
+    bystander = over_seeds._r(found[0]).data[2]
     assert list(bystander.y) == rounded([r(run, "bystander_mu_raw") for mine in runs.values() for run in mine])
 
 
 def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
-    dots, means = over_seeds.differences(found[0]).data
+    dots, means = over_seeds._differences(found[0]).data
     gaps = [[r(run) - r(run, "bystander_mu_raw") for run in mine] for mine in by_label(found[0]).values()]
     assert list(dots.y) == pytest.approx([gap for mine in gaps for gap in mine], rel=1e-3)
     assert means.y == pytest.approx([np.mean(mine) for mine in gaps], rel=1e-3)
@@ -85,7 +85,7 @@ def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
 
 
 def test_each_reading_has_its_panel(found: list[Measured]) -> None:
-    fig = over_seeds.readings(found[0])
+    fig = over_seeds._readings(found[0])
     assert [note.text.lower() for note in fig.layout.annotations[:4]] == [name.lower() for name in READINGS]
     run = by_label(found[0])["normal"][2]
     curves = controls.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
@@ -142,9 +142,9 @@ def test_r_against_the_cut_is_that_of_the_epochs_that_are_left(found: list[Measu
         z = np.arctanh([r(run, cut=cut) for run in by_label(found[0])["KD T=4"]])
         shown = own["KD T=4"]["mu_raw"][place]
         assert (shown.mean, shown.low, shown.high) == pytest.approx((np.tanh(z.mean()), *np.tanh(interval(z))))
-    figures, labels = warm_ups.figures(found, [warm_ups.curves(one) for one in found])
+    figures, labels = steps(warm_ups.against_warm_up(found, [warm_ups.curves(one) for one in found]))
     assert labels == ["normal, many", "KD T=4, many", "normal, one", "KD T=4, one"]
-    assert warm_ups.start(found, labels) == "KD T=4, many" and warm_ups.start(found, ["normal, one"]) == "normal, one"
+    assert warm_ups.start(found, labels) == "KD T=4, many" and warm_ups.start(found, ["normal, one"]) is None
     front = figures[1].data[-1]
     assert front.name == SIDES["mu_raw"] and list(front.y) == rounded([found.mean for found in own["KD T=4"]["mu_raw"]])
 
@@ -175,7 +175,7 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     gaps = [r(run) - np.mean(row) for run, row in zip(runs, expected, strict=True)]
     shown = mismatched.own(at)["KD T=4"]
     assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
-    figures, labels = mismatched.figures(found, [mismatched.by_cut(one.study) for one in found])
+    figures, labels = steps(mismatched.against_warm_up(found, [mismatched.by_cut(one.study) for one in found]))
     assert labels == ["normal, many", "KD T=4, many"]
     place = warm_ups.cuts(found[0].study).index(24)
     names = {trace.name: trace.y[place] for trace in figures[1].data}
@@ -190,10 +190,10 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
 # ------------------------------------------------------------------------------------------------------------ pictures
 def test_every_figure_is_drawable_without_a_script(found: list[Measured]) -> None:
     drawn: list[go.Figure] = [
-        draw(one) for one in found for draw in (over_seeds.figure, over_seeds.differences, over_seeds.readings)
+        draw(one) for one in found for draw in (over_seeds._r, over_seeds._differences, over_seeds._readings)
     ]
-    drawn += warm_ups.figures(found, [warm_ups.curves(one) for one in found])[0][:1]
-    drawn += mismatched.figures(found[:1], [mismatched.by_cut(found[0].study)])[0][:1]
+    drawn += warm_ups.against_warm_up(found, [warm_ups.curves(one) for one in found]).figures[:1]
+    drawn += mismatched.against_warm_up(found[:1], [mismatched.by_cut(found[0].study)]).figures[:1]
     for k, fig in enumerate(drawn):
         assert pictures.svg(compact(fig), f"drawn-{k}", "What is seen.").count(f'id="drawn-{k}-trace') >= 1
         assert "n\u00a0=" in fig.layout.title.text and fig.layout.meta["runs"]

@@ -20,7 +20,7 @@ def picture(source: str) -> np.ndarray:
 
 def test_the_middle_of_the_grid_is_the_image_itself() -> None:
     digits = data.load("digits")
-    grid = picture(training.view_grid(digits, 3).data[0].source)[:: training.SCALE, :: training.SCALE, 0]
+    grid = picture(training._view_grid(digits, 3).data[0].source)[:: training.SCALE, :: training.SCALE, 0]
     index = int((digits.train.labels == 3).nonzero()[0, 0])
     assert grid.shape == (26, 26)
     np.testing.assert_array_equal(grid[9:17, 9:17], digits.train.images[index, 0].numpy())
@@ -31,7 +31,7 @@ def test_the_middle_of_the_grid_is_the_image_itself() -> None:
 
 def test_curves_are_the_history(tiny_runs: list[Run]) -> None:
     (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
-    traces = {trace.name: trace for trace in training.curves(run).data}
+    traces = {trace.name: trace for trace in training._curves(run).data}
     assert len(traces) == 7
     np.testing.assert_allclose(traces["of which kd"].y, run.history["loss_kd"], atol=1e-5)
     np.testing.assert_allclose(traces["test accuracy"].y, run.history["test_accuracy"], atol=1e-5)
@@ -39,7 +39,7 @@ def test_curves_are_the_history(tiny_runs: list[Run]) -> None:
 
 def test_class_similarity_is_the_cosine_of_centred_rows(tiny_runs: list[Run]) -> None:
     run = tiny_runs[0]
-    shown = np.asarray(training.class_similarity(run, 2, list("0123456789")).data[0].z)
+    shown = np.asarray(training._class_similarity(run, 2, list("0123456789")).data[0].z)
     weight = run.trace()[0][1] - run.trace()[0][1].mean(0)
     for i, j in ((0, 0), (2, 7)):
         expected = weight[i] @ weight[j] / np.linalg.norm(weight[i]) / np.linalg.norm(weight[j])

@@ -5,23 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
-from made_up import (
-    SPEC,
-    STUDENTS,
-    kd,
-    lasting,
-    rounded,
-    store,
-    write,
-)
+from made_up import SPEC, STUDENTS, kd, lasting, rounded, steps, store, write
 
 from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
-from kdnb.book import show, widgets
-from kdnb.figures import accuracy, claim_words, correlation, mu_curves, tsne
+from kdnb.book import drawing, widgets
+from kdnb.figures import claim_words, mu_curves, tsne
 from kdnb.figures.account import bars
+from kdnb.figures.correlation import accuracy, over_temperature
+from kdnb.figures.exhibit import Exhibit
 from kdnb.figures.statistics import mismatched
 from kdnb.files import write_json
 from kdnb.runs import Run, RunSpec
@@ -44,12 +37,12 @@ def turned(spaces: tsne.Spaces) -> dict[str, np.ndarray]:
 
 
 def test_maps_show_the_same_images_in_every_panel_by_class(spaces: tsne.Spaces) -> None:
-    fig = tsne.grid(spaces, turned(spaces))
+    fig = tsne.grid(spaces, turned(spaces)).figure
     assert len(fig.data) == 5 * 3  # networks of Fig. 2, classes
     assert {len(trace.x) for trace in fig.data} == {20}
     assert sum(bool(trace.showlegend) for trace in fig.data) == 3
     assert len({tuple(axis.range) for axis in [*fig.select_xaxes(), *fig.select_yaxes()]}) == 1
-    figures, labels = tsne.steps(spaces, turned(spaces))
+    figures, labels = steps(tsne.networks(spaces, turned(spaces)))
     assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10", "DIST", "MSE", "teacher"]
     assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
 
@@ -70,7 +63,7 @@ def test_measures_are_those_of_the_features(spaces: tsne.Spaces) -> None:
     assert table["ratio"]["KD T=4"] == pytest.approx(between / within, rel=1e-4)
     length = np.linalg.norm(taken.features, axis=1).mean()
     assert table["within_norm"]["KD T=4"] == pytest.approx(within / length, rel=1e-4)
-    fig = tsne.measures(spaces, table)
+    fig = tsne.measures(spaces, table).figure
     ratio = next(t for t in fig.data if t.name == "KD" and t.xaxis == "x3")
     assert ratio.y[1] == pytest.approx(between / within, rel=1e-3)
 
@@ -81,12 +74,12 @@ def test_a_student_without_a_matched_snapshot_is_named_and_left_out(tmp_path: Pa
     found = tsne.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
     assert "never reached it: KD T=4" in tsne.missing_sentence(found)
     assert list(found.networks) == ["normal", "KD T=1", "teacher"]
-    fig = tsne.measures(found, tsne.measured(found))
+    fig = tsne.measures(found, tsne.measured(found)).figure
     assert [list(trace.x) for trace in fig.data if trace.name == "KD"] == [[1]] * 6
 
 
 def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
-    figures, labels = tsne.cosine(study)
+    figures, labels = steps(tsne.cosine(study))
     assert labels[0] == "normal"
     h = study.students[0].history
     for trace, column in zip(figures[0].data, tsne.COSINES, strict=True):
@@ -96,40 +89,24 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- incomplete stores
-def everything(study: Study) -> dict[str, list[go.Figure]]:
+def everything(study: Study) -> dict[str, list[Exhibit]]:
     """All that the three notebooks show but t-SNE itself."""
-    readings = correlations.readings(study)
     found = tsne.spaces(study)
-    measured = tsne.measured(found)
-    sentences = [
-        mu_curves.sentence(study),
-        mu_curves.ladder_sentence(study),
-        bars.sentence(study),
-        correlation.sentence(study),
-        correlation.honest_sentence(readings),
-        mismatched.sentence(mismatched.pairs(study)),
-        accuracy.sentence(study),
-        claim_words.sentence(claim_words.judged(study)),
-        tsne.missing_sentence(found),
-        tsne.measures_sentence(measured),
-        tsne.cosine_sentence(study),
-    ]
-    assert all(text.strip() and "nan" not in text for text in sentences), sentences
-    tables = [correlation.as_html(readings), tsne.as_html(measured)]
-    assert all("</table>" in text for text in tables)
+    texts = [claim_words.sentence(claim_words.judged(study)), tsne.missing_sentence(found)]
+    assert all(text.strip() and "nan" not in text for text in texts), texts
+    of_mu = (mu_curves.curves, mu_curves.animation, mu_curves.panels, mu_curves.ladder, mu_curves.methods, bars.account)
     return {
-        "03": [
-            mu_curves.curves(study),
-            *mu_curves.panels(study)[0],
-            mu_curves.animation(study),
-            *mu_curves.ladder(study)[0],
-            mu_curves.methods(study),
-        ]
-        + [bars.account(study)],
-        "04": [*correlation.movable(study)[0], correlation.honest(study, readings), *correlation.scatter(study)[0]]
-        + [accuracy.figure(study)],
-        "05": [tsne.grid(found, turned(found)), *tsne.steps(found, turned(found))[0], *tsne.cosine(study)[0]]
-        + [tsne.measures(found, measured)],
+        "03": [make(study) for make in of_mu],
+        "04": [
+            *(make(study) for make in (over_temperature.r, over_temperature.scatter, accuracy.by_temperature)),
+            over_temperature.honest(study, correlations.readings(study)),
+            mismatched.own_or_other(study, mismatched.pairs(study)),
+        ],
+        "05": [
+            *(make(found, turned(found)) for make in (tsne.grid, tsne.networks)),
+            tsne.measures(found, tsne.measured(found)),
+            tsne.cosine(study),
+        ],
     }
 
 
@@ -149,11 +126,13 @@ def test_every_figure_of_an_incomplete_store_is_drawn(
     tmp_path: Path, specs: list[RunSpec], epochs: int, options: dict[str, object]
 ) -> None:
     drawn = everything(store(tmp_path, [lasting(spec, epochs) for spec in specs], **options))
-    for fig in [fig for chapter in drawn.values() for fig in chapter]:
+    exhibits = [made for chapter in drawn.values() for made in chapter]
+    assert not [text for made in exhibits for text in (made.says, made.table) if "nan" in text]
+    for fig in [fig for made in exhibits for fig in made.figures]:
         said = [note.text for note in fig.layout.annotations if "no r" in note.text]
         assert (len(fig.data) > 0) != bool(said)
         assert fig.layout.height <= 700
-        assert "NaN" not in json.dumps(show.compact(fig))
+        assert "NaN" not in json.dumps(drawing.compact(fig))
 
 
 def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
@@ -164,14 +143,14 @@ def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
 
 def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:
     specs = [lasting(s, 240) for s in [*STUDENTS, *(kd(t) for t in (2, 3, 5, 6, 7, 8, 9))]]
-    for chapter, figures in everything(store(tmp_path, specs, images=1000)).items():
+    for chapter, exhibits in everything(store(tmp_path, specs, images=1000)).items():
+        figures = [fig for made in exhibits for fig in made.figures]
         size = sum(len(json.dumps(widgets.pack([fig]), ensure_ascii=False)) for fig in figures)
         assert size < 1.4e6, f"chapter {chapter}: {size} bytes"
 
 
 def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
-    figures, labels = correlation.movable(study)
-    widget = widgets.stepper(figures, labels, description="warm-up", name="r", alt="r", start="12 epochs")
+    widget = widgets.stepper(replace(over_temperature.r(study), start="12 epochs"))
     assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)
 
 

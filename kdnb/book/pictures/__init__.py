@@ -40,7 +40,7 @@ _LOOK: Any = {
 
 
 def svg(spec: Spec, name: str, alt: str) -> str:
-    """``spec`` (of :func:`kdnb.book.show.compact`) as one ``<svg>`` element that says ``alt``.
+    """``spec`` (of :func:`kdnb.book.drawing.compact`) as one ``<svg>`` element that says ``alt``.
 
     Curve number i has the id ``<name>-trace-<i>``. Raises: ValueError naming what a picture cannot show.
     """

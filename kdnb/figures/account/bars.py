@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 COLORS = {
@@ -35,7 +36,11 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     return {**sums, "spread": float(table["spread"].sum())} if sums else {}
 
 
-def account(study: Study) -> go.Figure:
+@exhibit(
+    "mu-account",
+    "Change of squared mu by cause for each run, stacked bars, to the teacher above and to the bystander below.",
+)
+def account(study: Study) -> Exhibit:
     """Change of mu^2 by cause, stacked, one bar a run, and its sum as a diamond: teacher above, bystander below.
 
     A menu chooses between the epochs after the warm-up and the whole training.
@@ -47,7 +52,7 @@ def account(study: Study) -> go.Figure:
     fig.update_layout(barmode="relative", margin_t=110, updatemenus=[_menu(study)])
     fig.update_yaxes(title_text="change of μ²")
     fig.update_xaxes(type="category", tickangle=-60)
-    return style.captioned(fig, study, f"warm-up: {study.warm_up} epochs")
+    return Exhibit(style.captioned(fig, study, f"warm-up: {study.warm_up} epochs"), sentence(study))
 
 
 def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:

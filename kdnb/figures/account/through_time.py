@@ -12,6 +12,7 @@ from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
 from kdnb.figures.alignment.terms import amount
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 SUM = ("sum: μ² itself", style.TEACHER)
@@ -48,9 +49,14 @@ VIEWS: dict[str, Callable[[Run], pd.DataFrame]] = {
 }
 
 
-def through(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "causes-through-time",
+    "Sums of each cause's change of squared mu over the epochs: to teacher, to bystander, their difference.",
+    step="student",
+)
+def through(study: Study) -> Exhibit:
     """One figure a student: sums since the first epoch by cause; to the teacher, to the bystander, their difference."""
-    return [_through(study, run) for run in study.students], [run.label for run in study.students]
+    return Exhibit({run.label: _through(study, run) for run in study.students}, through_sentence(study))
 
 
 def _through(study: Study, run: Run) -> go.Figure:
@@ -128,7 +134,11 @@ def shares(run: Run, span: tuple[int, int]) -> pd.Series:
     return found / found.abs().sum()
 
 
-def by_phase(study: Study) -> go.Figure:
+@exhibit(
+    "causes-by-phase",
+    "For each phase of the learning rate, a stacked bar a student: shares of the causes that moved squared mu.",
+)
+def by_phase(study: Study) -> Exhibit:
     """A panel a phase: shares of the causes, stacked, a bar a student; a diamond where they add up."""
     runs = study.students
     spans = phases(runs[0])
@@ -142,7 +152,7 @@ def by_phase(study: Study) -> go.Figure:
     fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(spans))
     fig.update_yaxes(tickformat=".0%", range=[-1.06, 1.06], tickvals=[-1, -0.5, 0, 0.5, 1])
     fig.update_layout(barmode="relative")
-    return style.captioned(fig, study, "share of all that moved μ²", runs)
+    return Exhibit(style.captioned(fig, study, "share of all that moved μ²", runs), phase_sentence(study))
 
 
 def _stack(runs: Sequence[Run], span: tuple[int, int]) -> list[go.Bar | go.Scatter]:
@@ -202,7 +212,11 @@ def excesses(study: Study) -> Excesses:
     return {part: over_seeds.collect(study, partial(of, part=part)) for part in PARTS}
 
 
-def excess_by_temperature(study: Study, found: Excesses) -> go.Figure:
+@exhibit(
+    "excess-by-temperature",
+    "Pull to the teacher minus pull to the bystander by cause for each student, mean and interval over seeds.",
+)
+def excess_by_temperature(study: Study, found: Excesses) -> Exhibit:
     """A panel a part of PARTS, each on its own scale: what only the teacher shows, each student over its seeds."""
     fig = style.grid(len(PARTS), 1, list(PARTS), 760, shared_xaxes=True, vertical_spacing=0.05)
     labels = [run.label for run in study.students]
@@ -214,7 +228,10 @@ def excess_by_temperature(study: Study, found: Excesses) -> go.Figure:
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(PARTS))
     every = [run for runs in over_seeds.groups(study).values() for run in runs]
-    return style.captioned(fig, study, "change of μ² to the teacher less that to the bystander", every)
+    return Exhibit(
+        style.captioned(fig, study, "change of μ² to the teacher less that to the bystander", every),
+        excess_sentence(study, found),
+    )
 
 
 def excess_sentence(study: Study, found: Excesses) -> str:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import alignment, over_seeds, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, mu_curves, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 UNITS: dict[str, Callable[[Run], float]] = {
@@ -19,7 +20,11 @@ VIEWS = {"μ": "of μ", "cosine": "of the cosine"}
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
-def ladder(study: Study) -> go.Figure:
+@exhibit(
+    "rungs-by-temperature",
+    "Mu of the last epoch for each student: raw, centred, matched, permuted, rotated, and to the bystander.",
+)
+def ladder(study: Study) -> Exhibit:
     """Every mu of the last epoch, a point a student, a line through KD; a menu gives shares of raw mu."""
     fig = style.grid(1, 1, height=500)
     for column, (name, color, dash) in mu_curves.RUNGS.items():
@@ -29,7 +34,7 @@ def ladder(study: Study) -> go.Figure:
     fig.update_yaxes(title_text="μ", rangemode="tozero")
     intervals.axis(fig, [run.label for run in study.students])
     fig.update_layout(updatemenus=[_unit_menu(study.students)], margin_t=110)
-    return style.captioned(fig, study, f"epoch {study.epochs}")
+    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), ladder_sentence(study))
 
 
 def rung(runs: Sequence[Run], values: Sequence[float], name: str, look: dict[str, object], symbol: str) -> go.Scatter:
@@ -84,9 +89,14 @@ def ladder_sentence(study: Study) -> str:
 # -------------------------------------------------------------------------------------------------- teacher, bystander
 
 
-def sides(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "mu-teacher-or-bystander",
+    "Teacher minus bystander, of mu and of the cosine, for each student: mean and interval over seeds.",
+    step="difference",
+)
+def sides(study: Study) -> Exhibit:
     """Teacher minus bystander, raw above, rotated below: of mu, and of the cosine, which knows no lengths."""
-    return [_sides(study, view) for view in VIEWS], list(VIEWS.values())
+    return Exhibit({name: _sides(study, view) for view, name in VIEWS.items()}, sides_sentence(study))
 
 
 def _sides(study: Study, view: str) -> go.Figure:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 
@@ -21,9 +22,14 @@ BACK = {"color": style.OTHER, "width": 1.5}
 
 
 # -------------------------------------------------------------------------------------------------------------- plug-in
-def plugged(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "plug-in-accuracy",
+    "Test accuracy over the epochs with the teacher's classifier, raw and relabelled, and with the own one.",
+    step="student",
+)
+def plugged(study: Study) -> Exhibit:
     """One figure a student: test accuracy with its own classifier and with W_t; normal training's behind."""
-    return [_plugged(study, run) for run in study.students], [run.label for run in study.students]
+    return Exhibit({run.label: _plugged(study, run) for run in study.students}, plugged_sentence(study))
 
 
 def _plugged(study: Study, run: Run) -> go.Figure:
@@ -66,12 +72,17 @@ def _three(run: Run) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- CKA and collapse
-def collapse(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "features-and-collapse",
+    "CKA with the teacher and three measures of neural collapse over the epochs; the teacher's own behind.",
+    step="student",
+)
+def collapse(study: Study) -> Exhibit:
     """One figure a student: CKA and neural collapse over epochs, the teacher's own and normal training's behind."""
     runs = study.students
     every = [*runs, *([study.teacher] if study.teacher else [])]
     limits = {column: _limits(every, column) for column in PANELS}
-    return [_collapse(study, run, limits) for run in runs], [run.label for run in runs]
+    return Exhibit({run.label: _collapse(study, run, limits) for run in runs}, collapse_sentence(study))
 
 
 def _collapse(study: Study, run: Run, limits: Mapping[str, list[float]]) -> go.Figure:

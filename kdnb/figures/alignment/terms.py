@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 
@@ -54,9 +55,14 @@ def moves(study: Study, run: Run) -> pd.DataFrame:
     return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
 
 
-def steps(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "norm-and-angle",
+    "Squared mu of one student and its terms over all epochs, and below their change after the warm-up.",
+    step="student",
+)
+def norm_and_angle(study: Study) -> Exhibit:
     """One figure a student: the terms over all epochs above, what moved after the warm-up below."""
-    return [_step(study, run) for run in study.students], [run.label for run in study.students]
+    return Exhibit({run.label: _step(study, run) for run in study.students}, sentence(study))
 
 
 def _step(study: Study, run: Run) -> go.Figure:

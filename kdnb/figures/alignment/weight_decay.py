@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import plotly.graph_objects as go
-
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import intervals, mu_curves, style
 from kdnb.figures.alignment import ladder
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 LOOKS = {5e-4: ("circle", "solid"), 0.0: ("circle-open", "dot")}  # the field's decay, and the paper's other statement
@@ -31,8 +30,14 @@ def pair(chosen: ChapterParameters, study: Study) -> Pair:
     return {decay: [run for run in runs if run.label in common] for decay, runs in found.items()} if common else {}
 
 
-def figure(study: Study, runs: Pair) -> go.Figure:
+@exhibit(
+    "rungs-and-decay",
+    "Mu of the last epoch for each student, raw to rotated, with weight decay filled and without it hollow.",
+)
+def with_and_without(study: Study, runs: Pair) -> Exhibit:
     """Every mu of the last epoch, with decay filled and solid, without it hollow and dotted."""
+    if not runs:
+        return Exhibit(says=sentence(runs))
     fig = style.grid(1, 1, height=500)
     for decay, (symbol, dash) in LOOKS.items():
         for column, (name, color, _) in RUNGS.items():
@@ -43,7 +48,7 @@ def figure(study: Study, runs: Pair) -> go.Figure:
     fig.update_yaxes(title_text="μ", rangemode="tozero")
     intervals.axis(fig, [run.label for run in runs[0.0]])
     what = f"epoch {study.epochs}; weight decay {' and '.join(f'{decay:g}' for decay in LOOKS)} (hollow)"
-    return style.captioned(fig, study, what, [run for each in runs.values() for run in each])
+    return Exhibit(style.captioned(fig, study, what, [run for each in runs.values() for run in each]), sentence(runs))
 
 
 def sentence(runs: Pair) -> str:

@@ -14,6 +14,7 @@ from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
 from kdnb.analysis.spaces import Which
 from kdnb.figures import classes, intervals, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS
 from kdnb.runs import Run
 
@@ -34,7 +35,12 @@ SEPARATION = {
 # -- class by class ----------------------------------------------------------------------------------------------------
 
 
-def matrices(study: Study, which: Which = "final") -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "class-distances-{of}",
+    "Distances of all pairs of classes: one student's below the diagonal, the teacher's above it.",
+    step="student",
+)
+def matrices(study: Study, which: Which = "final") -> Exhibit:
     """Normal training and KD by T, a figure each: below the diagonal the student's class distances, above it the
     teacher's; one colour scale for all. Of many classes only KD at T = 1, 4 and the highest, or a page grows heavy.
 
@@ -50,8 +56,9 @@ def matrices(study: Study, which: Which = "final") -> tuple[list[go.Figure], lis
     limits, order = (float(every.min()), float(every.max())), _order(study)
     figures = [_matrix(gaps, gaps if taught is None else taught, order, limits) for gaps in students.values()]
     text = f"{MOMENTS[which]} · below the diagonal the student, above it the teacher"
-    shown = [style.captioned(fig, study, text, [run]) for fig, run in zip(figures, students, strict=True)]
-    return shown, [run.label for run in students]
+    for fig, run in zip(figures, students, strict=True):
+        style.captioned(fig, study, text, [run])
+    return Exhibit({run.label: fig for run, fig in zip(students, figures, strict=True)}, of=study.folder.name)
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,11 @@ def _matrix(student: Map, teacher: Map, order: _Order, limits: tuple[float, floa
 # -- over seeds --------------------------------------------------------------------------------------------------------
 
 
-def agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
+@exhibit(
+    "class-agreement-{of}",
+    "Rank correlation of students' class distances with the teacher's and the bystander's, by method and T.",
+)
+def agreements(study: Study, found: class_agreement.Agreement) -> Exhibit:
     """``found`` by student, at matched accuracy above and at the last epoch below; the floors as lines."""
     labels = list(over_seeds.groups(study))
     fig = style.grid(2, 1, list(MOMENTS.values()), 560, shared_xaxes=True, vertical_spacing=0.09)
@@ -118,7 +129,11 @@ def agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
     fig.update_yaxes(title_text="rank correlation ρ")
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.2})
-    return style.captioned(fig, study, "class distances beside the teacher's", study.shown)
+    return Exhibit(
+        style.captioned(fig, study, "class distances beside the teacher's", study.shown),
+        agreement_sentence(study, found),
+        of=study.folder.name,
+    )
 
 
 def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
@@ -160,7 +175,11 @@ def _separation(run: Run, which: Which, name: str) -> float | None:
     return None if space is None else float(getattr(space.separation, name))
 
 
-def separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
+@exhibit(
+    "separation-{of}",
+    "Four measures of how classes separate at matched accuracy, by method and T, with all seeds.",
+)
+def separations(study: Study, found: Mapping[str, Values]) -> Exhibit:
     """``found`` of :func:`separation`, a panel a measure."""
     labels = list(over_seeds.groups(study))
     fig = style.grid(4, 1, list(SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
@@ -169,7 +188,11 @@ def separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
         for trace in intervals.points(found[name], "seeds", title, {"color": colors}):
             fig.add_trace(trace.update(showlegend=False), row, 1)
     intervals.axis(fig, labels)
-    return style.captioned(fig, study, MOMENTS["matched"], study.shown)
+    return Exhibit(
+        style.captioned(fig, study, MOMENTS["matched"], study.shown),
+        separation_sentence(study, found),
+        of=study.folder.name,
+    )
 
 
 def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:

@@ -11,7 +11,7 @@ from kdnb import paths
 from kdnb.analysis import correlations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.figures import intervals, style
-from kdnb.figures.about_runs import networks
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 PROFILES = ("digits", "digits-wide")  # the same images, other widths
@@ -42,9 +42,15 @@ def share(study: Study, run: Run, column: str) -> float:
     return run.last(column) / float(np.hypot(*norms))
 
 
-def figure(shown: Mapping[str, Study]) -> go.Figure:
+@exhibit(
+    "second-pair",
+    "r of mu and the loss, and mu at the last epoch beside unrelated classifiers, against T for two pairs.",
+)
+def second_pair(shown: Mapping[str, Study]) -> Exhibit:
     """A column a pair: r with the loss against T above, each mu beside nothing in common below; normal at the left."""
-    titles = [f"{networks(study.students[0].spec)}<br>D = {width(study)}" for study in shown.values()]
+    if len(shown) < 2:
+        return Exhibit(says=sentence(shown))
+    titles = [f"{style.networks(study.students[0].spec)}<br>D = {width(study)}" for study in shown.values()]
     fig = style.grid(2, len(shown), titles, 620, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.1)
     for col, study in enumerate(shown.values(), 1):
         runs = [run for run in study.students if run.spec.method in ("normal", "kd")]
@@ -63,8 +69,9 @@ def figure(shown: Mapping[str, Study]) -> go.Figure:
     fig.update_yaxes(title_text="μ / nothing in common", row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": -0.14}, margin_t=116)  # captions and titles of several lines
     first = next(iter(shown.values()))
-    return style.captioned(
-        fig, first, "and the second pair", [run for study in shown.values() for run in study.students]
+    return Exhibit(
+        style.captioned(fig, first, "and the second pair", [run for study in shown.values() for run in study.students]),
+        sentence(shown),
     )
 
 
@@ -96,6 +103,6 @@ def _one(study: Study) -> str:
     gaps = [abs(mine - other) for mine, other in r if np.isfinite(mine) and np.isfinite(other)]
     told = f" r with the teacher and r with the bystander differ by {max(gaps):.2f} at most over T." if gaps else ""
     return (
-        f"**{networks(study.students[0].spec)}** (D = {width(study)}, {run.label}): of the distance of "
+        f"**{style.networks(study.students[0].spec)}** (D = {width(study)}, {run.label}): of the distance of "
         f"classifiers with nothing in common there remain {style.joined(parts)}.{told}"
     )

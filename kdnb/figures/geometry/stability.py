@@ -16,6 +16,7 @@ from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
 from kdnb.figures import classes, intervals, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.files import read_tensors
 
 SHOWN = 300  # images drawn; what is computed takes all there are
@@ -94,15 +95,22 @@ def load(study: Study) -> Atlas | None:
 # -- to look at --------------------------------------------------------------------------------------------------------
 
 
-def steps(study: Study, atlas: Atlas) -> tuple[list[go.Figure], list[str]]:
-    """One figure a perplexity and start, a panel a network; with the labels of a stepper."""
+@exhibit(
+    "many-maps-{of}",
+    "t-SNE maps of three networks side by side, for one perplexity and one start at a time.",
+    step="map",
+)
+def maps(study: Study, atlas: Atlas | None) -> Exhibit:
+    """One figure a perplexity and start, a panel a network; nothing where no such maps were made."""
+    if atlas is None:
+        return Exhibit(of=study.folder.name)
     figures: dict[str, go.Figure] = {}
     for one in atlas.maps:
         label = f"perplexity {one.perplexity}, " + ("teacher's start" if one.start == TEACHERS_MAP else one.start)
         if label not in figures:
             alike = [m for m in atlas.maps if (m.perplexity, m.start) == (one.perplexity, one.start)]
             figures[label] = _page(study, atlas, {m.network: m for m in alike})
-    return list(figures.values()), list(figures)
+    return Exhibit(figures, of=study.folder.name)
 
 
 def _page(study: Study, atlas: Atlas, shown: Mapping[str, Drawn]) -> go.Figure:
@@ -164,8 +172,20 @@ def recognised(atlas: Atlas) -> dict[str, int]:
     return count
 
 
-def figure(study: Study, atlas: Atlas, table: pd.DataFrame) -> go.Figure:
-    """``table`` of :func:`kept`: neighbours at the left, class distances at the right, against perplexity."""
+@exhibit(
+    "maps-kept-{of}",
+    "Shared neighbours and rank correlation of class distances between maps, and between maps and features.",
+)
+def kept_parts(study: Study, atlas: Atlas | None) -> Exhibit:
+    """Neighbours at the left, class distances at the right, against perplexity."""
+    if atlas is None:
+        return Exhibit(says=class_agreement.how_to(study), of=study.folder.name)
+    table = kept(atlas)
+    return Exhibit(_kept_parts(study, atlas, table), sentence(atlas, table), of=study.folder.name)
+
+
+def _kept_parts(study: Study, atlas: Atlas, table: pd.DataFrame) -> go.Figure:
+    """``table`` of :func:`kept`, drawn."""
     fig = style.grid(1, 2, list(KEPT.values()), 400, horizontal_spacing=0.14)
     labels = [str(perplexity) for perplexity in sorted(table["perplexity"].unique())]
     for col, kind in enumerate(KEPT, 1):

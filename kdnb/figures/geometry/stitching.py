@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from kdnb.analysis import class_agreement, over_seeds, stitched
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.geometry import class_distances
 
 RELATIONS = {
@@ -17,8 +17,14 @@ RELATIONS = {
 }
 
 
-def figure(study: Study, found: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "stitching-{of}",
+    "Test accuracy of teachers' classifiers on students' features: as they are, relabelled, mapped.",
+)
+def accuracies(study: Study, found: pd.DataFrame) -> Exhibit:
     """Test accuracy of teachers' classifiers on each student's features, a panel a help; lines: untrained."""
+    if found.empty:
+        return Exhibit(says=sentence(study, found), of=study.folder.name)
     labels, level = list(over_seeds.groups(study)), stitched.floors(found)
     named: set[str] = set()
     fig = style.grid(3, 1, list(stitched.HELP.values()), 760, shared_xaxes=True, vertical_spacing=0.06)
@@ -36,7 +42,11 @@ def figure(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
-    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)
+    return Exhibit(
+        style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown),
+        sentence(study, found),
+        of=study.folder.name,
+    )
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods import table as methods_table
 from kdnb.figures.methods.table import groups, short, shown
 from kdnb.runs import Run
@@ -40,7 +41,11 @@ SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tel
 
 
 # ------------------------------------------------------------------------------------------------------------- curves
-def curves(study: Study) -> go.Figure:
+@exhibit(
+    "interventions-accuracy-{of}",
+    "Test accuracy over the epochs, a curve for each intervention on the classifier.",
+)
+def curves(study: Study) -> Exhibit:
     """Test accuracy over all epochs, a curve a student; a menu puts another measure in its place.
 
     A point is the mean of :func:`block` epochs. The axis spans what the curves do after the warm-up, and a tenth more:
@@ -56,7 +61,7 @@ def curves(study: Study) -> go.Figure:
     fig.update_xaxes(title_text="epoch")
     fig.update_layout(updatemenus=[_menu(study, tables)], margin_t=96)
     each = f"a point: {block(study)} epochs" if block(study) > 1 else "a point an epoch"
-    return style.captioned(fig, study, each, runs)
+    return Exhibit(style.captioned(fig, study, each, runs), curves_sentence(study), of=study.folder.name)
 
 
 def block(study: Study) -> int:
@@ -138,7 +143,20 @@ def _accuracies(group: Sequence[Run]) -> dict[int, float]:
     return {run.spec.init_seed: run.last("test_accuracy") for run in group}
 
 
-def paired(study: Study) -> go.Figure:
+@exhibit(
+    "interventions-mu-{of}",
+    "Test accuracy against final raw mu above and final rotated mu below, a mark for each run.",
+)
+def scatter(study: Study) -> Exhibit:
+    """Test accuracy against mu, of the interventions."""
+    return Exhibit(methods_table.draw_scatter(study), methods_table.scatter_sentence(study), of=study.folder.name)
+
+
+@exhibit(
+    "interventions-paired-{of}",
+    "Test accuracy of each intervention less that of KD of the same seed, with intervals over seeds.",
+)
+def paired(study: Study) -> Exhibit:
     """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over three."""
     fig = style.grid(1, 1, height=480)
     table = against_kd(study)
@@ -156,7 +174,11 @@ def paired(study: Study) -> go.Figure:
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_xaxes(type="category", tickangle=-60)
     runs = _paired_runs(study) or study.students
-    return style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs)
+    return Exhibit(
+        style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs),
+        paired_sentence(study),
+        of=study.folder.name,
+    )
 
 
 def paired_sentence(study: Study) -> str:
@@ -205,7 +227,11 @@ def _looks(run: Run) -> dict[str, float]:
     return {column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart
 
 
-def features(study: Study, table: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "interventions-features-{of}",
+    "Six measures of the features and the classifier at the last epoch, a row for each intervention.",
+)
+def features(study: Study, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`looks`: a panel a measure, a row a network."""
     fig = style.grid(3, 2, list(LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06)
     colors = {short(run): methods_table.look(study, run)["color"] for run in shown(study)} | {"teacher": style.TEACHER}
@@ -216,7 +242,11 @@ def features(study: Study, table: pd.DataFrame) -> go.Figure:
         fig.add_trace(trace, place // 2 + 1, place % 2 + 1)
     fig.update_xaxes(nticks=4)
     fig.update_yaxes(autorange="reversed", type="category", dtick=1)
-    return style.captioned(fig, study, f"epoch {study.epochs}", shown(study))
+    return Exhibit(
+        style.captioned(fig, study, f"epoch {study.epochs}", shown(study)),
+        features_sentence(table),
+        of=study.folder.name,
+    )
 
 
 def features_sentence(table: pd.DataFrame) -> str:

@@ -15,6 +15,7 @@ from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.sweep import rank_correlation
 from kdnb.claims.predicates import ACCURACY_MARGIN
 from kdnb.figures import origin, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 
 HEADS = {"own": "its own", "W_t": "W<sub>t</sub>", "W_o": "W<sub>o</sub>, the bystander's", "random": "random rows"}
 SYMBOLS = {
@@ -33,6 +34,14 @@ COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 def is_trained(study: Study) -> bool:
     """Whether there is more of the design than two of its cells."""
     return {("answers", "own"), ("answers", "W_t"), ("answers", "W_o")} <= set(design.cells(study.every))
+
+
+@exhibit(
+    "design-{of}", "Test accuracy of every cell: a row for what is matched, a column for whose classifier answers."
+)
+def accuracies(study: Study) -> Exhibit:
+    """The design's table, where more than two of its cells were trained, and what it answers."""
+    return Exhibit(None, sentence(study), table=as_html(study) if is_trained(study) else "", of=study.folder.name)
 
 
 def as_html(study: Study) -> str:
@@ -118,8 +127,14 @@ def _reached(study: Study) -> pd.DataFrame:
     return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
 
 
-def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> go.Figure:
+@exhibit(
+    "reach",
+    "Accuracy beside KD against the share of the teacher's answers out of reach, a mark a frozen student.",
+)
+def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     """What a frozen classifier costs beside KD against what it cannot say, a mark a student."""
+    if found.empty:
+        return Exhibit(says=reach_sentence(found))
     fig = style.grid(1, 1, height=520)
     for place, (name, part) in enumerate(found.groupby("study", sort=False)):
         widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
@@ -141,7 +156,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> go.Figure:
     fig.update_layout(legend={"orientation": "h", "y": -0.2}, margin_b=130)
     shown = [run for one in studies.values() for run in one.every if run.path.name in set(_table(one)["name"])]
     title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
-    return origin.mark(fig, shown, None).update_layout(title=title)
+    return Exhibit(origin.mark(fig, shown, None).update_layout(title=title), reach_sentence(found))
 
 
 def _table(study: Study) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from kdnb.analysis import spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.interventions.curves import LOOKS, against_kd, differences, group
 from kdnb.figures.methods import table as methods_table
 from kdnb.figures.methods.table import interval, number, short
@@ -31,6 +32,18 @@ QUESTIONS = {
 REFERENCES: dict[str, list[str]] = {}
 for _one, _other in QUESTIONS.values():
     REFERENCES.setdefault(_other, []).append(_one)
+
+
+@exhibit("questions-{of}", "A row a question: the difference in test accuracy, and its interval, that answers it.")
+def asked(study: Study) -> Exhibit:
+    """Each question and its answer."""
+    return Exhibit(None, answers_sentence(study), f"**{study.folder.name}**", answers(study), of=study.folder.name)
+
+
+@exhibit("interventions-{of}", "Every intervention in numbers: accuracy and mu over seeds, features of one seed.")
+def numbers(study: Study, looks: pd.DataFrame) -> Exhibit:
+    """Every intervention in numbers; ``looks`` of :func:`kdnb.figures.interventions.curves.looks`."""
+    return Exhibit(None, answer=f"**{study.folder.name}**", table=as_html(study, looks), of=study.folder.name)
 
 
 def as_html(study: Study, table: pd.DataFrame) -> str:

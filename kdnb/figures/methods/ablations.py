@@ -13,6 +13,7 @@ from kdnb.analysis import correlations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.sweep import HOTTEST
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 TEMPERATURES = (*map(float, range(1, 11)), 20.0, 50.0)
@@ -139,7 +140,38 @@ def _table(study: Study, rows: Sequence[tuple[Run, str, str]]) -> pd.DataFrame:
 
 
 # ------------------------------------------------------------------------------------------------------------- drawing
-def figure(varied: Varied) -> go.Figure:
+@exhibit(
+    "alpha-{of}", "Final raw mu, r and test accuracy against alpha for KD at T = 4 and for MSE, a dot for each seed."
+)
+def alpha(varied: Varied) -> Exhibit:
+    """What the weight of distillation does."""
+    return Exhibit(_figure(varied), ends_sentence(varied), of=varied.study.folder.name)
+
+
+@exhibit(
+    "high-temperature-{of}", "Final raw mu, r and test accuracy against T up to 50, with MSE at the end of the axis."
+)
+def high_temperature(varied: Varied) -> Exhibit:
+    """Towards MSE, which a high temperature is to become."""
+    return Exhibit(_figure(varied), mse_sentence(varied), of=varied.study.folder.name)
+
+
+@exhibit(
+    "schedule-{of}",
+    "Final raw mu, r and test accuracy of normal training and KD under two schedules of the learning rate.",
+)
+def schedule(varied: Varied) -> Exhibit:
+    """The paper's two statements of the schedule."""
+    return Exhibit(_figure(varied), both_sentence(varied), of=varied.study.folder.name)
+
+
+@exhibit("t-squared-{of}", "Final raw mu, r and test accuracy of KD by T, with the factor T squared and without it.")
+def t_squared(varied: Varied) -> Exhibit:
+    """The paper's two readings of KD's loss."""
+    return Exhibit(_figure(varied), both_sentence(varied), of=varied.study.folder.name)
+
+
+def _figure(varied: Varied) -> go.Figure:
     """Final raw mu, r and test accuracy: a line through the means over seeds, a dot a seed.
 
     In the first panel, dotted: the same with mu to the bystander.

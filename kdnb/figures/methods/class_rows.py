@@ -10,6 +10,7 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods.table import groups, has_mu
 from kdnb.runs import Run
 
@@ -51,7 +52,11 @@ def last_weight(run: Run) -> np.ndarray:
     return weight
 
 
-def figure(study: Study, table: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "class-likeness-{of}",
+    "Rank correlation of class cosines of students with the teacher and with the bystander, by method.",
+)
+def likeness(study: Study, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`agreements`: filled with the teacher, hollow with the bystander; across: the two teachers."""
     fig = style.grid(1, 1, height=460)
     for side, color, symbol in (("bystander", style.BYSTANDER, "circle-open"), ("teacher", style.TEACHER, "circle")):
@@ -63,7 +68,11 @@ def figure(study: Study, table: pd.DataFrame) -> go.Figure:
     fig.update_yaxes(title_text="rank correlation of class cosines")
     fig.update_xaxes(type="category", tickangle=-60)
     drawn = [run for group in groups(study).values() for run in group if has_mu(run)]
-    return style.captioned(fig, study, "last epoch; dashed: the teacher with the bystander", drawn)
+    return Exhibit(
+        style.captioned(fig, study, "last epoch; dashed: the teacher with the bystander", drawn),
+        sentence(study, table),
+        of=study.folder.name,
+    )
 
 
 def between_teachers(study: Study) -> float | None:

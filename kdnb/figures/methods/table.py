@@ -15,7 +15,7 @@ from kdnb import methods
 from kdnb.analysis import literature, spaces, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
-from kdnb.figures.about_runs import networks
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
@@ -101,6 +101,12 @@ def mean(column: str, group: Sequence[Run]) -> float:
 
 
 # -------------------------------------------------------------------------------------------------------------- table
+@exhibit("methods-{of}", "Every method in numbers: accuracy over seeds, beside its paper's, and its mu.")
+def all_methods(study: Study) -> Exhibit:
+    """Every method in numbers, and what they say."""
+    return Exhibit(None, table_sentence(study), f"**{study.folder.name}**", as_html(study), of=study.folder.name)
+
+
 def as_html(study: Study) -> str:
     """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
     found, wanted = measured(study), planned()
@@ -152,7 +158,7 @@ def table_sentence(study: Study) -> str:
     accuracy = dict(zip(found.index, found["accuracy"], strict=True))
     best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
     text = (
-        f"**{study.name}**, {networks(study.students[0].spec)}: the most accurate is **{best}** "
+        f"**{study.name}**, {style.networks(study.students[0].spec)}: the most accurate is **{best}** "
         f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
     )
     if size := spaces.test_images(study.students[0]):
@@ -187,11 +193,26 @@ def _moves(study: Study, run: Run) -> str:
     return "".join(f"{name}{mu_curves.percent(study.change(column, run))}" for name, column in columns.items())
 
 
-def scatter(study: Study, columns: Mapping[str, str] = AXES) -> go.Figure:
-    """Test accuracy of the last epoch against ``columns`` (their names in histories -> on axes), a mark a run."""
-    fig = style.grid(len(columns), 1, height=330 * len(columns) + 90, vertical_spacing=0.16)
+@exhibit("methods-mu-{of}", "Raw mu and training loss over the epochs after the warm-up, a curve for each method.")
+def curves(study: Study) -> Exhibit:
+    """Fig. 1 for every method that has a mu."""
+    return Exhibit(mu_curves.draw_curves(study, with_mu(study)), curves_sentence(study), of=study.folder.name)
+
+
+@exhibit(
+    "methods-accuracy-mu-{of}",
+    "Test accuracy against final raw mu above and final rotated mu below, a mark for each run.",
+)
+def scatter(study: Study) -> Exhibit:
+    """Test accuracy of the last epoch against mu, a mark a run."""
+    return Exhibit(draw_scatter(study), scatter_sentence(study), of=study.folder.name)
+
+
+def draw_scatter(study: Study) -> go.Figure:
+    """Test accuracy of the last epoch against raw mu and rotated mu, a mark a run."""
+    fig = style.grid(len(AXES), 1, height=330 * len(AXES) + 90, vertical_spacing=0.16)
     drawn = {label: group for label, group in groups(study).items() if has_mu(group[0])}
-    for row, (column, name) in enumerate(columns.items(), start=1):
+    for row, (column, name) in enumerate(AXES.items(), start=1):
         for label, group in drawn.items():
             fig.add_trace(_marks(study, label, group, column, name).update(showlegend=row == 1), row, 1)
         fig.update_xaxes(title_text=name, row=row)
@@ -218,14 +239,14 @@ def has_mu(run: Run) -> bool:
     return "mu_raw" in run.history
 
 
-def scatter_sentence(study: Study, columns: Mapping[str, str] = AXES) -> str:
+def scatter_sentence(study: Study) -> str:
     """Whether mu orders the methods as accuracy does: rank correlation over their means."""
     table = pd.DataFrame(
-        {c: [mean(c, group) for group in groups(study).values()] for c in (*columns, "test_accuracy")}
+        {c: [mean(c, group) for group in groups(study).values()] for c in (*AXES, "test_accuracy")}
     ).dropna()
     if len(table) < stats.LEAST_POINTS:
         return "Fewer than three methods here have a μ: there is no order to compare."
-    parts = [f"{name} {rank(table[column], table['test_accuracy'])}" for column, name in columns.items()]
+    parts = [f"{name} {rank(table[column], table['test_accuracy'])}" for column, name in AXES.items()]
     return (
         f"Over the {len(table)} methods with a μ, the rank correlation with accuracy is: {style.joined(parts)} "
         "(−1: the nearer the better; 0: μ does not tell)."

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import crossed, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin, style
+from kdnb.figures.exhibit import Exhibit, exhibit
 
 TITLES = {
     "classifier_cosine": "cosine of the classifiers",
@@ -28,8 +29,14 @@ def contrasts(study: Study) -> pd.DataFrame:
     return crossed.contrasts(pd.read_parquet(place))
 
 
-def figure(study: Study, found: pd.DataFrame) -> go.Figure:
-    """A panel a measure: own less other, a dot a pair, the mean with its 95 % interval over pairs."""
+@exhibit(
+    "crossed-{of}",
+    "Own teacher less another, six measures, a dot for each ordered pair of teachers, means and intervals.",
+)
+def own_less_other(study: Study, found: pd.DataFrame) -> Exhibit:
+    """A panel a measure: own less other, a dot a pair, the mean with its interval; nothing where there are no pairs."""
+    if found.empty:
+        return Exhibit(of=study.name)
     fig = style.grid(3, 2, list(TITLES.values()), 760, vertical_spacing=0.11, horizontal_spacing=0.12)
     for place, column in enumerate(TITLES):
         row, col = place // 2 + 1, place % 2 + 1
@@ -42,7 +49,11 @@ def figure(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     fig.update_xaxes(categoryorder="array", categoryarray=sorted(found["label"].unique(), key=_place))
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
-    return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
+    return Exhibit(
+        origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}}),
+        sentence(study, found),
+        of=study.name,
+    )
 
 
 def _place(label: str) -> float:

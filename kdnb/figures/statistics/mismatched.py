@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
 from kdnb.figures.statistics.over_seeds import Measured, OverSeeds, count, few_seeds, over_seeds, sides_of, students_of
 from kdnb.runs import Run
@@ -41,8 +42,14 @@ def _curves(run: Run, cut: int) -> tuple[stats.Series, stats.Series]:
     return mu[epochs > cut], loss[epochs > cut]
 
 
-def figure(study: Study, table: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "r-null",
+    "r of mu with the loss of the same run and with the loss of other seeds, for each method and T.",
+)
+def own_or_other(study: Study, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`pairs`: is r with the run's own loss any higher than with another seed's?"""
+    if table.empty:
+        return Exhibit(says=sentence(table))
     fig = style.grid(1, 1, height=420)
     for kind, color in KINDS.items():
         part = table[table["kind"] == kind]
@@ -54,7 +61,7 @@ def figure(study: Study, table: pd.DataFrame) -> go.Figure:
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
     fig.update_xaxes(type="category", tickangle=-60)
     runs = [run for group in study.by_seeds.values() for run in group]
-    return style.captioned(fig, study, style.window(study), runs)
+    return Exhibit(style.captioned(fig, study, style.window(study), runs), sentence(table))
 
 
 def sentence(table: pd.DataFrame) -> str:
@@ -87,14 +94,19 @@ def own(table: pd.DataFrame) -> dict[str, OverSeeds]:
     }
 
 
-def figures(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> tuple[list[go.Figure], list[str]]:
-    """One figure a study and student of two seeds or more, with labels for a stepper; ``tables`` of :func:`by_cut`."""
-    drawn = {
+@exhibit(
+    "seeds-null",
+    "r of mu with the loss of the same run and of other seeds against the warm-up, medians and ranges.",
+    step="student",
+)
+def against_warm_up(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> Exhibit:
+    """One figure a study and student of two seeds or more; ``tables`` of :func:`by_cut`."""
+    figures = {
         f"{label}, {one.name}": _figure(one, str(label), part)
         for one, table in zip(found, tables, strict=True)
         for label, part in table.groupby("label", sort=False)
     }
-    return list(drawn.values()), list(drawn)
+    return Exhibit(figures, cut_sentence(found, tables), start=warm_ups.start(found, figures))
 
 
 def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:

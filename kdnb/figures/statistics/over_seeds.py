@@ -13,6 +13,7 @@ from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.selection import Study
 from kdnb.claims import controls
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 TEACHER, BYSTANDER = SIDES
@@ -112,12 +113,37 @@ def _row(study: Study, run: Run) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------------------ drawing
-def each(found: Sequence[Measured], draw: Callable[[Measured], go.Figure]) -> tuple[list[go.Figure], list[str]]:
-    """One figure a study, with the labels that a stepper shows."""
-    return [draw(one) for one in found], [one.name for one in found]
+@exhibit(
+    "seeds-r",
+    "r of mu and loss of each student, teacher beside bystander: a dot a seed, the mean and its interval.",
+    step="study",
+)
+def r(found: Sequence[Measured]) -> Exhibit:
+    """r of every student, a figure a study."""
+    return Exhibit({one.name: _r(one) for one in found}, sentence(found))
 
 
-def figure(one: Measured) -> go.Figure:
+@exhibit(
+    "seeds-difference",
+    "r with mu to the teacher less r with mu to the bystander, by student: a dot a seed, mean and interval.",
+    step="study",
+)
+def differences(found: Sequence[Measured]) -> Exhibit:
+    """What the teacher has beyond the bystander, a figure a study."""
+    return Exhibit({one.name: _differences(one) for one in found}, difference_sentence(found))
+
+
+@exhibit(
+    "seeds-readings",
+    "Four panels: the paper's r, r within phases, of changes, and with the norm fixed, by student, over seeds.",
+    step="study",
+)
+def readings(found: Sequence[Measured]) -> Exhibit:
+    """Four readings of the same r, a figure a study."""
+    return Exhibit({one.name: _readings(one) for one in found}, readings_sentence(found))
+
+
+def _r(one: Measured) -> go.Figure:
     """r of every student, teacher beside bystander: a small dot a seed, the mean with its interval."""
     fig = style.grid(1, 1, height=460)
     for column, name in SIDES.items():
@@ -130,7 +156,7 @@ def figure(one: Measured) -> go.Figure:
     return _finished(fig, one)
 
 
-def differences(one: Measured) -> go.Figure:
+def _differences(one: Measured) -> go.Figure:
     """r with mu to the teacher less r with mu to the bystander, paired by run."""
     fig = style.grid(1, 1, height=420)
     shown = {label: one.difference(label) for label in one.labels}
@@ -139,7 +165,7 @@ def differences(one: Measured) -> go.Figure:
     return _finished(fig.update_layout(showlegend=False), one)
 
 
-def readings(one: Measured) -> go.Figure:
+def _readings(one: Measured) -> go.Figure:
     """The four readings of the same r, one panel each."""
     titles = [name[0].upper() + name[1:] for name in controls.READINGS]
     fig = style.grid(len(titles), 1, titles, 820, shared_xaxes=True, vertical_spacing=0.05)

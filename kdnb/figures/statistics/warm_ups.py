@@ -1,6 +1,6 @@
 """Chapter 10: r of mu and the loss as a function of the warm-up that is left out, with intervals over seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from kdnb.analysis import correlations, stats
 from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics.over_seeds import (
     BYSTANDER,
     LOOKS,
@@ -48,17 +49,22 @@ def curves(one: Measured) -> Curves:
     return {label: {side: over_cuts(one.study, mine, side) for side in SIDES} for label, mine in runs.items()}
 
 
-def figures(found: Sequence[Measured], every: Sequence[Curves]) -> tuple[list[go.Figure], list[str]]:
-    """One figure a study and student, with the labels that a stepper shows; ``every``: the :func:`curves` of each."""
+@exhibit(
+    "seeds-cuts",
+    "r of mu and loss against the warm-up for one student, teacher and bystander, with intervals over seeds.",
+    step="student",
+)
+def against_warm_up(found: Sequence[Measured], every: Sequence[Curves]) -> Exhibit:
+    """One figure a study and student; ``every``: the :func:`curves` of each study."""
     pairs = zip(found, every, strict=True)
-    drawn = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
-    return list(drawn.values()), list(drawn)
+    figures = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
+    return Exhibit(figures, sentence(found, every), start=start(found, figures))
 
 
-def start(found: Sequence[Measured], labels: Sequence[str]) -> str:
+def start(found: Sequence[Measured], labels: Collection[str]) -> str | None:
     """Which of ``labels`` is shown at first: KD at T = 4, or the nearest, of the first study that has it."""
     wanted = [f"{run.label}, {one.name}" for one in found if (run := one.study.nearest(4))]
-    return next((label for label in wanted if label in labels), labels[0])
+    return next((label for label in wanted if label in labels), None)
 
 
 def _of_study(one: Measured, own: Curves) -> dict[str, go.Figure]:

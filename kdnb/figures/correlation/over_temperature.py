@@ -10,6 +10,7 @@ from scipy import stats as scipy_stats
 from kdnb.analysis import correlations, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 
@@ -39,13 +40,26 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     return style.captioned(fig, study, text)
 
 
-def movable(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "r-by-temperature",
+    "Pearson r of mu and the loss against T, for the teacher and the bystander; other methods as lines.",
+    step="warm-up",
+)
+def r(study: Study) -> Exhibit:
     """Fig. 6 for every warm-up of :func:`cuts` and the chapter's own, with labels for a stepper."""
     ordered = sorted({study.warm_up, *correlations.cuts(study)})
-    return [by_temperature(study, cut) for cut in ordered], [f"{cut} epochs" for cut in ordered]
+    return Exhibit(
+        {f"{cut} epochs": by_temperature(study, cut) for cut in ordered},
+        sentence(study),
+        start=f"{study.warm_up} epochs",
+    )
 
 
-def honest(study: Study, table: pd.DataFrame) -> go.Figure:
+@exhibit(
+    "r-honest",
+    "For each run, r within phases of the learning rate, and r of epoch-to-epoch changes with intervals.",
+)
+def honest(study: Study, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`readings`: r within each phase of the learning rate above, r of first differences below.
 
     Bars below: 95 % block-bootstrap intervals.
@@ -75,7 +89,7 @@ def honest(study: Study, table: pd.DataFrame) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_yaxes(title_text="Pearson r", range=[-1.08, 1.08])
     fig.update_xaxes(type="category", categoryarray=labels, tickangle=-60)
-    return style.captioned(fig, study, style.window(study))
+    return Exhibit(style.captioned(fig, study, style.window(study)), honest_sentence(table), table=as_html(table))
 
 
 def _phases(table: pd.DataFrame) -> list[go.Scatter]:
@@ -151,10 +165,15 @@ def as_html(table: pd.DataFrame) -> str:
     return style.table(pd.DataFrame(rows))
 
 
-def scatter(study: Study) -> tuple[list[go.Figure], list[str]]:
+@exhibit(
+    "mu-against-loss",
+    "Raw mu against the training loss of one student, a point an epoch, coloured by the epoch.",
+    step="student",
+)
+def scatter(study: Study) -> Exhibit:
     """One figure a run: raw mu against the loss, a point an epoch after the warm-up, coloured by the epoch."""
     runs: Sequence[Run] = study.students
-    return [_scatter(study, run) for run in runs], [run.label for run in runs]
+    return Exhibit({run.label: _scatter(study, run) for run in runs})
 
 
 def _scatter(study: Study, run: Run) -> go.Figure:

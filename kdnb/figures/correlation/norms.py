@@ -11,6 +11,7 @@ from kdnb.analysis import correlations, norms
 from kdnb.analysis.selection import Study, is_papers
 from kdnb.analysis.sweep import HOTTEST
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
@@ -24,7 +25,11 @@ TITLES = {"weight_norm": "‖W_s‖", "feature_norm": "mean ‖f_s‖ of a test 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def by_temperature(study: Study) -> go.Figure:
+@exhibit(
+    "norms-by-temperature",
+    "r with the loss of mu, of mu to the bystander and of the classifier's norm against T; change of the norm.",
+)
+def by_temperature(study: Study) -> Exhibit:
     """Above: r with the loss of mu, of mu to the bystander, of ||W_s||, against T; below: the change of ||W_s||.
 
     Lines: means over seeds after the warm-up; dots: seeds; the paper's two r across.
@@ -50,7 +55,10 @@ def by_temperature(study: Study) -> go.Figure:
     style.temperature_axis(fig, study, row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
     fig.update_layout(margin_t=96)
-    return style.captioned(fig, study, style.window(study), [run for group in students.values() for run in group])
+    return Exhibit(
+        style.captioned(fig, study, style.window(study), [run for group in students.values() for run in group]),
+        sentence(study),
+    )
 
 
 def sentence(study: Study) -> str:
@@ -102,8 +110,14 @@ def everything(study: Study) -> list[Run]:
     return [run for run in cool if set(norms.SCALES) <= set(run.history)]
 
 
-def lengths(study: Study, every: Sequence[Run]) -> go.Figure:
+@exhibit(
+    "lengths-by-temperature",
+    "Norm of the classifier, length of the features and spread of the logits against T, a line a weight decay.",
+)
+def lengths(study: Study, every: Sequence[Run]) -> Exhibit:
     """||W_s||, the features' length and the logits' spread at the last epoch against T, a line a weight decay."""
+    if not every:
+        return Exhibit(says=lengths_sentence(study, every))
     found = norms.scales(every)
     fig = style.grid(3, 1, list(TITLES.values()), 760, shared_xaxes=True, vertical_spacing=0.07)
     decays = sorted(found["weight_decay"].unique())
@@ -122,7 +136,7 @@ def lengths(study: Study, every: Sequence[Run]) -> go.Figure:
         fig.add_annotation(text="the teacher", x=1, xref="x domain", y=level, showarrow=False, yshift=9, row=3, col=1)
     fig.update_yaxes(rangemode="tozero")
     style.temperature_axis(fig, study, row=3, col=1)
-    return style.captioned(fig, study, "last epoch, mean over seeds", every)
+    return Exhibit(style.captioned(fig, study, "last epoch, mean over seeds", every), lengths_sentence(study, every))
 
 
 def lengths_sentence(study: Study, every: Sequence[Run]) -> str:

@@ -1,12 +1,9 @@
 """Chapter 6: what the published results are of, and how well these networks learned."""
 
-from collections.abc import Sequence
-
 from kdnb import profiles, runs
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.training import provenance_table
-from kdnb.runs import Run, RunSpec
 
 
 def about(study: Study) -> str:
@@ -16,8 +13,8 @@ def about(study: Study) -> str:
     made = provenance_table(study.every)
     hardware, torch = (style.joined(made[column].unique()) for column in ("hardware", "torch"))
     return (
-        f"**{networks(spec)}** on {spec.dataset}, {spec.epochs} epochs, convolutions in {spec.precision}; "
-        f"{len(study.every)} students of {seeds(study.every)}, those of the figures: {labels}. "
+        f"**{style.networks(spec)}** on {spec.dataset}, {spec.epochs} epochs, convolutions in {spec.precision}; "
+        f"{len(study.every)} students of {style.seeds(study.every)}, those of the figures: {labels}. "
         f"Made on {hardware}, torch {torch}. The paper trained {paper.teacher} → {paper.student} for {paper.epochs} "
         "epochs."
     )
@@ -42,14 +39,3 @@ def made_by(study: Study) -> str:
     """Where, when and with what every run of the folder was made, as a table; the teachers' sessions first."""
     every = [*runs.find(study.folder, role="teacher"), *study.every]
     return style.table(provenance_table(every).reset_index().drop(columns="epochs"))
-
-
-def networks(spec: RunSpec) -> str:
-    """Teacher and student by their architectures."""
-    return f"{spec.teacher['model']} → {spec.model}" if spec.teacher else spec.model
-
-
-def seeds(every: Sequence[Run]) -> str:
-    """Which seeds the runs are of."""
-    found = sorted({run.spec.init_seed for run in every})
-    return f"seed{'s' * (len(found) > 1)} {style.joined(found)}"

@@ -6,10 +6,15 @@ import plotly.graph_objects as go
 from kdnb.analysis import spaces
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
+from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 
-def figure(study: Study) -> go.Figure:
+@exhibit(
+    "accuracy-by-temperature",
+    "Test accuracy of the last epoch against T, with normal training, DIST, MSE and the teacher as lines.",
+)
+def by_temperature(study: Study) -> Exhibit:
     """Test accuracy of the last epoch against T; normal, DIST, MSE and the teacher across; other seeds as dots."""
     fig = style.grid(1, 1, height=430)
     own = {t: last_accuracy(run) for t, run in study.kd.items()}
@@ -28,7 +33,7 @@ def figure(study: Study) -> go.Figure:
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
-    return style.captioned(fig, study, f"epoch {study.epochs}")
+    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), sentence(study))
 
 
 def _other_seeds(study: Study) -> list[tuple[float, float]]:
