@@ -7,12 +7,11 @@ import numpy as np
 from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run, find
-from kdnb.runs.weights import weights_checksum
 
 
 def lengths(study: Study) -> dict[str, float]:
     """||W|| of the teachers in the study's folder, by the checksum that students know them by."""
-    return {weights_checksum(run): run.last("weight_norm") for run in find(study.folder, role="teacher")}
+    return {run.weights_checksum: run.last("weight_norm") for run in find(study.folder, role="teacher")}
 
 
 def cosine(run: Run, kind: str, side: str, known: Mapping[str, float]) -> float:

@@ -12,9 +12,10 @@ from kdnb.analysis import separation as separations
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
-from kdnb.analysis.spaces import WHICH, Which
+from kdnb.analysis.spaces import WHICH
 from kdnb.files import read_tensors
 from kdnb.runs import Run, RunSpec
+from kdnb.runs.store import Which
 
 
 def how_to(study: Study) -> str:
@@ -28,7 +29,7 @@ def how_to(study: Study) -> str:
 
 def class_gaps(run: Run, which: Which) -> Map | None:
     """Distance of each pair of class means in per cent of the mean feature length; None without a snapshot."""
-    means, known = spaces.class_means(run, which), spaces.class_distances(run, which)
+    means, known = run.class_means(which), spaces.class_distances(run, which)
     return None if means is None or known is None else 100 * separations.gaps(means) / known.norm
 
 
@@ -48,7 +49,7 @@ def agreement(study: Study) -> Agreement:
     """How alike students and teachers order the distances of their classes; ``own`` empty without a teacher's run."""
     spec, found = study.students[0].spec, study.comparison("classes.safetensors")
     kept = {name: gaps.numpy() for name, gaps in read_tensors(found)[0].items()} if found else {}
-    means = spaces.class_means(study.teacher, "final") if study.teacher else None
+    means = study.teacher.class_means("final") if study.teacher else None
     sides = {"own": None if means is None else separations.gaps(means)}
     sides["bystander"] = kept.get(spec.bystander["checksum"]) if spec.bystander else None
     there = {side: gaps for side, gaps in sides.items() if gaps is not None}
@@ -71,7 +72,7 @@ def _starts(spec: RunSpec) -> dict[str, str]:
 
 
 def _rank(run: Run, which: Which, gaps: Map) -> float | None:
-    means = spaces.class_means(run, which)
+    means = run.class_means(which)
     return None if means is None else rank(separations.gaps(means), gaps)
 
 

@@ -40,7 +40,6 @@ from kdnb.files import write_atomically, write_tensors
 from kdnb.measure.outputs import collect
 from kdnb.runs import Run, RunSpec, Snapshot, student_name, teacher_name
 from kdnb.runs.randomness import clean_indices, initial_network
-from kdnb.runs.weights import weights_checksum
 
 MAPPED = (
     student_name("normal", {}, 5e-4, 0),
@@ -81,10 +80,10 @@ class Studies:
         listed = ", ".join(map(str, folders))
         if not every:
             raise FileNotFoundError(f"{listed}: no finished runs; train them first, or name their folders with --runs.")
-        if small := [str(run.path) for run in every if run.published is not None]:
+        if small := [str(run.path) for run in every if run.is_published]:
             raise ValueError(f"published without their features: {', '.join(small)}; name the full runs with --runs.")
         _refuse_other_images(every)
-        teachers = {weights_checksum(run): run for run in every if run.spec.role == "teacher"}
+        teachers = {run.weights_checksum: run for run in every if run.spec.role == "teacher"}
         students = [run for run in every if run.spec.role == "student"]
         if not teachers or not students:
             raise ValueError(f"{listed}: {len(students)} students and {len(teachers)} teachers; it takes both.")
@@ -108,7 +107,7 @@ class Studies:
             told = (run.path.absolute().parent.name, run.path.name, "student", run.spec.model, run.label)
             accuracy = float((test.logits.argmax(1) == test.labels).mean())
             features = Features(clean.features, test.features)
-            yield Network(*told, run.spec.init_seed, weights_checksum(run), accuracy, own, features)
+            yield Network(*told, run.spec.init_seed, run.weights_checksum, accuracy, own, features)
 
     def floors(self, dataset: Dataset) -> Iterator[Network]:
         """What nothing was learned in: the pixels, and the students' networks before their first step."""
@@ -174,7 +173,7 @@ def _teacher(network: Network, run: Run, teachers: Mapping[str, Run]) -> dict[st
     """What a row says of a teacher. Its relation: own, the student learned from it; alike, a teacher of the same model;
     other, another model, or a network that never learned.
     """
-    own, checksum = teachers.get(network.own), weights_checksum(run)
+    own, checksum = teachers.get(network.own), run.weights_checksum
     alike = "alike" if own and own.spec.model == run.spec.model else "other"
     return {
         "teacher": f"{run.path.absolute().parent.name}/{run.path.name}",

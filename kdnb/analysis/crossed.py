@@ -17,7 +17,6 @@ import pandas as pd
 from kdnb import paths, profiles, runs
 from kdnb.files import write_atomically
 from kdnb.runs import Run
-from kdnb.runs.weights import weights_checksum
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
@@ -39,7 +38,7 @@ def table(folders: Sequence[Path]) -> pd.DataFrame:
     ``teacher`` and ``bystander`` are the teachers' seeds. Raises ValueError where a teacher is in none of the folders,
     or where fewer than two pairs are there.
     """
-    known = {weights_checksum(run): run.spec.init_seed for f in folders for run in runs.find(f, role="teacher")}
+    known = {run.weights_checksum: run.spec.init_seed for f in folders for run in runs.find(f, role="teacher")}
     rows = [row for f in folders for run in runs.find(f, role="student") for row in _rows(run, known)]
     found = pd.DataFrame(rows, columns=["teacher", "bystander", "label", "seed", "measure", "own", "other"])
     if len(found.groupby(["teacher", "bystander"])) < 2:

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.sweep import ALPHA, RunLike
+from kdnb.analysis.sweep import ALPHA
+from kdnb.runs import Run
 
 CLASSIFIERS = ("own", "W_t", "W_o", "random")
 COLUMN = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
@@ -52,7 +53,7 @@ class Cell(NamedTuple):
         return np.array([self.by_seed[seed] - other.by_seed[seed] for seed in self.by_seed if seed in other.by_seed])
 
 
-def cells(runs: Iterable[RunLike], temperature: float = 4.0) -> dict[tuple[str, str], Cell]:
+def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[tuple[str, str], Cell]:
     """Every cell that was trained, by what is matched and whose classifier."""
     found: dict[tuple[str, str], dict[int, float]] = {}
     for run in runs:
@@ -62,7 +63,7 @@ def cells(runs: Iterable[RunLike], temperature: float = 4.0) -> dict[tuple[str, 
     return {place: Cell(values) for place, values in found.items()}
 
 
-def _places(run: RunLike, temperature: float) -> dict[tuple[str, str], str]:
+def _places(run: Run, temperature: float) -> dict[tuple[str, str], str]:
     """The cells that ``run`` answers for, and the column of its history that does."""
     method, given = run.spec.method, run.spec.method_parameters
     if method in ("straight", "projected"):

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.sweep import RunLike, window
+from kdnb.analysis.sweep import window
+from kdnb.runs import Run
 
 PAPERS = ("normal", "kd", "dist", "mse")
 
@@ -35,14 +36,14 @@ class Explained(NamedTuple):
         return bool(np.sign(self.r) == -np.sign(self.change))
 
 
-def explained(run: RunLike) -> Explained:
+def explained(run: Run) -> Explained:
     """The three numbers of ``run``; an r is nan for fewer than 3 epochs of it or a constant curve."""
     after = window(run)
     norm = after["weight_norm"].to_numpy(float)
     return Explained(stats.r_with_loss(after), stats.r_with_loss(after, "weight_norm"), float(norm[-1] / norm[0] - 1))
 
 
-def table(runs: Iterable[RunLike]) -> pd.DataFrame:
+def table(runs: Iterable[Run]) -> pd.DataFrame:
     """A row for each of ``runs`` whose r is defined: what it is, and :class:`Explained` with its gap and sign."""
     rows = []
     for run in runs:
@@ -58,7 +59,7 @@ def table(runs: Iterable[RunLike]) -> pd.DataFrame:
 SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
 
 
-def scales(runs: Iterable[RunLike]) -> pd.DataFrame:
+def scales(runs: Iterable[Run]) -> pd.DataFrame:
     """A row for each KD student whose history has them: weight decay, temperature, seed, SCALES at the last epoch."""
     rows = []
     for run in runs:

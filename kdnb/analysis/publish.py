@@ -34,10 +34,9 @@ from torch import Tensor
 
 from kdnb import paths, profiles, runs
 from kdnb.analysis import separation
-from kdnb.analysis.spaces import WHICH, row_distances
+from kdnb.analysis.spaces import WHICH
 from kdnb.files import write_json, write_tensors
-from kdnb.runs import Run
-from kdnb.runs.weights import checksum
+from kdnb.runs import PublishedRun, Run
 
 FORMAT = 2  # of what is below: another one has every run published anew
 IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
@@ -83,7 +82,7 @@ class Source:
         if unfinished := [run.path.name for run in there if not run.finished]:
             print(f"not finished, and left out: {', '.join(unfinished)}", flush=True)
         taught = {run.spec.teacher["checksum"] for run in every if run.spec.teacher}
-        teachers = [run for run in every if run.spec.role == "teacher" and checksum(run.weights()) in taught]
+        teachers = [run for run in every if run.spec.role == "teacher" and run.weights_checksum in taught]
         if not teachers:
             raise ValueError(f"{folder} lacks the teacher of its students; every map starts from the teacher's.")
         return cls(folder, every, teachers[0])
@@ -117,18 +116,17 @@ def is_current(source: Source, run: Run, target: Path) -> bool:
     place = target / run.spec.name
     if not (place / "spec.json").exists():
         return False
-    there = Run.open(target, run.spec)
-    if there.finished and there.published is None:
+    there = PublishedRun.open(target, run.spec)
+    if there.finished and not there.told:
         raise ValueError(
             f"{place} holds a full run, not a published one; nothing was overwritten: choose another --output."
         )
-    known = there.published or {}
-    return (place / "finished").exists() and known.get("source") == digest(source, run)
+    return (place / "finished").exists() and there.told.get("source") == digest(source, run)
 
 
-def build(source: Source, run: Run, folder: Path, before: Run) -> Run:
+def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     """Write the publication of ``run`` under ``folder``; ``before``: where it may have been published earlier."""
-    made = Run.open(folder, run.spec)
+    made = PublishedRun.open(folder, run.spec)
     bystander = source.is_bystander(run)
     made.write_provenance(run.provenance)
     write_history(run.history, made.path / "history.parquet")
@@ -138,7 +136,7 @@ def build(source: Source, run: Run, folder: Path, before: Run) -> Run:
     assert final is not None
     note: dict[str, Any] = {
         "source": digest(source, run),
-        "weights": checksum(run.weights()),
+        "weights": run.weights_checksum,
         "trace_epochs": epochs,
         "history": "float32",
         "test_images": len(final.labels),
@@ -185,9 +183,9 @@ def _write_trace(run: Run, made: Run, epochs: Sequence[int]) -> None:
     write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
 
 
-def _kept_map(note: dict[str, Any], before: Run, made: Run) -> dict[str, Any]:
+def _kept_map(note: dict[str, Any], before: PublishedRun, made: Run) -> dict[str, Any]:
     """Copy the maps of the same weights that were published earlier; return their measures, nothing where none were."""
-    known, file = before.published or {}, before.path / "map.safetensors"
+    known, file = before.told, before.path / "map.safetensors"
     if not (before.path / "finished").exists() or any(known.get(key) != note[key] for key in ("weights", "map")):
         return {}
     shutil.copyfile(file, made.path / file.name)
@@ -209,7 +207,7 @@ def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
         tensors |= {f"{which}_points": torch.from_numpy(points).half(), f"{which}_means": means.half()}
         tensors |= {"images": torch.from_numpy(chosen).int(), "labels": labels[chosen].short()}
         measures[which] = {"epoch": taken.epoch, "separation": vars(separation.measures(features, labels))}
-    tensors["row_distances"] = torch.from_numpy(row_distances(run, source.teacher))
+    tensors["row_distances"] = torch.from_numpy(run.row_distances(source.teacher))
     write_tensors(made.path / "map.safetensors", tensors, {})
     return measures
 
@@ -258,12 +256,12 @@ def publish(folder: Path, target: Path) -> list[Run]:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publish-") as staging:
         made = []
         for run in new:
-            made.append(build(source, run, Path(staging), Run(target / run.path.name)))
+            made.append(build(source, run, Path(staging), PublishedRun(target / run.path.name)))
             print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
         _refuse_large(made, target)
         for run in made:
             _install(run, target)
-    return [Run(target / run.path.name) for run in made]
+    return [PublishedRun(target / run.path.name) for run in made]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -92,7 +92,7 @@ def _rows(folder: Path, frozen: Sequence[Run], dataset: Dataset, images: int) ->
 def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int) -> Matrix:
     """Logits of the teacher with ``checksum`` on some test images."""
     for run in runs.find(folder, role="teacher"):
-        if weights.weights_checksum(run) == checksum:
+        if run.weights_checksum == checksum:
             if run.spec.data_checksum != dataset.checksum:
                 raise ValueError(f"{run.path} was trained on other data than {dataset.name} here; give its --data-dir.")
             network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))

@@ -15,8 +15,7 @@ from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
-from kdnb.runs import Run, published
-from kdnb.runs.weights import weights_checksum
+from kdnb.runs import Run
 
 PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
 # Of methods in figures; one's own follow.
@@ -151,7 +150,7 @@ class Study:
     @property
     def origin(self) -> str:
         """Where the students are from, in a sentence."""
-        kept = self.students[0].published is not None
+        kept = self.students[0].is_published
         what = "published runs, trained once and kept with the repository" if kept else "trained here"
         return f"Read from {self.folder}: {len(self.every)} students, {what}."
 
@@ -189,7 +188,7 @@ class Study:
         """The run in the folder of one of the teachers that specs name."""
         wanted = {identity["checksum"] for identity in identities if identity}
         found = runs.find(self.folder, role="teacher")
-        return next((run for run in found if weights_checksum(run) in wanted), None)
+        return next((run for run in found if run.weights_checksum in wanted), None)
 
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
@@ -235,7 +234,7 @@ def load(chosen: ChapterParameters) -> Study:
     dataset = students[0].spec.dataset
     name = chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset
     study = Study(name, folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
-    if chosen.output_dir is None and published.are_in(folder):
+    if chosen.output_dir is None and runs.are_published(folder):
         print(study.origin)
     return study
 

@@ -1,116 +1,100 @@
-"""Where images lie in a network's feature space, and how far a class's row of the classifier is from the teacher's:
-from what a run keeps, or as it was published.
-"""
+"""Where images lie in a network's feature space: from what a run keeps, or as it was published."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal, Protocol
+from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 
 from kdnb.analysis import separation as separations
 from kdnb.analysis.separation import ClassDistances, Map, Separation
-from kdnb.files import read_tensors
 from kdnb.runs import Run, Snapshot
+from kdnb.runs.store import Images, Publication, Which
 
-Which = Literal["final", "matched"]
 WHICH: tuple[Which, ...] = ("matched", "final")  # in the order of training
 
 
-class HasOutputs(Protocol):
-    """What of a :class:`kdnb.runs.Run` the measures are read from."""
-
-    @property
-    def published(self) -> dict[str, Any] | None: ...
-    def snapshot(self, which: Which) -> Snapshot | None: ...
-
-
 @dataclass(frozen=True)
-class Published:
-    """A space as it was published: its map (N x 2, of :class:`kdnb.analysis.separation.Atlas`), its measures."""
-
-    points: Map
-    separation: Separation
-    perplexity: float
-
-
-@dataclass(frozen=True)
-class Space:
-    """A network's feature space at one epoch: labels N of the images in ``features`` (N x D), or on a published map."""
+class Space(ABC):
+    """A network's feature space at one epoch: labels N of the images in it, or on its published map."""
 
     epoch: int
     labels: np.ndarray
-    features: np.ndarray | None = field(default=None, repr=False)
-    published: Published | None = field(default=None, repr=False)
+
+    @property
+    @abstractmethod
+    def separation(self) -> Separation:
+        """How the classes keep apart, over all images."""
+
+
+@dataclass(frozen=True)
+class FeatureSpace(Space):
+    """A space whose ``features`` (N x D) are there."""
+
+    features: np.ndarray = field(repr=False)
 
     @cached_property
     def separation(self) -> Separation:
-        """How the classes keep apart, over all images: those of the outputs, or those that were published."""
-        if self.published is not None:
-            return self.published.separation
-        assert self.features is not None
         return separations.measures(self.features, self.labels)
 
+    @classmethod
+    def of(cls, taken: Snapshot) -> Space:
+        """That of outputs."""
+        return cls(taken.epoch, taken.labels, taken.features)
 
-def space(run: Run, which: Which, images: Literal["test", "train"] = "test") -> Space | None:
+
+@dataclass(frozen=True)
+class PublishedSpace(Space):
+    """A space as it was published with ``folder``: its map (N x 2, of :class:`kdnb.analysis.separation.Atlas`)."""
+
+    points: Map = field(repr=False)
+    perplexity: float
+    measures: Mapping[str, float]
+    folder: Path
+
+    @property
+    def separation(self) -> Separation:
+        return Separation(**self.measures)
+
+    @classmethod
+    def of(cls, folder: Path, known: Publication) -> Space:
+        """That of a publication in ``folder``."""
+        return cls(known.epoch, known.labels, known.points, known.perplexity, known.measures, folder)
+
+
+def space(run: Run, which: Which, images: Images = "test") -> Space | None:
     """The run's space at its last epoch, or at the first that reached the matched accuracy (None if none did).
 
     A published run has the test images alone; ValueError when others are asked for.
     """
-    if run.published is None:
-        taken = run.snapshot(which, images)
-        return None if taken is None else Space(taken.epoch, taken.labels, features=taken.features)
-    if images != "test":
-        raise ValueError(f"{run.path} was published with its test images alone, and images is {images!r}; use 'test'.")
-    found = run.published[which]
-    if found is None:
-        return None
-    tensors, _ = read_tensors(run.path / "map.safetensors", "published map")
-    chosen = run.published["map"]
-    points = tensors[f"{which}_points"].double().numpy()
-    known = Published(points, Separation(**found["separation"]), chosen["perplexity"])
-    return Space(found["epoch"], tensors["labels"].numpy(), published=known)
+    return run.outputs(which, images, FeatureSpace.of, partial(PublishedSpace.of, run.path.parent))
 
 
-def class_distances(run: HasOutputs, which: Which) -> ClassDistances | None:
+def class_distances(run: Run, which: Which) -> ClassDistances | None:
     """Where the classes lie in the test images' space; None if there is no such snapshot."""
-    if run.published is not None:
-        found = run.published[which]
-        return None if found is None else Separation(**found["separation"])
-    taken = run.snapshot(which)
-    return None if taken is None else separations.class_distances(taken.features, taken.labels)
+    return run.outputs(
+        which,
+        "test",
+        lambda taken: separations.class_distances(taken.features, taken.labels),
+        lambda known: Separation(**known.measures),
+    )
 
 
-def class_means(run: Run, which: Which) -> np.ndarray | None:
-    """Mean feature of each class over the test images, K x D (rounded to fp16 in publications); None without them.
+def maps(networks: Mapping[str, Space], reference: str, perplexity: float, count: int) -> dict[str, Map]:
+    """t-SNE maps of the first ``count`` images at most, all started from that of ``reference``.
 
-    Of a bystander nothing of the kind is published.
+    Of published runs the maps that were published; ValueError when others are asked for.
     """
-    if run.published is not None:
-        if run.published[which] is None:
-            return None
-        kept: np.ndarray = (
-            read_tensors(run.path / "map.safetensors", "published map")[0][f"{which}_means"].float().numpy()
-        )
-        return kept
-    taken = run.snapshot(which)
-    if taken is None:
-        return None
-    return np.stack([taken.features[taken.labels == k].mean(0) for k in np.unique(taken.labels)])
-
-
-def row_distances(run: Run, teacher: Run) -> np.ndarray:
-    """``||w_t,k - w_s,k||`` after every epoch, E x K: the root of a row's sum of squares is raw mu."""
-    if run.published is not None:
-        kept: np.ndarray = read_tensors(run.path / "map.safetensors", "published map")[0]["row_distances"].numpy()
-        return kept
-    taught = teacher.weights()["classifier.weight"].numpy()
-    return np.asarray(np.linalg.norm(run.trace()[0] - taught, axis=2), np.float32)
-
-
-def test_images(run: HasOutputs) -> int | None:
-    """How many test images accuracies and measures are of; None where neither outputs nor a publication tell."""
-    if run.published is not None:
-        return int(run.published["test_images"])
-    taken = run.snapshot("final")
-    return None if taken is None else len(taken.labels)
+    published = {name: space for name, space in networks.items() if isinstance(space, PublishedSpace)}
+    for known in published.values():
+        if known.perplexity != perplexity:
+            raise ValueError(
+                f"perplexity is {perplexity:g}, but {known.folder} was published with {known.perplexity:g}; other "
+                "maps need the full runs."
+            )
+    if published:
+        return {name: known.points[:count] for name, known in published.items()}
+    features = {name: space.features[:count] for name, space in networks.items() if isinstance(space, FeatureSpace)}
+    return separations.tsne_maps(features, reference, perplexity)

@@ -7,7 +7,6 @@ import pandas as pd
 from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
-from kdnb.runs.weights import weights_checksum
 
 HELP = {"raw": "features as they are", "matched": "relabelled", "linear": "through a linear map"}
 
@@ -24,7 +23,7 @@ def table(study: Study) -> pd.DataFrame:
     if file is None:
         return pd.DataFrame(columns=COLUMNS)
     every, spec = pd.read_parquet(file), study.students[0].spec
-    mine = every["weights"].isin({weights_checksum(run) for run in study.shown})
+    mine = every["weights"].isin({run.weights_checksum for run in study.shown})
     # Of the floors those with the teachers' model that this study's students learned from.
     taught = every["teacher_model"] == (spec.teacher["model"] if spec.teacher else "")
     floors = (every["kind"] == "pixels") | ((every["kind"] == "untrained") & (every["model"] == spec.model))

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,22 +11,13 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis import stats
 from kdnb.analysis.separation import ClassDistances
-from kdnb.analysis.spaces import HasOutputs, class_distances
+from kdnb.analysis.spaces import class_distances
 from kdnb.methods import METHODS
-from kdnb.runs import RunSpec
+from kdnb.runs import Run
 
 PAPER_EPOCHS = 240
 HOTTEST = 10  # the paper's temperatures end there; other experiments on the same folder go on
 SMOOTHING = 5  # epochs (of 240) averaged where a curve's level is read, so that no single epoch decides
-
-
-class RunLike(HasOutputs, Protocol):
-    """What of a :class:`kdnb.runs.Run` the claims read."""
-
-    @property
-    def spec(self) -> RunSpec: ...
-    @property
-    def history(self) -> pd.DataFrame: ...
 
 
 class Missing(LookupError):
@@ -39,40 +29,40 @@ class Sweep:
     """The students of one seed, looked up by what they are; each look-up raises Missing when there is none."""
 
     seed: int
-    runs: Sequence[RunLike]
+    runs: Sequence[Run]
     alpha: float  # weight of distillation in the main sweep
 
-    def normal(self) -> RunLike:
+    def normal(self) -> Run:
         return self._only("normal training", "normal")
 
-    def dist(self) -> RunLike:
+    def dist(self) -> Run:
         return self._only("DIST", "dist")
 
-    def mse(self) -> RunLike:
+    def mse(self) -> Run:
         return self._only(f"MSE at alpha {self.alpha:g}", "mse", alpha=self.alpha)
 
-    def kd(self, temperature: float) -> RunLike:
+    def kd(self, temperature: float) -> Run:
         wanted = {"temperature": temperature, "alpha": self.alpha}
         return self._only(f"KD at T={temperature:g}, alpha {self.alpha:g}", "kd", **wanted)
 
-    def of(self, method: str) -> RunLike:
+    def of(self, method: str) -> Run:
         """The run of a method at its own parameters and the main sweep's alpha."""
         if (found := self.first(method)) is not None:
             return found
         raise Missing(f"method {method!r}")
 
-    def first(self, method: str) -> RunLike | None:
+    def first(self, method: str) -> Run | None:
         """The same, None when there is none."""
         usual = METHODS[method].label
         mine = [run for run in self._all(method) if run.spec.label == usual]
         return next((r for r in mine if isclose(r.spec.method_parameters.get("alpha", self.alpha), self.alpha)), None)
 
-    def by_temperature(self) -> dict[float, RunLike]:
+    def by_temperature(self) -> dict[float, Run]:
         """KD of the main sweep, by rising temperature; the paper's go up to ``HOTTEST``."""
         found = {r.spec.method_parameters["temperature"]: r for r in self._all("kd", alpha=self.alpha)}
         return _sorted({t: run for t, run in found.items() if t <= HOTTEST})
 
-    def by_alpha(self, temperature: float) -> dict[float, RunLike]:
+    def by_alpha(self, temperature: float) -> dict[float, Run]:
         """KD at one temperature by rising alpha; without alpha = 0, which is no distillation."""
         found = {r.spec.method_parameters["alpha"]: r for r in self._all("kd", temperature=temperature)}
         return _sorted({alpha: run for alpha, run in found.items() if alpha > 0})
@@ -89,16 +79,16 @@ class Sweep:
             raise Missing(f"{label} at matched accuracy")
         return self.separation[label]
 
-    def _all(self, method: str, **parameters: float) -> list[RunLike]:
+    def _all(self, method: str, **parameters: float) -> list[Run]:
         return [r for r in self.runs if r.spec.method == method and _has(r.spec.method_parameters, parameters)]
 
-    def _only(self, description: str, method: str, **parameters: float) -> RunLike:
+    def _only(self, description: str, method: str, **parameters: float) -> Run:
         if found := self._all(method, **parameters):
             return found[0]
         raise Missing(description)
 
 
-def sweeps(runs: Iterable[RunLike], alpha: float) -> list[Sweep]:
+def sweeps(runs: Iterable[Run], alpha: float) -> list[Sweep]:
     """Students by seed; ValueError when they are of several data sets or weight decays: a claim is about one."""
     students = [run for run in runs if run.spec.role == "student"]
     for field in ("dataset", "weight_decay"):
@@ -109,17 +99,17 @@ def sweeps(runs: Iterable[RunLike], alpha: float) -> list[Sweep]:
     return [Sweep(seed, [r for r in students if r.spec.init_seed == seed], alpha) for seed in seeds]
 
 
-def window(run: RunLike) -> pd.DataFrame:
+def window(run: Run) -> pd.DataFrame:
     """History after the paper's warm-up: epochs 121-240 of 240, the same share of a shorter run."""
     return run.history[run.history["epoch"] > run.spec.epochs * stats.WARM_UP / PAPER_EPOCHS]
 
 
-def mu_window(run: RunLike) -> stats.Series:
+def mu_window(run: Run) -> stats.Series:
     """The paper's mu (raw) after the warm-up."""
     return window(run)["mu_raw"].to_numpy(float)
 
 
-def level(run: RunLike, column: str, share: float) -> float:
+def level(run: Run, column: str, share: float) -> float:
     """Level of a curve when ``share`` of the run is done: mean of the 5 epochs (of 240) up to there."""
     last = max(1, round(run.spec.epochs * share))
     first = last - max(1, round(run.spec.epochs * SMOOTHING / PAPER_EPOCHS))
@@ -127,7 +117,7 @@ def level(run: RunLike, column: str, share: float) -> float:
     return float(run.history.loc[(epochs > first) & (epochs <= last), column].mean())
 
 
-def r_with_loss(run: RunLike, series: stats.Series | None = None) -> float:
+def r_with_loss(run: Run, series: stats.Series | None = None) -> float:
     """The paper's number: Pearson's r of a curve (default raw mu) with the training loss after the warm-up."""
     after = window(run)
     r = stats.r_with_loss(after if series is None else after.assign(mu_raw=series))
@@ -136,23 +126,23 @@ def r_with_loss(run: RunLike, series: stats.Series | None = None) -> float:
     return r
 
 
-def r_bystander(run: RunLike) -> float:
+def r_bystander(run: Run) -> float:
     """The same with mu to a teacher the student never saw; nan for a run that was trained without a bystander."""
     return stats.r_with_loss(window(run), "bystander_mu_raw")
 
 
-def same_shape(first: RunLike, second: RunLike) -> float:
+def same_shape(first: Run, second: Run) -> float:
     """Pearson's r of two runs' raw mu after the warm-up: 1 when one is the other moved and stretched."""
     return stats.pearson(*_pair(first, second))
 
 
-def curve_gap(first: RunLike, second: RunLike) -> float:
+def curve_gap(first: Run, second: Run) -> float:
     """Root mean square of the relative difference of two runs' raw mu after the warm-up."""
     left, right = _pair(first, second)
     return float(np.sqrt(np.mean((left / right - 1) ** 2)))
 
 
-def roughness(run: RunLike, series: stats.Series) -> float:
+def roughness(run: Run, series: stats.Series) -> float:
     """Epoch-to-epoch fluctuation beside the whole range: std of differences (none across drops) over std of levels."""
     epochs = window(run)["epoch"].to_numpy()[:-1]
     steps = np.diff(series)[~np.isin(epochs, run.spec.drops)]
@@ -167,13 +157,13 @@ def rank_correlation(x: Iterable[float], y: Iterable[float]) -> float:
     return float(scipy_stats.spearmanr(left, right).statistic)
 
 
-def _pair(first: RunLike, second: RunLike) -> tuple[stats.Series, stats.Series]:
+def _pair(first: Run, second: Run) -> tuple[stats.Series, stats.Series]:
     if first.spec.epochs != second.spec.epochs:
         raise Missing(f"{first.spec.label} and {second.spec.label} over the same number of epochs")
     return mu_window(first), mu_window(second)
 
 
-def _sorted(runs: dict[float, RunLike]) -> dict[float, RunLike]:
+def _sorted(runs: dict[float, Run]) -> dict[float, Run]:
     return dict(sorted(runs.items()))
 
 

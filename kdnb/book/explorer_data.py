@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from kdnb import methods, runs
-from kdnb.analysis import selection, separation
+from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
+from kdnb.analysis.publish import PERPLEXITY
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.analysis.spaces import Space
 from kdnb.book.drawing import compact
 from kdnb.figures import classes, mu_curves, origin, style
 from kdnb.figures.correlation import over_temperature
@@ -133,7 +133,7 @@ def class_names(content: Mapping[str, Any]) -> list[str]:
 def _sweep(study: Study) -> Packed:
     spec = study.students[0].spec
     maps, labels = _maps(study)
-    count = feature_spaces.row_distances(study.students[0], _teacher(study)).shape[1]
+    count = study.students[0].row_distances(_teacher(study)).shape[1]
     groups = classes.groups(spec.dataset, np.arange(count))
     known = {k: (name, group.color) for group in groups for k, name in group.classes.items()}
     return {
@@ -168,7 +168,7 @@ def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed
         "temperature": run.spec.method_parameters.get("temperature") if run.spec.method == "kd" else None,
         "line": style.line(run, study.hottest),
         "curves": {column: packed(run.history[column]) for column in columns},
-        "rows": coarse(feature_spaces.row_distances(run, _teacher(study))),
+        "rows": coarse(run.row_distances(_teacher(study))),
         "map": found and {"epoch": found[0], "points": coarse(found[1])},
     }
 
@@ -179,22 +179,11 @@ def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
     there = {label: space for label, space in spaces.items() if space is not None}
     if not there:
         return {}, np.empty(0, int)
-    atlas = _atlas(study)
-    maps = {label: (space.epoch, _points(space, atlas)) for label, space in there.items()}
-    return maps, next(iter(there.values())).labels[:POINTS]
-
-
-def _atlas(study: Study) -> separation.Atlas | None:
-    """What the maps of full runs start from; None for published ones, whose maps were published."""
     end = feature_spaces.space(_teacher(study), "final")
-    return separation.Atlas.of(end.features[:POINTS]) if end is not None and end.features is not None else None
-
-
-def _points(space: Space, atlas: separation.Atlas | None) -> np.ndarray:
-    if space.published is not None:
-        return space.published.points[:POINTS]
-    assert atlas is not None and space.features is not None
-    return atlas.map(space.features[:POINTS])
+    assert end is not None  # a finished teacher has one
+    drawn = feature_spaces.maps({**there, "teacher": end}, "teacher", PERPLEXITY, POINTS)
+    labels = next(iter(there.values())).labels[:POINTS]
+    return {label: (space.epoch, drawn[label]) for label, space in there.items()}, labels
 
 
 def chosen(shown: Sequence[Study], content: Mapping[str, Any], choice: Mapping[str, Any]) -> Run | None:

@@ -31,9 +31,10 @@ import pandas as pd
 
 from kdnb.analysis import stats
 from kdnb.analysis.stats import Series
-from kdnb.analysis.sweep import ALPHA, Missing, RunLike, Sweep, level, mu_window, roughness, sweeps, window
+from kdnb.analysis.sweep import ALPHA, Missing, Sweep, level, mu_window, roughness, sweeps, window
 from kdnb.claims.judge import Measure
 from kdnb.claims.predicates import PEAK
+from kdnb.runs import Run
 
 Answer = Literal["yes", "no", "cannot be said"]
 Sign = Literal[1, -1]
@@ -104,7 +105,7 @@ def tally(checks: Sequence[Check]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- curves that go together
-Pick = Callable[[Sweep], RunLike]
+Pick = Callable[[Sweep], Run]
 R = "{:z.3f}"
 TEXTS = {
     "within phases": "within phases of the learning rate",
@@ -259,7 +260,7 @@ CONTROLS: Mapping[str, Callable[[Sequence[Sweep]], list[Check]]] = {
 }
 
 
-def judge(runs: Iterable[RunLike]) -> dict[str, list[Check]]:
+def judge(runs: Iterable[Run]) -> dict[str, list[Check]]:
     """The checks of every claim that has controls, by its id, from the runs of one data set and weight decay.
 
     Raises ValueError when the students are of several data sets or weight decays.

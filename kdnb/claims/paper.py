@@ -24,9 +24,10 @@ What the text may quote of a study (digits, digits_no_decay, cifar100_small, ...
 from collections.abc import Iterable, Sequence
 
 from kdnb.analysis import sweep
-from kdnb.analysis.sweep import RunLike, sweeps
+from kdnb.analysis.sweep import sweeps
 from kdnb.claims import predicates
 from kdnb.claims.judge import Claim, Measure, Verdict, Word, verdict
+from kdnb.runs import Run
 
 WORDS: tuple[Word, ...] = ("reproduced", "partly", "not reproduced", "not testable")
 R, SHARE, CHANGE, T = "{:z.3f}", "{:.1%}", "{:+z.1%}", "{:.3g}"  # how numbers are written; z: no negative zero
@@ -226,7 +227,7 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def judge(runs: Iterable[RunLike]) -> list[Verdict]:
+def judge(runs: Iterable[Run]) -> list[Verdict]:
     """Verdict on every claim from the runs of one data set and one weight decay, one or several seeds.
 
     Raises ValueError when the students are of several data sets or weight decays.

@@ -11,7 +11,6 @@ import numpy as np
 
 from kdnb.analysis.sweep import (
     Missing,
-    RunLike,
     Sweep,
     curve_gap,
     level,
@@ -24,6 +23,7 @@ from kdnb.analysis.sweep import (
     window,
 )
 from kdnb.claims.judge import Numbers, Parts
+from kdnb.runs import Run
 
 # ------------------------------------------------------------------------------------------------------- thresholds
 PEAK = 4  # the temperature at which the paper sees its peak; the paper does not say which T its r = 0.972 is of
@@ -159,7 +159,7 @@ def four_is_best(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"best": best, "accuracy": 100 * accuracy[PEAK], "lead": 100 * lead}
 
 
-def _over_temperatures(sweep: Sweep, reading: Callable[[RunLike], float]) -> dict[float, float]:
+def _over_temperatures(sweep: Sweep, reading: Callable[[Run], float]) -> dict[float, float]:
     runs = sweep.by_temperature()
     _enough_temperatures(runs)
     return {t: reading(run) for t, run in runs.items()}

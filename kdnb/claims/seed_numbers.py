@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.selection import Study
-from kdnb.analysis.sweep import ALPHA, Missing, RunLike, Sweep, r_bystander, r_with_loss, sweeps, window
+from kdnb.analysis.sweep import ALPHA, Missing, Sweep, r_bystander, r_with_loss, sweeps, window
 from kdnb.claims.judge import Numbers
 from kdnb.claims.predicates import PEAK
+from kdnb.runs import Run
 
 HOT = 50  # a temperature far beyond the paper's
 
@@ -32,17 +33,17 @@ def by_seed(reading: Callable[[Sweep], Numbers]) -> Callable[[Study], Mapping[in
     return read
 
 
-def _last(run: RunLike, column: str) -> float:
+def _last(run: Run, column: str) -> float:
     if column not in run.history:
         raise Missing(f"{column} of {run.spec.label}")
     return float(run.history[column].iloc[-1])
 
 
-def _kd_and_normal(sweep: Sweep) -> dict[str, RunLike]:
+def _kd_and_normal(sweep: Sweep) -> dict[str, Run]:
     return {f"KD T={PEAK}": sweep.kd(PEAK), "normal": sweep.normal()}
 
 
-def _optional(sweep: Sweep, methods: Mapping[str, str]) -> dict[str, RunLike]:
+def _optional(sweep: Sweep, methods: Mapping[str, str]) -> dict[str, Run]:
     """Those of ``methods`` (text by name) that were trained."""
     return {text: run for name, text in methods.items() if (run := sweep.first(name)) is not None}
 
@@ -180,5 +181,5 @@ def norms_explain(sweep: Sweep) -> Numbers:
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
 
 
-def _optional_papers(sweep: Sweep) -> list[RunLike]:
+def _optional_papers(sweep: Sweep) -> list[Run]:
     return [run for name in ("dist", "mse") if (run := sweep.first(name)) is not None]

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import separation
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import MapParameters, Study
 from kdnb.analysis.separation import Map, Separation
-from kdnb.analysis.spaces import Space, Which
+from kdnb.analysis.spaces import Space
 from kdnb.figures import classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
+from kdnb.runs.store import Which
 
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
 MEASURES = {
@@ -92,16 +92,7 @@ def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
 
     Of published runs the maps that were published; ValueError when other ones are asked for.
     """
-    if published := {label: space.published for label, space in found.networks.items() if space.published}:
-        for known in published.values():
-            if known.perplexity != chosen.perplexity:
-                raise ValueError(
-                    f"perplexity is {chosen.perplexity:g}, but {found.study.folder} was published with "
-                    f"{known.perplexity:g}; other maps need the full runs."
-                )
-        return {label: known.points[: chosen.points] for label, known in published.items()}
-    features = {label: np.asarray(space.features)[: chosen.points] for label, space in found.networks.items()}
-    return separation.tsne_maps(features, found.reference, chosen.perplexity)
+    return feature_spaces.maps(found.networks, found.reference, chosen.perplexity, chosen.points)
 
 
 @exhibit(

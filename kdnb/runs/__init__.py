@@ -1,5 +1,9 @@
 """What is kept of a run: its identity and its folder; every random choice, from seeds alone."""
 
-from kdnb.runs.store import Checkpoint, Run, RunSpec, Snapshot, find, load, student_name, teacher_name
+from kdnb.runs.finding import are_published, find, load, run_in
+from kdnb.runs.published import PublishedRun
+from kdnb.runs.spec import RunSpec, student_name, teacher_name
+from kdnb.runs.store import Checkpoint, Run, Snapshot
 
-__all__ = ["Checkpoint", "Run", "RunSpec", "Snapshot", "find", "load", "student_name", "teacher_name"]
+__all__ = ["Checkpoint", "PublishedRun", "Run", "RunSpec", "Snapshot"]
+__all__ += ["are_published", "find", "load", "run_in", "student_name", "teacher_name"]

@@ -1,43 +1,63 @@
-"""Published runs (:mod:`kdnb.analysis.publish`) in the place of training: read when all is there, else refused."""
+"""A run without what is large, as :mod:`kdnb.analysis.publish` writes it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
-from kdnb.runs import Run, RunSpec
-from kdnb.runs.weights import weights_checksum
+import numpy as np
 
-
-@dataclass(frozen=True)
-class Known:
-    """A teacher of whom a student's spec alone is asked: its weights were rounded, or left out."""
-
-    identity: dict[str, str]
+from kdnb.files import read_tensors
+from kdnb.runs.store import Images, Publication, Run, Snapshot, T, Which
 
 
-def are_in(folder: Path) -> bool:
-    """Whether ``folder`` holds published runs."""
-    return any(folder.glob("*/published.json"))
+class PublishedRun(Run):
+    """A run that tells of its outputs what was computed from them."""
 
+    is_published = True
 
-def teacher(folder: Path, name: str) -> Known:
-    """The teacher of run ``name``; ValueError when it was not published."""
-    run = Run(folder / name)
-    _refuse_missing(folder, [] if run.finished else [name])
-    return Known({"model": run.spec.model, "checksum": weights_checksum(run)})
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What ``published.json`` says; empty where it was not written yet."""
+        file = self._file("published.json")
+        content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        return content
 
+    def _map(self, name: str) -> np.ndarray:
+        found: np.ndarray = read_tensors(self._file("map.safetensors"), "published map")[0][name].numpy()
+        return found
 
-def read(folder: Path, specs: Sequence[RunSpec]) -> list[Run]:
-    """The runs of ``specs``; ValueError when some were not published, or with another spec."""
-    _refuse_missing(folder, [spec.name for spec in specs if not Run(folder / spec.name).finished])
-    found = [Run.open(folder, spec) for spec in specs]
-    print(f"{len(found)} run(s) in {folder} were published: they are read, nothing is trained.", flush=True)
-    return found
+    @property
+    def trace_epochs(self) -> list[int]:
+        return list(self.told["trace_epochs"])
 
+    def snapshot(self, which: Which, images: Images = "test") -> Snapshot | None:
+        raise FileNotFoundError(f"{self.path} was published without its outputs; spaces.space reads what is known.")
 
-def _refuse_missing(folder: Path, names: Sequence[str]) -> None:
-    if names:
-        raise ValueError(
-            f"{folder} holds published runs, without {', '.join(names)}, and nothing can be trained on there: choose "
-            "another output_dir."
-        )
+    def outputs(
+        self, which: Which, images: Images, kept: Callable[[Snapshot], T], published: Callable[[Publication], T]
+    ) -> T | None:
+        if images != "test":
+            raise ValueError(
+                f"{self.path} was published with its test images alone, and images is {images!r}; use 'test'."
+            )
+        found = self.told[which]
+        if found is None:
+            return None
+        labels, points = self._map("labels"), self._map(f"{which}_points").astype(float)
+        known = Publication(found["epoch"], labels, points, self.told["map"]["perplexity"], found["separation"])
+        return published(known)
+
+    def class_means(self, which: Which) -> np.ndarray | None:
+        return None if self.told[which] is None else self._map(f"{which}_means").astype(np.float32)
+
+    def row_distances(self, teacher: Run) -> np.ndarray:
+        return self._map("row_distances")
+
+    @property
+    def test_images(self) -> int:
+        return int(self.told["test_images"])
+
+    @property
+    def weights_checksum(self) -> str:
+        return str(self.told["weights"])

@@ -3,91 +3,31 @@
 ``spec.json`` is the run's identity (what was asked: compared, never overwritten); ``provenance.json`` is how it came
 about (versions, hardware, times: recorded, never compared). ``history.parquet`` is written last: where it is, the run
 is finished. A published run (:mod:`kdnb.analysis.publish`) is such a folder without what is large: ``published.json``
-and ``map.safetensors`` stand for its outputs.
+and ``map.safetensors`` stand for its outputs. :func:`kdnb.runs.run_in` alone decides which of
+the two a folder holds.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from kdnb import methods
 from kdnb.checks import choice
 from kdnb.files import read_tensors, write_atomically, write_json, write_tensors
 from kdnb.measure.outputs import Outputs
-from kdnb.profiles import unusual_drops
+from kdnb.runs.spec import RunSpec
+from kdnb.runs.weights import checksum
 
-
-@dataclass(frozen=True)
-class RunSpec:
-    """Identity of a run: two runs with equal specs are the same experiment.
-
-    ``teacher`` and ``bystander`` hold ``{"model": name, "checksum": sha256 of the weights}``.
-    """
-
-    role: Literal["teacher", "student"]
-    dataset: str
-    data_checksum: str
-    model: str
-    method: str
-    method_parameters: dict[str, float]
-    init_seed: int
-    order_seed: int
-    view_seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-    drops: tuple[int, ...]  # the learning rate falls after each of these epochs
-    drop_factor: float
-    precision: str
-    teacher: dict[str, str] | None
-    bystander: dict[str, str] | None
-    matched_on: str  # the history's column that decides when the matched snapshot is taken
-    matched_accuracy: float  # the value it must reach
-    clean_images: int
-    teacher_outputs: str | None  # live: computed with each batch; None: a teacher's own run
-
-    @property
-    def name(self) -> str:
-        """Folder name: method, its parameters where they vary in a study, weight decay, an unusual schedule, seed."""
-        if self.role == "teacher":
-            return teacher_name(self.init_seed)
-        drops = unusual_drops(self.drops, self.epochs)
-        return student_name(self.method, self.method_parameters, self.weight_decay, self.init_seed, drops)
-
-    @property
-    def label(self) -> str:
-        """Name in figures: "teacher", "normal", "KD T=4", "DIST", "MSE"."""
-        if self.role == "teacher":
-            return "teacher"
-        return methods.label(self.method, self.method_parameters)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values; what ``spec.json`` holds."""
-        content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return content
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """The inverse of :meth:`as_json`; raises ValueError when a field is missing or unknown."""
-        names = {field.name for field in fields(cls)}
-        if odd := names.symmetric_difference(content):
-            raise ValueError(f"another version of kdnb made it ({', '.join(sorted(odd))}): move it away, train anew.")
-        return cls(**{**content, "drops": tuple(content["drops"])})
-
-    def lr_at(self, epoch: int) -> float:
-        """Learning rate of ``epoch`` (counted from 1)."""
-        return self.learning_rate * self.drop_factor ** sum(epoch > drop for drop in self.drops)
+Which = Literal["final", "matched"]  # the last epoch, or the first that reached the matched accuracy
+Images = Literal["test", "train"]  # the test set, or the fixed unaugmented training images
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,6 +41,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Publication:
+    """What is published in a snapshot's place.
+
+    measures    of all test images, by name
+    points      map of some of them, M x 2, of ``perplexity``; ``labels`` M are theirs
+    """
+
+    epoch: int
+    labels: np.ndarray
+    points: np.ndarray
+    perplexity: float
+    measures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """State after a finished epoch: tensors by name, and the history so far."""
 
@@ -111,6 +66,8 @@ class Checkpoint:
 class Run:
     """One run's folder. Reading needs no torch device; writing is atomic, file by file."""
 
+    is_published: ClassVar[bool] = False
+
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
@@ -120,14 +77,18 @@ class Run:
         run = cls(folder / spec.name)
         if not run._file("spec.json").exists():
             write_json(run._file("spec.json"), spec.as_json())
-        found, asked = run.spec.as_json(), spec.as_json()
+        run.check(spec)
+        return run
+
+    def check(self, spec: RunSpec) -> None:
+        """Raise ValueError where the run is of another spec."""
+        found, asked = self.spec.as_json(), spec.as_json()
         if differing := [key for key in asked if asked[key] != found[key]]:
             details = "; ".join(f"{key}: there {found[key]!r}, asked {asked[key]!r}" for key in differing)
             raise ValueError(
-                f"{run.path} holds results of another spec ({details}). Nothing was overwritten: "
+                f"{self.path} holds results of another spec ({details}). Nothing was overwritten: "
                 "choose another output_dir, or move that folder away."
             )
-        return run
 
     def _file(self, name: str) -> Path:
         return self.path / name
@@ -177,13 +138,6 @@ class Run:
         """The history without the first ``warm_up`` epochs."""
         return self.history[self.history["epoch"] > warm_up]
 
-    @cached_property
-    def published(self) -> dict[str, Any] | None:
-        """What :mod:`kdnb.analysis.publish` tells of the outputs it left out; None for a run that has everything."""
-        file = self._file("published.json")
-        content: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
-        return content
-
     @property
     def matched_epoch(self) -> int | None:
         """The first epoch that reached the matched accuracy; None if none did."""
@@ -198,18 +152,14 @@ class Run:
     @property
     def trace_epochs(self) -> list[int]:
         """The epochs of :meth:`trace`: all of them, or the few of a published run."""
-        return list(range(1, self.spec.epochs + 1)) if self.published is None else self.published["trace_epochs"]
+        return list(range(1, self.spec.epochs + 1))
 
-    def snapshot(
-        self, which: Literal["final", "matched"], images: Literal["test", "train"] = "test"
-    ) -> Snapshot | None:
+    def snapshot(self, which: Which, images: Images = "test") -> Snapshot | None:
         """Outputs at the last epoch, or at the first that reached the matched accuracy (None if none did).
 
-        ``images``: the test set, or the fixed unaugmented training images. FileNotFoundError for a published run.
+        FileNotFoundError for a published run.
         """
         file = self._file(f"features-{choice('snapshot', which, ['final', 'matched'])}.safetensors")
-        if self.published is not None:
-            raise FileNotFoundError(f"{self.path} was published without its outputs; what is known of them: geometry.")
         if not file.exists():
             return None
         tensors, metadata = read_tensors(file, "snapshot")
@@ -218,9 +168,45 @@ class Run:
             features.float().numpy(), logits.float().numpy(), labels.numpy(), epoch=int(str(metadata["epoch"]))
         )
 
+    def outputs(
+        self, which: Which, images: Images, kept: Callable[[Snapshot], T], published: Callable[[Publication], T]
+    ) -> T | None:
+        """What ``kept`` makes of the snapshot, in a published run ``published`` of what stands for it; None for none.
+
+        A published run has the test images alone; ValueError when others are asked for.
+        """
+        taken = self.snapshot(which, images)
+        return None if taken is None else kept(taken)
+
+    def class_means(self, which: Which) -> np.ndarray | None:
+        """Mean feature of each class over the test images, K x D (rounded to fp16 in publications); None without them.
+
+        Of a bystander nothing of the kind is published.
+        """
+        taken = self.snapshot(which)
+        if taken is None:
+            return None
+        return np.stack([taken.features[taken.labels == k].mean(0) for k in np.unique(taken.labels)])
+
+    def row_distances(self, teacher: "Run") -> np.ndarray:
+        """``||w_t,k - w_s,k||`` after every epoch, E x K: the root of a row's sum of squares is raw mu."""
+        taught = teacher.weights()["classifier.weight"].numpy()
+        return np.asarray(np.linalg.norm(self.trace()[0] - taught, axis=2), np.float32)
+
+    @property
+    def test_images(self) -> int | None:
+        """How many test images accuracies and measures are of; None where neither outputs nor a publication tell."""
+        taken = self.snapshot("final")
+        return None if taken is None else len(taken.labels)
+
     def weights(self) -> dict[str, Tensor]:
         """The network's final state dict."""
         return read_tensors(self._file("model.safetensors"), "weights")[0]
+
+    @property
+    def weights_checksum(self) -> str:
+        """Of the weights as they were trained, by which students know a teacher: a publication has rounded them."""
+        return checksum(self.weights())
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -279,46 +265,6 @@ class Run:
         self._file("finished").touch()
 
 
-def teacher_name(seed: int) -> str:
-    """Folder of the teacher of a seed."""
-    return f"teacher-s{seed}"
-
-
-def student_name(
-    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] = ()
-) -> str:
-    """Folder of a student: its method, the parameters that studies vary, weight decay, unusual ``drops``, and seed."""
-    short, told = {"temperature": "T", "alpha": "a"}, methods.varied(method, parameters)
-    chosen = [f"{short[key]}{told.pop(key):g}" for key in short if key in told]
-    unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
-    odd = [f"{key}{value:g}" for key, value in told.items()]
-    schedule = ["drops" + ".".join(map(str, drops))] if drops else []
-    return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
-
-
 def column_of(table: pd.DataFrame, name: str) -> np.ndarray:
     """A column of a history; nan where the history lacks it."""
     return table[name].to_numpy(float) if name in table else np.full(len(table), np.nan)
-
-
-def load(path: Path | str) -> Run:
-    """The run in folder ``path``; raises FileNotFoundError when there is none, ValueError when its spec is damaged."""
-    run = Run(path)
-    _ = run.spec
-    return run
-
-
-def find(root: Path | str, **wanted: object) -> list[Run]:
-    """Finished runs under ``root`` whose spec has the ``wanted`` field values, by method, temperature, seed."""
-    known = [field.name for field in fields(RunSpec)]
-    for name in wanted:
-        choice("run field", name, known)
-    specs = sorted(Path(root).glob("*/spec.json"))
-    every = [load(file.parent) for file in specs if (file.parent / "history.parquet").exists()]
-    chosen = [run for run in every if all(getattr(run.spec, name) == value for name, value in wanted.items())]
-    return sorted(chosen, key=_order)
-
-
-def _order(run: Run) -> tuple[str, float, float, int]:
-    parameters = run.spec.method_parameters
-    return run.spec.method, parameters.get("temperature", 0.0), run.spec.weight_decay, run.spec.init_seed

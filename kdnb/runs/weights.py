@@ -1,4 +1,4 @@
-"""A run's weights: as a network, and their checksum, which is what students know a teacher by."""
+"""Weights: as a network, and their checksum, which is what students know a teacher by."""
 
 import hashlib
 
@@ -6,12 +6,6 @@ from torch import Tensor
 
 from kdnb import models
 from kdnb.data import Dataset
-from kdnb.runs import Run
-
-
-def weights_checksum(run: Run) -> str:
-    """Of the weights as they were trained: a publication has rounded them or left them out, but names them."""
-    return checksum(run.weights()) if run.published is None else str(run.published["weights"])
 
 
 def checksum(state: dict[str, Tensor]) -> str:

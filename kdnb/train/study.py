@@ -11,7 +11,8 @@ from kdnb import device as devices
 from kdnb.checks import choice
 from kdnb.data import Dataset
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
-from kdnb.runs import Run, RunSpec, published, student_name, teacher_name
+from kdnb.runs import Run, RunSpec, are_published, run_in, student_name, teacher_name
+from kdnb.train import published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
@@ -60,7 +61,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     check_teacher_outputs(names, parameters.teacher_outputs or profiles.get(parameters.profile).teacher_outputs)
     choice("model", _student_model(parameters), models.names())
     images = dataset(parameters)
-    if published.are_in(folder(parameters)):
+    if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
@@ -126,7 +127,7 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
-    run = Run(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
+    run = run_in(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
     if not run.finished:
         # The field's recipe, whatever the students' own: one teacher serves every ablation.
         names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
@@ -180,7 +181,7 @@ def _train(
 ) -> list[Run]:
     device, target = devices.choose(parameters.device), folder(parameters)
     settled = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
-    if published.are_in(target):
+    if are_published(target):
         return published.read(target, settled)
     names = ", ".join(spec.name for spec in settled)
     print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)

@@ -17,7 +17,7 @@ from kdnb.analysis import comparisons, publish
 from kdnb.analysis.stitching import PENALTIES, Features, Taught, linear_maps, stitch
 from kdnb.files import read_tensors, write_tensors
 from kdnb.measure.outputs import Outputs
-from kdnb.runs import Run, RunSpec, published
+from kdnb.runs import Run, RunSpec
 from kdnb.runs.weights import checksum
 
 RNG = np.random.default_rng(0)
@@ -187,7 +187,7 @@ def test_maps_are_of_the_same_images_and_say_what_they_are(target: Path) -> None
 
 
 def test_other_readers_do_not_stumble_over_comparisons(target: Path) -> None:
-    assert runs.find(target) == [] and not published.are_in(target)
+    assert runs.find(target) == [] and not runs.are_published(target)
     assert 0 < publish.size(target) < 300_000
 
 

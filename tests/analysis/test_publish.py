@@ -21,7 +21,7 @@ from kdnb.figures import training, tsne
 from kdnb.figures.correlation import accuracy
 from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs, collect
-from kdnb.runs import Run
+from kdnb.runs import PublishedRun, Run
 from kdnb.train.teacher import from_state
 
 HIGH, KEPT = "kd-T4-a0.9-wd0.0005-s0", {"spec.json", "provenance.json", "history.parquet", "published.json", "finished"}
@@ -48,8 +48,8 @@ def test_a_published_run_holds_what_it_says_and_nothing_large(published: Path) -
     assert files["teacher-s0"] == student | {"model.safetensors"}
     assert files["teacher-s1"] == KEPT | {"classifier.safetensors"}
     assert all(publish.size(published / name) < publish.RUN_BYTES for name in files if name != "teacher-s0")
-    bystander = Run(published / "teacher-s1")
-    assert bystander.trace_epochs == [3] and bystander.published["final"] is None
+    bystander = runs.run_in(published / "teacher-s1")
+    assert bystander.trace_epochs == [3] and bystander.told["final"] is None
 
 
 def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> None:
@@ -67,16 +67,16 @@ def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> N
 
 def test_measures_are_those_of_the_full_feature_space(tiny_folder: Path, published: Path) -> None:
     taken = Run(tiny_folder / HIGH).snapshot("final")
-    space = spaces.space(Run(published / HIGH), "final")
+    space = spaces.space(runs.run_in(published / HIGH), "final")
     assert taken is not None and space is not None and space.epoch == taken.epoch == 3
     assert space.separation == separation.measures(taken.features, taken.labels)
-    assert spaces.test_images(Run(published / HIGH)) == len(taken.labels)
+    assert runs.run_in(published / HIGH).test_images == len(taken.labels)
     for folder in (tiny_folder, published):
-        assert spaces.space(Run(folder / HIGH), "matched") is None  # 3 epochs do not reach it
+        assert spaces.space(runs.run_in(folder / HIGH), "matched") is None  # 3 epochs do not reach it
 
 
 def test_the_trace_is_thinned_and_says_which_epochs_are_left(tiny_folder: Path, published: Path) -> None:
-    full, small = Run(tiny_folder / HIGH), Run(published / HIGH)
+    full, small = Run(tiny_folder / HIGH), runs.run_in(published / HIGH)
     assert small.trace_epochs == [1, 2, 3] == full.trace_epochs
     mu = [
         np.linalg.norm(w - Run(tiny_folder / "teacher-s0").weights()["classifier.weight"].numpy())
@@ -88,10 +88,10 @@ def test_the_trace_is_thinned_and_says_which_epochs_are_left(tiny_folder: Path, 
 
 def test_distances_of_rows_are_published_whole_and_sum_up_to_mu(tiny_folder: Path, published: Path) -> None:
     teacher = Run(tiny_folder / "teacher-s0")
-    full, small = (spaces.row_distances(Run(folder / HIGH), teacher) for folder in (tiny_folder, published))
+    full, small = (runs.run_in(folder / HIGH).row_distances(teacher) for folder in (tiny_folder, published))
     np.testing.assert_array_equal(small, full)
     assert small.shape == (3, 10)
-    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), Run(published / HIGH).history["mu_raw"], rtol=1e-5)
+    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), runs.run_in(published / HIGH).history["mu_raw"], rtol=1e-5)
 
 
 def test_kept_epochs_are_few_and_those_that_matter(train: Train) -> None:
@@ -105,7 +105,7 @@ def test_kept_epochs_are_few_and_those_that_matter(train: Train) -> None:
 def test_the_teacher_in_half_precision_answers_as_before(tiny_folder: Path, published: Path) -> None:
     digits = data.load("digits", limit=128)
     full, small = (
-        from_state("resnet8", Run(folder / "teacher-s0").weights(), digits, "test").network
+        from_state("resnet8", runs.run_in(folder / "teacher-s0").weights(), digits, "test").network
         for folder in (tiny_folder, published)
     )
     views = Views(digits.test, digits, "cpu")
@@ -139,7 +139,7 @@ def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
     study.__dict__["atlas"] = separation.Atlas(np.zeros(0), np.zeros(0), 30, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(separation.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
-        made = publish.build(study, run, tmp_path / "small", Run(tmp_path / "nowhere"))
+        made = publish.build(study, run, tmp_path / "small", PublishedRun(tmp_path / "nowhere"))
     assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
     assert 400_000 < publish.size(made.path) < publish.RUN_BYTES
 
@@ -162,8 +162,8 @@ def test_maps_are_those_of_one_atlas(tiny_folder: Path, published: Path) -> None
     chosen = publish.subset(taken["kd"].labels)
     expected = separation.tsne_maps({name: s.features[chosen] for name, s in taken.items()}, "teacher")
     for name, folder in (("teacher", "teacher-s0"), ("kd", HIGH)):
-        space = spaces.space(Run(published / folder), "final")
-        np.testing.assert_allclose(space.published.points, expected[name], rtol=1e-3, atol=1e-3)
+        space = spaces.space(runs.run_in(published / folder), "final")
+        np.testing.assert_allclose(space.points, expected[name], rtol=1e-3, atol=1e-3)
         assert np.array_equal(space.labels, taken["kd"].labels[chosen])
 
 
@@ -174,7 +174,9 @@ def test_chapters_read_published_runs(published: Path) -> None:
     drawn = tsne.maps(found, MapParameters(points=50))
     assert list(drawn) == ["normal", "KD T=1", "KD T=4", "DIST", "MSE", "teacher"]
     assert all(points.shape == (50, 2) for points in drawn.values())
-    assert tsne.measured(found)["ratio"]["KD T=4"] == spaces.space(Run(published / HIGH), "final").separation.ratio
+    assert (
+        tsne.measured(found)["ratio"]["KD T=4"] == spaces.space(runs.run_in(published / HIGH), "final").separation.ratio
+    )
     assert "128 test images" in accuracy.sentence(study)
     assert training.results(study.students)["matched at"]["KD T=4"] == "never"
     with pytest.raises(ValueError, match="perplexity is 5.*published with 30"):
@@ -185,7 +187,7 @@ def test_chapters_read_published_runs(published: Path) -> None:
 
 def test_outputs_that_were_left_out_are_not_taken_for_a_run_that_never_had_them(published: Path) -> None:
     with pytest.raises(FileNotFoundError, match="published without its outputs"):
-        Run(published / HIGH).snapshot("matched")
+        runs.run_in(published / HIGH).snapshot("matched")
 
 
 # ------------------------------------------------------------------------------------------------ again, and refusals
@@ -213,7 +215,7 @@ def test_a_run_that_was_trained_again_is_published_again(copied: tuple[Path, Pat
     history = full / HIGH / "history.parquet"
     pd.read_parquet(history).assign(loss=1.0).to_parquet(history)
     assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
-    assert (Run(small / HIGH).history["loss"] == 1).all()
+    assert (runs.run_in(small / HIGH).history["loss"] == 1).all()
 
 
 def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,12 +234,12 @@ def test_maps_of_the_same_weights_are_not_drawn_again(
     full, small = copied
     history, maps = full / HIGH / "history.parquet", (small / HIGH / "map.safetensors").read_bytes()
     pd.read_parquet(history).assign(new=1.0).to_parquet(history)
-    measures = {which: (Run(small / HIGH).published or {})[which] for which in publish.WHICH}
+    measures = {which: runs.run_in(small / HIGH).told[which] for which in publish.WHICH}
     monkeypatch.setattr(publish, "_write_map", None)
     assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
-    again = Run(small / HIGH)
+    again = runs.run_in(small / HIGH)
     assert (again.history["new"] == 1).all() and (again.path / "map.safetensors").read_bytes() == maps
-    assert {which: (again.published or {})[which] for which in publish.WHICH} == measures
+    assert {which: again.told[which] for which in publish.WHICH} == measures
 
 
 def test_results_of_another_spec_and_full_runs_are_never_overwritten(copied: tuple[Path, Path]) -> None:
@@ -274,6 +276,6 @@ def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
     """Results outlive the code that made them: a change that cannot read them any more shows here."""
     for folder in (paths.root() / "results").glob("*"):
         every = runs.find(folder)
-        assert every and all(run.published and run.history["epoch"].iloc[-1] == run.spec.epochs for run in every)
+        assert every and all(run.is_published and run.history["epoch"].iloc[-1] == run.spec.epochs for run in every)
         assert publish.size(folder) <= publish.ALL_BYTES
         assert all(publish.size(run.path, without="model.safetensors") <= publish.RUN_BYTES for run in every)

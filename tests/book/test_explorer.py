@@ -12,7 +12,6 @@ import torch
 from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store
 
-from kdnb.analysis import spaces
 from kdnb.analysis.selection import ChapterParameters, Study, load
 from kdnb.book import explorer_data, fragments, pictures, widgets
 from kdnb.figures import front_page
@@ -54,7 +53,7 @@ def test_rows_and_maps_are_exact_to_a_pixel(studies: list[Study]) -> None:
     study = studies[0]
     assert study.teacher is not None
     for packed, run in zip(explorer_data.data(studies)["sweeps"][0]["runs"], study.students, strict=True):
-        rows = spaces.row_distances(run, study.teacher)
+        rows = run.row_distances(study.teacher)
         np.testing.assert_allclose(unpacked(packed["rows"]), rows.ravel(), atol=np.ptp(rows) / 60_000)
         assert unpacked(packed["map"]["points"]).size == 2 * 60 and packed["map"]["epoch"] == 7
 

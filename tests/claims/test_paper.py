@@ -1,7 +1,7 @@
 """Verdicts on curves planted to agree with the paper, and on the same curves bent against one claim at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 
 from kdnb.analysis import stats, sweep
 from kdnb.claims import judge, paper
-from kdnb.runs import RunSpec, Snapshot
+from kdnb.runs import Run, RunSpec, Snapshot
 
 EPOCHS = np.arange(1, 241)
 SETTLED = np.exp(-np.maximum(EPOCHS - 120, 0) / 10)  # 1 until the warm-up ends, then rapidly to 0
@@ -24,13 +24,12 @@ NOISE = np.random.default_rng(0).normal(size=(3, 240))
 
 
 @dataclass
-class FakeRun:
-    spec: RunSpec
-    history: pd.DataFrame
+class FakeRun(Run):
+    spec: RunSpec = field()
+    history: pd.DataFrame = field()
     matched: Snapshot | None
-    published: None = None
 
-    def snapshot(self, which: str) -> Snapshot | None:
+    def snapshot(self, which: str, images: str = "test") -> Snapshot | None:
         return self.matched if which == "matched" else None
 
 

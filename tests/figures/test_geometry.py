@@ -22,7 +22,7 @@ from kdnb.figures import classes, intervals
 from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
 from kdnb.files import write_tensors
 from kdnb.runs import Run, RunSpec
-from kdnb.runs.weights import checksum, weights_checksum
+from kdnb.runs.weights import checksum
 
 
 def with_weights(folder: Path, spec: RunSpec) -> Run:
@@ -78,7 +78,7 @@ def _stitching(study: Study) -> pd.DataFrame:
     }
     rows = []
     for place, run in enumerate(study.every):
-        about = {"kind": "student", "label": run.label, "seed": run.spec.init_seed, "weights": weights_checksum(run)}
+        about = {"kind": "student", "label": run.label, "seed": run.spec.init_seed, "weights": run.weights_checksum}
         for relation, linear in (("own", 0.8 + place / 100), ("alike", 0.7)):
             rows.append(common | about | {"relation": relation, "raw": 0.1, "matched": 0.5, "linear": linear})
     floor = {"label": "untrained", "seed": 0, "weights": "", "relation": "other", "raw": np.nan, "matched": np.nan}
@@ -148,7 +148,9 @@ def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> N
 
 
 def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(class_distances.spaces, "space", lambda *_: feature_spaces.Space(1, np.arange(100)))
+    monkeypatch.setattr(
+        class_distances.spaces, "space", lambda *_: feature_spaces.FeatureSpace(1, np.arange(100), np.zeros((100, 2)))
+    )
     students = [Run(study.students[0].path)]
     students[0].__dict__["spec"] = replace(SPEC, dataset="cifar100")
     order = class_distances._order(replace(study, students=students))
@@ -264,7 +266,7 @@ def test_a_pair_that_is_not_there_is_named_and_shares_are_of_nothing_in_common(s
     shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
     assert list(shown) == ["digits"] and "Not published here yet: digits-wide." in second_pair.sentence(shown)
     run, teacher = study.students[0], study.teacher
-    assert teacher is not None and weights_checksum(teacher) == checksum(TEACHER)
+    assert teacher is not None and teacher.weights_checksum == checksum(TEACHER)
     norms = [float(one.history["weight_norm"].iloc[-1]) for one in (teacher, run)]
     expected = run.history["mu_matched"].iloc[-1] / np.hypot(*norms)
     assert second_pair.share(study, run, "mu_matched") == pytest.approx(expected)

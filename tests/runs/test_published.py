@@ -93,7 +93,7 @@ def test_what_was_published_is_returned_and_nothing_is_trained(root: Path, capsy
     before = contents(folder)
     students = study.train_students(tiny(folder, **EVERY))
     assert [run.label for run in students] == ["normal", "KD T=1", "KD T=4", "DIST", "MSE"]
-    assert all(run.finished and run.published for run in students)
+    assert all(run.finished and run.is_published for run in students)
     assert f"5 run(s) in {folder} were published: they are read, nothing is trained." in capsys.readouterr().out
     assert contents(folder) == before
 
@@ -102,7 +102,7 @@ def test_what_was_published_is_returned_and_nothing_is_trained(root: Path, capsy
 def test_a_published_teacher_is_returned(root: Path, seed: int) -> None:
     given = {"limit": 128, "epochs": 3, "teacher_model": "resnet8", "device": "cpu"}
     run = study.train_teacher(TeacherParameters(output_dir=str(root / "results" / "digits"), seed=seed, **given))
-    assert run.path.name == f"teacher-s{seed}" and run.published
+    assert run.path.name == f"teacher-s{seed}" and run.is_published
 
 
 @pytest.mark.parametrize(

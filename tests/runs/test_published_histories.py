@@ -9,7 +9,6 @@ import pytest
 
 from kdnb import methods, runs
 from kdnb.runs import Run
-from kdnb.runs.weights import weights_checksum
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 STUDIES = sorted(RESULTS.glob("[!.]*/"))  # a hidden folder is one that is being published
@@ -28,7 +27,7 @@ def students(study: Path) -> list[Run]:
 @cache
 def teacher_norms(study: Path) -> dict[str, float]:
     """||W_t|| by the checksum that students know their teacher by."""
-    return {weights_checksum(t): float(t.history["weight_norm"].iloc[-1]) for t in runs.find(study, role="teacher")}
+    return {t.weights_checksum: float(t.history["weight_norm"].iloc[-1]) for t in runs.find(study, role="teacher")}
 
 
 def column(run: Run, name: str) -> np.ndarray:
@@ -44,7 +43,7 @@ def total(run: Run, prefix: str) -> np.ndarray:
 
 def exact(run: Run) -> float:
     """What stored numbers may differ by: the rounding of how they are stored."""
-    return 4e-7 if (run.published or {}).get("history") == "float32" else EXACT
+    return 4e-7 if run.told.get("history") == "float32" else EXACT
 
 
 def has_mu(run: Run) -> bool:

@@ -3,7 +3,6 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import spaces
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -55,7 +54,7 @@ def sentence(study: Study) -> str:
     values = {t: last_accuracy(run) for t, run in study.kd.items()}
     best = max(values.values())
     winners = style.joined([t for t, value in values.items() if value == best])
-    size = spaces.test_images(study.students[0])
+    size = study.students[0].test_images
     text = f"The highest accuracy, {best:.2%}, is at T = {winners}; the lowest, {min(values.values()):.2%}."
     if size is None:
         return text

@@ -12,11 +12,11 @@ from kdnb.analysis import class_agreement, over_seeds, spaces
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
-from kdnb.analysis.spaces import Which
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS
 from kdnb.runs import Run
+from kdnb.runs.store import Which
 
 SIDES = {
     "own": ("its teacher", style.TEACHER, "circle"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import spaces, stats
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -118,7 +118,7 @@ def _final_mu(study: Study, method: str) -> str:
 
 def _worth(study: Study) -> str:
     """How much of a difference between two runs is luck with test images alone."""
-    size, kd = spaces.test_images(study.students[0]), study.nearest(methods_table.TEMPERATURE)
+    size, kd = study.students[0].test_images, study.nearest(methods_table.TEMPERATURE)
     if size is None or kd is None:
         return ""
     p = kd.last("test_accuracy")

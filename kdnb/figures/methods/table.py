@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import literature, spaces, stats
+from kdnb.analysis import literature, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -161,7 +161,7 @@ def table_sentence(study: Study) -> str:
         f"**{study.name}**, {style.networks(study.students[0].spec)}: the most accurate is **{best}** "
         f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
     )
-    if size := spaces.test_images(study.students[0]):
+    if size := study.students[0].test_images:
         p = accuracy[best]
         text += (
             f"One test image of {size:,} is {1 / size:.2%}, and the standard error of {p:.1%} on so many is "

@@ -1,0 +1,39 @@
+"""Published runs (:mod:`kdnb.analysis.publish`) in the place of training: read when all is there, else refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdnb.runs import Run, RunSpec, run_in
+
+
+@dataclass(frozen=True)
+class Known:
+    """A teacher of whom a student's spec alone is asked: its weights were rounded, or left out."""
+
+    identity: dict[str, str]
+
+
+def teacher(folder: Path, name: str) -> Known:
+    """The teacher of run ``name``; ValueError when it was not published."""
+    run = run_in(folder / name)
+    _refuse_missing(folder, [] if run.finished else [name])
+    return Known({"model": run.spec.model, "checksum": run.weights_checksum})
+
+
+def read(folder: Path, specs: Sequence[RunSpec]) -> list[Run]:
+    """The runs of ``specs``; ValueError when some were not published, or with another spec."""
+    found = [run_in(folder / spec.name) for spec in specs]
+    _refuse_missing(folder, [run.path.name for run in found if not run.finished])
+    for run, spec in zip(found, specs, strict=True):
+        run.check(spec)
+    print(f"{len(found)} run(s) in {folder} were published: they are read, nothing is trained.", flush=True)
+    return found
+
+
+def _refuse_missing(folder: Path, names: Sequence[str]) -> None:
+    if names:
+        raise ValueError(
+            f"{folder} holds published runs, without {', '.join(names)}, and nothing can be trained on there: choose "
+            "another output_dir."
+        )
