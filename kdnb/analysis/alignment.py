@@ -6,6 +6,7 @@ import numpy as np
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run, find
 
 
@@ -33,7 +34,7 @@ def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float
     }[view]
 
     def difference(run: Run) -> float | None:
-        found = read(run, "") - read(run, "bystander_")
+        found = read(run, "") - read(run, BYSTANDER)
         return found if np.isfinite(found) else None
 
     return over_seeds.collect(study, difference)

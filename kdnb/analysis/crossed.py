@@ -16,6 +16,7 @@ import pandas as pd
 
 from kdnb import paths, profiles, runs
 from kdnb.files import write_atomically
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
@@ -56,9 +57,9 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
         raise ValueError(f"{run.path} was trained with teacher {missing[0]}, which is in none of the folders.")
     last = run.history.iloc[-1]
     told = {"teacher": known[pair[0]], "bystander": known[pair[1]], "label": run.label, "seed": run.spec.init_seed}
-    there = [name for name in MEASURES if name in last and f"bystander_{name}" in last]
+    there = [name for name in MEASURES if name in last and f"{BYSTANDER}{name}" in last]
     return [
-        told | {"measure": name, "own": float(last[name]), "other": float(last[f"bystander_{name}"])} for name in there
+        told | {"measure": name, "own": float(last[name]), "other": float(last[f"{BYSTANDER}{name}"])} for name in there
     ]
 
 

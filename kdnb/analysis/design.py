@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.sweep import ALPHA
+from kdnb.analysis.students import ALPHA
 from kdnb.runs import Run
 
 CLASSIFIERS = ("own", "W_t", "W_o", "random")

@@ -12,10 +12,8 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.sweep import window
+from kdnb.analysis.curves import window
 from kdnb.runs import Run
-
-PAPERS = ("normal", "kd", "dist", "mse")
 
 
 class Explained(NamedTuple):

@@ -1,7 +1,7 @@
 """What a chapter is drawn from: its parameters, and the finished runs they choose."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from math import isclose
 from pathlib import Path
@@ -10,34 +10,36 @@ from typing import Any, Literal
 import numpy as np
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.sweep import HOTTEST
+from kdnb.analysis.students import HOTTEST, PAPERS, Students, in_front
 from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
 
-PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
-# Of methods in figures; one's own follow.
-ORDER = (
-    *PAPERS,
-    *("fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd"),
-    *("straight", "projected", "started", "pulled", "pushed"),
-    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
-)
-
 
 @checked
-class ChapterParameters:
-    """Of the chapters that show one study (``03_mu_curves`` and others): which runs, and from which epoch on."""
+class SweepParameters:
+    """Which students, and from which epoch on."""
 
-    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
-    output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
-    seed: Seed = 0  # the students' seed; where several are shown, all are
+    seed: Seed = 0  # the students'; where several are shown, and for verdicts, all are taken
     alpha: Share = 0.9  # of KD and MSE
     squared: bool = True  # KD with T squared; False: the paper's other reading
     weight_decay: NotNegative = 5e-4
     warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
+
+    def of_study(self, profile: str, folder: Path) -> dict[str, Any]:
+        """The fields of :class:`ChapterParameters` that say the same of a published study."""
+        own = {field.name: getattr(self, field.name) for field in fields(SweepParameters)}
+        return {"profile": profile, "output_dir": str(folder)} | own
+
+
+@checked
+class ChapterParameters(SweepParameters):
+    """Of the chapters that show one study (``03_mu_curves`` and others): which runs, and from which epoch on."""
+
+    profile: str = "digits"  # digits, cifar100 (the paper), cifar100-small
+    output_dir: str | None = None  # where the runs are; None: runs/<profile>, or else the published ones
     methods: Names = PAPERS  # which are shown
     temperatures: Temperatures | None = None  # of KD: which are shown; None: all up to 10
     drops: tuple[Seed, ...] | None = None  # which schedule; None: the field's, see kdnb.profiles
@@ -61,16 +63,11 @@ class MapParameters(ChapterParameters):
 
 
 @checked
-class ResultsParameters:
+class ResultsParameters(SweepParameters):
     """Of ``06_cifar100``: published results."""
 
     profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
     results_dir: str | None = None  # where they are; None: results/<profile> of the repository
-    seed: Seed = 0  # of the students in the figures; the verdicts take all seeds
-    alpha: Share = 0.9  # of KD and MSE
-    squared: bool = True  # KD with T squared; False: the paper's other reading
-    weight_decay: NotNegative = 5e-4
-    warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
     points: Count = 2000  # images on the maps at most
 
     @property
@@ -83,21 +80,15 @@ class ResultsParameters:
                 f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
                 f"`python -m kdnb.analysis.publish --profile {self.profile}` makes them. Or name another results_dir."
             )
-        names = ("seed", "alpha", "squared", "weight_decay", "warm_up", "points")
-        return MapParameters(self.profile, str(folder), **{name: getattr(self, name) for name in names})
+        return MapParameters(**self.of_study(self.profile, folder), points=self.points)
 
 
 @checked
-class StudiesParameters:
+class StudiesParameters(SweepParameters):
     """Of ``10_statistics`` to ``14_discussion``: published studies side by side."""
 
     profiles: Names = ("digits", "cifar100-small")  # whose published results
     results_dir: str | None = None  # where they are, a folder each; None: results/ of the repository
-    seed: Seed = 0  # of the students in the figures that show one; where several are shown, all are
-    alpha: Share = 0.9  # of KD and MSE
-    squared: bool = True  # KD with T squared; False: the paper's other reading
-    weight_decay: NotNegative = 5e-4
-    warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
 
     def __post_init__(self) -> None:
         for name in self.profiles:
@@ -106,9 +97,8 @@ class StudiesParameters:
     def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
         """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
         root = Path(self.results_dir) if self.results_dir else paths.results("")
-        names = ("seed", "alpha", "squared", "weight_decay", "warm_up")
-        given = {name: getattr(self, name) for name in names} | {"methods": methods} | more
-        return {name: load(ChapterParameters(name, str(root / name), **given)) for name in self.profiles}
+        given = {"methods": methods} | more
+        return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
 
 @checked
@@ -121,26 +111,17 @@ class ClaimsParameters:
     squared: bool = True  # KD with T squared; False: the paper's other reading
 
 
-@dataclass(frozen=True)
-class Study:
-    """Finished students of one data set and weight decay, and how a chapter looks at them.
+@dataclass(frozen=True, kw_only=True)
+class Study(Students):
+    """Students of one folder, and how a chapter looks at them.
 
     name      of the profile they are of; of their data set, where that is another
-    students  one seed and alpha, one a label: normal, KD by rising T, DIST, MSE, others
-    every     all seeds and alphas
     warm_up   epochs left out at the start
     """
 
     name: str
     folder: Path
-    students: Sequence[Run]
-    every: Sequence[Run]
     warm_up: int
-
-    @property
-    def shown(self) -> list[Run]:
-        """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
-        return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
 
     def comparison(self, name: str) -> Path | None:
         """A file of several runs side by side, kept beside the study's; None where it was not made."""
@@ -160,21 +141,6 @@ class Study:
         return self.students[0].spec.epochs
 
     @cached_property
-    def kd(self) -> dict[float, Run]:
-        """KD's runs by rising temperature."""
-        return {r.spec.method_parameters["temperature"]: r for r in self.students if r.spec.method == "kd"}
-
-    @cached_property
-    def others(self) -> list[Run]:
-        """Every run but KD's: normal, DIST, MSE."""
-        return [run for run in self.students if run.spec.method != "kd"]
-
-    @property
-    def hottest(self) -> float:
-        """The highest temperature; 1 without KD."""
-        return max(self.kd, default=1.0)
-
-    @cached_property
     def teacher(self) -> Run | None:
         """The teacher's run, if it is in the same folder (one's own weights are not)."""
         return self._known(run.spec.teacher for run in self.students)
@@ -190,12 +156,6 @@ class Study:
         found = runs.find(self.folder, role="teacher")
         return next((run for run in found if run.weights_checksum in wanted), None)
 
-    @cached_property
-    def by_seeds(self) -> dict[str, list[Run]]:
-        """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
-        groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
-        return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
-
     def first(self, column: str, run: Run) -> float:
         """A column's value in the first epoch after the warm-up; nan where the history lacks it."""
         table = run.after(self.warm_up)
@@ -206,15 +166,6 @@ class Study:
         start = self.first(column, run)
         return run.last(column) / start - 1 if start else np.nan
 
-    def get(self, label: str) -> Run | None:
-        """The student of that label, None when there is none."""
-        return next((run for run in self.students if run.label == label), None)
-
-    def nearest(self, temperature: float) -> Run | None:
-        """KD at the temperature that is nearest, None without KD."""
-        closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
-        return None if closest is None else self.kd[closest]
-
 
 def load(chosen: ChapterParameters) -> Study:
     """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none.
@@ -222,7 +173,7 @@ def load(chosen: ChapterParameters) -> Study:
     Where no folder is named and none of one's own runs is finished, published ones are read, and it is printed.
     """
     folder, every = _folder(chosen), sweep(chosen)
-    students = [run for run in every if run.spec.init_seed == chosen.seed and _has_alpha(run, chosen.alpha)]
+    students = in_front(every, chosen.seed, chosen.alpha)
     if not students:
         raise FileNotFoundError(
             f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g}, weight decay "
@@ -230,10 +181,15 @@ def load(chosen: ChapterParameters) -> Study:
             f"(there: {', '.join(_names(folder)) or 'none'}). "
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
         )
-    by_label = {run.label: run for run in sorted(students, key=_place)}
     dataset = students[0].spec.dataset
-    name = chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset
-    study = Study(name, folder, list(by_label.values()), every, _warm_up(students, chosen.warm_up))
+    study = Study(
+        students=students,
+        every=every,
+        alpha=chosen.alpha,
+        name=chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset,
+        folder=folder,
+        warm_up=_warm_up(students, chosen.warm_up),
+    )
     if chosen.output_dir is None and runs.are_published(folder):
         print(study.origin)
     return study
@@ -291,18 +247,3 @@ def has_reading(run: Run, squared: bool) -> bool:
 def is_papers(run: Run, squared: bool) -> bool:
     """Whether the run has the field's schedule and this reading of the loss, as the claims' runs have."""
     return has_reading(run, squared) and not unusual_drops(run.spec.drops, run.spec.epochs)
-
-
-def _has_alpha(run: Run, alpha: float) -> bool:
-    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
-
-
-def _place(run: Run) -> tuple[int, str, float]:
-    method = run.spec.method
-    place = ORDER.index(method) if method in ORDER else len(ORDER)
-    return place, method, run.spec.method_parameters.get("temperature", 0.0)
-
-
-def _alike(one: Run, other: Run) -> bool:
-    fields = ("method", "method_parameters", "epochs", "dataset", "model")
-    return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)

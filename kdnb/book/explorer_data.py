@@ -15,6 +15,7 @@ from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.publish import PERPLEXITY
 from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.students import PAPERS
 from kdnb.book.drawing import compact
 from kdnb.figures import classes, mu_curves, origin, style
 from kdnb.figures.correlation import over_temperature
@@ -24,7 +25,7 @@ from kdnb.runs import Run
 Packed = dict[str, Any]
 POINTS = 400  # images on a map: enough to see groups, few enough to redraw while a slider moves
 COLUMNS = ("loss", *mu_curves.MEASURES)  # of histories, that are packed
-METHODS = ("kd", *(method for method in selection.PAPERS if method != "kd"))  # the first is shown at first
+METHODS = ("kd", *(method for method in PAPERS if method != "kd"))  # the first is shown at first
 
 
 @checked
@@ -58,11 +59,11 @@ def load(chosen: ExplorerParameters) -> Explored:
 
 
 def _studies(profile: str, seed: int) -> list[Study]:
-    first = selection.load(ChapterParameters(profile, seed=seed))
+    first = selection.load(ChapterParameters(profile=profile, seed=seed))
     there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
-    decays = {spec.weight_decay for spec in there if spec.method in selection.PAPERS}
+    decays = {spec.weight_decay for spec in there if spec.method in PAPERS}
     others = decays - {first.students[0].spec.weight_decay}
-    known = ChapterParameters(profile, str(first.folder), seed=seed)
+    known = ChapterParameters(profile=profile, output_dir=str(first.folder), seed=seed)
     return [first, *(selection.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
 
 

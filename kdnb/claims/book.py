@@ -18,11 +18,10 @@ import numpy as np
 
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
-from kdnb.analysis.sweep import Missing
+from kdnb.analysis.students import HOT, PEAK, Missing
 from kdnb.claims import seed_numbers
 from kdnb.claims.judge import Measure, Numbers
-from kdnb.claims.predicates import ACCURACY_MARGIN, HALVED, PEAK, SAME_R
-from kdnb.claims.seed_numbers import HOT
+from kdnb.claims.predicates import ACCURACY_MARGIN, HALVED, SAME_R
 
 Answer = Literal["holds", "undecided", "does not hold", "too few seeds", "cannot be said"]
 UNRELATED = 0.1  # cosine of two classifiers below which they may as well be unrelated

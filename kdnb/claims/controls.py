@@ -30,16 +30,16 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
+from kdnb.analysis.curves import level, mu_window, roughness, window
 from kdnb.analysis.stats import Series
-from kdnb.analysis.sweep import ALPHA, Missing, Sweep, level, mu_window, roughness, sweeps, window
+from kdnb.analysis.students import PEAK, Missing, Students, of_each_seed
 from kdnb.claims.judge import Measure
-from kdnb.claims.predicates import PEAK
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 Answer = Literal["yes", "no", "cannot be said"]
 Sign = Literal[1, -1]
 Kind = Literal["value", "correlation"]
-BYSTANDER = "bystander_"  # what the columns of mu to the bystander begin with
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def tally(checks: Sequence[Check]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- curves that go together
-Pick = Callable[[Sweep], Run]
+Pick = Callable[[Students], Run]
 R = "{:z.3f}"
 TEXTS = {
     "within phases": "within phases of the learning rate",
@@ -123,7 +123,7 @@ class Tie:
     column: str = "mu_raw"
     target: str = "loss"
 
-    def curves(self, mine: Sweep, other: Sweep, side: str = "") -> Curves:
+    def curves(self, mine: Students, other: Students, side: str = "") -> Curves:
         """Both after the warm-up, the second from ``other``'s students; ``side``: BYSTANDER for mu to that teacher.
 
         Raises Missing where a run or a column is not there.
@@ -152,10 +152,10 @@ class Together:
     ties: Sequence[Tie]
     made: Callable[..., float] = lambda r: r
 
-    def checks(self, by_seed: Sequence[Sweep]) -> list[Check]:
+    def checks(self, by_seed: Sequence[Students]) -> list[Check]:
         """The six of the rules."""
         kind: Kind = "correlation" if len(self.ties) == 1 else "value"
-        found: list[tuple[str, Kind, Callable[[Sweep], float]]] = [
+        found: list[tuple[str, Kind, Callable[[Students], float]]] = [
             (f"over seeds: {self.what}", kind, self._number),
             ("this teacher: less the same with μ to the bystander", "value", self._this_teacher),
             ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, by_seed)),
@@ -164,24 +164,24 @@ class Together:
         return [Check(Measure(text, R, kind), self.sign, known(number, by_seed)) for text, kind, number in found]
 
     def _number(
-        self, mine: Sweep, other: Sweep | None = None, side: str = "", reading: Reading = READINGS[PAPERS]
+        self, mine: Students, other: Students | None = None, side: str = "", reading: Reading = READINGS[PAPERS]
     ) -> float:
         return self.made(*(reading(tie.curves(mine, other or mine, side)) for tie in self.ties))
 
-    def _this_teacher(self, mine: Sweep) -> float:
+    def _this_teacher(self, mine: Students) -> float:
         return self._number(mine) - self._number(mine, side=BYSTANDER)
 
-    def _this_run(self, by_seed: Sequence[Sweep], mine: Sweep) -> float:
+    def _this_run(self, by_seed: Sequence[Students], mine: Students) -> float:
         others = known(partial(self._number, mine), [other for other in by_seed if other.seed != mine.seed])
         return self._number(mine) - float(np.mean(others)) if others else np.nan
 
 
-def known(number: Callable[[Sweep], float], by_seed: Iterable[Sweep]) -> list[float]:
+def known(number: Callable[[Students], float], by_seed: Iterable[Students]) -> list[float]:
     """The number of every seed that has it."""
     found = []
-    for sweep in by_seed:
+    for students in by_seed:
         try:
-            found.append(float(number(sweep)))
+            found.append(float(number(students)))
         except Missing:
             continue
     return [value for value in found if np.isfinite(value)]
@@ -194,18 +194,18 @@ def _column(table: pd.DataFrame, name: str) -> Series:
 
 
 # -------------------------------------------------------------------------------------------------------- mu's movement
-def _fall(sweep: Sweep, side: str = "") -> float:
-    start, end = (_level(sweep, side + "mu_raw", share) for share in (1 / 2, 1))
+def _fall(students: Students, side: str = "") -> float:
+    start, end = (_level(students, side + "mu_raw", share) for share in (1 / 2, 1))
     return (start - end) / start
 
 
-def _beyond_norm(sweep: Sweep) -> float:
+def _beyond_norm(students: Students) -> float:
     """How far mu ends below the mu of its starting angle at its final norm, of its starting level.
 
     mu^2 = t^2 + s^2 - 2 t s c with s = ||W_s|| and c the cosine; t = ||W_t|| follows from any epoch.
     """
     mu, norm, cosine = (
-        np.array([_level(sweep, name, share) for share in (1 / 2, 1)])
+        np.array([_level(students, name, share) for share in (1 / 2, 1)])
         for name in ("mu_raw", "weight_norm", "classifier_cosine")
     )
     along = norm * cosine
@@ -214,45 +214,47 @@ def _beyond_norm(sweep: Sweep) -> float:
     return float((same_angle - mu[1]) / mu[0])
 
 
-def _level(sweep: Sweep, column: str, share: float) -> float:
-    run = sweep.kd(PEAK)
+def _level(students: Students, column: str, share: float) -> float:
+    run = students.kd_at(PEAK)
     _column(run.history, column)
     return level(run, column, share)
 
 
-def _movement(by_seed: Sequence[Sweep]) -> list[Check]:
+def _movement(by_seed: Sequence[Students]) -> list[Check]:
     """The three of C3."""
-    numbers: dict[str, Callable[[Sweep], float]] = {
+    numbers: dict[str, Callable[[Students], float]] = {
         "over seeds: fall of μ after the warm-up, T = 4": _fall,
-        "this teacher: less the fall of μ to the bystander": lambda sweep: _fall(sweep) - _fall(sweep, BYSTANDER),
+        "this teacher: less the fall of μ to the bystander": lambda students: (
+            _fall(students) - _fall(students, BYSTANDER)
+        ),
         "beyond what ‖W‖ explains: below the μ of the same angle": _beyond_norm,
     }
     return [Check(Measure(text, "{:+z.2%}"), 1, known(number, by_seed)) for text, number in numbers.items()]
 
 
-def _rougher(sweep: Sweep) -> float:
-    run = sweep.kd(PEAK)
+def _rougher(students: Students) -> float:
+    run = students.kd_at(PEAK)
     return roughness(run, 1 - _column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
 
 
 # ---------------------------------------------------------------------------------------------------------- the claims
 def _kd(temperature: float) -> Pick:
-    return lambda sweep: sweep.kd(temperature)
+    return lambda students: students.kd_at(temperature)
 
 
-_FOUR, _NORMAL = _kd(PEAK), Sweep.normal
+_FOUR, _NORMAL = _kd(PEAK), Students.normal
 _PEAK = "height of r at T = 4 above the higher of T = 1 and T = 10"
 _COSINE = Together(
     "r of 1 − cosine and the loss, T = 4", 1, [Tie(_FOUR, _FOUR, "classifier_cosine")], lambda r: -r
 )  # of the cosine itself
-CONTROLS: Mapping[str, Callable[[Sequence[Sweep]], list[Check]]] = {
+CONTROLS: Mapping[str, Callable[[Sequence[Students]], list[Check]]] = {
     "C1": Together("r of μ and the loss, T = 4", 1, [Tie(_FOUR, _FOUR)]).checks,
     "C2": Together("r of μ and the loss", -1, [Tie(_NORMAL, _NORMAL)]).checks,
     "C3": _movement,
     "C4": Together(
         _PEAK, 1, [Tie(_kd(t), _kd(t)) for t in (1, PEAK, 10)], lambda low, peak, high: peak - max(low, high)
     ).checks,
-    "C8": Together("r of DIST's μ with KD's, T = 4", 1, [Tie(Sweep.dist, _FOUR, target="mu_raw")]).checks,
+    "C8": Together("r of DIST's μ with KD's, T = 4", 1, [Tie(Students.dist, _FOUR, target="mu_raw")]).checks,
     "C10": lambda by_seed: [
         Check(Measure("rougher than μ (standard deviations)", R), 1, known(_rougher, by_seed)),
         *_COSINE.checks(by_seed),
@@ -265,7 +267,7 @@ def judge(runs: Iterable[Run]) -> dict[str, list[Check]]:
 
     Raises ValueError when the students are of several data sets or weight decays.
     """
-    by_seed = sweeps(runs, ALPHA)
+    by_seed = of_each_seed(runs)
     return {claim: checks(by_seed) for claim, checks in CONTROLS.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kdnb.analysis import stats
-from kdnb.analysis.sweep import Missing, Sweep
+from kdnb.analysis.students import Missing, Students
 
 Word = Literal["reproduced", "partly", "not reproduced", "not testable"]
 Parts = Mapping[str, bool]
@@ -67,7 +67,7 @@ class Claim:
     title: str
     text: str
     figure: str
-    judge: Callable[[Sweep], tuple[Parts, Numbers]]
+    judge: Callable[[Students], tuple[Parts, Numbers]]
     enough: int
     sentence: str
     measures: Mapping[str, Measure]
@@ -96,13 +96,13 @@ class Verdict:
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-def verdict(claim: Claim, by_seed: Sequence[Sweep]) -> Verdict:
+def verdict(claim: Claim, by_seed: Sequence[Students]) -> Verdict:
     """Judge ``claim`` on every seed that has the runs it needs, and sum up."""
     found: dict[int, tuple[Parts, Numbers]] = {}
     missing = "at least one student"
-    for sweep in by_seed:
+    for students in by_seed:
         try:
-            found[sweep.seed] = claim.judge(sweep)
+            found[students.seed] = claim.judge(students)
         except Missing as reason:
             missing = str(reason)
     said = claim.id, claim.text, claim.figure

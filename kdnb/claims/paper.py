@@ -23,8 +23,7 @@ What the text may quote of a study (digits, digits_no_decay, cifar100_small, ...
 
 from collections.abc import Iterable, Sequence
 
-from kdnb.analysis import sweep
-from kdnb.analysis.sweep import sweeps
+from kdnb.analysis.students import of_each_seed
 from kdnb.claims import predicates
 from kdnb.claims.judge import Claim, Measure, Verdict, Word, verdict
 from kdnb.runs import Run
@@ -232,7 +231,7 @@ def judge(runs: Iterable[Run]) -> list[Verdict]:
 
     Raises ValueError when the students are of several data sets or weight decays.
     """
-    by_seed = sweeps(runs, sweep.ALPHA)
+    by_seed = of_each_seed(runs)
     return [verdict(claim, by_seed) for claim in CLAIMS]
 
 

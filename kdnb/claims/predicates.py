@@ -1,17 +1,14 @@
 """The tests of the claims: thresholds, and one predicate a claim. The rules they follow: :mod:`kdnb.claims.paper`.
 
-Each predicate takes the runs of one seed and returns the claim's parts, true or false, and the numbers behind them; it
-raises :class:`kdnb.analysis.sweep.Missing` when a run is not there. Thresholds come from the paper's wording alone and
-are not moved.
+Each predicate takes the students of one seed and returns the claim's parts, true or false, and the numbers behind them;
+it raises Missing when a run is not there. Thresholds come from the paper's wording alone and are not moved.
 """
 
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from kdnb.analysis.sweep import (
-    Missing,
-    Sweep,
+from kdnb.analysis.curves import (
     curve_gap,
     level,
     mu_window,
@@ -22,11 +19,13 @@ from kdnb.analysis.sweep import (
     same_shape,
     window,
 )
+from kdnb.analysis.separation import ClassDistances
+from kdnb.analysis.spaces import class_distances
+from kdnb.analysis.students import PEAK, Missing, Students
 from kdnb.claims.judge import Numbers, Parts
 from kdnb.runs import Run
 
 # ------------------------------------------------------------------------------------------------------- thresholds
-PEAK = 4  # the temperature at which the paper sees its peak; the paper does not say which T its r = 0.972 is of
 NEAR_PEAK = (3, 5)  # "around T = 4"
 LEAST_TEMPERATURES = 5  # a peak among fewer is an accident of which were run
 STRONG_R = 0.9  # "strong" beside the paper's 0.97: room for another data set, none for another order
@@ -43,20 +42,20 @@ ACCURACY_MARGIN = 0.005  # half a point: what one seed moves accuracy by
 
 
 # ------------------------------------------------------------------------------------------------ predicates
-def kd_correlates(sweep: Sweep) -> tuple[Parts, Numbers]:
-    run = sweep.kd(PEAK)
+def kd_correlates(students: Students) -> tuple[Parts, Numbers]:
+    run = students.kd_at(PEAK)
     r = r_with_loss(run)
     return {"r is positive": r > 0, "r is strong": r >= STRONG_R}, {"r": r, "r_bystander": r_bystander(run)}
 
 
-def normal_anticorrelates(sweep: Sweep) -> tuple[Parts, Numbers]:
-    run = sweep.normal()
+def normal_anticorrelates(students: Students) -> tuple[Parts, Numbers]:
+    run = students.normal()
     r = r_with_loss(run)
     return {"r is negative": r < 0, "r is strong": r <= -STRONG_R}, {"r": r, "r_bystander": r_bystander(run)}
 
 
-def falls_and_settles(sweep: Sweep) -> tuple[Parts, Numbers]:
-    run = sweep.kd(PEAK)
+def falls_and_settles(students: Students) -> tuple[Parts, Numbers]:
+    run = students.kd_at(PEAK)
     start, middle, end = (level(run, "mu_raw", share) for share in (1 / 2, 3 / 4, 1))
     fall = (start - end) / start
     early = (start - middle) / (start - end) if start != end else np.nan
@@ -65,8 +64,8 @@ def falls_and_settles(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"fall": fall, "early": early}
 
 
-def peaks_near_four(sweep: Sweep) -> tuple[Parts, Numbers]:
-    r = _over_temperatures(sweep, r_with_loss)
+def peaks_near_four(students: Students) -> tuple[Parts, Numbers]:
+    r = _over_temperatures(students, r_with_loss)
     peak = max(r, key=r.__getitem__)
     before, after = ([t for t in r if t <= peak], [t for t in r if t >= peak])
     parts = {
@@ -78,8 +77,8 @@ def peaks_near_four(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"peak": peak, "r_first": r[1], "r_peak": r[peak], "r_last": r[10]}
 
 
-def nears_mse(sweep: Sweep) -> tuple[Parts, Numbers]:
-    mse, low, high = sweep.mse(), sweep.kd(1), sweep.kd(10)
+def nears_mse(students: Students) -> tuple[Parts, Numbers]:
+    mse, low, high = students.mse(), students.kd_at(1), students.kd_at(10)
     r_low, r_high = (abs(r_with_loss(run) - r_with_loss(mse)) for run in (low, high))
     mu_low, mu_high = (curve_gap(run, mse) for run in (low, high))
     parts = {
@@ -89,10 +88,10 @@ def nears_mse(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"r_low": r_low, "r_high": r_high, "mu_low": mu_low, "mu_high": mu_high}
 
 
-def separates_classes(sweep: Sweep) -> tuple[Parts, Numbers]:
-    normal, *shown = (sweep.separation_of(label) for label in ("normal", "KD T=1", "KD T=4", "KD T=10"))
-    labels = {t: run.spec.label for t, run in sweep.by_temperature().items()}
-    by_t = {t: sweep.separation[label] for t, label in labels.items() if label in sweep.separation}
+def separates_classes(students: Students) -> tuple[Parts, Numbers]:
+    normal, *shown = (at_matched_accuracy(students, label) for label in ("normal", "KD T=1", "KD T=4", "KD T=10"))
+    found = {t: class_distances(run, "matched") for t, run in students.papers_kd.items()}
+    by_t = {t: distances for t, distances in found.items() if distances is not None}
     _enough_temperatures(by_t)
     rise = rank_correlation(by_t, [s.class_similarity for s in by_t.values()])
     # Lengths of features differ between networks: distances are compared in units of the mean length.
@@ -109,8 +108,17 @@ def separates_classes(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"gain": gain, "similarity": rise, "farthest": farthest, "within_change": change}
 
 
-def features_approach(sweep: Sweep) -> tuple[Parts, Numbers]:
-    run = sweep.normal()
+def at_matched_accuracy(students: Students, label: str) -> ClassDistances:
+    """Where the classes lie for one student; Missing when it never got that far."""
+    run = students.get(label)
+    found = class_distances(run, "matched") if run else None
+    if found is None:
+        raise Missing(f"{label} at matched accuracy")
+    return found
+
+
+def features_approach(students: Students) -> tuple[Parts, Numbers]:
+    run = students.normal()
     start = 1 / 48  # the first 5 epochs of 240
     rise, centred = (level(run, c, 1) - level(run, c, start) for c in ("feature_cosine", "feature_cosine_centred"))
     shuffled = level(run, "feature_cosine_shuffled", 1) - level(run, "feature_cosine_shuffled", start)
@@ -119,9 +127,9 @@ def features_approach(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"rise": rise, "rise_shuffled": shuffled, "rise_centred": centred, "trend": trend}
 
 
-def dist_is_alike(sweep: Sweep) -> tuple[Parts, Numbers]:
-    dist, kd = sweep.dist(), sweep.kd(PEAK)
-    shape, to_normal = same_shape(dist, kd), same_shape(dist, sweep.normal())
+def dist_is_alike(students: Students) -> tuple[Parts, Numbers]:
+    dist, kd = students.dist(), students.kd_at(PEAK)
+    shape, to_normal = same_shape(dist, kd), same_shape(dist, students.normal())
     start, end = level(dist, "mu_raw", 1 / 2), level(dist, "mu_raw", 1)
     fall = (start - end) / start
     kd_fall = level(kd, "mu_raw", 1 / 2) - level(kd, "mu_raw", 1)
@@ -129,8 +137,8 @@ def dist_is_alike(sweep: Sweep) -> tuple[Parts, Numbers]:
     return parts, {"shape": shape, "shape_normal": to_normal, "fall": fall}
 
 
-def alpha_lowers_mu_alone(sweep: Sweep) -> tuple[Parts, Numbers]:
-    by_alpha = sweep.by_alpha(PEAK)
+def alpha_lowers_mu_alone(students: Students) -> tuple[Parts, Numbers]:
+    by_alpha = students.by_alpha(PEAK)
     if len(by_alpha) < 3:
         raise Missing(f"KD at T={PEAK} with at least 3 values of alpha above 0 (there: {_listed(by_alpha)})")
     order = rank_correlation(by_alpha, [level(run, "mu_raw", 1) for run in by_alpha.values()])
@@ -141,8 +149,8 @@ def alpha_lowers_mu_alone(sweep: Sweep) -> tuple[Parts, Numbers]:
     return {"μ falls as α grows": order <= -ORDERED, **stays}, {"order": order, "shape": shape, "spread": spread}
 
 
-def cosine_is_rougher(sweep: Sweep) -> tuple[Parts, Numbers]:
-    run = sweep.kd(PEAK)
+def cosine_is_rougher(students: Students) -> tuple[Parts, Numbers]:
+    run = students.kd_at(PEAK)
     distance = 1 - window(run)["classifier_cosine"].to_numpy(float)
     r, r_cosine = r_with_loss(run), r_with_loss(run, distance)
     rough, rough_cosine = roughness(run, mu_window(run)), roughness(run, distance)
@@ -151,16 +159,16 @@ def cosine_is_rougher(sweep: Sweep) -> tuple[Parts, Numbers]:
     return {"similar r": alike, "fluctuates more": rough_cosine > rough}, numbers
 
 
-def four_is_best(sweep: Sweep) -> tuple[Parts, Numbers]:
-    accuracy = _over_temperatures(sweep, lambda run: float(run.history["test_accuracy"].iloc[-1]))
+def four_is_best(students: Students) -> tuple[Parts, Numbers]:
+    accuracy = _over_temperatures(students, lambda run: run.last("test_accuracy"))
     best = max(accuracy, key=accuracy.__getitem__)
     lead = accuracy[PEAK] - max(value for t, value in accuracy.items() if t != PEAK)
     parts = {"T=4 is within half a point of the best": lead >= -ACCURACY_MARGIN, "T=4 is the best": lead > 0}
     return parts, {"best": best, "accuracy": 100 * accuracy[PEAK], "lead": 100 * lead}
 
 
-def _over_temperatures(sweep: Sweep, reading: Callable[[Run], float]) -> dict[float, float]:
-    runs = sweep.by_temperature()
+def _over_temperatures(students: Students, reading: Callable[[Run], float]) -> dict[float, float]:
+    runs = students.papers_kd
     _enough_temperatures(runs)
     return {t: reading(run) for t, run in runs.items()}
 

@@ -3,27 +3,28 @@
 Of each seed, by what they are; Missing, saying what is, when no seed has the runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
+from kdnb.analysis.curves import r_bystander, r_with_loss, window
 from kdnb.analysis.selection import Study
-from kdnb.analysis.sweep import ALPHA, Missing, Sweep, r_bystander, r_with_loss, sweeps, window
+from kdnb.analysis.students import HOT, PEAK, Missing, Students, of_each_seed
 from kdnb.claims.judge import Numbers
-from kdnb.claims.predicates import PEAK
+from kdnb.claims.predicates import at_matched_accuracy
+from kdnb.measure.history import BYSTANDER
+from kdnb.methods import METHODS
 from kdnb.runs import Run
 
-HOT = 50  # a temperature far beyond the paper's
 
-
-def by_seed(reading: Callable[[Sweep], Numbers]) -> Callable[[Study], Mapping[int, Numbers]]:
+def by_seed(reading: Callable[[Students], Numbers]) -> Callable[[Study], Mapping[int, Numbers]]:
     """A reading of one seed's runs for all seeds of a study, as far as they have the runs."""
 
     def read(study: Study) -> dict[int, Numbers]:
         found: dict[int, Numbers] = {}
         missing: list[Missing] = []
-        for sweep in sweeps(study.every, ALPHA):
+        for students in of_each_seed(study.every):
             try:
-                found[sweep.seed] = reading(sweep)
+                found[students.seed] = reading(students)
             except Missing as reason:
                 missing.append(reason)
         if not found:
@@ -39,26 +40,26 @@ def _last(run: Run, column: str) -> float:
     return float(run.history[column].iloc[-1])
 
 
-def _kd_and_normal(sweep: Sweep) -> dict[str, Run]:
-    return {f"KD T={PEAK}": sweep.kd(PEAK), "normal": sweep.normal()}
+def _kd_and_normal(students: Students) -> dict[str, Run]:
+    return {f"KD T={PEAK}": students.kd_at(PEAK), "normal": students.normal()}
 
 
-def _optional(sweep: Sweep, methods: Mapping[str, str]) -> dict[str, Run]:
-    """Those of ``methods`` (text by name) that were trained."""
-    return {text: run for name, text in methods.items() if (run := sweep.first(name)) is not None}
+def _there(students: Students, methods: Iterable[str]) -> list[Run]:
+    """Those of ``methods`` that were trained, at their own parameters."""
+    return [run for name in methods if (run := students.get(METHODS[name].label)) is not None]
 
 
 @by_seed
-def cosines(sweep: Sweep) -> Numbers:
+def cosines(students: Students) -> Numbers:
     """Cosine of the student's and the teacher's classifier at the end."""
-    runs = _kd_and_normal(sweep) | _optional(sweep, {"started": "for comparison: started at W_t"})
+    runs = _kd_and_normal(students) | {f"for comparison: {run.label}": run for run in _there(students, ["started"])}
     return {text: _last(run, "classifier_cosine") for text, run in runs.items()}
 
 
 @by_seed
-def correlations(sweep: Sweep) -> Numbers:
+def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
-    run = sweep.kd(PEAK)
+    run = students.kd_at(PEAK)
     found = stats.correlation(
         run.history["mu_raw"],
         run.history["loss"],
@@ -74,16 +75,16 @@ def correlations(sweep: Sweep) -> Numbers:
 
 
 @by_seed
-def movers(sweep: Sweep) -> Numbers:
+def movers(students: Students) -> Numbers:
     """What each cause did to mu^2 over the whole training, as a share of all movement; KD, T = 4, both teachers."""
-    history = sweep.kd(PEAK).history
-    if "bystander_pull_decay" not in history:
+    history = students.kd_at(PEAK).history
+    if f"{BYSTANDER}pull_decay" not in history:
         raise Missing(f"an account of μ to teacher and bystander of KD T={PEAK}")
     total = sum(abs(float(history[column].sum())) for column in ("pull_ce", "pull_kd", "pull_decay", "spread"))
     return {
         f"{text}, {whose}": float(history[f"{side}pull_{cause}"].sum()) / total
         for cause, text in (("kd", "distillation"), ("decay", "weight decay"))
-        for side, whose in (("", "teacher"), ("bystander_", "bystander"))
+        for side, whose in (("", "teacher"), (BYSTANDER, "bystander"))
     }
 
 
@@ -102,10 +103,10 @@ def _seeds(*values: Mapping[int, float]) -> list[int]:
 
 
 @by_seed
-def plug_in(sweep: Sweep) -> Numbers:
+def plug_in(students: Students) -> Numbers:
     """Accuracy of W_t on the student's features as a share of the student's own accuracy."""
     numbers = {}
-    for text, run in _kd_and_normal(sweep).items():
+    for text, run in _kd_and_normal(students).items():
         own = _last(run, "test_accuracy")
         numbers[f"{text}, as they are"] = _last(run, "plug_in_accuracy") / own
         numbers[f"{text}, relabelled"] = _last(run, "plug_in_accuracy_matched") / own
@@ -113,43 +114,41 @@ def plug_in(sweep: Sweep) -> Numbers:
 
 
 @by_seed
-def frozen(sweep: Sweep) -> Numbers:
+def frozen(students: Students) -> Numbers:
     """Accuracy beside KD's, T = 4, same seed: with W_t, with W_t renumbered, and what else was tried of the kind."""
-    others = {"started": "started at W_t", "simkd": "SimKD"}
-    return _beside_kd(sweep, {"frozen": "frozen at W_t", "permuted": "frozen at permuted W_t"}, others)
+    return _beside_kd(students, ["frozen", "permuted"], ["started", "simkd"])
 
 
 @by_seed
-def springs(sweep: Sweep) -> Numbers:
+def springs(students: Students) -> Numbers:
     """The same for classifiers that a spring draws to W_t, or holds off."""
-    return _beside_kd(sweep, {"pulled": "pulled to W_t", "pushed": "pushed from W_t"}, {})
+    return _beside_kd(students, ["pulled", "pushed"])
 
 
 @by_seed
-def turned(sweep: Sweep) -> Numbers:
+def turned(students: Students) -> Numbers:
     """The same for classifiers whose axes, or whose classes, are not the teacher's."""
-    needed = {name: f"frozen at {text} W_t" for name, text in (("rotated", "rotated"), ("shuffled", "class-shuffled"))}
-    return _beside_kd(sweep, {"frozen": "frozen at W_t"} | needed, {"simplex": "frozen at a simplex"})
+    return _beside_kd(students, ["frozen", "rotated", "shuffled"], ["simplex"])
 
 
-def _beside_kd(sweep: Sweep, needed: Mapping[str, str], others: Mapping[str, str]) -> Numbers:
-    runs = {text: sweep.of(name) for name, text in needed.items()} | _optional(sweep, others)
-    level = _last(sweep.kd(PEAK), "test_accuracy")
-    return {text: _last(run, "test_accuracy") - level for text, run in runs.items()}
+def _beside_kd(students: Students, needed: Sequence[str], others: Sequence[str] = ()) -> Numbers:
+    runs = [*map(students.of, needed), *_there(students, others)]
+    level = _last(students.kd_at(PEAK), "test_accuracy")
+    return {run.label: _last(run, "test_accuracy") - level for run in runs}
 
 
 @by_seed
-def nears_mse(sweep: Sweep) -> Numbers:
+def nears_mse(students: Students) -> Numbers:
     """How far r of mu and the loss is from MSE's, by temperature."""
-    target = r_with_loss(sweep.mse())
-    return {f"T = {t}": abs(r_with_loss(sweep.kd(t)) - target) for t in (1, PEAK, 10, HOT)}
+    target = r_with_loss(students.mse())
+    return {f"T = {t}": abs(r_with_loss(students.kd_at(t)) - target) for t in (1, PEAK, 10, HOT)}
 
 
 @by_seed
-def separation(sweep: Sweep) -> Numbers:
+def separation(students: Students) -> Numbers:
     """Between / within distance of classes at matched accuracy, beside normal training."""
-    base = sweep.separation_of("normal").ratio
-    return {f"KD T={t}": sweep.separation_of(f"KD T={t}").ratio / base - 1 for t in (1, PEAK, 10)}
+    base = at_matched_accuracy(students, "normal").ratio
+    return {f"KD T={t}": at_matched_accuracy(students, f"KD T={t}").ratio / base - 1 for t in (1, PEAK, 10)}
 
 
 def class_geometry(study: Study) -> Mapping[int, Numbers]:
@@ -175,11 +174,8 @@ def linear_map(study: Study) -> Mapping[int, Numbers]:
 
 
 @by_seed
-def norms_explain(sweep: Sweep) -> Numbers:
+def norms_explain(students: Students) -> Numbers:
     """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
-    found = norms.table([sweep.normal(), *sweep.by_temperature().values(), *_optional_papers(sweep)])
+    others = _there(students, ["dist", "mse"])
+    found = norms.table([students.normal(), *students.papers_kd.values(), *others])
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
-
-
-def _optional_papers(sweep: Sweep) -> list[Run]:
-    return [run for name in ("dist", "mse") if (run := sweep.first(name)) is not None]

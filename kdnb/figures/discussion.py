@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.students import HOT
 from kdnb.claims.book import STATEMENTS, Outcome, Statement, judge
-from kdnb.claims.seed_numbers import HOT
 from kdnb.figures import claims, origin, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms

@@ -7,12 +7,11 @@ import pandas as pd
 
 from kdnb.analysis import correlations
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.account import bars
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
-
-PAPERS_PEAK = 4  # the temperature of the paper's figures
 
 
 @exhibit("answers", "A row a question, a column a study: what came out.")
@@ -96,7 +95,7 @@ def _verdicts(study: Study) -> str:
 
 
 def _peak(study: Study) -> Run:
-    return study.nearest(PAPERS_PEAK) or study.students[0]
+    return study.nearest(PEAK) or study.students[0]
 
 
 ANSWERS: dict[str, Callable[[Study], str]] = {

@@ -40,7 +40,8 @@ from kdnb.measure import align
 from kdnb.measure.outputs import Outputs, accuracy, top5_accuracy
 
 Row = dict[str, float]
-PREFIXES = ("", "bystander_")  # of the columns that compare with the teacher, and with the bystander
+BYSTANDER = "bystander_"
+PREFIXES = ("", BYSTANDER)  # of the columns that compare with the teacher, and with the bystander
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from made_up import SPEC, STUDENTS, kd, store, write
 from kdnb import paths, runs
 from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters, is_papers
+from kdnb.analysis.students import PAPERS
 from kdnb.figures.correlation import norms as drawn
 
 
-class Planted:
+class Planted(runs.Run):
     """A run with the given curves after a warm-up of ten epochs."""
 
     def __init__(self, norm: np.ndarray, loss: np.ndarray, cosine: float = 0.0) -> None:
@@ -42,7 +43,7 @@ def test_an_angle_that_turns_is_not_explained() -> None:
 def published() -> list[runs.Run]:
     """The paper's methods at its temperatures, alpha and schedule, on the two studies that were looked at."""
     every = [run for name in ("digits", "cifar100-small") for run in runs.find(paths.results(name), role="student")]
-    parameters = [(run, run.spec.method_parameters) for run in every if run.spec.method in norms.PAPERS]
+    parameters = [(run, run.spec.method_parameters) for run in every if run.spec.method in PAPERS]
     cool = [run for run, given in parameters if given.get("temperature", 1) <= 10 and given.get("alpha", 0.9) == 0.9]
     return [run for run in cool if is_papers(run, True)]
 

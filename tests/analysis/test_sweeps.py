@@ -9,7 +9,7 @@ from made_up import SPEC, kd, store
 from kdnb import profiles, runs
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
-from kdnb.analysis.sweep import sweeps
+from kdnb.analysis.students import of_each_seed
 from kdnb.claims import paper
 from kdnb.figures import claims as claims_page
 from kdnb.parameters import StudentParameters
@@ -64,7 +64,7 @@ def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Pat
         ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none"))
     )
     assert [one.evidence for one in found.verdicts] == [one.evidence for one in expected]
-    assert list(sweeps(runs.find(tmp_path / "mixed"), 0.9)[0].by_temperature())[-1] == 10
+    assert list(of_each_seed(runs.find(tmp_path / "mixed"))[0].papers_kd)[-1] == 10
 
 
 def test_studies_are_read_side_by_side_with_all_methods(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdnb.analysis import stats, sweep
+from kdnb.analysis import curves as read
+from kdnb.analysis import stats
 from kdnb.claims import judge, paper
 from kdnb.runs import Run, RunSpec, Snapshot
 
@@ -251,12 +252,12 @@ def test_teachers_are_no_students() -> None:
 def test_the_window_scales_with_the_length_of_the_run() -> None:
     history = pd.DataFrame({"epoch": np.arange(1, 61), "mu_raw": np.arange(60.0)})
     short = FakeRun(replace(SPEC, epochs=60), history, None)
-    assert sweep.window(short)["epoch"].tolist() == list(range(31, 61))
-    assert sweep.level(short, "mu_raw", 1) == 59  # 5 of 240 epochs is 1 of 60
+    assert read.window(short)["epoch"].tolist() == list(range(31, 61))
+    assert read.level(short, "mu_raw", 1) == 59  # 5 of 240 epochs is 1 of 60
     full = student("normal", pd.DataFrame({"epoch": EPOCHS, "mu_raw": EPOCHS}))
-    assert sweep.window(full)["epoch"].iloc[0] == 121
-    assert sweep.level(full, "mu_raw", 1 / 2) == np.mean([116, 117, 118, 119, 120])
-    assert sweep.level(full, "mu_raw", 1 / 48) == 3
+    assert read.window(full)["epoch"].iloc[0] == 121
+    assert read.level(full, "mu_raw", 1 / 2) == np.mean([116, 117, 118, 119, 120])
+    assert read.level(full, "mu_raw", 1 / 48) == 3
 
 
 def test_roughness_leaves_out_the_jump_at_a_drop_and_ignores_scale() -> None:
@@ -265,8 +266,8 @@ def test_roughness_leaves_out_the_jump_at_a_drop_and_ignores_scale() -> None:
     step = np.where(np.arange(121, 241) > 150, 0.0, 50.0)
     kept = [i for i in range(119) if 121 + i not in (150, 180, 210)]
     expected = np.std(np.diff(noise + step)[kept]) / np.std(noise + step)
-    assert sweep.roughness(run, noise + step) == pytest.approx(expected)
-    assert sweep.roughness(run, 7 * (noise + step) + 3) == pytest.approx(expected)
+    assert read.roughness(run, noise + step) == pytest.approx(expected)
+    assert read.roughness(run, 7 * (noise + step) + 3) == pytest.approx(expected)
     assert np.diff(noise + step).std() > 2 * np.diff(noise + step)[kept].std()
 
 

@@ -10,7 +10,7 @@ from made_up import SPEC, kd, store, write
 
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
-from kdnb.analysis.sweep import Missing, Sweep
+from kdnb.analysis.students import Missing, Students
 from kdnb.claims.book import STATEMENTS, Statement, _answer, judge, within
 from kdnb.claims.seed_numbers import by_seed
 from kdnb.figures import discussion
@@ -21,10 +21,10 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Statement:
     """A statement that holds where its number is positive; seeds of ``missing`` lack their runs."""
 
-    def reading(sweep: Sweep) -> dict[str, float]:
-        if sweep.seed in missing:
-            raise Missing(f"run {sweep.seed}")
-        return {"number": values[sweep.seed]}
+    def reading(students: Students) -> dict[str, float]:
+        if students.seed in missing:
+            raise Missing(f"run {students.seed}")
+        return {"number": values[students.seed]}
 
     return replace(STATEMENTS[0], reading=by_seed(reading), margins=lambda numbers: [numbers["number"]])
 

@@ -164,7 +164,7 @@ def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_foun
 
 def test_published_excess_is_the_difference_of_two_published_changes_of_squared_mu() -> None:
     """From the first epoch's end to the last: nothing but mu itself is read for what is expected."""
-    study = selection.load(ChapterParameters("digits", str(RESULTS / "digits")))
+    study = selection.load(ChapterParameters(output_dir=str(RESULTS / "digits")))
     assert study.students
     for run in study.students:
         sides = [run.history[f"{side}mu_raw"].to_numpy() ** 2 for side in ("", "bystander_")]

@@ -170,7 +170,7 @@ def test_norm_and_angle_are_those_of_the_matrices(planted: Planted) -> None:
 
 @pytest.mark.parametrize("profile", ["digits", "cifar100-small"])
 def test_the_parts_of_published_students_give_their_squared_mu(profile: str) -> None:
-    chosen = selection.load(ChapterParameters(profile, str(RESULTS / profile)))
+    chosen = selection.load(ChapterParameters(profile=profile, output_dir=str(RESULTS / profile)))
     checked = 0
     for run in chosen.every:
         table = parts.split(chosen, run)

@@ -15,8 +15,9 @@ from made_up import SPEC, TEACHER_SPEC, rounded, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import literature, selection
+from kdnb.analysis import literature
 from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.students import ORDER
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
 from kdnb.figures.methods import ablations, class_rows
@@ -293,7 +294,5 @@ def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:
     assert set(methods_table.METHODS) == {
-        name
-        for name in selection.ORDER
-        if methods.METHODS[name].__module__.split(".")[-1] not in ("interventions", "maps")
+        name for name in ORDER if methods.METHODS[name].__module__.split(".")[-1] not in ("interventions", "maps")
     }

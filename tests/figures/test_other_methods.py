@@ -10,6 +10,7 @@ from made_up import SPEC, kd, luminance, write
 from kdnb import methods as known
 from kdnb.analysis import correlations, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
+from kdnb.analysis.students import ORDER
 from kdnb.book.drawing import _INKS
 from kdnb.claims import paper
 from kdnb.figures import mu_curves, style, training, tsne
@@ -77,7 +78,7 @@ def test_runs_of_one_method_with_other_parameters_have_labels_of_their_own() -> 
 
 # --------------------------------------------------------------------------------------------------------------- looks
 def test_every_method_has_its_place_and_a_look_of_its_own() -> None:
-    assert sorted(selection.ORDER) == sorted(known.METHODS) and len(set(selection.ORDER)) == len(selection.ORDER)
+    assert sorted(ORDER) == sorted(known.METHODS) and len(set(ORDER)) == len(ORDER)
     assert set(style.LINES) | {"kd"} == set(known.METHODS)
     looks = list(style.LINES.values())
     assert len(set(looks)) == len(looks)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from kdnb import runs
 from kdnb.analysis import correlations, norms
 from kdnb.analysis.selection import Study, is_papers
-from kdnb.analysis.sweep import HOTTEST
+from kdnb.analysis.students import HOTTEST
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 
 from kdnb import paths
 from kdnb.analysis import design, representability, stats
+from kdnb.analysis.curves import rank_correlation
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import StudiesParameters, Study
-from kdnb.analysis.sweep import rank_correlation
 from kdnb.claims.predicates import ACCURACY_MARGIN
 from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from kdnb import methods, profiles
 from kdnb.analysis import correlations
 from kdnb.analysis.selection import StudiesParameters, Study
-from kdnb.analysis.sweep import HOTTEST
+from kdnb.analysis.students import HOTTEST
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run

@@ -1,0 +1,79 @@
+"""What is read off a run's curves, as the paper reads them: levels, r with the loss, shape, roughness."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy import stats as scipy_stats
+
+from kdnb.analysis import stats
+from kdnb.analysis.students import Missing
+from kdnb.measure.history import BYSTANDER
+from kdnb.runs import Run
+
+PAPER_EPOCHS = 240
+SMOOTHING = 5  # epochs (of 240) averaged where a curve's level is read, so that no single epoch decides
+
+
+def window(run: Run) -> pd.DataFrame:
+    """History after the paper's warm-up: epochs 121-240 of 240, the same share of a shorter run."""
+    return run.after(run.spec.epochs * stats.WARM_UP / PAPER_EPOCHS)
+
+
+def mu_window(run: Run) -> stats.Series:
+    """The paper's mu (raw) after the warm-up."""
+    return window(run)["mu_raw"].to_numpy(float)
+
+
+def level(run: Run, column: str, share: float) -> float:
+    """Level of a curve when ``share`` of the run is done: mean of the 5 epochs (of 240) up to there."""
+    last = max(1, round(run.spec.epochs * share))
+    first = last - max(1, round(run.spec.epochs * SMOOTHING / PAPER_EPOCHS))
+    epochs = run.history["epoch"]
+    return float(run.history.loc[(epochs > first) & (epochs <= last), column].mean())
+
+
+def r_with_loss(run: Run, series: stats.Series | None = None) -> float:
+    """The paper's number: Pearson's r of a curve (default raw mu) with the training loss after the warm-up."""
+    after = window(run)
+    r = stats.r_with_loss(after if series is None else after.assign(mu_raw=series))
+    if np.isnan(r):
+        raise Missing(f"a curve of {run.spec.label} that is not constant, with at least 3 epochs after the warm-up")
+    return r
+
+
+def r_bystander(run: Run) -> float:
+    """The same with mu to a teacher the student never saw; nan for a run that was trained without a bystander."""
+    return stats.r_with_loss(window(run), f"{BYSTANDER}mu_raw")
+
+
+def same_shape(first: Run, second: Run) -> float:
+    """Pearson's r of two runs' raw mu after the warm-up: 1 when one is the other moved and stretched."""
+    return stats.pearson(*_pair(first, second))
+
+
+def curve_gap(first: Run, second: Run) -> float:
+    """Root mean square of the relative difference of two runs' raw mu after the warm-up."""
+    left, right = _pair(first, second)
+    return float(np.sqrt(np.mean((left / right - 1) ** 2)))
+
+
+def roughness(run: Run, series: stats.Series) -> float:
+    """Epoch-to-epoch fluctuation beside the whole range: std of differences (none across drops) over std of levels."""
+    epochs = window(run)["epoch"].to_numpy()[:-1]
+    steps = np.diff(series)[~np.isin(epochs, run.spec.drops)]
+    return float(steps.std() / series.std()) if series.std() > 0 else np.nan
+
+
+def rank_correlation(x: Iterable[float], y: Iterable[float]) -> float:
+    """Spearman's rank correlation, 1 when y never falls as x grows; nan for fewer than 2 points or a constant."""
+    left, right = list(x), list(y)
+    if len(left) < 2 or len(set(right)) < 2:
+        return np.nan
+    return float(scipy_stats.spearmanr(left, right).statistic)
+
+
+def _pair(first: Run, second: Run) -> tuple[stats.Series, stats.Series]:
+    if first.spec.epochs != second.spec.epochs:
+        raise Missing(f"{first.spec.label} and {second.spec.label} over the same number of epochs")
+    return mu_window(first), mu_window(second)

@@ -1,0 +1,149 @@
+"""A set of students, looked up by what they are: what the claims are judged on, and what chapters show."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isclose
+
+from kdnb.methods import METHODS
+from kdnb.runs import Run
+
+PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
+ALPHA = 0.9  # the paper's main sweep
+PEAK = 4  # the temperature at which the paper sees its peak; the paper does not say which T its r = 0.972 is of
+HOTTEST = 10  # the paper's temperatures end there; other experiments on the same folder go on
+HOT = 50  # a temperature far beyond the paper's
+# Of methods in figures; one's own follow.
+ORDER = (
+    *PAPERS,
+    *("fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd"),
+    *("straight", "projected", "started", "pulled", "pushed"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
+)
+
+
+class Missing(LookupError):
+    """A run or a reading that is needed is not there; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Students:
+    """Finished students of one data set and weight decay.
+
+    students  those in front: of one seed and ``alpha``, one a label: normal, KD by rising T, DIST, MSE, others
+    every     all seeds and alphas
+    """
+
+    students: Sequence[Run]
+    every: Sequence[Run]
+    alpha: float = ALPHA
+
+    @property
+    def seed(self) -> int:
+        """Of the students in front."""
+        return (self.students or self.every)[0].spec.init_seed
+
+    def get(self, label: str) -> Run | None:
+        """The student of that label, None when there is none."""
+        return next((run for run in self.students if run.label == label), None)
+
+    def of(self, method: str, said: str = "") -> Run:
+        """The student of a method at its own parameters; Missing when there is none, which calls it ``said``."""
+        if (found := self.get(METHODS[method].label)) is None:
+            raise Missing(said or f"method {method!r}")
+        return found
+
+    def normal(self) -> Run:
+        """The normally trained student; Missing without it, as of the next three."""
+        return self.of("normal", "normal training")
+
+    def dist(self) -> Run:
+        return self.of("dist", "DIST")
+
+    def mse(self) -> Run:
+        return self.of("mse", f"MSE at alpha {self.alpha:g}")
+
+    def kd_at(self, temperature: float) -> Run:
+        if temperature not in self.kd:
+            raise Missing(f"KD at T={temperature:g}, alpha {self.alpha:g}")
+        return self.kd[temperature]
+
+    @cached_property
+    def kd(self) -> dict[float, Run]:
+        """KD's runs by rising temperature."""
+        return {r.spec.method_parameters["temperature"]: r for r in self.students if r.spec.method == "kd"}
+
+    @property
+    def papers_kd(self) -> dict[float, Run]:
+        """KD's runs at the paper's temperatures."""
+        return {temperature: run for temperature, run in self.kd.items() if temperature <= HOTTEST}
+
+    def by_alpha(self, temperature: float) -> dict[float, Run]:
+        """KD at one temperature by rising alpha; without alpha = 0, which is no distillation."""
+        of_seed = [r for r in self.every if r.spec.method == "kd" and r.spec.init_seed == self.seed]
+        given = [(r.spec.method_parameters, r) for r in of_seed]
+        found = {p["alpha"]: r for p, r in given if isclose(p["temperature"], temperature) and p["alpha"] > 0}
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def others(self) -> list[Run]:
+        """Every run but KD's: normal, DIST, MSE."""
+        return [run for run in self.students if run.spec.method != "kd"]
+
+    @property
+    def hottest(self) -> float:
+        """The highest temperature; 1 without KD."""
+        return max(self.kd, default=1.0)
+
+    def nearest(self, temperature: float) -> Run | None:
+        """KD at the temperature that is nearest, None without KD."""
+        closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
+        return None if closest is None else self.kd[closest]
+
+    @cached_property
+    def by_seeds(self) -> dict[str, list[Run]]:
+        """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
+        groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
+        return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
+
+    @property
+    def shown(self) -> list[Run]:
+        """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
+        return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
+
+
+def of_each_seed(runs: Iterable[Run]) -> list[Students]:
+    """The students of each seed at the paper's alpha; ValueError for several data sets or weight decays.
+
+    A claim is about one of either.
+    """
+    students = [run for run in runs if run.spec.role == "student"]
+    for field in ("dataset", "weight_decay"):
+        if len(values := {getattr(run.spec, field) for run in students}) > 1:
+            listed = ", ".join(map(str, sorted(values)))
+            raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
+    seeds: dict[int, list[Run]] = {}
+    for run in students:
+        seeds.setdefault(run.spec.init_seed, []).append(run)
+    return [Students(students=in_front(mine, seed, ALPHA), every=mine) for seed, mine in sorted(seeds.items())]
+
+
+def in_front(every: Iterable[Run], seed: int, alpha: float) -> list[Run]:
+    """Those of one seed and alpha, one a label, in the order of figures."""
+    found = [run for run in every if run.spec.init_seed == seed and _has_alpha(run, alpha)]
+    return list({run.label: run for run in sorted(found, key=_place)}.values())
+
+
+def _has_alpha(run: Run, alpha: float) -> bool:
+    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
+
+
+def _place(run: Run) -> tuple[int, str, float]:
+    method = run.spec.method
+    place = ORDER.index(method) if method in ORDER else len(ORDER)
+    return place, method, run.spec.method_parameters.get("temperature", 0.0)
+
+
+def _alike(one: Run, other: Run) -> bool:
+    fields = ("method", "method_parameters", "epochs", "dataset", "model")
+    return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)
