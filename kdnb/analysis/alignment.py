@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run, find
+from kdnb.runs.store import column_of
 
 
 def lengths(study: Study) -> dict[str, float]:
@@ -38,3 +40,52 @@ def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float
         return found if np.isfinite(found) else None
 
     return over_seeds.collect(study, difference)
+
+
+def split(study: Study, run: Run) -> pd.DataFrame:
+    """Columns ``epoch, squared, teacher, student, inner``: mu^2 and its three terms, the last from the cosine.
+
+    The two that need ||W_t|| are nan where the teacher's run is not at hand.
+    """
+    table = run.history
+    taught = study.teacher.last("weight_norm") if study.teacher else np.nan
+    own = column_of(table, "weight_norm")
+    return pd.DataFrame(
+        {
+            "epoch": table["epoch"],
+            "squared": column_of(table, "mu_raw") ** 2,
+            "teacher": taught**2,
+            "student": own**2,
+            "inner": -2 * column_of(table, "classifier_cosine") * taught * own,
+        }
+    )
+
+
+def moves(study: Study, run: Run) -> pd.DataFrame:
+    """Change since the first epoch after the warm-up: of mu^2, of the norm, of the angle; also to the bystander.
+
+    The angle's part is what the norm leaves of the change, so that neither ||W_t|| nor ||W_o|| is needed.
+    """
+    table = run.after(study.warm_up)
+    squared, other = (column_of(table, f"{side}mu_raw") ** 2 for side in ("", "bystander_"))
+    norm = column_of(table, "weight_norm") ** 2
+    found = pd.DataFrame({"squared": squared, "student": norm, "angle": squared - norm, "bystander": other - norm})
+    return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
+
+
+def share(study: Study, run: Run, column: str) -> float:
+    """A mu at the last epoch, in units of sqrt(||W_t||^2 + ||W_s||^2): 1 for classifiers with nothing in common.
+
+    nan without the teacher's run or where the run has no such column.
+    """
+    if study.teacher is None:
+        return float("nan")
+    norms = study.teacher.last("weight_norm"), run.last("weight_norm")
+    return run.last(column) / float(np.hypot(*norms))
+
+
+def unrelated(study: Study, run: Run) -> pd.Series | float:
+    if study.teacher is None:
+        return float("nan")
+    teacher_norm = float(study.teacher.history["weight_norm"].iloc[-1])
+    return pd.Series(np.hypot(teacher_norm, run.history["weight_norm"]))

@@ -17,6 +17,13 @@ from kdnb.files import read_tensors
 from kdnb.runs import Run, RunSpec
 from kdnb.runs.store import Which
 
+SEPARATION = {
+    "ratio": "between / within",
+    "knn_accuracy": "kNN accuracy",
+    "silhouette": "silhouette",
+    "class_similarity": "cosine of class means",
+}
+
 
 def how_to(study: Study) -> str:
     """What to do where a comparison is not there."""
@@ -79,3 +86,13 @@ def _rank(run: Run, which: Which, gaps: Map) -> float | None:
 def rank(one: Map, other: Map) -> float:
     """Spearman's rank correlation of two lists of distances."""
     return float(spearmanr(one, other).statistic)
+
+
+def separation(study: Study, which: Which = "matched") -> dict[str, Values]:
+    """The measures of SEPARATION of every run that has a snapshot, by measure, label and seed."""
+    return {name: over_seeds.collect(study, partial(_separation, which=which, name=name)) for name in SEPARATION}
+
+
+def _separation(run: Run, which: Which, name: str) -> float | None:
+    space = spaces.space(run, which)
+    return None if space is None else float(getattr(space.separation, name))

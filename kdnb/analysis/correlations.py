@@ -10,11 +10,7 @@ from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
 CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
-
-
 LEAST_CHANGES = 8  # below, a bootstrap of the changes shows little but which of them it drew
-
-
 SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander"}
 
 

@@ -15,9 +15,14 @@ from pathlib import Path
 import pandas as pd
 
 from kdnb import paths, profiles, runs
+from kdnb.analysis import stats
+from kdnb.analysis.selection import Study
 from kdnb.files import write_atomically
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
+
+Spans = dict[str, tuple[float, float, float]]  # mean and 95 % interval by label
+
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
@@ -74,6 +79,22 @@ def contrasts(found: pd.DataFrame) -> pd.DataFrame:
     pairs = len(found.groupby(["teacher", "bystander"]))
     whole: pd.DataFrame = means[means.groupby(["label", "measure"])["nearer"].transform("size") == pairs]
     return whole
+
+
+def contrasts_of(study: Study) -> pd.DataFrame:
+    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study; empty where no pairs were compared."""
+    place = study.comparison(FILE.split("/")[-1])
+    if place is None:
+        return pd.DataFrame(columns=["label", "measure", "teacher", "bystander", "nearer"])
+    return contrasts(pd.read_parquet(place))
+
+
+def spans(part: pd.DataFrame) -> Spans:
+    """Of each label the mean over pairs, and its interval."""
+    return {
+        str(label): (float(values.mean()), *stats.mean_interval(values))
+        for label, values in part.groupby("label")["nearer"]
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

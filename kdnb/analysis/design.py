@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
+from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ALPHA
 from kdnb.runs import Run
 
@@ -92,3 +93,8 @@ def _told(cell: Cell | None) -> str:
     low, high = cell.interval
     half = f"\u00a0±\u00a0{100 * (high - low) / 2:.2f}" if np.isfinite(low) else ""
     return f"{100 * cell.mean:.2f}{half} (n\u00a0=\u00a0{len(cell.by_seed)})"
+
+
+def is_trained(study: Study) -> bool:
+    """Whether there is more of the design than two of its cells."""
+    return {("answers", "own"), ("answers", "W_t"), ("answers", "W_o")} <= set(cells(study.every))

@@ -11,9 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from kdnb import runs
 from kdnb.analysis import stats
 from kdnb.analysis.curves import window
+from kdnb.analysis.selection import Study, is_papers
+from kdnb.analysis.students import HOTTEST
 from kdnb.runs import Run
+
+SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
 
 
 class Explained(NamedTuple):
@@ -54,9 +59,6 @@ def table(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
-
-
 def scales(runs: Iterable[Run]) -> pd.DataFrame:
     """A row for each KD student whose history has them: weight decay, temperature, seed, SCALES at the last epoch."""
     rows = []
@@ -67,3 +69,12 @@ def scales(runs: Iterable[Run]) -> pd.DataFrame:
             told = {"temperature": spec.method_parameters["temperature"], "seed": spec.init_seed}
             rows.append({"weight_decay": spec.weight_decay} | told | {name: float(last[name]) for name in SCALES})
     return pd.DataFrame(rows, columns=["weight_decay", "temperature", "seed", *SCALES])
+
+
+def everything(study: Study) -> list[Run]:
+    """KD's students of the study's folder at every weight decay whose histories tell the lengths; one alpha."""
+    alpha = study.students[0].spec.method_parameters.get("alpha", 0.9)
+    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, True)]
+    mine = [run for run in every if run.spec.method_parameters["alpha"] == alpha]
+    cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
+    return [run for run in cool if set(SCALES) <= set(run.history)]

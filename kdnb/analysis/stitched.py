@@ -9,8 +9,6 @@ from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 
 HELP = {"raw": "features as they are", "matched": "relabelled", "linear": "through a linear map"}
-
-
 COLUMNS = ["label", "seed", "kind", "relation", "accuracy", *HELP]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import correlations
+from kdnb.analysis import accounts, correlations
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, mu_curves, style
@@ -83,7 +83,7 @@ def _plug_in(study: Study) -> str:
 
 def _moved(study: Study) -> str:
     """The cause with the largest share of the change of squared mu over the whole training."""
-    causes = bars.totals(_peak(study), "", 0)
+    causes = accounts.totals(_peak(study), "", 0)
     if not causes:
         return "not measured"
     most = max(causes, key=lambda cause: abs(causes[cause]))

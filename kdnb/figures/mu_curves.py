@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis import alignment
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -221,7 +222,7 @@ def _ladder(study: Study, run: Run) -> go.Figure:
     fig = style.grid(2, 1, height=600, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.74, 0.26])
     for column, (name, color, dash) in RUNGS.items():
         fig.add_trace(style.curve(run.history, column, name, {"color": color, "dash": dash, "width": 2}), 1, 1)
-    unrelated = run.history.assign(unrelated=_unrelated(study, run))
+    unrelated = run.history.assign(unrelated=alignment.unrelated(study, run))
     look = {"color": style.OTHER, "width": 1}
     fig.add_trace(style.curve(unrelated, "unrelated", "nothing in common", look), 1, 1)
     fig.add_trace(style.curve(run.history, "mu_scaled", "scaled", {"color": "#d55e00", "width": 2}), 2, 1)
@@ -230,13 +231,6 @@ def _ladder(study: Study, run: Run) -> go.Figure:
     fig.update_xaxes(title_text="epoch", row=2)
     style.mark_drops(fig, run)
     return style.captioned(fig, study, f"{run.label}, all {run.spec.epochs} epochs", [run])
-
-
-def _unrelated(study: Study, run: Run) -> pd.Series | float:
-    if study.teacher is None:
-        return float("nan")
-    teacher_norm = float(study.teacher.history["weight_norm"].iloc[-1])
-    return pd.Series(np.hypot(teacher_norm, run.history["weight_norm"]))
 
 
 def sentence(study: Study) -> str:
@@ -278,7 +272,7 @@ def ladder_sentence(study: Study) -> str:
     rest = [f"{kind} {run.last(f'mu_{kind}') / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
     text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
     if study.teacher is not None:
-        nothing = float(np.asarray(_unrelated(study, run))[-1])
+        nothing = float(np.asarray(alignment.unrelated(study, run))[-1])
         text += f" Two classifiers of these norms with nothing in common would be {nothing:.3g} apart."
     if "bystander_mu_raw" in run.history:
         text += (

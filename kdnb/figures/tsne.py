@@ -1,17 +1,15 @@
 """Chapter 5: t-SNE maps at matched accuracy (paper, Fig. 2, 4), measures in feature space, cosine of features."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import spaces as feature_spaces
+from kdnb.analysis import maps
 from kdnb.analysis.selection import MapParameters, Study
-from kdnb.analysis.separation import Map, Separation
-from kdnb.analysis.spaces import Space
+from kdnb.analysis.separation import Map
 from kdnb.figures import classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -35,40 +33,7 @@ COSINES = {
 }
 
 
-@dataclass(frozen=True)
-class Spaces:
-    """Feature spaces of the same images: students by label, at matched accuracy or their end, then the teacher's end.
-
-    ``missing``: students that never reached the accuracy.
-    """
-
-    study: Study
-    networks: Mapping[str, Space]
-    missing: Sequence[str]
-    images: Literal["test", "train"] = "test"
-    which: Which = "matched"
-
-    @property
-    def reference(self) -> str:
-        """The network whose map the others start from: the teacher, or the first student where there is none."""
-        return "teacher" if "teacher" in self.networks else next(iter(self.networks))
-
-
-def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which = "matched") -> Spaces:
-    """Spaces of every student that has one, and of the teacher; ValueError when no network has any."""
-    taken = {run.label: feature_spaces.space(run, which, images) for run in study.students}
-    networks = {label: space for label, space in taken.items() if space is not None}
-    if study.teacher is not None and (end := feature_spaces.space(study.teacher, "final", images)) is not None:
-        networks["teacher"] = end
-    if not networks:
-        raise ValueError(
-            f"no network in {study.folder} has a snapshot: no student reached its matched_accuracy, and the teacher's "
-            "run is not there. Train longer, or with a lower matched_accuracy."
-        )
-    return Spaces(study, networks, [label for label, space in taken.items() if space is None], images, which)
-
-
-def missing_sentence(found: Spaces) -> str:
+def missing_sentence(found: maps.Spaces) -> str:
     """Which students are compared, at which accuracy and epochs, and which are left out."""
     spec = found.study.students[0].spec
     epochs = {label: space.epoch for label, space in found.networks.items() if label != "teacher"}
@@ -87,19 +52,11 @@ def missing_sentence(found: Spaces) -> str:
     return text.strip()
 
 
-def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
-    """t-SNE maps by label of ``chosen.points`` images at most, each started from the reference's map.
-
-    Of published runs the maps that were published; ValueError when other ones are asked for.
-    """
-    return feature_spaces.maps(found.networks, found.reference, chosen.perplexity, chosen.points)
-
-
 @exhibit(
     "tsne-grid",
     "t-SNE maps of the same test images for normal training, KD at three temperatures and the teacher.",
 )
-def grid(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
+def grid(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     """Fig. 2: maps of normal training, KD at T = 1, 4, 10 and the teacher side by side, as far as they are there."""
     labels = [label for label in FIG_2 if label in drawn] or list(drawn)[:6]
     columns = min(3, len(labels))
@@ -116,7 +73,7 @@ def grid(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     "t-SNE map of the same test images for one network at a time.",
     step="network",
 )
-def networks(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
+def networks(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     """Fig. 4: one map a network on the same axes: normal, KD by rising T, the other methods, the teacher."""
     figures = {label: style.grid(1, 1, height=520).add_traces(_points(found, drawn, label, True)) for label in drawn}
     return Exhibit({label: _bare(found, fig, [label], drawn) for label, fig in figures.items()})
@@ -129,8 +86,8 @@ def networks(found: Spaces, drawn: Mapping[str, Map]) -> Exhibit:
 )
 def two_epochs(study: Study, chosen: MapParameters) -> Exhibit:
     """One map a network and epoch on the same axes: students at matched accuracy, then at their end, the teacher."""
-    moments = [spaces(study, chosen.images, which) for which in MOMENTS]
-    drawn = [maps(found, chosen) for found in moments]
+    moments = [maps.spaces(study, chosen.images, which) for which in MOMENTS]
+    drawn = [maps.maps(found, chosen) for found in moments]
     every = {(k, label): points for k, by_label in enumerate(drawn) for label, points in by_label.items()}
     figures: dict[str, go.Figure] = {}
     for found, by_label in zip(moments, drawn, strict=True):
@@ -142,7 +99,7 @@ def two_epochs(study: Study, chosen: MapParameters) -> Exhibit:
     return Exhibit({name: figures[name] for name in ordered})
 
 
-def _points(found: Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
+def _points(found: maps.Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
     """One trace a class or group of classes, so that a click on the legend shows or hides it everywhere."""
     points = drawn[label]
     labels = found.networks[label].labels[: len(points)]
@@ -169,7 +126,7 @@ def _group(group: classes.Group, points: Map, labels: np.ndarray, label: str) ->
     )
 
 
-def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
+def _bare(found: maps.Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both."""
     # One scale for all that is compared: a spread-out map is to look spread out.
     reach = 1.05 * max(float(np.abs(points).max()) for points in drawn.values())
@@ -186,22 +143,11 @@ def _bare(found: Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[A
     return style.captioned(fig, found.study, f"{count} {found.images} images · {epochs}", shown)
 
 
-def measured(found: Spaces) -> pd.DataFrame:
-    """Separation of the classes in feature space, a row a network: the fields of ``embed.Separation``, epoch,
-    and distances in units of the mean feature length (``between_norm``, ``within_norm``).
-    """
-    rows = [vars(space.separation) for space in found.networks.values()]
-    table = pd.DataFrame(rows, index=list(found.networks), columns=[field.name for field in fields(Separation)])
-    table["between_norm"], table["within_norm"] = table["between"] / table["norm"], table["within"] / table["norm"]
-    table["epoch"] = [space.epoch for space in found.networks.values()]
-    return table
-
-
 @exhibit(
     "feature-measures",
     "Six measures of how classes separate in feature space against T, other networks as lines.",
 )
-def measures(found: Spaces, table: pd.DataFrame) -> Exhibit:
+def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`measured` against T in six panels, the other networks across."""
     study = found.study
     fig = style.grid(

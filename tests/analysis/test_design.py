@@ -10,7 +10,7 @@ from made_up import SPEC, store, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods, runs
-from kdnb.analysis import crossed, design, representability, selection
+from kdnb.analysis import crossed, design, out_of_reach, representability, selection
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures.interventions import design as drawn
@@ -105,7 +105,7 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     target = study.folder / representability.FILE
     target.parent.mkdir()
     table.to_parquet(target)
-    found = drawn.reached({"digits": study})
+    found = out_of_reach.reached({"digits": study})
     assert len(found) == 9  # three methods, three seeds; those that learn from labels alone are no students of KD
     cells = design.cells(study.every)
     cost = 100 * cells[("answers", "random")].less(cells[("answers", "own")]).mean()
@@ -166,11 +166,11 @@ def test_rows_are_the_last_epochs_columns_and_other_folders_are_asked_for(tiny_f
 
 
 def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.DataFrame) -> None:
-    assert "no students of other pairs" in drawn_crossed.sentence(study, drawn_crossed.contrasts(study))
+    assert "no students of other pairs" in drawn_crossed.sentence(study, crossed.contrasts_of(study))
     close = pairs.assign(own=pairs["own"].where(pairs["measure"] != "cka", pairs["other"] + 2 + pairs["teacher"] / 10))
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
     assert "nearer to its own teacher by a whole interval over pairs in CKA (+2.1)" in sentence
-    fig = drawn_crossed.own_less_other(study, found).figure
+    fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over pairs" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.2

@@ -13,11 +13,12 @@ from conftest import Train
 from made_up import SPEC
 
 from kdnb import data, paths, runs
+from kdnb.analysis import maps as mapss
 from kdnb.analysis import publish, selection, separation, spaces
 from kdnb.analysis.selection import ChapterParameters, MapParameters
 from kdnb.claims import paper
 from kdnb.data import Views
-from kdnb.figures import training, tsne
+from kdnb.figures import training
 from kdnb.figures.correlation import accuracy
 from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs, collect
@@ -170,19 +171,20 @@ def test_maps_are_those_of_one_atlas(tiny_folder: Path, published: Path) -> None
 def test_chapters_read_published_runs(published: Path) -> None:
     study = selection.load(ChapterParameters(output_dir=str(published)))
     assert study.teacher is not None and study.teacher.label == "teacher"
-    found = tsne.spaces(study, which="final")
-    drawn = tsne.maps(found, MapParameters(points=50))
+    found = mapss.spaces(study, which="final")
+    drawn = mapss.maps(found, MapParameters(points=50))
     assert list(drawn) == ["normal", "KD T=1", "KD T=4", "DIST", "MSE", "teacher"]
     assert all(points.shape == (50, 2) for points in drawn.values())
     assert (
-        tsne.measured(found)["ratio"]["KD T=4"] == spaces.space(runs.run_in(published / HIGH), "final").separation.ratio
+        mapss.measured(found)["ratio"]["KD T=4"]
+        == spaces.space(runs.run_in(published / HIGH), "final").separation.ratio
     )
     assert "128 test images" in accuracy.sentence(study)
     assert training.results(study.students)["matched at"]["KD T=4"] == "never"
     with pytest.raises(ValueError, match="perplexity is 5.*published with 30"):
-        tsne.maps(found, MapParameters(perplexity=5))
+        mapss.maps(found, MapParameters(perplexity=5))
     with pytest.raises(ValueError, match="test images alone"):
-        tsne.spaces(study, "train")
+        mapss.spaces(study, "train")
 
 
 def test_outputs_that_were_left_out_are_not_taken_for_a_run_that_never_had_them(published: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, steps, store
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import correlations, publish, selection
+from kdnb.analysis import correlations, maps, publish, selection
 from kdnb.analysis.selection import ResultsParameters, Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import cifar100, classes, tsne
@@ -55,7 +55,7 @@ def test_few_classes_have_a_colour_each() -> None:
 
 
 def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(study: Study) -> None:
-    found = tsne.spaces(study, which="final")
+    found = maps.spaces(study, which="final")
     labels = np.arange(128) % 100
     spec = replace(study.students[0].spec, dataset="cifar100")
     made = {"spec": spec, "label": "normal", "path": Path("normal"), "provenance": {"sessions": []}}

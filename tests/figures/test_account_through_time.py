@@ -8,7 +8,7 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import selection
+from kdnb.analysis import accounts, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
@@ -60,17 +60,17 @@ def test_the_bookings_of_an_epoch_are_the_change_of_squared_mu(walks: Walks) -> 
     for run in walks.study.every:
         for side in ("", "bystander_"):
             change = np.diff(run.history[f"{side}mu_raw"] ** 2)
-            assert through_time.booked(run, side).sum(axis=1).to_numpy()[1:] == pytest.approx(change)
+            assert accounts.booked(run, side).sum(axis=1).to_numpy()[1:] == pytest.approx(change)
 
 
 def test_what_only_the_teacher_shows_is_the_movement_along_their_difference(walks: Walks) -> None:
     """Excess of everything = -2 <W_s(end) - W_s(0), W_t - W_o>: no length of W_t, W_o or W_s is in it."""
-    found = through_time.excesses(walks.study)["all together"]
+    found = accounts.excesses(walks.study)["all together"]
     for label, runs in walks.study.by_seeds.items():
         for run in runs:
             expected = -2 * (walks.moved[run.path] * (walks.teacher - walks.bystander)).sum()
             assert found[label][run.spec.init_seed] == pytest.approx(expected)
-            assert "spread" not in through_time.excess(run)
+            assert "spread" not in accounts.excess(run)
 
 
 def test_sums_through_time_end_at_the_change_of_squared_mu_and_keep_their_colours(walks: Walks) -> None:
@@ -90,18 +90,18 @@ def test_sums_through_time_end_at_the_change_of_squared_mu_and_keep_their_colour
 
 
 def test_phases_are_the_epochs_between_two_drops_and_leave_none_out(walks: Walks) -> None:
-    spans = through_time.phases(walks.study.students[0])
+    spans = accounts.phases(walks.study.students[0])
     assert list(spans) == ["epochs 1–15", "epochs 16–18", "epochs 19–21", "epochs 22–24"]
     run = walks.study.kd[2]
-    assert sum(through_time.moved(run, span) for span in spans.values()).to_dict() == pytest.approx(
-        through_time.booked(run).sum().to_dict()
+    assert sum(accounts.moved(run, span) for span in spans.values()).to_dict() == pytest.approx(
+        accounts.booked(run).sum().to_dict()
     )
-    assert through_time.moved(run, (16, 18))["kd"] == pytest.approx(run.history["pull_kd"][15:18].sum())
+    assert accounts.moved(run, (16, 18))["kd"] == pytest.approx(run.history["pull_kd"][15:18].sum())
 
 
 def test_drops_at_one_epoch_or_at_the_end_make_no_empty_phase(tmp_path: Path) -> None:
     short = store(tmp_path, [replace(SPEC, epochs=3, drops=(2, 2, 3))])
-    assert through_time.phases(short.students[0]) == {"epochs 1–2": (1, 2), "epochs 3–3": (3, 3)}
+    assert accounts.phases(short.students[0]) == {"epochs 1–2": (1, 2), "epochs 3–3": (3, 3)}
 
 
 def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(walks: Walks) -> None:
@@ -110,7 +110,7 @@ def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(wal
     bars = np.array([[value or 0 for value in t.y] for t in second.values() if t.type == "bar"], float)
     assert np.abs(bars).sum(0) == pytest.approx([1, 1, 1], abs=2e-3)
     assert list(second["sum"].y) == pytest.approx(bars.sum(0), abs=2e-3)
-    found = through_time.moved(walks.study.kd[4], (16, 18))
+    found = accounts.moved(walks.study.kd[4], (16, 18))
     assert second["distillation (KD)"].y[2] == pytest.approx(found["kd"] / found.abs().sum(), abs=1e-3)
     assert second["distillation (KD)"].y[0] is None
     shown = [trace.name for trace in fig.data if trace.showlegend]
@@ -119,7 +119,7 @@ def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(wal
 
 def test_the_sentence_names_the_cause_that_moved_most_in_each_phase(walks: Walks) -> None:
     text = through_time.phase_sentence(walks.study).split("What moved μ² of **normal**")[0]
-    for name, (first, last) in through_time.phases(walks.study.kd[4]).items():
+    for name, (first, last) in accounts.phases(walks.study.kd[4]).items():
         rows = walks.study.kd[4].history[first - 1 : last]
         sums = {n: rows[c].sum() for n, c in (("cross-entropy", "pull_ce"), ("distillation (KD)", "pull_kd"))}
         sums |= {"weight decay": rows["pull_decay"].sum(), "spread ‖ΔW‖²": rows["spread"].sum()}
@@ -137,16 +137,16 @@ def test_a_cause_that_brings_nearer_can_be_the_one_that_moved_most(tmp_path: Pat
 
 def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
     run = walks.study.kd[4]
-    sums = through_time.booked(run).cumsum()
+    sums = accounts.booked(run).cumsum()
     most = sums.iloc[-1].abs().idxmax()
     half = next(e for e in sums.index if abs(sums[most][e]) >= abs(sums[most][EPOCHS]) / 2)
     text = through_time.through_sentence(walks.study)
     assert f"half of it was there after epoch {half} of 24" in text
-    assert f"teacher minus bystander, {amount(through_time.excess(run).to_numpy().sum())}." in text
+    assert f"teacher minus bystander, {amount(accounts.excess(run).to_numpy().sum())}." in text
 
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:
-    found = through_time.excesses(walks.study)
+    found = accounts.excesses(walks.study)
     fig = through_time.excess_by_temperature(walks.study, found).figure
     mean = next(t for t in fig.data if t.name == "distillation" and t.error_y.array is not None)
     runs = walks.study.by_seeds["KD T=4"]
@@ -169,14 +169,14 @@ def test_published_excess_is_the_difference_of_two_published_changes_of_squared_
     for run in study.students:
         sides = [run.history[f"{side}mu_raw"].to_numpy() ** 2 for side in ("", "bystander_")]
         expected = (sides[0][-1] - sides[0][0]) - (sides[1][-1] - sides[1][0])
-        later = through_time.excess(run).loc[2:].to_numpy().sum()
+        later = accounts.excess(run).loc[2:].to_numpy().sum()
         assert later == pytest.approx(expected, abs=1e-4 * sides[0][-1]), run.label
 
 
 @pytest.mark.parametrize("without", ["$^", "^bystander", "pull|spread|account"])
 def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_path: Path, without: str) -> None:
     study: Study = store(tmp_path, STUDENTS, without=without)
-    found = through_time.excesses(study)
+    found = accounts.excesses(study)
     for fig in (
         through_time.through(study).figures[1],
         through_time.by_phase(study).figure,

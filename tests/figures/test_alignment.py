@@ -156,11 +156,11 @@ def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:
 def test_norm_and_angle_are_those_of_the_matrices(planted: Planted) -> None:
     run = planted.study.kd[4]
     course = planted.courses[run.path.name]
-    terms = parts.split(planted.study, run)
+    terms = alignment.split(planted.study, run)
     assert terms["inner"].to_numpy() == pytest.approx(-2 * (course * planted.teacher).sum((1, 2)))
     assert terms["squared"].to_numpy() == pytest.approx(terms[["teacher", "student", "inner"]].sum(axis=1).to_numpy())
     since = course[12:] - course[12]
-    moves = parts.moves(planted.study, run)
+    moves = alignment.moves(planted.study, run)
     assert moves["angle"].to_numpy() == pytest.approx(-2 * (since * planted.teacher).sum((1, 2)), abs=1e-9)
     assert moves["bystander"].to_numpy() == pytest.approx(-2 * (since * planted.bystander).sum((1, 2)), abs=1e-9)
     norms = (course**2).sum((1, 2))
@@ -173,7 +173,7 @@ def test_the_parts_of_published_students_give_their_squared_mu(profile: str) -> 
     chosen = selection.load(ChapterParameters(profile=profile, output_dir=str(RESULTS / profile)))
     checked = 0
     for run in chosen.every:
-        table = parts.split(chosen, run)
+        table = alignment.split(chosen, run)
         whole = table[["teacher", "student", "inner"]].sum(axis=1).to_numpy()
         assert whole == pytest.approx(run.history["mu_raw"].to_numpy() ** 2, rel=1e-5), run.path.name
         checked += len(table)
@@ -183,8 +183,8 @@ def test_the_parts_of_published_students_give_their_squared_mu(profile: str) -> 
 def test_without_the_teachers_run_its_terms_are_missing_and_the_movement_is_not(tmp_path: Path) -> None:
     orphan = store(tmp_path, [replace(SPEC, teacher={"model": "resnet20", "checksum": "another"})])
     run = orphan.students[0]
-    assert parts.split(orphan, run)[["teacher", "inner"]].isna().all(axis=None)
-    assert parts.moves(orphan, run).notna().all(axis=None)
+    assert alignment.split(orphan, run)[["teacher", "inner"]].isna().all(axis=None)
+    assert alignment.moves(orphan, run).notna().all(axis=None)
     assert "μ²" in parts.sentence(orphan)
 
 

@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 from scipy.stats import t as student_t
 
-from kdnb.analysis import class_agreement, over_seeds, selection, separation, stitched
+from kdnb.analysis import alignment, class_agreement, map_stability, over_seeds, selection, separation, stitched
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.book import pictures
@@ -183,13 +183,13 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
 
 
 def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
-    found = class_distances.separation(study)
+    found = class_agreement.separation(study)
     run = next(run for run in study.every if run.spec.init_seed == 1 and run.label == "KD T=4")
     taken = run.snapshot("matched")
     assert taken is not None
     expected = separation.measures(taken.features, taken.labels)
-    assert {name: found[name]["KD T=4"][1] for name in class_distances.SEPARATION} == {
-        name: getattr(expected, name) for name in class_distances.SEPARATION
+    assert {name: found[name]["KD T=4"][1] for name in class_agreement.SEPARATION} == {
+        name: getattr(expected, name) for name in class_agreement.SEPARATION
     }
     drawable(class_distances.separations(study, found).figure)
     assert class_distances.separation_sentence(study, found).count("2 seeds") == 4
@@ -197,9 +197,9 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
 
 # ----------------------------------------------------------------------------------------------------------------- maps
 def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> None:
-    atlas = stability.load(compared)
+    atlas = map_stability.load(compared)
     assert atlas is not None and len(atlas.maps) == 6 and len(atlas.random) == 4
-    table = stability.kept(atlas)
+    table = map_stability.kept(atlas)
     assert (table["pair"] == "random").sum() == 2 and (table["pair"] == "features").sum() == 4
     by_name = {(one.network, one.start): one for one in atlas.maps}
     one, other = by_name["normal", "random 0"], by_name["normal", "random 1"]
@@ -210,13 +210,13 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     gaps = [pdist(np.array([m.points[k::3].mean(0) for k in range(3)])) for m in (one, other)]
     assert row["classes"] == pytest.approx(spearmanr(*gaps).statistic)
     # Half of the maps are drawn from their network's features, the others are noise.
-    assert stability.recognised(atlas)["neighbours"] >= 2
+    assert map_stability.recognised(atlas)["neighbours"] >= 2
     drawable(stability._kept_parts(compared, atlas, table))
     assert "4 maps from random starts" in stability.sentence(atlas, table)
 
 
 def test_each_step_shows_every_network_once(compared: Study) -> None:
-    atlas = stability.load(compared)
+    atlas = map_stability.load(compared)
     assert atlas is not None
     figures, labels = steps(stability.maps(compared, atlas))
     assert labels == ["perplexity 5, teacher's start", "perplexity 5, random 0", "perplexity 5, random 1"]
@@ -256,7 +256,7 @@ def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) ->
     assert found.floors == {} and "bystander" not in found.students["final"]
     for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
         assert "`python -m kdnb.analysis.comparisons --profile digits` makes it" in said
-    assert stability.load(bare) is None
+    assert map_stability.load(bare) is None
     assert any(trace.x for trace in class_distances.agreements(bare, found).figure.data)
 
 
@@ -269,7 +269,7 @@ def test_a_pair_that_is_not_there_is_named_and_shares_are_of_nothing_in_common(s
     assert teacher is not None and teacher.weights_checksum == checksum(TEACHER)
     norms = [float(one.history["weight_norm"].iloc[-1]) for one in (teacher, run)]
     expected = run.history["mu_matched"].iloc[-1] / np.hypot(*norms)
-    assert second_pair.share(study, run, "mu_matched") == pytest.approx(expected)
+    assert alignment.share(study, run, "mu_matched") == pytest.approx(expected)
     (tmp_path / "digits-wide").symlink_to(study.folder)
     shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
     fig = second_pair.second_pair(shown).figure

@@ -12,11 +12,11 @@ from made_up import SPEC, TEACHER_SPEC, rounded, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods
+from kdnb.analysis import by_method, interventions
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
 from kdnb.figures.interventions import curves, questions
-from kdnb.figures.methods import table as methods_table
 from kdnb.methods.interventions import Frozen
 from kdnb.runs import RunSpec
 
@@ -33,7 +33,7 @@ def spec(method: str, parameters: dict[str, float] | None = None, **changes: obj
 
 
 def studies(root: Path) -> dict[str, Study]:
-    return StudiesParameters(profiles=["digits"], results_dir=str(root)).studies(methods=curves.METHODS)
+    return StudiesParameters(profiles=["digits"], results_dir=str(root)).studies(methods=interventions.METHODS)
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +87,17 @@ def test_raw_mu_is_the_norms_and_an_angle(published: Study) -> None:
 
 def test_the_questions_are_about_methods_there_are() -> None:
     asked = {name for pair in questions.QUESTIONS.values() for name in pair}
-    assert asked | {"normal"} == set(curves.METHODS) <= set(methods.METHODS)
+    assert asked | {"normal"} == set(interventions.METHODS) <= set(methods.METHODS)
     frozen = {name for name, method in methods.METHODS.items() if issubclass(method, Frozen)}
-    assert frozen <= set(curves.METHODS)
+    assert frozen <= set(interventions.METHODS)
 
 
 # --------------------------------------------------------------------------------------------------- paired differences
 def test_a_difference_is_of_the_same_seed(study: Study) -> None:
-    found = curves.differences(study, "frozen", "kd")
+    found = interventions.differences(study, "frozen", "kd")
     assert found == {seed: accuracy(study, "frozen", seed) - accuracy(study, "kd", seed) for seed in (0, 1, 2)}
-    assert curves.differences(study, "pulled", "frozen") == {}
-    assert curves.differences(study, "simplex", "kd") == {}
+    assert interventions.differences(study, "pulled", "frozen") == {}
+    assert interventions.differences(study, "simplex", "kd") == {}
 
 
 def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study) -> None:
@@ -115,9 +115,9 @@ def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study)
 
 
 def test_simkd_is_compared_with_its_usual_factor(study: Study) -> None:
-    (run,) = curves.group(study, "simkd")
+    (run,) = interventions.group(study, "simkd")
     assert run.spec.method_parameters["factor"] == 2
-    assert {"SimKD", "SimKD f=4"} <= set(methods_table.groups(study))
+    assert {"SimKD", "SimKD f=4"} <= set(by_method.groups(study))
 
 
 def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- curves and features
 def test_curves_are_the_histories_and_every_menu_entry_too(study: Study) -> None:
     fig = curves.curves(study).figure
-    runs = methods_table.shown(study)
-    assert [trace.name for trace in fig.data] == [methods_table.short(run) for run in runs]
+    runs = by_method.shown(study)
+    assert [trace.name for trace in fig.data] == [by_method.short(run) for run in runs]
     for trace, run in zip(fig.data, runs, strict=True):
         assert list(trace.y) == rounded(run.history["test_accuracy"])
     names = {name: column for column, name in curves.CURVES.items()}
@@ -162,18 +162,18 @@ def test_the_first_to_stand_where_kd_ends_is_found(study: Study) -> None:
 
 
 def test_features_have_a_row_a_network_and_a_panel_a_measure(study: Study) -> None:
-    table = curves.looks(study)
-    assert list(table.index) == [*methods_table.groups(study), "teacher"]
+    table = interventions.looks(study)
+    assert list(table.index) == [*by_method.groups(study), "teacher"]
     fig = curves.features(study, table).figure
-    assert [note.text for note in fig.layout.annotations] == list(curves.LOOKS.values())
-    for trace, column in zip(fig.data, curves.LOOKS, strict=True):
+    assert [note.text for note in fig.layout.annotations] == list(interventions.LOOKS.values())
+    for trace, column in zip(fig.data, interventions.LOOKS, strict=True):
         shown = [None if np.isnan(value) else value for value in rounded(table[column])]
         assert list(trace.x) == shown and list(trace.y) == list(table.index)
     drawable(fig, "features")
 
 
 def test_the_ends_of_a_measure_are_named_for_students_alone(study: Study) -> None:
-    table = curves.looks(study).assign(cka=0.5, ratio=1.0)
+    table = interventions.looks(study).assign(cka=0.5, ratio=1.0)
     table.loc[["teacher", "frozen", "KD T=4"], "ratio"] = [9, 2, 0.5]
     text = curves.features_sentence(table)
     assert "beside their spread, for **frozen** (2; at the other end **KD T=4**, 0.5)" in text
@@ -183,7 +183,7 @@ def test_of_a_long_training_a_point_is_the_mean_of_a_block(tmp_path: Path) -> No
     write(tmp_path / "digits", replace(TEACHER_SPEC, epochs=50))
     run = write(tmp_path / "digits", spec("kd", epochs=50, drops=(31, 38, 44)))
     made = studies(tmp_path)["digits"]
-    assert curves.block(made) == 2
+    assert interventions.block(made) == 2
     (trace,) = curves.curves(made).figure.data
     values = run.history["test_accuracy"].to_numpy()
     assert list(trace.x) == list(range(2, 51, 2)) and list(trace.y) == rounded(values.reshape(25, 2).mean(1))
@@ -193,7 +193,7 @@ def test_of_a_long_training_a_point_is_the_mean_of_a_block(tmp_path: Path) -> No
 def test_each_question_is_answered_with_its_own_pair(study: Study) -> None:
     text = questions.answers(study)
     rows = {cells[0]: cells for row in text.split("<tr>")[1:] if (cells := re.findall(r"<td>(.*?)</td>", row))}
-    asked = {question for question, pair in questions.QUESTIONS.items() if curves.differences(study, *pair)}
+    asked = {question for question, pair in questions.QUESTIONS.items() if interventions.differences(study, *pair)}
     assert set(rows) == asked and "Do the axes matter?" in asked
     points = [100 * (accuracy(study, "rotated", seed) - accuracy(study, "frozen", seed)) for seed in (0, 1, 2)]
     cells = rows["Do the axes matter?"]
@@ -213,9 +213,9 @@ def test_the_answers_in_words_name_their_reference_once(study: Study) -> None:
 
 
 def test_the_table_has_every_student_and_no_number_that_is_none(study: Study) -> None:
-    text = questions.as_html(study, curves.looks(study))
+    text = questions.as_html(study, interventions.looks(study))
     rows = [cells for row in text.split("<tr>")[1:] if (cells := re.findall(r"<td>(.*?)</td>", row))]
-    assert [cells[0] for cells in rows] == list(methods_table.groups(study))
+    assert [cells[0] for cells in rows] == list(by_method.groups(study))
     assert "nan" not in text and len({len(cells) for cells in rows}) == 1
     told = {cells[0]: cells[3] for cells in rows}
     assert told["KD T=4"] == "–" and told["permuted"].startswith(("+", "-"))
@@ -232,7 +232,7 @@ def test_a_single_student_is_enough(tmp_path: Path) -> None:
     write(tmp_path / "digits", TEACHER_SPEC)
     write(tmp_path / "digits", spec("frozen"))
     alone = studies(tmp_path)["digits"]
-    looks = curves.looks(alone)
+    looks = interventions.looks(alone)
     for fig in (curves.curves(alone).figure, curves.paired(alone).figure, curves.features(alone, looks).figure):
         drawable(fig, "alone")
     texts = [curves.curves_sentence(alone), curves.features_sentence(looks), questions.answers(alone)]

@@ -15,12 +15,13 @@ from made_up import SPEC, TEACHER_SPEC, rounded, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import literature
+from kdnb.analysis import by_method, class_rows, literature, variations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
-from kdnb.figures.methods import ablations, class_rows
+from kdnb.figures.methods import ablations
+from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
 from kdnb.files import write_tensors
 from kdnb.profiles import DROPS, DROPS_OF
@@ -70,7 +71,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> StudiesParameters:
 
 @pytest.fixture(scope="module")
 def studies(chosen: StudiesParameters) -> dict[str, Study]:
-    return chosen.studies(methods=methods_table.METHODS)
+    return chosen.studies(methods=by_method.METHODS)
 
 
 def drawable(fig: go.Figure, name: str) -> None:
@@ -82,7 +83,7 @@ def drawable(fig: go.Figure, name: str) -> None:
 # -------------------------------------------------------------------------------------------------------------- table
 def test_a_row_is_the_mean_over_seeds_of_the_last_epoch_with_student_s_interval(studies: dict[str, Study]) -> None:
     study = studies["digits"]
-    folder, found = study.folder, methods_table.measured(study)
+    folder, found = study.folder, by_method.measured(study)
     runs = [Run(folder / f"normal-wd0.0005-s{seed}") for seed in (0, 1, 2)]
     last = np.array([run.history["test_accuracy"].to_numpy()[-1] for run in runs])
     expected = scipy_stats.t.interval(0.95, 2, last.mean(), scipy_stats.sem(last))
@@ -94,14 +95,14 @@ def test_a_row_is_the_mean_over_seeds_of_the_last_epoch_with_student_s_interval(
 
 
 def test_kd_stands_for_itself_at_one_temperature(studies: dict[str, Study]) -> None:
-    assert [run.label for run in methods_table.shown(studies["digits"]) if run.spec.method == "kd"] == ["KD T=4"]
-    assert [run.label for run in methods_table.shown(studies["cifar100-small"])] == ["normal", "KD T=2"]
+    assert [run.label for run in by_method.shown(studies["digits"]) if run.spec.method == "kd"] == ["KD T=4"]
+    assert [run.label for run in by_method.shown(studies["cifar100-small"])] == ["normal", "KD T=2"]
 
 
 def test_the_table_lists_what_was_not_trained_and_what_is_published(studies: dict[str, Study]) -> None:
     text = methods_table.as_html(studies["digits"])
     rows = {row.split("</td>")[0].split("<td>")[1]: row for row in text.split("<tr>")[1:]}
-    assert set(rows) == set(methods_table.planned())
+    assert set(rows) == set(by_method.planned())
     for label in ("AT", "VID", "SemCKD", "CRD", "SRRL", "SimKD f=8", "DIST"):
         assert "not trained here" in rows[label], label
     assert "not trained here" not in rows["SimKD"] + rows["FitNet"] + rows["KD T=4"]
@@ -110,8 +111,8 @@ def test_the_table_lists_what_was_not_trained_and_what_is_published(studies: dic
         assert row.text.replace(" ", "\u00a0") in rows[label.replace("factor", "f")]
     cells = {label: re.findall("<td>(.*?)</td>", row) for label, row in rows.items()}
     assert cells["MSE"][4] == "–"  # nobody published it for this pair
-    assert cells["SimKD"][5:] == ["–"] * (len(methods_table.MUS) + 1) and "–" not in cells["FitNet"]
-    of_kd = [run.history.iloc[-1] for run in methods_table.groups(studies["digits"])["KD T=4"]]
+    assert cells["SimKD"][5:] == ["–"] * (len(by_method.MUS) + 1) and "–" not in cells["FitNet"]
+    of_kd = [run.history.iloc[-1] for run in by_method.groups(studies["digits"])["KD T=4"]]
     own, other = (sum(row[column] for row in of_kd) / len(of_kd) for column in ("mu_raw", "bystander_mu_raw"))
     assert cells["KD T=4"][5] == f"{own:.3g} ({other:.3g})"
 
@@ -122,7 +123,7 @@ def test_a_method_of_one_s_own_parameters_has_its_row(studies: dict[str, Study])
 
 
 def test_what_a_method_learns_from_follows_from_its_terms() -> None:
-    told = {name: methods_table.learns_from(name) for name in methods_table.METHODS}
+    told = {name: methods_table._learns_from(name) for name in by_method.METHODS}
     assert (told["normal"], told["simkd"], told["kd"]) == ("labels", "maps", "labels and logits")
     assert all(("labels" in text) == (name != "simkd") for name, text in told.items())
 
@@ -154,8 +155,8 @@ def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -
 def test_an_order_needs_three_methods(studies: dict[str, Study]) -> None:
     assert "Over the 4 methods with a μ" in methods_table.scatter_sentence(studies["digits"])
     assert "Fewer than three" in methods_table.scatter_sentence(studies["cifar100-small"])
-    assert methods_table.rank(pd.Series([1e-14, 2e-14, 0.0]), pd.Series([1.0, 2.0, 3.0])) == "undefined"
-    assert methods_table.rank(pd.Series([3.0, 2.0, 1.0]), pd.Series([1.0, 2.0, 3.0])) == "−1.00"
+    assert by_method.rank(pd.Series([1e-14, 2e-14, 0.0]), pd.Series([1.0, 2.0, 3.0])) == "undefined"
+    assert by_method.rank(pd.Series([3.0, 2.0, 1.0]), pd.Series([1.0, 2.0, 3.0])) == "−1.00"
 
 
 # ----------------------------------------------------------------------------------------------------------- templates
@@ -188,22 +189,22 @@ def test_published_classifiers_agree_as_their_methods_make_them() -> None:
 def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     study = StudiesParameters(profiles=["digits"]).studies(methods=("normal", "kd"))["digits"]
     table = class_rows.agreements(study)
-    fig = class_rows.likeness(study, table).figure
+    fig = drawn_rows.likeness(study).figure
     assert [trace.name for trace in fig.data] == ["with the bystander", "with the teacher"]
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
-    assert "nan" not in class_rows.sentence(study, table)
+    assert "nan" not in drawn_rows.sentence(study, table)
     drawable(fig, "likeness")
 
 
 def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
     study = replace(studies["cifar100-small"], folder=Path("nowhere"))
-    assert "no rows to compare with" in class_rows.sentence(study, class_rows.agreements(study))
+    assert "no rows to compare with" in drawn_rows.sentence(study, class_rows.agreements(study))
 
 
 # ----------------------------------------------------------------------------------------------------------- ablations
 def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
-    found = ablations.alphas(chosen)
+    found = variations.alphas(chosen)
     assert list(found) == ["digits"]  # the other study has one alpha
     varied = found["digits"]
     assert varied.places == ["0", "0.1", "0.9", "1"]
@@ -215,8 +216,8 @@ def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
 
 
 def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> None:
-    varied = ablations.alphas(chosen)["digits"]
-    fig = ablations._figure(varied)
+    varied = variations.alphas(chosen)["digits"]
+    fig = ablations.alpha(varied).figure
     (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y"]
     folder = varied.study.folder
     runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
@@ -231,43 +232,43 @@ def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> 
 
 
 def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
-    found = ablations.temperatures(chosen)
+    found = variations.temperatures(chosen)
     assert list(found) == ["digits"]
     assert found["digits"].places == ["1", "4", "10", "50", "MSE"]
     text = ablations.mse_sentence(found["digits"])
     assert text.startswith("At T = 1, 10 and 50 KD differs") and "MSE has one seed here" in text
-    drawable(ablations._figure(found["digits"]), "hot")
+    drawable(ablations.high_temperature(found["digits"]).figure, "hot")
 
 
 def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
-    varied = ablations.schedules(chosen)["digits"]
-    assert list(varied.colors) == ["drops 15/18/21", "drops 12/15/18/21"]
+    varied = variations.schedules(chosen)["digits"]
+    assert varied.lines == ["drops 15/18/21", "drops 12/15/18/21"]
     assert varied.places == ["normal", "KD T=4"] and set(varied.table["seed"]) == {0}
     assert len(varied.table) == 4
-    drawable(ablations._figure(varied), "schedules")
+    drawable(ablations.schedule(varied).figure, "schedules")
 
 
 def test_schedules_without_a_common_student_are_not_compared(tmp_path: Path) -> None:
     make(tmp_path / "digits", [spec("normal"), spec("kd", drops=EARLY)])
-    assert ablations.schedules(StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))) == {}
+    assert variations.schedules(StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))) == {}
 
 
 def test_the_other_schedule_is_the_paper_s() -> None:
-    assert (120, *DROPS) == ablations.EARLY
-    assert [round(drop * 24 / DROPS_OF) for drop in ablations.EARLY] == list(EARLY)
+    assert (120, *DROPS) == variations.EARLY
+    assert [round(drop * 24 / DROPS_OF) for drop in variations.EARLY] == list(EARLY)
 
 
 def test_a_reading_of_the_loss_has_the_same_label_in_both(chosen: StudiesParameters) -> None:
-    varied = ablations.readings(chosen)["digits"]
-    assert varied.places == ["KD T=1", "KD T=4"] and list(varied.colors) == ["with T²", "without T²"]
+    varied = variations.readings(chosen)["digits"]
+    assert varied.places == ["KD T=1", "KD T=4"] and varied.lines == ["with T²", "without T²"]
     table = varied.table.set_index(["line", "x"])
     run = Run(varied.study.folder / "kd-T4-a0.9-unsquared-wd0.0005-s0")
     assert table.loc[("without T²", "KD T=4"), "mu"] == run.history["mu_raw"].iloc[-1]
-    drawable(ablations._figure(varied), "readings")
+    drawable(ablations.t_squared(varied).figure, "readings")
 
 
 def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesParameters) -> None:
-    for found in (ablations.schedules(chosen), ablations.readings(chosen)):
+    for found in (variations.schedules(chosen), variations.readings(chosen)):
         table = found["digits"].table
         one, other = (part.set_index("x") for _, part in table.groupby("line", sort=False))
         text = ablations.both_sentence(found["digits"])
@@ -278,21 +279,21 @@ def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesPar
 
 def test_no_sentence_tells_of_what_is_no_number(chosen: StudiesParameters, studies: dict[str, Study]) -> None:
     texts = [methods_table.curves_sentence(study) for study in studies.values()]
-    texts += [ablations.ends_sentence(varied) for varied in ablations.alphas(chosen).values()]
+    texts += [ablations.ends_sentence(varied) for varied in variations.alphas(chosen).values()]
     assert not any("nan" in text.lower() for text in texts)
 
 
 def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
     make(tmp_path / "digits", [spec("kd", {"temperature": 4})])
     chosen = StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))
-    for read in (ablations.alphas, ablations.temperatures, ablations.schedules, ablations.readings):
+    for read in (variations.alphas, variations.temperatures, variations.schedules, variations.readings):
         assert read(chosen) == {}
-    study = chosen.studies(methods=methods_table.METHODS)["digits"]
+    study = chosen.studies(methods=by_method.METHODS)["digits"]
     assert "not trained here" in methods_table.as_html(study) and methods_table.table_sentence(study)
     drawable(methods_table.scatter(study).figure, "one")
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:
-    assert set(methods_table.METHODS) == {
+    assert set(by_method.METHODS) == {
         name for name in ORDER if methods.METHODS[name].__module__.split(".")[-1] not in ("interventions", "maps")
     }

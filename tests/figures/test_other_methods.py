@@ -8,7 +8,7 @@ import pytest
 from made_up import SPEC, kd, luminance, write
 
 from kdnb import methods as known
-from kdnb.analysis import correlations, selection
+from kdnb.analysis import correlations, maps, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.book.drawing import _INKS
@@ -105,13 +105,13 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
     mu_curves.draw_curves(shown, shown.students)
     of_study = (mu_curves.curves, mu_curves.panels, mu_curves.animation, mu_curves.methods, mu_curves.ladder)
     of_study += (bars.account, accuracy.by_temperature, over_temperature.r, over_temperature.scatter, tsne.cosine)
-    found = tsne.spaces(shown)
+    found = maps.spaces(shown)
     exhibits = [
         *(make(shown) for make in of_study),
         over_temperature.honest(shown, correlations.readings(shown)),
         mismatched.own_or_other(shown, mismatched.pairs(shown)),
-        tsne.grid(found, tsne.maps(found, MapParameters(points=30, perplexity=5))),
-        tsne.measures(found, tsne.measured(found)),
+        tsne.grid(found, maps.maps(found, MapParameters(points=30, perplexity=5))),
+        tsne.measures(found, maps.measured(found)),
     ]
     training.results(shown.students), training.students_sentence(shown.students), paper.judge(shown.every)
     texts = [text for made in exhibits for text in (made.says, made.table)]

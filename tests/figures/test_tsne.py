@@ -9,6 +9,7 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, rounded, steps, store, write
 
 from kdnb.analysis import correlations, selection
+from kdnb.analysis import maps as mapss
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import claim_words, mu_curves, tsne
@@ -27,16 +28,16 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 # ---------------------------------------------------------------------------------------------------------- features
 @pytest.fixture(scope="module")
-def spaces(study: Study) -> tsne.Spaces:
-    return tsne.spaces(study)
+def spaces(study: Study) -> mapss.Spaces:
+    return mapss.spaces(study)
 
 
-def turned(spaces: tsne.Spaces) -> dict[str, np.ndarray]:
+def turned(spaces: mapss.Spaces) -> dict[str, np.ndarray]:
     """Stands for maps: two of the features."""
     return {label: taken.features[:, :2].astype(float) for label, taken in spaces.networks.items()}
 
 
-def test_maps_show_the_same_images_in_every_panel_by_class(spaces: tsne.Spaces) -> None:
+def test_maps_show_the_same_images_in_every_panel_by_class(spaces: mapss.Spaces) -> None:
     fig = tsne.grid(spaces, turned(spaces)).figure
     assert len(fig.data) == 5 * 3  # networks of Fig. 2, classes
     assert {len(trace.x) for trace in fig.data} == {20}
@@ -47,15 +48,15 @@ def test_maps_show_the_same_images_in_every_panel_by_class(spaces: tsne.Spaces) 
     assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
 
 
-def test_tsne_starts_from_the_teacher_and_takes_the_first_points(spaces: tsne.Spaces) -> None:
-    few = tsne.Spaces(spaces.study, {k: spaces.networks[k] for k in ("normal", "teacher")}, [])
-    maps = tsne.maps(few, MapParameters(points=30, perplexity=5))
+def test_tsne_starts_from_the_teacher_and_takes_the_first_points(spaces: mapss.Spaces) -> None:
+    few = mapss.Spaces(spaces.study, {k: spaces.networks[k] for k in ("normal", "teacher")}, [])
+    maps = mapss.maps(few, MapParameters(points=30, perplexity=5))
     assert few.reference == "teacher"
     assert {name: found.shape for name, found in maps.items()} == {"normal": (30, 2), "teacher": (30, 2)}
 
 
-def test_measures_are_those_of_the_features(spaces: tsne.Spaces) -> None:
-    table = tsne.measured(spaces)
+def test_measures_are_those_of_the_features(spaces: mapss.Spaces) -> None:
+    table = mapss.measured(spaces)
     taken = spaces.networks["KD T=4"]
     means = np.stack([taken.features[taken.labels == k].mean(0) for k in range(3)])
     within = np.linalg.norm(taken.features - means[taken.labels], axis=1).mean()
@@ -71,10 +72,10 @@ def test_measures_are_those_of_the_features(spaces: tsne.Spaces) -> None:
 def test_a_student_without_a_matched_snapshot_is_named_and_left_out(tmp_path: Path) -> None:
     store(tmp_path, [SPEC, kd(1)])
     write(tmp_path, kd(4), matched=False)
-    found = tsne.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
     assert "never reached it: KD T=4" in tsne.missing_sentence(found)
     assert list(found.networks) == ["normal", "KD T=1", "teacher"]
-    fig = tsne.measures(found, tsne.measured(found)).figure
+    fig = tsne.measures(found, mapss.measured(found)).figure
     assert [list(trace.x) for trace in fig.data if trace.name == "KD"] == [[1]] * 6
 
 
@@ -91,7 +92,7 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
 # -------------------------------------------------------------------------------------------------- incomplete stores
 def everything(study: Study) -> dict[str, list[Exhibit]]:
     """All that the three notebooks show but t-SNE itself."""
-    found = tsne.spaces(study)
+    found = mapss.spaces(study)
     texts = [claim_words.sentence(claim_words.judged(study)), tsne.missing_sentence(found)]
     assert all(text.strip() and "nan" not in text for text in texts), texts
     of_mu = (mu_curves.curves, mu_curves.animation, mu_curves.panels, mu_curves.ladder, mu_curves.methods, bars.account)
@@ -104,7 +105,7 @@ def everything(study: Study) -> dict[str, list[Exhibit]]:
         ],
         "05": [
             *(make(found, turned(found)) for make in (tsne.grid, tsne.networks)),
-            tsne.measures(found, tsne.measured(found)),
+            tsne.measures(found, mapss.measured(found)),
             tsne.cosine(study),
         ],
     }
@@ -138,7 +139,7 @@ def test_every_figure_of_an_incomplete_store_is_drawn(
 def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
     write(tmp_path, SPEC, matched=False)
     with pytest.raises(ValueError, match="lower matched_accuracy"):
-        tsne.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+        mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
 
 
 def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from conftest import tiny
 from made_up import SPEC, kd, store, write
 
 from kdnb import runs
-from kdnb.analysis import publish, selection
+from kdnb.analysis import maps, publish, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters
-from kdnb.figures import tsne
 from kdnb.parameters import TeacherParameters
 from kdnb.train import study
 
@@ -78,13 +77,13 @@ def test_two_weight_decays_in_a_folder_are_kept_apart(tmp_path: Path) -> None:
 
 def test_maps_are_the_published_ones_and_others_are_refused_by_name(tiny_folder: Path) -> None:
     found = selection.load(MapParameters())
-    spaces = tsne.spaces(found, which="final")
-    drawn = tsne.maps(spaces, MapParameters())
+    spaces = maps.spaces(found, which="final")
+    drawn = maps.maps(spaces, MapParameters())
     assert {label: points.shape for label, points in drawn.items()} == dict.fromkeys(drawn, (128, 2))
     with pytest.raises(ValueError, match="perplexity is 10.*was published with 30"):
-        tsne.maps(spaces, MapParameters(perplexity=10.0))
+        maps.maps(spaces, MapParameters(perplexity=10.0))
     with pytest.raises(ValueError, match="published with its test images alone, and images is 'train'"):
-        tsne.spaces(found, images="train")
+        maps.spaces(found, images="train")
 
 
 # ---------------------------------------------------------------------------------------------------------- training

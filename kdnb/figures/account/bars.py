@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis import accounts
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -28,14 +29,6 @@ def cause_look(cause: str) -> tuple[str, str]:
     return COLORS.get(cause, (cause, OTHERS))
 
 
-def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause, ``side`` a key of SIDES; empty where the history has no account."""
-    table = run.after(warm_up)
-    prefix = f"{side}pull_"
-    sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
-    return {**sums, "spread": float(table["spread"].sum())} if sums else {}
-
-
 @exhibit(
     "mu-account",
     "Change of squared mu by cause for each run, stacked bars, to the teacher above and to the bystander below.",
@@ -56,7 +49,7 @@ def account(study: Study) -> Exhibit:
 
 
 def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:
-    table = pd.DataFrame([totals(run, side, warm_up) for run in runs], index=[run.label for run in runs])
+    table = pd.DataFrame([accounts.totals(run, side, warm_up) for run in runs], index=[run.label for run in runs])
     labels = table.index.tolist()
     bars: list[go.Scatter | go.Bar] = []
     known = [cause for cause in COLORS if cause in table]
@@ -81,20 +74,10 @@ def _menu(study: Study) -> dict[str, object]:
     return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.06, "yanchor": "bottom"}
 
 
-def residual(study: Study) -> float:
-    """Largest |residual| of any epoch's account of mu^2, relative to mu^2."""
-    worst = [_residual(run) for run in study.students if "account_residual" in run.history]
-    return max(worst, default=float("nan"))
-
-
-def _residual(run: Run) -> float:
-    return float((run.history["account_residual"].abs() / run.history["mu_raw"] ** 2).max())
-
-
 def sentence(study: Study) -> str:
     """What moved mu over the whole training: pulls of teacher and bystander side by side; and that it balances."""
     run = study.nearest(4) or study.students[0]
-    teacher, bystander = (totals(run, side, 0) for side in SIDES)
+    teacher, bystander = (accounts.totals(run, side, 0) for side in SIDES)
     if not teacher:
         return "These runs were made without an account of μ."
     moved = [f"{cause_look(cause)[0]} {value:+.3g}" for cause, value in teacher.items()]
@@ -106,4 +89,5 @@ def sentence(study: Study) -> str:
             f" To the bystander μ² changed by {sum(bystander.values()):+.3g}; what only the teacher shows is the "
             f"difference, {excess:+.3g} (negative: nearer to the teacher)."
         )
-    return f"{text} The account balances: the largest remainder of any epoch is {residual(study):.0e} of μ² itself."
+    rest = accounts.residual(study)
+    return f"{text} The account balances: the largest remainder of any epoch is {rest:.0e} of μ² itself."

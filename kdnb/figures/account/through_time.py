@@ -1,13 +1,12 @@
 """Chapter 9: the account of mu through time, by phase of the learning rate, and what only the teacher shows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, stats
+from kdnb.analysis import accounts, over_seeds, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
@@ -16,7 +15,6 @@ from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 SUM = ("sum: μ² itself", style.TEACHER)
-SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
 WITHOUT = "KD and normal training were made here without an account of μ."
 EXCESS = {
     "distillation": bars.COLORS["kd"][1],
@@ -26,26 +24,11 @@ EXCESS = {
 }
 
 
-def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause, ``side`` a key of account.SIDES; empty where there is no account."""
-    prefix = f"{side}pull_"
-    columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
-    names = {**columns, "spread": "spread"} if columns else {}
-    table: pd.DataFrame = run.history.set_index("epoch")[list(names)].rename(columns=names)
-    return table
-
-
-def excess(run: Run) -> pd.DataFrame:
-    """:func:`booked` to the teacher minus to the bystander, where the spread cancels; empty without a bystander."""
-    teacher, other = booked(run), booked(run, "bystander_")
-    return (teacher - other).drop(columns="spread") if len(other.columns) else other
-
-
 # -------------------------------------------------------------------------------------------------------- through time
 VIEWS: dict[str, Callable[[Run], pd.DataFrame]] = {
-    "to the teacher": booked,
-    "to the bystander": lambda run: booked(run, "bystander_"),
-    "teacher − bystander": excess,
+    "to the teacher": accounts.booked,
+    "to the bystander": lambda run: accounts.booked(run, "bystander_"),
+    "teacher − bystander": accounts.excess,
 }
 
 
@@ -72,10 +55,12 @@ def _through(study: Study, run: Run) -> go.Figure:
 
 def _sums(table: pd.DataFrame) -> list[go.Scatter]:
     """A curve a cause, distillation first whether it is there or not (steps alike share more), and their sum on top."""
-    taught = [str(cause) for cause in table if cause not in SETTLED] or ["kd"]
+    taught = [str(cause) for cause in table if cause not in accounts.SETTLED] or ["kd"]
     known = table.cumsum()
-    curves = known.reindex(columns=[*taught, *SETTLED]).assign(sum=known.sum(axis=1, min_count=1)).reset_index()
-    looks = {cause: (*bars.cause_look(cause), 2) for cause in (*taught, *SETTLED)} | {"sum": (*SUM, 3)}
+    curves = (
+        known.reindex(columns=[*taught, *accounts.SETTLED]).assign(sum=known.sum(axis=1, min_count=1)).reset_index()
+    )
+    looks = {cause: (*bars.cause_look(cause), 2) for cause in (*taught, *accounts.SETTLED)} | {"sum": (*SUM, 3)}
     return [
         style.curve(curves, cause, name, {"color": color, "width": width}, legendgroup=name)
         for cause, (name, color, width) in looks.items()
@@ -89,11 +74,11 @@ def through_sentence(study: Study) -> str:
 
 def _told(study: Study) -> list[Run]:
     """KD at T = 4 and normal training, where there is an account."""
-    return [run for run in (study.nearest(4), study.get("normal")) if run and len(booked(run).columns)]
+    return [run for run in (study.nearest(4), study.get("normal")) if run and len(accounts.booked(run).columns)]
 
 
 def _course(run: Run) -> str:
-    table = booked(run)
+    table = accounts.booked(run)
     totals = table.sum()
     most = _largest(totals)
     sums = table[most].cumsum().abs().to_numpy()
@@ -102,7 +87,7 @@ def _course(run: Run) -> str:
         f"For **{run.label}** the largest sum is that of {bars.cause_look(most)[0]}, {amount(totals[most])}; half "
         f"of it was there after epoch {half} of {run.spec.epochs}. All causes together come to {amount(totals.sum())}"
     )
-    only = excess(run)
+    only = accounts.excess(run)
     beside = f"; teacher minus bystander, {amount(only.to_numpy().sum())}" if len(only.columns) else ""
     return f"{text}{beside}."
 
@@ -113,25 +98,6 @@ def _largest(changes: pd.Series) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------ by phase
-def phases(run: Run) -> dict[str, tuple[int, int]]:
-    """First and last epoch of each phase of constant learning rate, by their name."""
-    ends = sorted({*(drop for drop in run.spec.drops if drop < run.spec.epochs), run.spec.epochs})
-    starts = [1, *(end + 1 for end in ends[:-1])]
-    return {f"epochs {first}–{last}": (first, last) for first, last in zip(starts, ends, strict=True)}
-
-
-def moved(run: Run, span: tuple[int, int]) -> pd.Series:
-    """Change of mu^2 by cause within the epochs of ``span``, first and last."""
-    first, last = span
-    table = booked(run)
-    found: pd.Series = table[(table.index >= first) & (table.index <= last)].sum()
-    return found
-
-
-def shares(run: Run, span: tuple[int, int]) -> pd.Series:
-    """:func:`moved` over the sum of the sizes of all causes."""
-    found = moved(run, span)
-    return found / found.abs().sum()
 
 
 @exhibit(
@@ -141,7 +107,7 @@ def shares(run: Run, span: tuple[int, int]) -> pd.Series:
 def by_phase(study: Study) -> Exhibit:
     """A panel a phase: shares of the causes, stacked, a bar a student; a diamond where they add up."""
     runs = study.students
-    spans = phases(runs[0])
+    spans = accounts.phases(runs[0])
     fig = style.grid(len(spans), 1, list(spans), 180 * len(spans) + 80, shared_xaxes=True, vertical_spacing=0.05)
     seen: set[str] = set()
     for row, span in enumerate(spans.values(), start=1):
@@ -157,7 +123,7 @@ def by_phase(study: Study) -> Exhibit:
 
 def _stack(runs: Sequence[Run], span: tuple[int, int]) -> list[go.Bar | go.Scatter]:
     labels = [intervals.short(run.label) for run in runs]
-    table = pd.DataFrame([shares(run, span) for run in runs], index=labels)
+    table = pd.DataFrame([accounts.shares(run, span) for run in runs], index=labels)
     marks: list[go.Bar | go.Scatter] = []
     there = [str(cause) for cause in table]
     for cause in [*(c for c in bars.COLORS if c in there), *(c for c in there if c not in bars.COLORS)]:
@@ -179,8 +145,8 @@ def phase_sentence(study: Study) -> str:
 
 def _phases_of(run: Run) -> str:
     parts = []
-    for name, span in phases(run).items():
-        found = moved(run, span)
+    for name, span in accounts.phases(run).items():
+        found = accounts.moved(run, span)
         most = _largest(found)
         parts.append(
             f"in {name} {bars.cause_look(most)[0]} ({amount(found[most])}, all together {amount(found.sum())})"
@@ -189,36 +155,15 @@ def _phases_of(run: Run) -> str:
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
-PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "distillation": lambda sums: sums.drop([cause for cause in sums.index if cause in SETTLED]),
-    "cross-entropy": lambda sums: sums.filter(["ce"]),
-    "weight decay": lambda sums: sums.filter(["decay"]),
-    "all together": lambda sums: sums,
-}
-
-
-Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
-
-
-def excesses(study: Study) -> Excesses:
-    """By part of PARTS, label and seed: the sum over the training of :func:`excess`."""
-    every = [run for runs in over_seeds.groups(study).values() for run in runs]
-    sums = {run.path: excess(run).sum() for run in every}
-
-    def of(run: Run, part: str) -> float | None:
-        found = PARTS[part](sums[run.path])
-        return float(found.sum()) if len(found) else None
-
-    return {part: over_seeds.collect(study, partial(of, part=part)) for part in PARTS}
 
 
 @exhibit(
     "excess-by-temperature",
     "Pull to the teacher minus pull to the bystander by cause for each student, mean and interval over seeds.",
 )
-def excess_by_temperature(study: Study, found: Excesses) -> Exhibit:
+def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
     """A panel a part of PARTS, each on its own scale: what only the teacher shows, each student over its seeds."""
-    fig = style.grid(len(PARTS), 1, list(PARTS), 760, shared_xaxes=True, vertical_spacing=0.05)
+    fig = style.grid(len(accounts.PARTS), 1, list(accounts.PARTS), 760, shared_xaxes=True, vertical_spacing=0.05)
     labels = [run.label for run in study.students]
     for row, (part, values) in enumerate(found.items(), start=1):
         look = {"color": EXCESS[part], "symbol": "circle"}
@@ -226,7 +171,7 @@ def excess_by_temperature(study: Study, found: Excesses) -> Exhibit:
             fig.add_trace(trace.update(showlegend=False), row, 1)
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
-    fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(PARTS))
+    fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(accounts.PARTS))
     every = [run for runs in over_seeds.groups(study).values() for run in runs]
     return Exhibit(
         style.captioned(fig, study, "change of μ² to the teacher less that to the bystander", every),
@@ -234,7 +179,7 @@ def excess_by_temperature(study: Study, found: Excesses) -> Exhibit:
     )
 
 
-def excess_sentence(study: Study, found: Excesses) -> str:
+def excess_sentence(study: Study, found: accounts.Excesses) -> str:
     """At which T distillation pulls hardest to its own teacher, and how many intervals leave out zero."""
     kd = {run.label: t for t, run in study.kd.items()}
     means = {label: np.mean([*v.values()]) for label, v in found["distillation"].items() if label in kd and v}
@@ -250,7 +195,7 @@ def excess_sentence(study: Study, found: Excesses) -> str:
     return f"{text} Normal training, which saw neither, has {intervals.told(normal)} all together."
 
 
-def _leave_out(found: Excesses, kd: Mapping[str, float]) -> str:
+def _leave_out(found: accounts.Excesses, kd: Mapping[str, float]) -> str:
     """How many temperatures have an interval on one side of zero, for distillation and for everything together."""
     parts = []
     for part in ("distillation", "all together"):

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis import alignment
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 LEVELS = {
     "squared": ("μ²", style.TEACHER, "solid"),
@@ -24,37 +24,6 @@ MOVES = {
 }
 
 
-def split(study: Study, run: Run) -> pd.DataFrame:
-    """Columns ``epoch, squared, teacher, student, inner``: mu^2 and its three terms, the last from the cosine.
-
-    The two that need ||W_t|| are nan where the teacher's run is not at hand.
-    """
-    table = run.history
-    taught = study.teacher.last("weight_norm") if study.teacher else np.nan
-    own = column_of(table, "weight_norm")
-    return pd.DataFrame(
-        {
-            "epoch": table["epoch"],
-            "squared": column_of(table, "mu_raw") ** 2,
-            "teacher": taught**2,
-            "student": own**2,
-            "inner": -2 * column_of(table, "classifier_cosine") * taught * own,
-        }
-    )
-
-
-def moves(study: Study, run: Run) -> pd.DataFrame:
-    """Change since the first epoch after the warm-up: of mu^2, of the norm, of the angle; also to the bystander.
-
-    The angle's part is what the norm leaves of the change, so that neither ||W_t|| nor ||W_o|| is needed.
-    """
-    table = run.after(study.warm_up)
-    squared, other = (column_of(table, f"{side}mu_raw") ** 2 for side in ("", "bystander_"))
-    norm = column_of(table, "weight_norm") ** 2
-    found = pd.DataFrame({"squared": squared, "student": norm, "angle": squared - norm, "bystander": other - norm})
-    return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
-
-
 @exhibit(
     "norm-and-angle",
     "Squared mu of one student and its terms over all epochs, and below their change after the warm-up.",
@@ -68,7 +37,9 @@ def norm_and_angle(study: Study) -> Exhibit:
 def _step(study: Study, run: Run) -> go.Figure:
     titles = ["μ² and its terms", f"their change since epoch {study.warm_up + 1}"]
     fig = style.grid(2, 1, titles, 620, vertical_spacing=0.16)
-    for row, (looks, table) in enumerate(((LEVELS, split(study, run)), (MOVES, moves(study, run))), start=1):
+    for row, (looks, table) in enumerate(
+        ((LEVELS, alignment.split(study, run)), (MOVES, alignment.moves(study, run))), start=1
+    ):
         for column, (name, color, dash) in looks.items():
             look = {"color": color, "dash": dash, "width": 2}
             seen = row == 1 or column == "bystander"
@@ -82,7 +53,7 @@ def sentence(study: Study) -> str:
     shown = [run for run in (study.nearest(4), study.get("normal")) if run and "mu_raw" in run.history]
     if not shown:
         return "None of these students has a μ to take apart."
-    parts = [f"**{run.label}**: μ² {_terms(moves(study, run).iloc[-1])}" for run in shown]
+    parts = [f"**{run.label}**: μ² {_terms(alignment.moves(study, run).iloc[-1])}" for run in shown]
     return f"From epoch {study.warm_up + 1} to {study.epochs}: {'; '.join(parts)}. {_share(study)}"
 
 
@@ -98,7 +69,7 @@ def amount(change: float) -> str:
 
 def _share(study: Study) -> str:
     """The norm's part of all that moved, over the students."""
-    ends = [moves(study, run).iloc[-1] for run in study.students]
+    ends = [alignment.moves(study, run).iloc[-1] for run in study.students]
     sizes = [(abs(float(end["student"])), abs(float(end["angle"]))) for end in ends]
     known = [norm / (norm + angle) for norm, angle in sizes if norm + angle > 0]
     if not known:

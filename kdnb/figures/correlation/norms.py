@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb import runs
 from kdnb.analysis import correlations, norms
-from kdnb.analysis.selection import Study, is_papers
-from kdnb.analysis.students import HOTTEST
+from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -101,21 +99,15 @@ def _means(read: dict[float, list[float]], name: str, column: str) -> list[go.Sc
 
 
 # ----------------------------------------------------------------------------------------------- what sets the length
-def everything(study: Study) -> list[Run]:
-    """KD's students of the study's folder at every weight decay whose histories tell the lengths; one alpha."""
-    alpha = study.students[0].spec.method_parameters.get("alpha", 0.9)
-    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, True)]
-    mine = [run for run in every if run.spec.method_parameters["alpha"] == alpha]
-    cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
-    return [run for run in cool if set(norms.SCALES) <= set(run.history)]
 
 
 @exhibit(
     "lengths-by-temperature",
     "Norm of the classifier, length of the features and spread of the logits against T, a line a weight decay.",
 )
-def lengths(study: Study, every: Sequence[Run]) -> Exhibit:
+def lengths(study: Study) -> Exhibit:
     """||W_s||, the features' length and the logits' spread at the last epoch against T, a line a weight decay."""
+    every = norms.everything(study)
     if not every:
         return Exhibit(says=lengths_sentence(study, every))
     found = norms.scales(every)

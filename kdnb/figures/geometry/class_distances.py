@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,7 +14,6 @@ from kdnb.analysis.separation import Map
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS
-from kdnb.runs import Run
 from kdnb.runs.store import Which
 
 SIDES = {
@@ -24,12 +22,6 @@ SIDES = {
 }
 FLOORS = {"pixels": ("pixels", "#009e73", "dot"), "untrained": ("untrained network", style.NORMAL, "dash")}
 FEW_PAIRS = 500  # of classes, all of whose matrices a page can hold
-SEPARATION = {
-    "ratio": "between / within",
-    "knn_accuracy": "kNN accuracy",
-    "silhouette": "silhouette",
-    "class_similarity": "cosine of class means",
-}
 
 
 # -- class by class ----------------------------------------------------------------------------------------------------
@@ -165,16 +157,6 @@ def _mean(values: Values, label: str) -> str:
     return f"{np.mean([*values[label].values()]):z.2f}"
 
 
-def separation(study: Study, which: Which = "matched") -> dict[str, Values]:
-    """The measures of SEPARATION of every run that has a snapshot, by measure, label and seed."""
-    return {name: over_seeds.collect(study, partial(_separation, which=which, name=name)) for name in SEPARATION}
-
-
-def _separation(run: Run, which: Which, name: str) -> float | None:
-    space = spaces.space(run, which)
-    return None if space is None else float(getattr(space.separation, name))
-
-
 @exhibit(
     "separation-{of}",
     "Four measures of how classes separate at matched accuracy, by method and T, with all seeds.",
@@ -182,8 +164,8 @@ def _separation(run: Run, which: Which, name: str) -> float | None:
 def separations(study: Study, found: Mapping[str, Values]) -> Exhibit:
     """``found`` of :func:`separation`, a panel a measure."""
     labels = list(over_seeds.groups(study))
-    fig = style.grid(4, 1, list(SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
-    for row, (name, title) in enumerate(SEPARATION.items(), 1):
+    fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
+    for row, (name, title) in enumerate(class_agreement.SEPARATION.items(), 1):
         colors = [color for label, color in zip(labels, intervals.colors(study), strict=True) if found[name].get(label)]
         for trace in intervals.points(found[name], "seeds", title, {"color": colors}):
             fig.add_trace(trace.update(showlegend=False), row, 1)
@@ -202,9 +184,9 @@ def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
         return "Without KD and normal training there is nothing to compare."
     parts = [
         f"{name} {intervals.told(over_seeds.paired(found[key], found[key], hot.label, normal.label))}"
-        for key, name in SEPARATION.items()
+        for key, name in class_agreement.SEPARATION.items()
     ]
-    trends = [f"{name} {_trend(study, found[key])}" for key, name in SEPARATION.items()]
+    trends = [f"{name} {_trend(study, found[key])}" for key, name in class_agreement.SEPARATION.items()]
     return (
         f"**{hot.label}** minus normal training, seed by seed: {'; '.join(parts)}. Rank correlation of each "
         f"run's value with its T: {style.joined(trends)}."

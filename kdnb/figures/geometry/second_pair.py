@@ -8,11 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb import paths
-from kdnb.analysis import correlations
+from kdnb.analysis import alignment, correlations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
 
 PROFILES = ("digits", "digits-wide")  # the same images, other widths
 KINDS = {
@@ -29,17 +28,6 @@ def load(chosen: StudiesParameters) -> dict[str, Study]:
     root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
     there = tuple(name for name in PROFILES if (root / name).is_dir())
     return replace(chosen, profiles=there).studies(methods=("normal", "kd")) if there else {}
-
-
-def share(study: Study, run: Run, column: str) -> float:
-    """A mu at the last epoch, in units of sqrt(||W_t||^2 + ||W_s||^2): 1 for classifiers with nothing in common.
-
-    nan without the teacher's run or where the run has no such column.
-    """
-    if study.teacher is None:
-        return float("nan")
-    norms = study.teacher.last("weight_norm"), run.last("weight_norm")
-    return run.last(column) / float(np.hypot(*norms))
 
 
 @exhibit(
@@ -60,7 +48,7 @@ def second_pair(shown: Mapping[str, Study]) -> Exhibit:
             r = [correlations.r_after(run, study.warm_up, column) for run in runs]
             fig.add_trace(_trace(x, r, name, color, dash), 1, col)
         for column, (name, color, dash) in KINDS.items():
-            y = [share(study, run, column) for run in runs]
+            y = [alignment.share(study, run, column) for run in runs]
             fig.add_trace(_trace(x, y, name, color, dash).update(showlegend=col == 1), 2, col)
     fig.update_xaxes(type="category", tickangle=-60)
     fig.update_yaxes(range=[-1.08, 1.08], row=1)
@@ -96,7 +84,7 @@ def sentence(shown: Mapping[str, Study]) -> str:
 
 def _one(study: Study) -> str:
     run = study.nearest(4) or study.students[0]
-    parts = [f"{name} {share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
+    parts = [f"{name} {alignment.share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
     r = [
         [correlations.r_after(one, study.warm_up, column) for column in correlations.SIDES] for one in study.kd.values()
     ]

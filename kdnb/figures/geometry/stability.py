@@ -1,95 +1,24 @@
 """Chapter 13, what is stable on t-SNE maps: the same features mapped many times, and what of it comes back."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, separation
+from kdnb.analysis import class_agreement, map_stability
 from kdnb.analysis.comparisons import TEACHERS_MAP
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
-from kdnb.analysis.separation import Map
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.files import read_tensors
 
 SHOWN = 300  # images drawn; what is computed takes all there are
-KEPT = {"neighbours": "neighbours shared", "classes": "class distances, ρ"}
 NAMED = {"neighbours": "who is near whom", "classes": "the distances of the classes"}
 PAIRS = {
     "random": ("two random starts", "#d55e00", "circle"),
     "features": ("map and feature space", style.TEACHER, "circle-open"),
 }
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One map: of which network, at which perplexity, started where; its points N x 2."""
-
-    network: str
-    perplexity: int
-    start: str
-    points: Map
-    labels: np.ndarray
-
-    @cached_property
-    def neighbours(self) -> np.ndarray:
-        """The nearest others of each point, N x 10."""
-        return separation.nearest(self.points)
-
-    @cached_property
-    def gaps(self) -> Map:
-        """Distances of the classes' means."""
-        return separation.class_gaps(self.points, self.labels)
-
-
-@dataclass(frozen=True)
-class Space:
-    """The feature space that maps were made of: nearest others N x 10, distances of the classes' means."""
-
-    neighbours: np.ndarray
-    gaps: Map
-
-
-@dataclass(frozen=True)
-class Atlas:
-    """All maps of a study (:func:`kdnb.analysis.comparisons.maps`), the spaces they are of, and epochs, by network."""
-
-    maps: list[Drawn]
-    spaces: Mapping[str, Space]
-    epochs: Mapping[str, int]
-
-    @property
-    def random(self) -> list[Drawn]:
-        """The maps that were started at random."""
-        return [one for one in self.maps if one.start != TEACHERS_MAP]
-
-
-def load(study: Study) -> Atlas | None:
-    """The study's maps; None where none were made."""
-    file = study.comparison("maps.safetensors")
-    if file is None:
-        return None
-    tensors, told = read_tensors(file, "maps")
-    networks: Any = told["networks"]
-    labels = tensors["labels"].numpy()
-    names = [name.split("/") for name in tensors if name.count("/") == 2]
-    drawn = [
-        Drawn(network, int(perplexity), start, tensors[f"{network}/{perplexity}/{start}"].double().numpy(), labels)
-        for network, perplexity, start in names
-    ]
-    ordered = sorted(drawn, key=lambda one: (one.perplexity, one.start != TEACHERS_MAP, one.start))
-    spaces = {
-        name: Space(tensors[f"{name}/neighbours"].numpy(), separation.gaps(tensors[f"{name}/means"]))
-        for name in networks
-    }
-    return Atlas(ordered, spaces, {name: about["epoch"] for name, about in networks.items()})
 
 
 # -- to look at --------------------------------------------------------------------------------------------------------
@@ -100,7 +29,7 @@ def load(study: Study) -> Atlas | None:
     "t-SNE maps of three networks side by side, for one perplexity and one start at a time.",
     step="map",
 )
-def maps(study: Study, atlas: Atlas | None) -> Exhibit:
+def maps(study: Study, atlas: map_stability.Atlas | None) -> Exhibit:
     """One figure a perplexity and start, a panel a network; nothing where no such maps were made."""
     if atlas is None:
         return Exhibit(of=study.folder.name)
@@ -113,7 +42,7 @@ def maps(study: Study, atlas: Atlas | None) -> Exhibit:
     return Exhibit(figures, of=study.folder.name)
 
 
-def _page(study: Study, atlas: Atlas, shown: Mapping[str, Drawn]) -> go.Figure:
+def _page(study: Study, atlas: map_stability.Atlas, shown: Mapping[str, map_stability.OneMap]) -> go.Figure:
     fig = style.grid(1, len(atlas.epochs), list(atlas.epochs), 340, horizontal_spacing=0.02)
     for col, network in enumerate(atlas.epochs, 1):
         for trace in _points(study, shown[network]):
@@ -130,7 +59,7 @@ def _page(study: Study, atlas: Atlas, shown: Mapping[str, Drawn]) -> go.Figure:
     return style.captioned(fig, study, f"{min(SHOWN, len(atlas.maps[0].points))} test images · {told}", runs or None)
 
 
-def _points(study: Study, one: Drawn) -> Iterable[go.Scatter]:
+def _points(study: Study, one: map_stability.OneMap) -> Iterable[go.Scatter]:
     """A trace a class or group of classes."""
     points, labels = one.points[:SHOWN], one.labels[:SHOWN]
     points = points / np.abs(points).max()  # t-SNE's unit means nothing
@@ -144,55 +73,27 @@ def _points(study: Study, one: Drawn) -> Iterable[go.Scatter]:
 # -- to count ----------------------------------------------------------------------------------------------------------
 
 
-def kept(atlas: Atlas) -> pd.DataFrame:
-    """What two maps of one network share, or a map and the feature space: columns pair (of PAIRS), perplexity,
-    neighbours (mean Jaccard overlap of the 10 nearest) and classes (rank correlation of class distances).
-
-    Maps from random starts alone: a common start is a help that a lone map does not have.
-    """
-    rows = []
-    for one, other in combinations(atlas.random, 2):
-        if (one.network, one.perplexity) == (other.network, other.perplexity):
-            rows.append(("random", one.perplexity, *_shared(one, other)))
-    rows += [("features", one.perplexity, *_shared(one, atlas.spaces[one.network])) for one in atlas.random]
-    return pd.DataFrame(rows, columns=["pair", "perplexity", *KEPT])
-
-
-def _shared(one: Drawn, other: Drawn | Space) -> tuple[float, float]:
-    return separation.shared(one.neighbours, other.neighbours), class_agreement.rank(one.gaps, other.gaps)
-
-
-def recognised(atlas: Atlas) -> dict[str, int]:
-    """How many of the maps from random starts share most with the feature space of their own network, by KEPT."""
-    count = dict.fromkeys(KEPT, 0)
-    for one in atlas.random:
-        found = {name: _shared(one, space) for name, space in atlas.spaces.items()}
-        for place, kind in enumerate(KEPT):
-            count[kind] += max(found, key=lambda name: found[name][place]) == one.network
-    return count
-
-
 @exhibit(
     "maps-kept-{of}",
     "Shared neighbours and rank correlation of class distances between maps, and between maps and features.",
 )
-def kept_parts(study: Study, atlas: Atlas | None) -> Exhibit:
+def kept_parts(study: Study, atlas: map_stability.Atlas | None) -> Exhibit:
     """Neighbours at the left, class distances at the right, against perplexity."""
     if atlas is None:
         return Exhibit(says=class_agreement.how_to(study), of=study.folder.name)
-    table = kept(atlas)
+    table = map_stability.kept(atlas)
     return Exhibit(_kept_parts(study, atlas, table), sentence(atlas, table), of=study.folder.name)
 
 
-def _kept_parts(study: Study, atlas: Atlas, table: pd.DataFrame) -> go.Figure:
+def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -> go.Figure:
     """``table`` of :func:`kept`, drawn."""
-    fig = style.grid(1, 2, list(KEPT.values()), 400, horizontal_spacing=0.14)
+    fig = style.grid(1, 2, list(map_stability.KEPT.values()), 400, horizontal_spacing=0.14)
     labels = [str(perplexity) for perplexity in sorted(table["perplexity"].unique())]
-    for col, kind in enumerate(KEPT, 1):
+    for col, kind in enumerate(map_stability.KEPT, 1):
         for pair, (name, color, symbol) in PAIRS.items():
             part = table[table["pair"] == pair]
             look = {"color": color, "symbol": symbol}
-            for trace in intervals.points(_values(part, kind), name, KEPT[kind], look, independent=False):
+            for trace in intervals.points(_values(part, kind), name, map_stability.KEPT[kind], look, independent=False):
                 fig.add_trace(trace.update(showlegend=col == 1 and trace.showlegend is not False), 1, col)
         intervals.axis(fig, labels, row=1, col=col)
     fig.update_xaxes(title_text="perplexity", tickangle=0)
@@ -206,13 +107,13 @@ def _values(part: pd.DataFrame, kind: str) -> Values:
     return {str(perplexity): dict(enumerate(rows[kind])) for perplexity, rows in part.groupby("perplexity")}
 
 
-def sentence(atlas: Atlas, table: pd.DataFrame) -> str:
+def sentence(atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
     """Which of the two can be read off a map: who is near whom, or how far groups are from each other."""
-    mean, least = (getattr(table.groupby("pair")[list(KEPT)], name)() for name in ("mean", "min"))
-    near, far = ((mean[kind], least[kind]) for kind in KEPT)
-    count, every, spaces = recognised(atlas), len(atlas.random), len(atlas.spaces)
+    mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], name)() for name in ("mean", "min"))
+    near, far = ((mean[kind], least[kind]) for kind in map_stability.KEPT)
+    count, every, spaces = map_stability.recognised(atlas), len(atlas.random), len(atlas.spaces)
     limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
-    better = [NAMED[kind] for kind in KEPT if count[kind] > limit]
+    better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
     return (
         f"Two maps of the same features from different random starts share {near[0]['random']:.0%} of their nearest "
         f"neighbours (at least {near[1]['random']:.0%}; by chance {_chance(len(atlas.maps[0].points)):.1%}), and their "

@@ -6,20 +6,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import spaces, stats
+from kdnb.analysis import by_method, interventions, stats
+from kdnb.analysis.by_method import short, shown
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods import table as methods_table
-from kdnb.figures.methods.table import groups, short, shown
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 
-METHODS = (
-    *("normal", "kd", "started", "pulled", "pushed"),
-    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
-    *("straight", "projected", "simkd"),
-)
 CURVES = {
     "test_accuracy": "test accuracy",
     "clean_accuracy": "accuracy on training images",
@@ -28,16 +23,6 @@ CURVES = {
     "mu_raw": "μ raw",
     "mu_rotated": "μ rotated",
 }
-LOOKS = {
-    "ratio": "between / within",
-    "knn_accuracy": "kNN accuracy",
-    "cka": "CKA with the teacher",
-    "nc3": "NC3, self-duality",
-    "plug_in_accuracy_matched": "plug-in, matched",
-    "mu_rotated": "μ rotated",
-}
-POINTS = 24  # of a curve, where there are so many epochs
-SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tell, not the history
 
 
 # ------------------------------------------------------------------------------------------------------------- curves
@@ -52,7 +37,7 @@ def curves(study: Study) -> Exhibit:
     the first epochs would flatten the rest.
     """
     runs = shown(study)
-    tables = [blocks(study, run) for run in runs]
+    tables = [interventions.blocks(study, run) for run in runs]
     fig = style.grid(1, 1, height=520)
     for run, table in zip(runs, tables, strict=True):
         fig.add_trace(style.curve(table, "test_accuracy", short(run), _line(study, run)))
@@ -60,24 +45,13 @@ def curves(study: Study) -> Exhibit:
     fig.update_yaxes(title_text=CURVES["test_accuracy"], range=_range(study, tables, "test_accuracy"))
     fig.update_xaxes(title_text="epoch")
     fig.update_layout(updatemenus=[_menu(study, tables)], margin_t=96)
-    each = f"a point: {block(study)} epochs" if block(study) > 1 else "a point an epoch"
+    each = f"a point: {interventions.block(study)} epochs" if interventions.block(study) > 1 else "a point an epoch"
     return Exhibit(style.captioned(fig, study, each, runs), curves_sentence(study), of=study.folder.name)
-
-
-def block(study: Study) -> int:
-    """How many epochs one point of a curve is the mean of: a long training would be drawn black."""
-    return max(1, study.epochs // POINTS)
-
-
-def blocks(study: Study, run: Run) -> pd.DataFrame:
-    """The run's history, the mean over each :func:`block`, which has the number of its last epoch."""
-    last = -(-run.history["epoch"] // block(study)) * block(study)
-    return run.history.groupby(last.clip(upper=study.epochs)).mean().assign(epoch=lambda table: table.index)
 
 
 def _line(study: Study, run: Run) -> dict[str, object]:
     """The run's look; of SimKD's students thinner, the narrower the projector."""
-    narrow = run.spec.method_parameters.get("factor", methods_table.FACTORS[0]) / methods_table.FACTORS[0]
+    narrow = run.spec.method_parameters.get("factor", by_method.FACTORS[0]) / by_method.FACTORS[0]
     look = style.line(run, study.hottest)
     return look | {"width": look["width"] / narrow}
 
@@ -108,11 +82,11 @@ def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[fl
 
 def curves_sentence(study: Study) -> str:
     """Who is first to where KD ends."""
-    kd = study.nearest(methods_table.TEMPERATURE)
+    kd = study.nearest(by_method.TEMPERATURE)
     if kd is None:
         return "KD was not trained here, so that there is no level to reach."
     goal = kd.last("test_accuracy")
-    reached = {short(run): _first(blocks(study, run), goal) for run in shown(study) if run is not kd}
+    reached = {short(run): _first(interventions.blocks(study, run), goal) for run in shown(study) if run is not kd}
     there = sorted((epoch, label) for label, epoch in reached.items() if epoch is not None)
     never = [label for label, epoch in reached.items() if epoch is None]
     text = f"**{kd.label}** ends at {goal:.2%}. "
@@ -127,20 +101,6 @@ def _first(table: pd.DataFrame, goal: float) -> int | None:
 
 
 # -------------------------------------------------------------------------------------------------- paired differences
-def differences(study: Study, one: str, other: str) -> dict[int, float]:
-    """Test accuracy of method ``one`` less that of ``other``, by seed, last epoch; empty where no seed has both."""
-    first, second = (_accuracies(group(study, name)) for name in (one, other))
-    return {seed: first[seed] - second[seed] for seed in first if seed in second}
-
-
-def group(study: Study, method: str) -> list[Run]:
-    """The runs of a method, where several labels have it those with its usual parameters; empty without any."""
-    found = {name: runs for name, runs in groups(study).items() if runs[0].spec.method == method}
-    return found[min(found, key=len)] if found else []
-
-
-def _accuracies(group: Sequence[Run]) -> dict[int, float]:
-    return {run.spec.init_seed: run.last("test_accuracy") for run in group}
 
 
 @exhibit(
@@ -159,7 +119,7 @@ def scatter(study: Study) -> Exhibit:
 def paired(study: Study) -> Exhibit:
     """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over three."""
     fig = style.grid(1, 1, height=480)
-    table = against_kd(study)
+    table = interventions.against_kd(study)
     dots = go.Scatter(x=list(table["label"]), y=style.significant(table["points"]), name="a seed", mode="markers")
     dots.update(marker={"size": 8, "color": style.OTHER, "symbol": "circle-open"}, customdata=list(table["seed"]))
     fig.add_trace(dots.update(hovertemplate="%{x}, seed %{customdata}<br>%{y:+.2f} points<extra></extra>"))
@@ -173,7 +133,7 @@ def paired(study: Study) -> Exhibit:
     fig.add_hline(0, line={"color": style.QUIET, "width": 2})
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_xaxes(type="category", tickangle=-60)
-    runs = _paired_runs(study) or study.students
+    runs = interventions._paired_runs(study) or study.students
     return Exhibit(
         style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs),
         paired_sentence(study),
@@ -183,7 +143,7 @@ def paired(study: Study) -> Exhibit:
 
 def paired_sentence(study: Study) -> str:
     """Which differences to KD have an interval over seeds that leaves out zero."""
-    means = against_kd(study).groupby("label", sort=False)["points"]
+    means = interventions.against_kd(study).groupby("label", sort=False)["points"]
     enough = [(str(name), part) for name, part in means if len(part) >= stats.LEAST_RUNS]
     ends = {name: (float(part.mean()), *stats.mean_interval(part)) for name, part in enough}
     if not ends:
@@ -193,38 +153,12 @@ def paired_sentence(study: Study) -> str:
     return f"{text}: {style.joined(clear)}." if clear else f"{text}."
 
 
-def against_kd(study: Study) -> pd.DataFrame:
-    """A row a run and label that has a KD of its seed: label, seed, points."""
-    kd = _accuracies(group(study, "kd"))
-    rows = [
-        (short(run), run.spec.init_seed, 100 * (run.last("test_accuracy") - kd[run.spec.init_seed]))
-        for run in _paired_runs(study)
-    ]
-    return pd.DataFrame(rows, columns=["label", "seed", "points"])
-
-
-def _paired_runs(study: Study) -> list[Run]:
-    kd = _accuracies(group(study, "kd"))
-    every = [run for group in groups(study).values() for run in group]
-    return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]
-
-
 def _half(values: np.ndarray) -> list[float]:
     """Lengths of error bars; 0, which is not seen, for one seed."""
     return [float(f"{value:.4g}") if np.isfinite(value) else 0.0 for value in values]
 
 
 # ------------------------------------------------------------------------------------------------------------ features
-def looks(study: Study) -> pd.DataFrame:
-    """A row a student of one seed, and the teacher: LOOKS at the last epoch; nan where a history lacks it."""
-    runs = {short(run): run for run in shown(study)} | ({"teacher": study.teacher} if study.teacher else {})
-    return pd.DataFrame([_looks(run) for run in runs.values()], index=list(runs), columns=list(LOOKS))
-
-
-def _looks(run: Run) -> dict[str, float]:
-    space = spaces.space(run, "final")
-    apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
-    return {column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart
 
 
 @exhibit(
@@ -233,10 +167,12 @@ def _looks(run: Run) -> dict[str, float]:
 )
 def features(study: Study, table: pd.DataFrame) -> Exhibit:
     """``table`` of :func:`looks`: a panel a measure, a row a network."""
-    fig = style.grid(3, 2, list(LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06)
+    fig = style.grid(
+        3, 2, list(interventions.LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06
+    )
     colors = {short(run): methods_table.look(study, run)["color"] for run in shown(study)} | {"teacher": style.TEACHER}
     marker = {"size": 10, "color": [colors[name] for name in table.index]}
-    for place, (column, name) in enumerate(LOOKS.items()):
+    for place, (column, name) in enumerate(interventions.LOOKS.items()):
         trace = go.Scatter(x=style.significant(table[column]), y=list(table.index), name=name, mode="markers")
         trace.update(marker=marker, showlegend=False, hovertemplate=f"%{{y}}<br>{name}: %{{x:.4g}}<extra></extra>")
         fig.add_trace(trace, place // 2 + 1, place % 2 + 1)
@@ -270,5 +206,5 @@ def features_sentence(table: pd.DataFrame) -> str:
 def absent(study: Study) -> str:
     """Which interventions were not trained."""
     there = {run.spec.method for run in study.students}
-    names = [name for name in METHODS if name not in there]
+    names = [name for name in interventions.METHODS if name not in there]
     return f"Not trained on {study.name}: {style.joined(names)}." if names else ""

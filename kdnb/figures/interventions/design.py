@@ -1,18 +1,15 @@
 """Chapter 12: what does reuse need? The design {what is matched} x {whose classifier}, and what is within reach."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb import paths
-from kdnb.analysis import design, representability, stats
+from kdnb.analysis import design, out_of_reach, stats
 from kdnb.analysis.curves import rank_correlation
 from kdnb.analysis.design import Cell
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import Study
 from kdnb.claims.predicates import ACCURACY_MARGIN
 from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -31,17 +28,14 @@ ABLE = 0.01  # share of answers that may be out of reach
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
-def is_trained(study: Study) -> bool:
-    """Whether there is more of the design than two of its cells."""
-    return {("answers", "own"), ("answers", "W_t"), ("answers", "W_o")} <= set(design.cells(study.every))
-
-
 @exhibit(
     "design-{of}", "Test accuracy of every cell: a row for what is matched, a column for whose classifier answers."
 )
 def accuracies(study: Study) -> Exhibit:
     """The design's table, where more than two of its cells were trained, and what it answers."""
-    return Exhibit(None, sentence(study), table=as_html(study) if is_trained(study) else "", of=study.folder.name)
+    return Exhibit(
+        None, sentence(study), table=as_html(study) if design.is_trained(study) else "", of=study.folder.name
+    )
 
 
 def as_html(study: Study) -> str:
@@ -97,34 +91,6 @@ def _compared(what: str, differences: np.ndarray) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
-WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
-FILE = representability.FILE.split("/")[-1]
-COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features", "classes"]
-
-
-def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
-    """The chosen studies, and those of WIDTHS that are published beside them."""
-    root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
-    names = dict.fromkeys([*chosen.profiles, *(name for name in WIDTHS if (root / name).is_dir())])
-    return replace(chosen, profiles=tuple(names)).studies()
-
-
-def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
-    """A row a student of KD with a frozen classifier: COLUMNS, of which ``points`` are accuracy beside KD of its seed,
-    and ``missed`` the share of the teacher's answers that no features could give.
-    """
-    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
-    return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
-
-
-def _reached(study: Study) -> pd.DataFrame:
-    level = design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
-    runs = [run for run in study.every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
-    accuracies = [
-        {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])} for run in runs
-    ]
-    told = _table(study).assign(missed=lambda table: 1 - table["agreement"])
-    return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
 
 
 @exhibit(
@@ -154,14 +120,11 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     fig.update_xaxes(title_text="answers of the teacher out of reach", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_layout(legend={"orientation": "h", "y": -0.2}, margin_b=130)
-    shown = [run for one in studies.values() for run in one.every if run.path.name in set(_table(one)["name"])]
+    shown = [
+        run for one in studies.values() for run in one.every if run.path.name in set(out_of_reach.marks(one)["name"])
+    ]
     title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
     return Exhibit(origin.mark(fig, shown, None).update_layout(title=title), reach_sentence(found))
-
-
-def _table(study: Study) -> pd.DataFrame:
-    place = study.comparison(FILE)
-    return pd.read_parquet(place) if place else pd.DataFrame(columns=["name"])
 
 
 def reach_sentence(found: pd.DataFrame) -> str:

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import stats
+from kdnb.analysis import by_method, stats
+from kdnb.analysis.by_method import short
+from kdnb.analysis.interventions import LOOKS, against_kd, differences, group
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.interventions.curves import LOOKS, against_kd, differences, group
 from kdnb.figures.methods import table as methods_table
-from kdnb.figures.methods.table import interval, number, short
+from kdnb.figures.methods.table import interval, number
 
 # What is asked, and the two methods whose difference answers it.
 QUESTIONS = {
@@ -48,7 +49,7 @@ def numbers(study: Study, looks: pd.DataFrame) -> Exhibit:
 
 def as_html(study: Study, table: pd.DataFrame) -> str:
     """Every intervention in numbers: accuracy and mu over seeds, ``table`` of :func:`looks` of one seed."""
-    found, kd = methods_table.measured(study), against_kd(study).groupby("label", sort=False)["points"]
+    found, kd = by_method.measured(study), against_kd(study).groupby("label", sort=False)["points"]
     rows = []
     for name, row in found.to_dict("index").items():
         points = kd.get_group(name).to_numpy(float) if name in kd.groups else np.array([])
@@ -86,7 +87,7 @@ def _answer(study: Study, question: str, one: str, other: str) -> dict[str, str]
     cells = {"question": question, "compared": f"{short(first[0])} − {short(second[0])}", "seeds": str(len(points))}
     cells["accuracy, points"] = spread([100 * value for value in points.values()])
     for column, title in (("mu_raw", "final raw μ"), ("mu_rotated", "final rotated μ")):
-        cells[title] = " beside ".join(number(methods_table.mean(column, runs), ".3g") for runs in (first, second))
+        cells[title] = " beside ".join(number(by_method.mean(column, runs), ".3g") for runs in (first, second))
     return cells
 
 
@@ -108,17 +109,17 @@ def _told(study: Study, one: str, other: str) -> str:
         return ""
     told = spread([100 * value for value in points.values()])
     runs = group(study, one)
-    end = f"ends at μ = {_final_mu(study, one)}" if methods_table.has_mu(runs[0]) else "has no μ"
+    end = f"ends at μ = {_final_mu(study, one)}" if by_method.has_mu(runs[0]) else "has no μ"
     return f"*{short(runs[0])}* {end}, {told} points"
 
 
 def _final_mu(study: Study, method: str) -> str:
-    return number(methods_table.mean("mu_raw", group(study, method)), ".3g")
+    return number(by_method.mean("mu_raw", group(study, method)), ".3g")
 
 
 def _worth(study: Study) -> str:
     """How much of a difference between two runs is luck with test images alone."""
-    size, kd = study.students[0].test_images, study.nearest(methods_table.TEMPERATURE)
+    size, kd = study.students[0].test_images, study.nearest(by_method.TEMPERATURE)
     if size is None or kd is None:
         return ""
     p = kd.last("test_accuracy")

@@ -9,98 +9,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import literature, stats
+from kdnb.analysis import by_method, literature, stats
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
-METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
-TEMPERATURE = 4.0  # of the KD that stands for KD
-FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
-MUS = {
-    "mu_raw": "μ raw (bystander)",
-    "mu_matched": "μ matched",
-    "mu_rotated": "μ rotated (bystander)",
-}
-BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
 SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
-ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
 NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
 
 
-# ------------------------------------------------------------------------------------------------------------ reading
-def shown(study: Study) -> list[Run]:
-    """The study's students of one seed, KD at the temperature nearest to TEMPERATURE alone."""
-    kd = study.nearest(TEMPERATURE)
-    return [run for run in study.students if run.spec.method != "kd" or run is kd]
-
-
-def groups(study: Study) -> dict[str, list[Run]]:
-    """By :func:`short` name, those of :func:`shown` with their other seeds."""
-    return {short(run): study.by_seeds.get(run.label, [run]) for run in shown(study)}
-
-
-def short(run: Run) -> str:
-    """The run's label in few letters: "frozen" for "frozen at W_t", "SimKD f=4" for "SimKD factor=4"."""
-    return _short(run.spec.method, run.label)
-
-
-def _short(name: str, label: str) -> str:
-    called = methods.METHODS[name].label if name in methods.METHODS else name
-    return (label.replace(called, name) if " " in called else label).replace(" factor=", " f=")
-
-
-def with_mu(study: Study) -> list[Run]:
-    """Those of :func:`shown` that have a classifier of their own."""
-    return [run for run in shown(study) if has_mu(run)]
-
-
-def planned() -> dict[str, tuple[str, dict[str, float]]]:
-    """By label, the methods this chapter compares, and their parameters: trained or not."""
-    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in METHODS if name not in ("kd", "simkd")]
-    given.insert(1, ("kd", {"temperature": TEMPERATURE}))
-    given += [("simkd", {"factor": factor}) for factor in FACTORS]
-    full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
-    return {_short(one[0], methods.label(*one)): one for one in full}
-
-
-def learns_from(name: str) -> str:
-    """What a method's loss looks at: labels where it has a cross-entropy, and what it needs of the teacher."""
-    method = methods.METHODS[name]
-    return style.joined([*(["labels"] if "ce" in method.term_names else []), *sorted(method.needs)])
-
-
-def measured(study: Study) -> pd.DataFrame:
-    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
-    return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
-
-
-def _row(group: Sequence[Run]) -> dict[str, float]:
-    accuracy = [run.last("test_accuracy") for run in group]
-    low, high = stats.mean_interval(accuracy)
-    means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
-    plug_in = mean("plug_in_accuracy_matched", group)
-    return {
-        "seeds": len(group),
-        "accuracy": float(np.mean(accuracy)),
-        "low": low,
-        "high": high,
-        **means,
-        "plug_in": plug_in,
-    }
-
-
-def mean(column: str, group: Sequence[Run]) -> float:
-    """Mean over runs of a column's last value; nan where the histories lack it."""
-    return float(np.mean([run.last(column) for run in group]))
-
-
-# -------------------------------------------------------------------------------------------------------------- table
 @exhibit("methods-{of}", "Every method in numbers: accuracy over seeds, beside its paper's, and its mu.")
 def all_methods(study: Study) -> Exhibit:
     """Every method in numbers, and what they say."""
@@ -109,8 +30,8 @@ def all_methods(study: Study) -> Exhibit:
 
 def as_html(study: Study) -> str:
     """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
-    found, wanted = measured(study), planned()
-    trained = {short(run): (run.spec.method, run.spec.method_parameters) for run in shown(study)}
+    found, wanted = by_method.measured(study), by_method.planned()
+    trained = {by_method.short(run): (run.spec.method, run.spec.method_parameters) for run in by_method.shown(study)}
     rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
     return small(style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False))
 
@@ -123,7 +44,10 @@ def small(table: str) -> str:
 def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
     lines = [row.text.replace(" ", "\u00a0") for row in literature.of(name, parameters)]
     quoted = "<br>".join(lines) or "–"
-    cells = {"method": html.escape(label), "learns from": learns_from(name) if name in methods.METHODS else "–"}
+    cells = {
+        "method": html.escape(label),
+        "learns from": _learns_from(name) if name in methods.METHODS else "–",
+    }
     if label not in found.index:
         return cells | {"seeds": "0", "test accuracy": "not trained here", "published, %": quoted}
     row = {str(column): value for column, value in found.to_dict("index")[label].items()}
@@ -132,10 +56,16 @@ def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.Dat
     return cells | told | distances(row) | {"plug-in, matched": number(row["plug_in"], ".1%")}
 
 
+def _learns_from(name: str) -> str:
+    """What a method's loss looks at: labels where it has a cross-entropy, and what it needs of the teacher."""
+    method = methods.METHODS[name]
+    return style.joined([*(["labels"] if "ce" in method.term_names else []), *sorted(method.needs)])
+
+
 def distances(row: Mapping[str, float]) -> dict[str, str]:
     """Cells of a row's mus, those to the bystander in brackets."""
     cells = {}
-    for column, title in MUS.items():
+    for column, title in by_method.MUS.items():
         own, other = number(row[column], ".3g"), row.get(f"bystander_{column}", np.nan)
         cells[title] = f"{own} ({number(other, '.3g')})" if np.isfinite(other) else own
     return cells
@@ -143,7 +73,7 @@ def distances(row: Mapping[str, float]) -> dict[str, str]:
 
 def number(value: float, how: str) -> str:
     """A number to read, 0 for what rounding leaves of it; a dash where there is none."""
-    return format(round(value, ROUNDING), how) if np.isfinite(value) else "–"
+    return format(round(value, by_method.ROUNDING), how) if np.isfinite(value) else "–"
 
 
 def interval(value: float, low: float, high: float) -> str:
@@ -154,7 +84,7 @@ def interval(value: float, low: float, high: float) -> str:
 
 def table_sentence(study: Study) -> str:
     """What the table is of, what one test image is worth, and what stands at the ends of its columns."""
-    found = measured(study)
+    found = by_method.measured(study)
     accuracy = dict(zip(found.index, found["accuracy"], strict=True))
     best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
     text = (
@@ -170,13 +100,13 @@ def table_sentence(study: Study) -> str:
     single = found.index[found["seeds"] < stats.LEAST_RUNS].tolist()
     if single:
         text += f"± is the 95 % interval over seeds; fewer than three have none ({len(single)} of {len(found)} rows). "
-    return text + (f"{NO_MU}." if not all(map(has_mu, shown(study))) else "")
+    return text + (f"{NO_MU}." if not all(map(by_method.has_mu, by_method.shown(study))) else "")
 
 
 # -------------------------------------------------------------------------------------------------- mu, and accuracy
 def curves_sentence(study: Study) -> str:
     """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
-    moves = {short(run): (abs(study.change("mu_raw", run)), run) for run in with_mu(study)}
+    moves = {by_method.short(run): (abs(study.change("mu_raw", run)), run) for run in by_method.with_mu(study)}
     there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
     if not there:
         return "No method here has a μ that could move."
@@ -196,7 +126,7 @@ def _moves(study: Study, run: Run) -> str:
 @exhibit("methods-mu-{of}", "Raw mu and training loss over the epochs after the warm-up, a curve for each method.")
 def curves(study: Study) -> Exhibit:
     """Fig. 1 for every method that has a mu."""
-    return Exhibit(mu_curves.draw_curves(study, with_mu(study)), curves_sentence(study), of=study.folder.name)
+    return Exhibit(mu_curves.draw_curves(study, by_method.with_mu(study)), curves_sentence(study), of=study.folder.name)
 
 
 @exhibit(
@@ -211,7 +141,7 @@ def scatter(study: Study) -> Exhibit:
 def draw_scatter(study: Study) -> go.Figure:
     """Test accuracy of the last epoch against raw mu and rotated mu, a mark a run."""
     fig = style.grid(len(AXES), 1, height=330 * len(AXES) + 90, vertical_spacing=0.16)
-    drawn = {label: group for label, group in groups(study).items() if has_mu(group[0])}
+    drawn = {label: group for label, group in by_method.groups(study).items() if by_method.has_mu(group[0])}
     for row, (column, name) in enumerate(AXES.items(), start=1):
         for label, group in drawn.items():
             fig.add_trace(_marks(study, label, group, column, name).update(showlegend=row == 1), row, 1)
@@ -234,28 +164,15 @@ def look(study: Study, run: Run) -> dict[str, object]:
     return {"color": drawn["color"], "symbol": SYMBOLS.get(drawn.get("dash", "solid"), "cross"), "size": 10}
 
 
-def has_mu(run: Run) -> bool:
-    """Whether the tracker could measure a distance to the teacher's classifier."""
-    return "mu_raw" in run.history
-
-
 def scatter_sentence(study: Study) -> str:
     """Whether mu orders the methods as accuracy does: rank correlation over their means."""
     table = pd.DataFrame(
-        {c: [mean(c, group) for group in groups(study).values()] for c in (*AXES, "test_accuracy")}
+        {c: [by_method.mean(c, group) for group in by_method.groups(study).values()] for c in (*AXES, "test_accuracy")}
     ).dropna()
     if len(table) < stats.LEAST_POINTS:
         return "Fewer than three methods here have a μ: there is no order to compare."
-    parts = [f"{name} {rank(table[column], table['test_accuracy'])}" for column, name in AXES.items()]
+    parts = [f"{name} {by_method.rank(table[column], table['test_accuracy'])}" for column, name in AXES.items()]
     return (
         f"Over the {len(table)} methods with a μ, the rank correlation with accuracy is: {style.joined(parts)} "
         "(−1: the nearer the better; 0: μ does not tell)."
     )
-
-
-def rank(x: pd.Series, y: pd.Series) -> str:
-    """Spearman's correlation, to read; "undefined" where one does not vary."""
-    x, y = x.round(ROUNDING), y.round(ROUNDING)
-    if x.nunique() < 2 or y.nunique() < 2:
-        return "undefined"
-    return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import crossed, stats
+from kdnb.analysis import crossed
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -17,26 +17,21 @@ TITLES = {
     "cka": "CKA",
     "agreement": "agreement of answers",
 }
-NAME = crossed.FILE.split("/")[-1]
-Spans = dict[str, tuple[float, float, float]]  # mean and 95 % interval by label
-
-
-def contrasts(study: Study) -> pd.DataFrame:
-    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study; empty where no pairs were compared."""
-    place = study.comparison(NAME)
-    if place is None:
-        return pd.DataFrame(columns=["label", "measure", "teacher", "bystander", "nearer"])
-    return crossed.contrasts(pd.read_parquet(place))
 
 
 @exhibit(
     "crossed-{of}",
     "Own teacher less another, six measures, a dot for each ordered pair of teachers, means and intervals.",
 )
-def own_less_other(study: Study, found: pd.DataFrame) -> Exhibit:
+def own_less_other(study: Study) -> Exhibit:
     """A panel a measure: own less other, a dot a pair, the mean with its interval; nothing where there are no pairs."""
+    found = crossed.contrasts_of(study)
     if found.empty:
         return Exhibit(of=study.name)
+    return Exhibit(_panels(study, found), sentence(study, found), of=study.name)
+
+
+def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
     fig = style.grid(3, 2, list(TITLES.values()), 760, vertical_spacing=0.11, horizontal_spacing=0.12)
     for place, column in enumerate(TITLES):
         row, col = place // 2 + 1, place % 2 + 1
@@ -45,15 +40,11 @@ def own_less_other(study: Study, found: pd.DataFrame) -> Exhibit:
         dots = go.Scatter(x=list(part["label"]), y=style.significant(part["nearer"]), mode="markers", text=names)
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
-        fig.add_trace(_means(spans(part)).update(showlegend=not place), row, col)
+        fig.add_trace(_means(crossed.spans(part)).update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     fig.update_xaxes(categoryorder="array", categoryarray=sorted(found["label"].unique(), key=_place))
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
-    return Exhibit(
-        origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}}),
-        sentence(study, found),
-        of=study.name,
-    )
+    return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
 
 
 def _place(label: str) -> float:
@@ -61,15 +52,7 @@ def _place(label: str) -> float:
     return float(label.partition("T=")[2] or 0)
 
 
-def spans(part: pd.DataFrame) -> Spans:
-    """Of each label the mean over pairs, and its interval."""
-    return {
-        str(label): (float(values.mean()), *stats.mean_interval(values))
-        for label, values in part.groupby("label")["nearer"]
-    }
-
-
-def _means(read: Spans) -> go.Scatter:
+def _means(read: crossed.Spans) -> go.Scatter:
     mean, low, high = np.array([*read.values()], float).reshape(-1, 3).T
     reach = {"array": style.significant(high - mean), "arrayminus": style.significant(mean - low)}
     bars = {"type": "data", **reach, "color": style.TEACHER, "thickness": 1.5}
@@ -89,7 +72,7 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
         return f"On {study.name} no students of other pairs of teachers were compared."
     text = []
     for label in ("KD T=4", "normal"):
-        read = {column: spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
+        read = {column: crossed.spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
         there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
         near = [f"{name} ({mean:+.3g})".replace("-", "−") for name, (mean, low, _) in there.items() if low > 0]
         what = style.joined(near) if near else "nothing"

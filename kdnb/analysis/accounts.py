@@ -1,0 +1,85 @@
+"""The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import pandas as pd
+
+from kdnb.analysis import over_seeds
+from kdnb.analysis.selection import Study
+from kdnb.runs import Run
+
+SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
+PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
+    "distillation": lambda sums: sums.drop([cause for cause in sums.index if cause in SETTLED]),
+    "cross-entropy": lambda sums: sums.filter(["ce"]),
+    "weight decay": lambda sums: sums.filter(["decay"]),
+    "all together": lambda sums: sums,
+}
+Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
+
+
+def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
+    """Change of mu^2 after ``warm_up`` by cause, ``side`` a key of SIDES; empty where the history has no account."""
+    table = run.after(warm_up)
+    prefix = f"{side}pull_"
+    sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
+    return {**sums, "spread": float(table["spread"].sum())} if sums else {}
+
+
+def residual(study: Study) -> float:
+    """Largest |residual| of any epoch's account of mu^2, relative to mu^2."""
+    worst = [run_residual(run) for run in study.students if "account_residual" in run.history]
+    return max(worst, default=float("nan"))
+
+
+def run_residual(run: Run) -> float:
+    return float((run.history["account_residual"].abs() / run.history["mu_raw"] ** 2).max())
+
+
+def booked(run: Run, side: str = "") -> pd.DataFrame:
+    """Change of mu^2 in each epoch by cause, ``side`` a key of account.SIDES; empty where there is no account."""
+    prefix = f"{side}pull_"
+    columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
+    names = {**columns, "spread": "spread"} if columns else {}
+    table: pd.DataFrame = run.history.set_index("epoch")[list(names)].rename(columns=names)
+    return table
+
+
+def excess(run: Run) -> pd.DataFrame:
+    """:func:`booked` to the teacher minus to the bystander, where the spread cancels; empty without a bystander."""
+    teacher, other = booked(run), booked(run, "bystander_")
+    return (teacher - other).drop(columns="spread") if len(other.columns) else other
+
+
+def phases(run: Run) -> dict[str, tuple[int, int]]:
+    """First and last epoch of each phase of constant learning rate, by their name."""
+    ends = sorted({*(drop for drop in run.spec.drops if drop < run.spec.epochs), run.spec.epochs})
+    starts = [1, *(end + 1 for end in ends[:-1])]
+    return {f"epochs {first}–{last}": (first, last) for first, last in zip(starts, ends, strict=True)}
+
+
+def moved(run: Run, span: tuple[int, int]) -> pd.Series:
+    """Change of mu^2 by cause within the epochs of ``span``, first and last."""
+    first, last = span
+    table = booked(run)
+    found: pd.Series = table[(table.index >= first) & (table.index <= last)].sum()
+    return found
+
+
+def shares(run: Run, span: tuple[int, int]) -> pd.Series:
+    """:func:`moved` over the sum of the sizes of all causes."""
+    found = moved(run, span)
+    return found / found.abs().sum()
+
+
+def excesses(study: Study) -> Excesses:
+    """By part of PARTS, label and seed: the sum over the training of :func:`excess`."""
+    every = [run for runs in over_seeds.groups(study).values() for run in runs]
+    sums = {run.path: excess(run).sum() for run in every}
+
+    def of(run: Run, part: str) -> float | None:
+        found = PARTS[part](sums[run.path])
+        return float(found.sum()) if len(found) else None
+
+    return {part: over_seeds.collect(study, partial(of, part=part)) for part in PARTS}

@@ -1,0 +1,97 @@
+"""Students method by method: one row a label over all its seeds, the mean of the last epoch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats as scipy_stats
+
+from kdnb import methods
+from kdnb.analysis import stats
+from kdnb.analysis.selection import Study
+from kdnb.runs import Run
+
+METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+TEMPERATURE = 4.0  # of the KD that stands for KD
+
+FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
+ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
+MUS = {
+    "mu_raw": "μ raw (bystander)",
+    "mu_matched": "μ matched",
+    "mu_rotated": "μ rotated (bystander)",
+}
+BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
+
+
+def shown(study: Study) -> list[Run]:
+    """The study's students of one seed, KD at the temperature nearest to TEMPERATURE alone."""
+    kd = study.nearest(TEMPERATURE)
+    return [run for run in study.students if run.spec.method != "kd" or run is kd]
+
+
+def groups(study: Study) -> dict[str, list[Run]]:
+    """By :func:`short` name, those of :func:`shown` with their other seeds."""
+    return {short(run): study.by_seeds.get(run.label, [run]) for run in shown(study)}
+
+
+def short(run: Run) -> str:
+    """The run's label in few letters: "frozen" for "frozen at W_t", "SimKD f=4" for "SimKD factor=4"."""
+    return _short(run.spec.method, run.label)
+
+
+def _short(name: str, label: str) -> str:
+    called = methods.METHODS[name].label if name in methods.METHODS else name
+    return (label.replace(called, name) if " " in called else label).replace(" factor=", " f=")
+
+
+def with_mu(study: Study) -> list[Run]:
+    """Those of :func:`shown` that have a classifier of their own."""
+    return [run for run in shown(study) if has_mu(run)]
+
+
+def planned() -> dict[str, tuple[str, dict[str, float]]]:
+    """By label, the methods this chapter compares, and their parameters: trained or not."""
+    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in METHODS if name not in ("kd", "simkd")]
+    given.insert(1, ("kd", {"temperature": TEMPERATURE}))
+    given += [("simkd", {"factor": factor}) for factor in FACTORS]
+    full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
+    return {_short(one[0], methods.label(*one)): one for one in full}
+
+
+def measured(study: Study) -> pd.DataFrame:
+    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
+    return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
+
+
+def _row(group: Sequence[Run]) -> dict[str, float]:
+    accuracy = [run.last("test_accuracy") for run in group]
+    low, high = stats.mean_interval(accuracy)
+    means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
+    plug_in = mean("plug_in_accuracy_matched", group)
+    return {
+        "seeds": len(group),
+        "accuracy": float(np.mean(accuracy)),
+        "low": low,
+        "high": high,
+        **means,
+        "plug_in": plug_in,
+    }
+
+
+def mean(column: str, group: Sequence[Run]) -> float:
+    """Mean over runs of a column's last value; nan where the histories lack it."""
+    return float(np.mean([run.last(column) for run in group]))
+
+
+def has_mu(run: Run) -> bool:
+    """Whether the tracker could measure a distance to the teacher's classifier."""
+    return "mu_raw" in run.history
+
+
+def rank(x: pd.Series, y: pd.Series) -> str:
+    """Spearman's correlation, to read; "undefined" where one does not vary."""
+    x, y = x.round(ROUNDING), y.round(ROUNDING)
+    if x.nunique() < 2 or y.nunique() < 2:
+        return "undefined"
+    return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")

@@ -1,0 +1,81 @@
+"""Interventions on the classifier beside KD of the same seed, and what their features look like."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kdnb.analysis import spaces
+from kdnb.analysis.by_method import groups, short, shown
+from kdnb.analysis.selection import Study
+from kdnb.runs import Run
+
+METHODS = (
+    *("normal", "kd", "started", "pulled", "pushed"),
+    *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
+    *("straight", "projected", "simkd"),
+)
+LOOKS = {
+    "ratio": "between / within",
+    "knn_accuracy": "kNN accuracy",
+    "cka": "CKA with the teacher",
+    "nc3": "NC3, self-duality",
+    "plug_in_accuracy_matched": "plug-in, matched",
+    "mu_rotated": "μ rotated",
+}
+POINTS = 24  # of a curve, where there are so many epochs
+SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tell, not the history
+
+
+def block(study: Study) -> int:
+    """How many epochs one point of a curve is the mean of: a long training would be drawn black."""
+    return max(1, study.epochs // POINTS)
+
+
+def blocks(study: Study, run: Run) -> pd.DataFrame:
+    """The run's history, the mean over each :func:`block`, which has the number of its last epoch."""
+    last = -(-run.history["epoch"] // block(study)) * block(study)
+    return run.history.groupby(last.clip(upper=study.epochs)).mean().assign(epoch=lambda table: table.index)
+
+
+def differences(study: Study, one: str, other: str) -> dict[int, float]:
+    """Test accuracy of method ``one`` less that of ``other``, by seed, last epoch; empty where no seed has both."""
+    first, second = (_accuracies(group(study, name)) for name in (one, other))
+    return {seed: first[seed] - second[seed] for seed in first if seed in second}
+
+
+def group(study: Study, method: str) -> list[Run]:
+    """The runs of a method, where several labels have it those with its usual parameters; empty without any."""
+    found = {name: runs for name, runs in groups(study).items() if runs[0].spec.method == method}
+    return found[min(found, key=len)] if found else []
+
+
+def _accuracies(group: Sequence[Run]) -> dict[int, float]:
+    return {run.spec.init_seed: run.last("test_accuracy") for run in group}
+
+
+def against_kd(study: Study) -> pd.DataFrame:
+    """A row a run and label that has a KD of its seed: label, seed, points."""
+    kd = _accuracies(group(study, "kd"))
+    rows = [
+        (short(run), run.spec.init_seed, 100 * (run.last("test_accuracy") - kd[run.spec.init_seed]))
+        for run in _paired_runs(study)
+    ]
+    return pd.DataFrame(rows, columns=["label", "seed", "points"])
+
+
+def _paired_runs(study: Study) -> list[Run]:
+    kd = _accuracies(group(study, "kd"))
+    every = [run for group in groups(study).values() for run in group]
+    return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]
+
+
+def looks(study: Study) -> pd.DataFrame:
+    """A row a student of one seed, and the teacher: LOOKS at the last epoch; nan where a history lacks it."""
+    runs = {short(run): run for run in shown(study)} | ({"teacher": study.teacher} if study.teacher else {})
+    return pd.DataFrame([_looks(run) for run in runs.values()], index=list(runs), columns=list(LOOKS))
+
+
+def _looks(run: Run) -> dict[str, float]:
+    space = spaces.space(run, "final")
+    apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
+    return {column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart

@@ -1,0 +1,46 @@
+"""What a frozen classifier costs beside KD, and how many of the teacher's answers it could give at all."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from kdnb import paths
+from kdnb.analysis import design, representability
+from kdnb.analysis.design import Cell
+from kdnb.analysis.selection import StudiesParameters, Study
+
+WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
+FILE = representability.FILE.split("/")[-1]
+COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features", "classes"]
+
+
+def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
+    """The chosen studies, and those of WIDTHS that are published beside them."""
+    root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
+    names = dict.fromkeys([*chosen.profiles, *(name for name in WIDTHS if (root / name).is_dir())])
+    return replace(chosen, profiles=tuple(names)).studies()
+
+
+def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
+    """A row a student of KD with a frozen classifier: COLUMNS, of which ``points`` are accuracy beside KD of its seed,
+    and ``missed`` the share of the teacher's answers that no features could give.
+    """
+    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
+    return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _reached(study: Study) -> pd.DataFrame:
+    level = design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
+    runs = [run for run in study.every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
+    accuracies = [
+        {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])} for run in runs
+    ]
+    told = marks(study).assign(missed=lambda table: 1 - table["agreement"])
+    return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
+
+
+def marks(study: Study) -> pd.DataFrame:
+    place = study.comparison(FILE)
+    return pd.read_parquet(place) if place else pd.DataFrame(columns=["name"])
