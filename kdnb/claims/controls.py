@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.curves import level, mu_window, roughness, window
+from kdnb.analysis.curves import column, fall, level, mu_window, roughness, window
 from kdnb.analysis.stats import Series
 from kdnb.analysis.students import PEAK, Missing, Students, of_each_seed
 from kdnb.claims.judge import Measure, of_seeds
@@ -142,9 +142,9 @@ class Tie:
         if len(one) != len(two):
             raise Missing("two students over the same number of epochs")
         has_loss = self.target == "loss"
-        given = np.column_stack([_column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
-        x, y = _column(one, side + self.column), _column(two, self.target if has_loss else side + self.target)
-        return Curves(x, y, given, _column(one, "epoch"), self.first(mine).spec.drops)
+        given = np.column_stack([column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
+        x, y = column(one, side + self.column), column(two, self.target if has_loss else side + self.target)
+        return Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
 
 
 @dataclass(frozen=True)
@@ -192,25 +192,14 @@ def known(number: Callable[[Students], float], seeds: Iterable[Students]) -> lis
     return [float(value) for value in found.values() if np.isfinite(value)]
 
 
-def _column(table: pd.DataFrame, name: str) -> Series:
-    if name not in table:
-        raise Missing(f"a history with {name}")
-    return table[name].to_numpy(float)
-
-
 # -------------------------------------------------------------------------------------------------------- mu's movement
-def _fall(students: Students, side: str = "") -> float:
-    start, end = (_level(students, side + "mu_raw", share) for share in (1 / 2, 1))
-    return (start - end) / start
-
-
 def _beyond_norm(students: Students) -> float:
     """How far mu ends below the mu of its starting angle at its final norm, of its starting level.
 
     mu^2 = t^2 + s^2 - 2 t s c with s = ||W_s|| and c the cosine; t = ||W_t|| follows from any epoch.
     """
     mu, norm, cosine = (
-        np.array([_level(students, name, share) for share in (1 / 2, 1)])
+        np.array([level(students.kd_at(PEAK), name, share) for share in (1 / 2, 1)])
         for name in ("mu_raw", "weight_norm", "classifier_cosine")
     )
     along = norm * cosine
@@ -219,18 +208,12 @@ def _beyond_norm(students: Students) -> float:
     return float((same_angle - mu[1]) / mu[0])
 
 
-def _level(students: Students, column: str, share: float) -> float:
-    run = students.kd_at(PEAK)
-    _column(run.history, column)
-    return level(run, column, share)
-
-
 def _movement(seeds: Sequence[Students]) -> list[Check]:
     """The three of C3."""
     numbers: dict[str, Callable[[Students], float]] = {
-        "over seeds: fall of μ after the warm-up, T = 4": _fall,
+        "over seeds: fall of μ after the warm-up, T = 4": lambda students: fall(students.kd_at(PEAK)),
         "this teacher: less the fall of μ to the bystander": lambda students: (
-            _fall(students) - _fall(students, BYSTANDER)
+            fall(students.kd_at(PEAK)) - fall(students.kd_at(PEAK), f"{BYSTANDER}mu_raw")
         ),
         "beyond what ‖W‖ explains: below the μ of the same angle": _beyond_norm,
     }
@@ -239,7 +222,7 @@ def _movement(seeds: Sequence[Students]) -> list[Check]:
 
 def _rougher(students: Students) -> float:
     run = students.kd_at(PEAK)
-    return roughness(run, 1 - _column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
+    return roughness(run, 1 - column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
 
 
 # ---------------------------------------------------------------------------------------------------------- the claims

@@ -10,6 +10,7 @@ import numpy as np
 
 from kdnb.analysis.curves import (
     curve_gap,
+    fall,
     level,
     mu_window,
     r_bystander,
@@ -35,7 +36,7 @@ def correlation(run: Run) -> Numbers:
 def falling(run: Run) -> Numbers:
     """By how much mu falls after the warm-up, of its level there, and how much of that in the first half."""
     start, middle, end = (level(run, "mu_raw", share) for share in (1 / 2, 3 / 4, 1))
-    return {"fall": (start - end) / start, "early": (start - middle) / (start - end) if start != end else np.nan}
+    return {"fall": fall(run), "early": (start - middle) / (start - end) if start != end else np.nan}
 
 
 def peak(students: Students) -> Numbers:
@@ -96,7 +97,7 @@ def dist(students: Students) -> Numbers:
     """How like KD's is DIST's curve of mu."""
     run, kd = students.dist(), students.kd_at(PEAK)
     shapes = {"shape": same_shape(run, kd), "shape_normal": same_shape(run, students.normal())}
-    return shapes | {"fall": falling(run)["fall"], "kd_fall": falling(kd)["fall"]}
+    return shapes | {"fall": fall(run), "kd_fall": fall(kd)}
 
 
 def alpha(students: Students) -> Numbers:
