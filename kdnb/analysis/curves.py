@@ -20,17 +20,30 @@ def window(run: Run) -> pd.DataFrame:
     return run.after(run.spec.epochs * stats.WARM_UP / PAPER_EPOCHS)
 
 
+def column(table: pd.DataFrame, name: str) -> stats.Series:
+    """A column of a history; Missing where the history lacks it."""
+    if name not in table:
+        raise Missing(f"a history with {name}")
+    return table[name].to_numpy(float)
+
+
 def mu_window(run: Run) -> stats.Series:
     """The paper's mu (raw) after the warm-up."""
-    return window(run)["mu_raw"].to_numpy(float)
+    return column(window(run), "mu_raw")
 
 
-def level(run: Run, column: str, share: float) -> float:
-    """Level of a curve when ``share`` of the run is done: mean of the 5 epochs (of 240) up to there."""
+def level(run: Run, name: str, share: float) -> float:
+    """Level of a column when ``share`` of the run is done: mean of the 5 epochs (of 240) up to there."""
     last = max(1, round(run.spec.epochs * share))
     first = last - max(1, round(run.spec.epochs * SMOOTHING / PAPER_EPOCHS))
     epochs = run.history["epoch"]
-    return float(run.history.loc[(epochs > first) & (epochs <= last), column].mean())
+    return float(pd.Series(column(run.history[(epochs > first) & (epochs <= last)], name)).mean())
+
+
+def fall(run: Run, name: str = "mu_raw") -> float:
+    """By how much a column falls after the paper's warm-up, of its level there."""
+    start, end = (level(run, name, share) for share in (1 / 2, 1))
+    return (start - end) / start
 
 
 def r_with_loss(run: Run, series: stats.Series | None = None) -> float:

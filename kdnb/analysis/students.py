@@ -1,9 +1,10 @@
 """A set of students, looked up by what they are: what the claims are judged on, and what chapters show."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isclose
+from typing import Self
 
 from kdnb.methods import METHODS
 from kdnb.runs import Run
@@ -111,21 +112,28 @@ class Students:
         """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
         return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
 
+    @property
+    def seeds(self) -> list[Self]:
+        """Each seed by itself, in front its students of the paper's alpha.
+
+        ValueError for several data sets or weight decays: what is judged is about one of either.
+        """
+        for field in ("dataset", "weight_decay"):
+            if len(values := {getattr(run.spec, field) for run in self.every}) > 1:
+                listed = ", ".join(map(str, sorted(values)))
+                raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
+        by_seed: dict[int, list[Run]] = {}
+        for run in self.every:
+            by_seed.setdefault(run.spec.init_seed, []).append(run)
+        return [
+            replace(self, students=in_front(mine, seed, ALPHA), every=mine, alpha=ALPHA)
+            for seed, mine in sorted(by_seed.items())
+        ]
+
 
 def of_each_seed(runs: Iterable[Run]) -> list[Students]:
-    """The students of each seed at the paper's alpha; ValueError for several data sets or weight decays.
-
-    A claim is about one of either.
-    """
-    students = [run for run in runs if run.spec.role == "student"]
-    for field in ("dataset", "weight_decay"):
-        if len(values := {getattr(run.spec, field) for run in students}) > 1:
-            listed = ", ".join(map(str, sorted(values)))
-            raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
-    seeds: dict[int, list[Run]] = {}
-    for run in students:
-        seeds.setdefault(run.spec.init_seed, []).append(run)
-    return [Students(students=in_front(mine, seed, ALPHA), every=mine) for seed, mine in sorted(seeds.items())]
+    """The students among ``runs``, as :attr:`Students.seeds`."""
+    return Students(students=(), every=[run for run in runs if run.spec.role == "student"]).seeds
 
 
 def in_front(every: Iterable[Run], seed: int, alpha: float) -> list[Run]:

@@ -30,10 +30,10 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats
-from kdnb.analysis.curves import level, mu_window, roughness, window
+from kdnb.analysis.curves import column, fall, level, mu_window, roughness, window
 from kdnb.analysis.stats import Series
 from kdnb.analysis.students import PEAK, Missing, Students, of_each_seed
-from kdnb.claims.judge import Measure
+from kdnb.claims.judge import Measure, of_seeds
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
@@ -89,10 +89,13 @@ class Check:
     @property
     def answer(self) -> Answer:
         """Whether the interval over seeds leaves out zero with the claimed sign."""
-        found = self.measure.interval(self.values) if len(self.values) >= stats.LEAST_RUNS else None
-        if found is None:
-            return "cannot be said"
-        return "yes" if min(self.sign * end for end in found) > 0 else "no"
+        side = self.measure.side(self.values)
+        return "cannot be said" if side is None else "yes" if side == self.sign else "no"
+
+    @property
+    def mark(self) -> str:
+        """The answer's."""
+        return {"yes": "✓", "no": "✗", "cannot be said": "?"}[self.answer]
 
 
 def tally(checks: Sequence[Check]) -> str:
@@ -102,6 +105,13 @@ def tally(checks: Sequence[Check]) -> str:
     if left == len(answers):
         return "cannot be said"
     return f"{answers.count('yes')} of {len(answers)} checks" + (f", {left} open" if left else "")
+
+
+def standing(checks: Sequence[Check]) -> str:
+    """How a claim stands against its controls, with a mark: every check, some, none, or none that can be answered."""
+    answers = {check.answer for check in checks}
+    some = "◧" if "yes" in answers else "?" if answers == {"cannot be said"} else "□"
+    return f"{'■' if answers == {'yes'} else some}\u00a0{tally(checks)}"
 
 
 # ---------------------------------------------------------------------------------------------- curves that go together
@@ -132,9 +142,9 @@ class Tie:
         if len(one) != len(two):
             raise Missing("two students over the same number of epochs")
         has_loss = self.target == "loss"
-        given = np.column_stack([_column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
-        x, y = _column(one, side + self.column), _column(two, self.target if has_loss else side + self.target)
-        return Curves(x, y, given, _column(one, "epoch"), self.first(mine).spec.drops)
+        given = np.column_stack([column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
+        x, y = column(one, side + self.column), column(two, self.target if has_loss else side + self.target)
+        return Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
 
 
 @dataclass(frozen=True)
@@ -152,16 +162,16 @@ class Together:
     ties: Sequence[Tie]
     made: Callable[..., float] = lambda r: r
 
-    def checks(self, by_seed: Sequence[Students]) -> list[Check]:
+    def checks(self, seeds: Sequence[Students]) -> list[Check]:
         """The six of the rules."""
         kind: Kind = "correlation" if len(self.ties) == 1 else "value"
         found: list[tuple[str, Kind, Callable[[Students], float]]] = [
             (f"over seeds: {self.what}", kind, self._number),
             ("this teacher: less the same with μ to the bystander", "value", self._this_teacher),
-            ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, by_seed)),
+            ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, seeds)),
             *((text, kind, partial(self._number, reading=READINGS[name])) for name, text in TEXTS.items()),
         ]
-        return [Check(Measure(text, R, kind), self.sign, known(number, by_seed)) for text, kind, number in found]
+        return [Check(Measure(text, R, kind), self.sign, known(number, seeds)) for text, kind, number in found]
 
     def _number(
         self, mine: Students, other: Students | None = None, side: str = "", reading: Reading = READINGS[PAPERS]
@@ -171,41 +181,25 @@ class Together:
     def _this_teacher(self, mine: Students) -> float:
         return self._number(mine) - self._number(mine, side=BYSTANDER)
 
-    def _this_run(self, by_seed: Sequence[Students], mine: Students) -> float:
-        others = known(partial(self._number, mine), [other for other in by_seed if other.seed != mine.seed])
+    def _this_run(self, seeds: Sequence[Students], mine: Students) -> float:
+        others = known(partial(self._number, mine), [other for other in seeds if other.seed != mine.seed])
         return self._number(mine) - float(np.mean(others)) if others else np.nan
 
 
-def known(number: Callable[[Students], float], by_seed: Iterable[Students]) -> list[float]:
+def known(number: Callable[[Students], float], seeds: Iterable[Students]) -> list[float]:
     """The number of every seed that has it."""
-    found = []
-    for students in by_seed:
-        try:
-            found.append(float(number(students)))
-        except Missing:
-            continue
-    return [value for value in found if np.isfinite(value)]
-
-
-def _column(table: pd.DataFrame, name: str) -> Series:
-    if name not in table:
-        raise Missing(f"a history with {name}")
-    return table[name].to_numpy(float)
+    found, _ = of_seeds(number, seeds)
+    return [float(value) for value in found.values() if np.isfinite(value)]
 
 
 # -------------------------------------------------------------------------------------------------------- mu's movement
-def _fall(students: Students, side: str = "") -> float:
-    start, end = (_level(students, side + "mu_raw", share) for share in (1 / 2, 1))
-    return (start - end) / start
-
-
 def _beyond_norm(students: Students) -> float:
     """How far mu ends below the mu of its starting angle at its final norm, of its starting level.
 
     mu^2 = t^2 + s^2 - 2 t s c with s = ||W_s|| and c the cosine; t = ||W_t|| follows from any epoch.
     """
     mu, norm, cosine = (
-        np.array([_level(students, name, share) for share in (1 / 2, 1)])
+        np.array([level(students.kd_at(PEAK), name, share) for share in (1 / 2, 1)])
         for name in ("mu_raw", "weight_norm", "classifier_cosine")
     )
     along = norm * cosine
@@ -214,27 +208,21 @@ def _beyond_norm(students: Students) -> float:
     return float((same_angle - mu[1]) / mu[0])
 
 
-def _level(students: Students, column: str, share: float) -> float:
-    run = students.kd_at(PEAK)
-    _column(run.history, column)
-    return level(run, column, share)
-
-
-def _movement(by_seed: Sequence[Students]) -> list[Check]:
+def _movement(seeds: Sequence[Students]) -> list[Check]:
     """The three of C3."""
     numbers: dict[str, Callable[[Students], float]] = {
-        "over seeds: fall of μ after the warm-up, T = 4": _fall,
+        "over seeds: fall of μ after the warm-up, T = 4": lambda students: fall(students.kd_at(PEAK)),
         "this teacher: less the fall of μ to the bystander": lambda students: (
-            _fall(students) - _fall(students, BYSTANDER)
+            fall(students.kd_at(PEAK)) - fall(students.kd_at(PEAK), f"{BYSTANDER}mu_raw")
         ),
         "beyond what ‖W‖ explains: below the μ of the same angle": _beyond_norm,
     }
-    return [Check(Measure(text, "{:+z.2%}"), 1, known(number, by_seed)) for text, number in numbers.items()]
+    return [Check(Measure(text, "{:+z.2%}"), 1, known(number, seeds)) for text, number in numbers.items()]
 
 
 def _rougher(students: Students) -> float:
     run = students.kd_at(PEAK)
-    return roughness(run, 1 - _column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
+    return roughness(run, 1 - column(window(run), "classifier_cosine")) - roughness(run, mu_window(run))
 
 
 # ---------------------------------------------------------------------------------------------------------- the claims
@@ -255,9 +243,9 @@ CONTROLS: Mapping[str, Callable[[Sequence[Students]], list[Check]]] = {
         _PEAK, 1, [Tie(_kd(t), _kd(t)) for t in (1, PEAK, 10)], lambda low, peak, high: peak - max(low, high)
     ).checks,
     "C8": Together("r of DIST's μ with KD's, T = 4", 1, [Tie(Students.dist, _FOUR, target="mu_raw")]).checks,
-    "C10": lambda by_seed: [
-        Check(Measure("rougher than μ (standard deviations)", R), 1, known(_rougher, by_seed)),
-        *_COSINE.checks(by_seed),
+    "C10": lambda seeds: [
+        Check(Measure("rougher than μ (standard deviations)", R), 1, known(_rougher, seeds)),
+        *_COSINE.checks(seeds),
     ],
 }
 
@@ -267,8 +255,8 @@ def judge(runs: Iterable[Run]) -> dict[str, list[Check]]:
 
     Raises ValueError when the students are of several data sets or weight decays.
     """
-    by_seed = of_each_seed(runs)
-    return {claim: checks(by_seed) for claim, checks in CONTROLS.items()}
+    seeds = of_each_seed(runs)
+    return {claim: checks(seeds) for claim, checks in CONTROLS.items()}
 
 
 def stands(checks: Sequence[Check]) -> bool:

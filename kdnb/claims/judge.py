@@ -1,17 +1,37 @@
-"""How a claim's parts, judged seed by seed, become one verdict. The claims themselves: :mod:`kdnb.claims.paper`."""
+"""One judge, of the paper's claims (:mod:`kdnb.claims.paper`) and of this book's statements (:mod:`kdnb.claims.book`).
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+Either has numbers of one seed, and parts that are asked of them. What the seeds say together is a word, and they differ
+in how it is found: :func:`by_count` of the seeds in which the parts hold, :func:`by_interval` over the seeds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
 from kdnb.analysis import stats
 from kdnb.analysis.students import Missing, Students
 
-Word = Literal["reproduced", "partly", "not reproduced", "not testable"]
-Parts = Mapping[str, bool]
+PapersWord = Literal["reproduced", "partly", "not reproduced", "not testable"]
+BooksWord = Literal["holds", "undecided", "does not hold", "too few seeds", "cannot be said"]
+Word = PapersWord | BooksWord
+MARKS: Mapping[Word, str] = {
+    "reproduced": "●",
+    "partly": "◐",
+    "not reproduced": "○",
+    "not testable": "–",
+    "holds": "●",
+    "undecided": "◐",
+    "does not hold": "○",
+    "too few seeds": "◌",
+    "cannot be said": "–",
+}
 Numbers = Mapping[str, float]
+Parts = Mapping[str, float]  # a margin each, or a truth value: a part holds where it is positive
+S = TypeVar("S", bound=Students)
+T = TypeVar("T")
+EVERY = "every number"  # the key of a measure that all numbers of a claim have
 
 
 @dataclass(frozen=True)
@@ -47,81 +67,131 @@ class Measure:
             return f"{self.write(found[0])} to {self.write(found[1])}"
         return {0: "not tested", 1: "one seed, no interval"}.get(len(values), "no interval")
 
+    def side(self, values: Sequence[float]) -> int | None:
+        """1 or -1 where the interval lies above or below zero, else 0; None below three seeds, and without interval."""
+        found = self.interval(values) if len(values) >= stats.LEAST_RUNS else None
+        return None if found is None else int(found[0] > 0) - int(found[1] < 0)
+
 
 @dataclass(frozen=True)
-class Claim:
-    """One claim of the paper, and how it is judged.
+class Claim(Generic[S]):
+    """A claim of the paper, or a statement of this book, and how it is judged.
 
-    title      in a few words
-    text       what the paper says
-    figure     its number, and where it stands
-    judge      parts and numbers of one seed; Missing when a run is not there
-    enough     how many parts make "partly"
-    sentence   the numbers in words
-    measures   every number by name, the main one first
-    chapter    the notebook, and ``shown`` the figure in it, that carries the claim
-    quoted     names of the numbers that the introduction may quote
+    title     in a few words
+    text      what the paper says; of a statement, when it holds
+    numbers   of the students of one seed; Missing when a run is not there
+    parts     what is asked of the numbers, by name
+    word      from the parts of every seed, what becomes of the claim
+    measures  every number that is shown by name, the main one first; or one under EVERY
+    figure    the paper's number, and where it stands
+    sentence  the numbers in words
+    quoted    names of the numbers that the introduction may quote
     """
 
     id: str
     title: str
     text: str
-    figure: str
-    judge: Callable[[Students], tuple[Parts, Numbers]]
-    enough: int
-    sentence: str
+    numbers: Callable[[S], Numbers]
+    parts: Callable[[Numbers], Parts]
+    word: Callable[[Sequence[Parts]], Word]
     measures: Mapping[str, Measure]
-    chapter: str
-    shown: str
+    figure: str = ""
+    sentence: str = ""
     quoted: Sequence[str] = ()
+
+    @property
+    def measure(self) -> Measure:
+        """The main one."""
+        return next(iter(self.measures.values()))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of one claim.
+    """What became of a claim on one study.
 
-    evidence   means over seeds, and n
-    parts      in how many seeds each part held
-    seeds      the seeds that have the runs; ``values``: each number, in their order
+    seeds    those that have the runs; ``values``: each number, in their order
+    parts    in how many seeds each part held, and in how many all ``held``
+    missing  where no seed has the runs, what the first one lacks
     """
 
-    id: str
-    text: str
-    figure: str
+    claim: Claim[Any]
     verdict: Word
-    evidence: Numbers
+    seeds: Sequence[int]
+    values: Mapping[str, Sequence[float]]
     parts: Mapping[str, int]
-    sentence: str
-    seeds: Sequence[int] = ()
-    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    held: int
+    missing: str
+
+    @property
+    def id(self) -> str:
+        """The claim's."""
+        return self.claim.id
+
+    @property
+    def sign(self) -> str:
+        """The verdict in a word, with a mark to find it by, which stays with its word."""
+        return f"{MARKS[self.verdict]}\u00a0{self.verdict}"
+
+    @property
+    def evidence(self) -> Numbers:
+        """Means over seeds, and n."""
+        means = {name: float(np.mean(values)) for name, values in self.values.items()}
+        return means | {"n": len(self.seeds)}
+
+    @property
+    def sentence(self) -> str:
+        """The numbers in words, and in how many seeds each part held; or what is missing."""
+        if not self.seeds:
+            return f"It needs {self.missing}."
+        held = "; ".join(f"{name}: {count} of {len(self.seeds)}" for name, count in self.parts.items())
+        return f"{self.claim.sentence.format(**self.evidence)} Seeds in which it held: {held}."
 
 
-def verdict(claim: Claim, by_seed: Sequence[Students]) -> Verdict:
+def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
     """Judge ``claim`` on every seed that has the runs it needs, and sum up."""
-    found: dict[int, tuple[Parts, Numbers]] = {}
-    missing = "at least one student"
-    for students in by_seed:
+    found, missing = of_seeds(claim.numbers, seeds)
+    asked = [claim.parts(numbers) for numbers in found.values()]
+    parts = {name: sum(bool(one[name] > 0) for one in asked) for name in (asked[0] if asked else ())}
+    given = dict.fromkeys(name for numbers in found.values() for name in numbers)
+    names = given if EVERY in claim.measures else claim.measures if found else ()
+    values = {name: [float(numbers[name]) for numbers in found.values() if name in numbers] for name in names}
+    held = sum(all(value > 0 for value in one.values()) for one in asked)
+    return Verdict(claim, claim.word(asked), list(found), values, parts, held, missing)
+
+
+def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], str]:
+    """What ``read`` finds of each seed that has the runs; where none has them, what the first one lacks."""
+    found: dict[int, T] = {}
+    missing: list[str] = []
+    for students in seeds:
         try:
-            found[students.seed] = claim.judge(students)
+            found[students.seed] = read(students)
         except Missing as reason:
-            missing = str(reason)
-    said = claim.id, claim.text, claim.figure
-    if not found:
-        return Verdict(*said, "not testable", {"n": 0}, {}, f"It needs {missing}.")
-    every = list(found.values())
-    values = {name: [float(numbers[name]) for _, numbers in every] for name in claim.measures}
-    evidence = {name: float(np.mean(numbers)) for name, numbers in values.items()} | {"n": len(every)}
-    parts = {name: sum(bool(held[name]) for held, _ in every) for name in every[0][0]}
-    word = _word([sum(map(bool, held.values())) for held, _ in every], len(parts), claim.enough)
-    return Verdict(*said, word, evidence, parts, _sentence(claim, evidence, parts), list(found), values)
+            missing.append(str(reason))
+    return found, "" if found else missing[0] if missing else "at least one student"
 
 
-def _word(held: Sequence[int], every: int, enough: int) -> Word:
-    if all(count == every for count in held):
-        return "reproduced"
-    return "partly" if any(count >= enough for count in held) else "not reproduced"
+def by_count(enough: int) -> Callable[[Sequence[Parts]], PapersWord]:
+    """Reproduced when all parts hold in every seed, partly when ``enough`` of them do in any."""
+
+    def word(asked: Sequence[Parts]) -> PapersWord:
+        if not asked:
+            return "not testable"
+        held = [sum(value > 0 for value in parts.values()) for parts in asked]
+        if all(count == len(parts) for count, parts in zip(held, asked, strict=True)):
+            return "reproduced"
+        return "partly" if any(count >= enough for count in held) else "not reproduced"
+
+    return word
 
 
-def _sentence(claim: Claim, evidence: Numbers, parts: Mapping[str, int]) -> str:
-    held = "; ".join(f"{name}: {count} of {evidence['n']}" for name, count in parts.items())
-    return f"{claim.sentence.format(**evidence)} Seeds in which it held: {held}."
+def by_interval(asked: Sequence[Parts]) -> BooksWord:
+    """Holds when the 95 % interval over seeds of every part lies above zero; does not when that of one lies below."""
+    if not asked:
+        return "cannot be said"
+    if len(asked) < stats.LEAST_RUNS:
+        return "too few seeds"
+    sides = [Measure(name, "").side([parts[name] for parts in asked]) for name in asked[0]]
+    if all(side == 1 for side in sides):
+        return "holds"
+    return "does not hold" if -1 in sides else "undecided"

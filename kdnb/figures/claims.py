@@ -12,12 +12,13 @@ import yaml
 from kdnb import paths, profiles, runs
 from kdnb.analysis import stats
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers
+from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
-from kdnb.claims.controls import Check
+from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import Claim, Measure, Verdict
-from kdnb.claims.predicates import LEAST_TEMPERATURES
+from kdnb.claims.thresholds import LEAST_TEMPERATURES
 from kdnb.figures import mu_curves, style, tsne
-from kdnb.figures.claim_words import ANSWERS, sentence, sign, standing
+from kdnb.figures.claim_words import sentence
 from kdnb.figures.correlation import accuracy, over_temperature
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.runs import Run
@@ -63,11 +64,11 @@ class Judged:
         short = {f"weight decay {ChapterParameters.weight_decay:g}": "", "no weight decay": "no decay"}
         return re.sub(r"\W+", "_", f"{self.name} {short.get(self.decay, self.decay)}".strip())
 
-    def of(self, claim: Claim) -> Verdict:
+    def of(self, claim: Claim[Students]) -> Verdict:
         """The verdict on ``claim``."""
         return next(found for found in self.verdicts if found.id == claim.id)
 
-    def checks(self, claim: Claim) -> Sequence[Check]:
+    def checks(self, claim: Claim[Students]) -> Sequence[Check]:
         """The controls of ``claim``; none where it has none, or cannot be tested."""
         return self.controls.get(claim.id, ()) if self.of(claim).seeds else ()
 
@@ -204,10 +205,10 @@ def summary(found: Sequence[Judged]) -> str:
     )
 
 
-def _row(claim: Claim, found: Sequence[Judged]) -> str:
+def _row(claim: Claim[Students], found: Sequence[Judged]) -> str:
     link = f'<a href="#{claim.id.lower()}">{claim.id}</a>&ensp;{html.escape(claim.title)}'
     head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}</th>'
-    rows = ["".join(f'<td style="{CELL}">{sign(one.of(claim))}</td>' for one in found)]
+    rows = ["".join(f'<td style="{CELL}">{one.of(claim).sign}</td>' for one in found)]
     if claim.id in controls.CONTROLS:
         checks = [one.checks(claim) for one in found]
         rows += ["".join(f'<td style="{CELL}"><small>{standing(c) if c else ""}</small></td>' for c in checks)]
@@ -247,7 +248,7 @@ def address(shown: Maker[...], of: str = "") -> str:
     return f"{repository['url']}/blob/{repository['branch']}/notebooks/{shown.chapter}.ipynb"
 
 
-def _card(claim: Claim, one: Judged) -> str:
+def _card(claim: Claim[Students], one: Judged) -> str:
     verdict = one.of(claim)
     count = len(verdict.seeds)
     many = f" · {count} seed{'s' * (count != 1)}" if count else ""
@@ -255,11 +256,11 @@ def _card(claim: Claim, one: Judged) -> str:
     body += _controls(one.checks(claim))
     return (
         f'<div role="group" aria-label="{claim.id}, {html.escape(one.name)}, {one.decay}" style="{CARD}">'
-        f"{html.escape(one.name)}, {one.decay}<br><strong>{sign(verdict)}</strong>{many}{body}</div>"
+        f"{html.escape(one.name)}, {one.decay}<br><strong>{verdict.sign}</strong>{many}{body}</div>"
     )
 
 
-def _numbers(claim: Claim, verdict: Verdict) -> str:
+def _numbers(claim: Claim[Students], verdict: Verdict) -> str:
     rows = "".join(_number(shown, verdict.values[name]) for name, shown in claim.measures.items())
     return f'<dl style="margin:0.5em 0">{rows}</dl>'
 
@@ -298,6 +299,6 @@ def _controls(checks: Sequence[Check]) -> str:
 def _check(check: Check) -> str:
     shown = check.measure
     mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
-    name = f"{ANSWERS[check.answer]} {html.escape(shown.text)}"
+    name = f"{check.mark} {html.escape(shown.text)}"
     text = f"{mean}<small>95 %: {shown.between(check.values)}</small>"
     return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'

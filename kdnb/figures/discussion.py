@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import HOT
-from kdnb.claims.book import STATEMENTS, Outcome, Statement, judge
+from kdnb.claims.book import STATEMENTS
+from kdnb.claims.judge import MARKS, Claim, Verdict, verdict
 from kdnb.figures import claims, origin, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
@@ -36,7 +37,6 @@ SHOWN: Mapping[str, Maker[...]] = {
 }
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
-SIGNS = {"holds": "●", "undecided": "◐", "does not hold": "○", "too few seeds": "◌", "cannot be said": "–"}
 
 
 def studies(chosen: StudiesParameters) -> dict[str, Study]:
@@ -44,26 +44,27 @@ def studies(chosen: StudiesParameters) -> dict[str, Study]:
     return chosen.studies(temperatures=[*range(1, 11), HOT])
 
 
-def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Outcome]]:
+def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Verdict]]:
     """Every statement's outcome by its id and the study's name, from all seeds of the study's runs."""
-    return {one.id: {name: judge(one, study) for name, study in found.items()} for one in STATEMENTS}
+    seeds = {name: study.seeds for name, study in found.items()}
+    return {one.id: {name: verdict(one, mine) for name, mine in seeds.items()} for one in STATEMENTS}
 
 
-def answer(one: Statement, outcomes: Mapping[str, Outcome]) -> str:
+def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     """When the statement holds, and what becomes of it on each study, in Markdown."""
     lines = [f"- **{name}**: {_answer(one, found)}" for name, found in outcomes.items()]
-    return "\n".join([f"*It holds when:* {one.rule}", "", *lines])
+    return "\n".join([f"*It holds when:* {one.text}", "", *lines])
 
 
-def _answer(one: Statement, found: Outcome) -> str:
-    if found.answer == "cannot be said":
-        return f"{SIGNS[found.answer]} cannot be said here; it needs {found.missing}."
+def _answer(one: Claim[Study], found: Verdict) -> str:
+    if found.verdict == "cannot be said":
+        return f"{MARKS[found.verdict]} cannot be said here; it needs {found.missing}."
     many = len(found.seeds)
     numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
-    return f"{SIGNS[found.answer]} **{found.answer}** ({found.held} of {many} seed{'s' * (many > 1)}). {numbers}."
+    return f"{MARKS[found.verdict]} **{found.verdict}** ({found.held} of {many} seed{'s' * (many > 1)}). {numbers}."
 
 
-def _mean(one: Statement, values: Sequence[float]) -> str:
+def _mean(one: Claim[Study], values: Sequence[float]) -> str:
     """The mean over seeds, and its 95 % interval where there is one."""
     mean, between = one.measure.over_seeds(values), one.measure.interval(values)
     return f"{mean} [{', '.join(map(one.measure.write, between))}]" if between else mean
@@ -73,7 +74,7 @@ def _mean(one: Statement, values: Sequence[float]) -> str:
     "statement-{of}",
     "A row for each number of a statement: mean, 95 % interval and seeds, a colour for each study.",
 )
-def statement(name: str, outcomes: Mapping[str, Mapping[str, Outcome]], studies: Mapping[str, Study]) -> Exhibit:
+def statement(name: str, outcomes: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """The statement of that id: its numbers on each study, and what becomes of it."""
     one = next(one for one in STATEMENTS if one.id == name)
     return Exhibit(
@@ -84,7 +85,7 @@ def statement(name: str, outcomes: Mapping[str, Mapping[str, Outcome]], studies:
     )
 
 
-def _figure(one: Statement, outcomes: Mapping[str, Outcome], shown_of: Mapping[str, Study]) -> go.Figure:
+def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mapping[str, Study]) -> go.Figure:
     """The statement's numbers, a row each, a colour a study: mean, 95 % interval over seeds, seeds as small rings."""
     texts = list(dict.fromkeys(text for found in outcomes.values() for text in found.values))
     fig = style.grid(1, 1, height=150 + 44 * len(texts))
@@ -104,7 +105,7 @@ def _figure(one: Statement, outcomes: Mapping[str, Outcome], shown_of: Mapping[s
 
 
 def _marks(
-    one: Statement, name: str, found: Outcome, texts: Sequence[str], place: int, offset: float
+    one: Claim[Study], name: str, found: Verdict, texts: Sequence[str], place: int, offset: float
 ) -> list[go.Scatter]:
     """The means with their intervals, and the seeds behind them."""
     rows = {text: found.values[text] for text in texts if text in found.values}
@@ -129,7 +130,7 @@ def _marks(
     return [seeds, main]
 
 
-def _ticks(one: Statement) -> str | None:
+def _ticks(one: Claim[Study]) -> str | None:
     """How the axis writes its numbers: those of accuracies may lie within a point of each other."""
     return (".1%" if ".0%" not in one.measure.form else ".0%") if "%" in one.measure.form else None
 
@@ -144,7 +145,7 @@ def _broken(text: str, width: int = 20) -> str:
     return "<br>".join(lines)
 
 
-def heading(one: Statement, of: str) -> str:
+def heading(one: Claim[Study], of: str) -> str:
     """The statement, and where its details are, in Markdown; ``of``: on which study."""
     shown = SHOWN[one.id]
     link = f'<a href="{claims.address(shown, of)}">chapter {int(shown.chapter[:2])}</a>'
@@ -152,26 +153,26 @@ def heading(one: Statement, of: str) -> str:
 
 
 @exhibit("statements", "A row a statement, a column a study: a mark for what became of it.")
-def overview(found: Mapping[str, Mapping[str, Outcome]]) -> Exhibit:
+def overview(found: Mapping[str, Mapping[str, Verdict]]) -> Exhibit:
     """All statements, counted and in one table."""
     return Exhibit(None, summary(found), table=as_html(found))
 
 
-def as_html(found: Mapping[str, Mapping[str, Outcome]]) -> str:
+def as_html(found: Mapping[str, Mapping[str, Verdict]]) -> str:
     """Every statement with its mark on every study, as a table to read."""
     rows = [
-        {"": one.id} | {name: SIGNS[of.answer] for name, of in found[one.id].items()} | {"statement": one.title}
+        {"": one.id} | {name: MARKS[of.verdict] for name, of in found[one.id].items()} | {"statement": one.title}
         for one in STATEMENTS
     ]
     return style.table(pd.DataFrame(rows), "the statements and how they fare")
 
 
-def summary(found: Mapping[str, Mapping[str, Outcome]]) -> str:
+def summary(found: Mapping[str, Mapping[str, Verdict]]) -> str:
     """How many of the statements hold on each study, in a sentence."""
     names = list(next(iter(found.values())))
     parts = []
     for name in names:
-        answers = [outcomes[name].answer for outcomes in found.values()]
-        said = [f"{word} {answers.count(word)}" for word in SIGNS if word in answers]
+        answers = [outcomes[name].verdict for outcomes in found.values()]
+        said = [f"{word} {answers.count(word)}" for word in MARKS if word in answers]
         parts.append(f"on **{name}** {', '.join(said)}")
     return f"Of the {len(found)} statements, {'; '.join(parts)}."

@@ -53,6 +53,15 @@ def test_a_published_run_holds_what_it_says_and_nothing_large(published: Path) -
     assert bystander.trace_epochs == [3] and bystander.told["final"] is None
 
 
+def test_the_folder_decides_which_class_a_run_is_of(tiny_folder: Path, published: Path) -> None:
+    for folder, kind in ((tiny_folder, Run), (published, PublishedRun)):
+        every = [*runs.find(folder), runs.load(folder / HIGH), runs.run_in(folder / HIGH)]
+        assert {type(run) for run in every} == {kind}
+        assert runs.are_published(folder) == (kind is PublishedRun) == every[0].is_published
+    full, small = (runs.run_in(folder / HIGH) for folder in (tiny_folder, published))
+    assert small.weights_checksum == full.weights_checksum and small.test_images == full.test_images
+
+
 def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> None:
     full, small = (runs.find(folder, role="student") for folder in (tiny_folder, published))
     for one, other in zip(paper.judge(full), paper.judge(small), strict=True):

@@ -9,7 +9,7 @@ from made_up import SPEC, kd, store
 from kdnb import profiles, runs
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
-from kdnb.analysis.students import of_each_seed
+from kdnb.analysis.students import Missing, of_each_seed
 from kdnb.claims import paper
 from kdnb.figures import claims as claims_page
 from kdnb.parameters import StudentParameters
@@ -77,3 +77,22 @@ def test_studies_are_read_side_by_side_with_all_methods(tmp_path: Path) -> None:
     }
     with pytest.raises(ValueError, match="profile 'digit'"):
         StudiesParameters(profiles=["digit"])
+
+
+def test_a_study_looks_students_up_and_each_seed_of_it_has_the_papers_alpha_in_front(tmp_path: Path) -> None:
+    half = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.5})
+    folder = store(tmp_path, [SPEC, kd(4), half, replace(half, init_seed=1), kd(4, init_seed=2)]).folder
+    study = selection.load(ChapterParameters(output_dir=str(folder), alpha=0.5))
+    assert study.kd_at(4).spec == half and study.normal().spec == SPEC
+    assert list(study.by_alpha(4)) == [0.5, 0.9]
+    with pytest.raises(Missing, match="KD at T=2, alpha 0.5"):
+        study.kd_at(2)
+    with pytest.raises(Missing, match="method 'frozen'"):
+        study.of("frozen")
+    seeds = {one.seed: one for one in study.seeds}
+    assert {seed: [run.label for run in one.students] for seed, one in seeds.items()} == {
+        0: ["normal", "KD T=4"],
+        1: [],
+        2: ["KD T=4"],
+    }
+    assert seeds[0].kd_at(4).spec == kd(4) and (seeds[2].name, seeds[2].folder) == (study.name, folder)

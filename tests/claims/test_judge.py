@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from kdnb import runs
-from kdnb.claims import paper
+from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check
 from kdnb.claims.judge import Measure
-from kdnb.figures import claim_words
 
 
 def test_a_measure_says_its_interval_or_why_there_is_none() -> None:
@@ -31,7 +30,7 @@ def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() ->
     r = Measure("r", "{:.2f}", "correlation")
     yes, no, open_ = (Check(r, 1, values) for values in ([0.5, 0.6, 0.7], [-0.5, 0.6, 0.1], [0.5, 0.6]))
     told = [
-        claim_words.standing(checks) for checks in ([yes, yes], [yes, no], [no, no], [open_], [yes, open_], [no, open_])
+        controls.standing(checks) for checks in ([yes, yes], [yes, no], [no, no], [open_], [yes, open_], [no, open_])
     ]
     assert told == [
         "■\u00a02 of 2 checks",

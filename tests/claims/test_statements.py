@@ -11,14 +11,14 @@ from made_up import SPEC, kd, store, write
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.analysis.students import Missing, Students
-from kdnb.claims.book import STATEMENTS, Statement, _answer, judge, within
-from kdnb.claims.seed_numbers import by_seed
+from kdnb.claims.book import STATEMENTS, within
+from kdnb.claims.judge import Claim, by_interval, verdict
 from kdnb.figures import discussion
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Statement:
+def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Claim[Study]:
     """A statement that holds where its number is positive; seeds of ``missing`` lack their runs."""
 
     def reading(students: Students) -> dict[str, float]:
@@ -26,7 +26,7 @@ def planted(values: dict[int, float], missing: tuple[int, ...] = ()) -> Statemen
             raise Missing(f"run {students.seed}")
         return {"number": values[students.seed]}
 
-    return replace(STATEMENTS[0], reading=by_seed(reading), margins=lambda numbers: [numbers["number"]])
+    return replace(STATEMENTS[0], numbers=reading, parts=lambda numbers: numbers)
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +50,21 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_a_statement_holds_when_the_whole_interval_over_seeds_does(
     study: Study, values: dict[int, float], answer: str, held: int
 ) -> None:
-    found = judge(planted(values), study)
-    assert (found.answer, found.held, found.seeds) == (answer, held, [0, 1, 2])
+    found = verdict(planted(values), study.seeds)
+    assert (found.verdict, found.held, found.seeds) == (answer, held, [0, 1, 2])
     assert found.values == {"number": list(values.values())}
 
 
 def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(study: Study) -> None:
-    part = judge(planted({0: 1.0, 2: 1.0}, missing=(1,)), study)
-    assert (part.answer, part.seeds) == ("too few seeds", [0, 2])
-    none = judge(planted({}, missing=(0, 1, 2)), study)
-    assert (none.answer, none.missing, none.values) == ("cannot be said", "run 0", {})
+    part = verdict(planted({0: 1.0, 2: 1.0}, missing=(1,)), study.seeds)
+    assert (part.verdict, part.seeds) == ("too few seeds", [0, 2])
+    none = verdict(planted({}, missing=(0, 1, 2)), study.seeds)
+    assert (none.verdict, none.missing, none.values) == ("cannot be said", "run 0", {})
 
 
 def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> None:
     one = planted({0: 0.1, 1: 0.2, 2: 0.6})
-    found = judge(one, study)
+    found = verdict(one, study.seeds)
     seeds, means = discussion._figure(one, {"mine": found}, {"mine": study}).data
     assert list(seeds.x) == [0.1, 0.2, 0.6] and list(means.x) == [0.3]
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
@@ -73,7 +73,8 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
 
 
 def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
-    one, other = judge(planted(dict.fromkeys(range(3), 1.0)), study), judge(planted({}, missing=(0, 1, 2)), study)
+    one = verdict(planted(dict.fromkeys(range(3), 1.0)), study.seeds)
+    other = verdict(planted({}, missing=(0, 1, 2)), study.seeds)
     both = discussion._figure(planted({}), {"a": one, "b": one}, {"a": study, "b": study}).data
     alone = discussion._figure(planted({}), {"a": other, "b": one}, {"a": study, "b": study}).data
     assert alone[-1].marker.color == both[-1].marker.color != both[1].marker.color
@@ -81,29 +82,29 @@ def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> Non
 
 # ------------------------------------------------------------------------------------------- what the repository holds
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
-def test_its_figure_is_in_the_chapter_that_it_names(one: Statement) -> None:
+def test_its_figure_is_in_the_chapter_that_it_names(one: Claim[Study]) -> None:
     shown = discussion.SHOWN[one.id]
     assert shown in exhibits_of(shown.chapter)
     assert f"{shown.chapter}.html#{shown.id('digits')}" in discussion.heading(one, "digits")
 
 
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
-def test_it_is_tested_on_published_runs_and_its_rule_can_be_broken(one: Statement) -> None:
+def test_it_is_tested_on_published_runs_and_its_rule_can_be_broken(one: Claim[Study]) -> None:
     """Somewhere it can be said; and numbers of the opposite sign or order do not all pass."""
     studies = discussion.studies(StudiesParameters())
-    found = [judge(one, study) for study in studies.values()]
-    told = [outcome for outcome in found if outcome.answer != "cannot be said"]
+    found = [verdict(one, study.seeds) for study in studies.values()]
+    told = [outcome for outcome in found if outcome.verdict != "cannot be said"]
     assert told
     values = [dict(zip(o.values, row, strict=True)) for o in told for row in zip(*o.values.values(), strict=False)]
     worse = [
         {name: sign * 10 * (place + 1) for place, name in enumerate(numbers)} for numbers in values for sign in (1, -1)
     ]
-    assert not all(min(one.margins(numbers)) > 0 for numbers in worse)
+    assert not all(min(one.parts(numbers).values()) > 0 for numbers in worse)
 
 
 def test_alike_is_two_one_sided_tests() -> None:
     """A difference inside the bounds in every seed is not enough: its whole interval has to be."""
     close, wide = ([0.001, -0.001, 0.0], [0.004, -0.004, 0.004])
-    assert _answer(np.array([within(value, 0.005) for value in close])) == "holds"
-    assert _answer(np.array([within(value, 0.005) for value in wide])) == "undecided"
-    assert _answer(np.array([within(value, 0.005) for value in [0.02, 0.021, 0.022]])) == "does not hold"
+    assert by_interval([dict(enumerate(within(value, 0.005))) for value in close]) == "holds"
+    assert by_interval([dict(enumerate(within(value, 0.005))) for value in wide]) == "undecided"
+    assert by_interval([dict(enumerate(within(value, 0.005))) for value in [0.02, 0.021, 0.022]]) == "does not hold"

@@ -92,10 +92,10 @@ def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -
     assert len(body) == len(paper.CLAIMS) == 11
     for row, claim in zip(body, paper.CLAIMS, strict=True):
         cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-        assert cells == [claim_words.sign(one.of(claim)) for one in found]
+        assert cells == [one.of(claim).sign for one in found]
         marks = re.findall(r"<td[^>]*><small>([^<]*)</small></td>", row)
         checks = [one.checks(claim) for one in found] if claim.id in controls.CONTROLS else []
-        assert marks == [claim_words.standing(c) if c else "" for c in checks]
+        assert marks == [controls.standing(c) if c else "" for c in checks]
         assert f'href="#{claim.id.lower()}"' in row and html.escape(claim.title) in row
 
 
@@ -107,7 +107,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
     assert len(cards) == len(found)
     for card, one in zip(cards, found, strict=True):
         verdict = one.of(claim)
-        assert claim_words.sign(verdict) in card
+        assert verdict.sign in card
         if not verdict.seeds:
             assert html.escape(verdict.sentence) in card
             continue
@@ -131,7 +131,7 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
         assert card.partition("<details")[2].count("<dd") == len(checks)
         if checks:
             assert f"each {'below' if claim.id == 'C2' else 'above'} 0" in card
-            assert f"Controls: <strong>{claim_words.standing(checks)}</strong></summary>" in card
+            assert f"Controls: <strong>{controls.standing(checks)}</strong></summary>" in card
         for check in checks:
             mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
             assert f"{mark} {html.escape(check.measure.text)}</dt>" in card

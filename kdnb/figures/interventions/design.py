@@ -10,7 +10,7 @@ from kdnb.analysis import design, out_of_reach, stats
 from kdnb.analysis.curves import rank_correlation
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import Study
-from kdnb.claims.predicates import ACCURACY_MARGIN
+from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 

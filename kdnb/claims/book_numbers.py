@@ -1,43 +1,26 @@
 """The numbers that this book's own statements are tested on (:mod:`kdnb.claims.book`).
 
-Of each seed, by what they are; Missing, saying what is, when no seed has the runs.
+Of the students of one seed, by what they are; Missing, saying what is, when a run is not there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import r_bystander, r_with_loss, window
+from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
-from kdnb.analysis.students import HOT, PEAK, Missing, Students, of_each_seed
+from kdnb.analysis.students import HOT, HOTTEST, PEAK, Missing, Students
 from kdnb.claims.judge import Numbers
-from kdnb.claims.predicates import at_matched_accuracy
+from kdnb.claims.paper_numbers import at_matched_accuracy
 from kdnb.measure.history import BYSTANDER
 from kdnb.methods import METHODS
 from kdnb.runs import Run
 
 
-def by_seed(reading: Callable[[Students], Numbers]) -> Callable[[Study], Mapping[int, Numbers]]:
-    """A reading of one seed's runs for all seeds of a study, as far as they have the runs."""
-
-    def read(study: Study) -> dict[int, Numbers]:
-        found: dict[int, Numbers] = {}
-        missing: list[Missing] = []
-        for students in of_each_seed(study.every):
-            try:
-                found[students.seed] = reading(students)
-            except Missing as reason:
-                missing.append(reason)
-        if not found:
-            raise missing[0]
-        return found
-
-    return read
-
-
 def _last(run: Run, column: str) -> float:
     if column not in run.history:
         raise Missing(f"{column} of {run.spec.label}")
-    return float(run.history[column].iloc[-1])
+    return run.last(column)
 
 
 def _kd_and_normal(students: Students) -> dict[str, Run]:
@@ -49,14 +32,12 @@ def _there(students: Students, methods: Iterable[str]) -> list[Run]:
     return [run for name in methods if (run := students.get(METHODS[name].label)) is not None]
 
 
-@by_seed
 def cosines(students: Students) -> Numbers:
     """Cosine of the student's and the teacher's classifier at the end."""
     runs = _kd_and_normal(students) | {f"for comparison: {run.label}": run for run in _there(students, ["started"])}
     return {text: _last(run, "classifier_cosine") for text, run in runs.items()}
 
 
-@by_seed
 def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
     run = students.kd_at(PEAK)
@@ -74,7 +55,6 @@ def correlations(students: Students) -> Numbers:
     }
 
 
-@by_seed
 def movers(students: Students) -> Numbers:
     """What each cause did to mu^2 over the whole training, as a share of all movement; KD, T = 4, both teachers."""
     history = students.kd_at(PEAK).history
@@ -88,21 +68,20 @@ def movers(students: Students) -> Numbers:
     }
 
 
-def rotated(study: Study) -> Mapping[int, Numbers]:
+def rotated(study: Study) -> Numbers:
     """Cosine of W_s and W_t after the best rotation, less that with the bystander's; it knows no lengths."""
     found = alignment.differences(study, "rotated", "cosine")
-    labels = [f"KD T={PEAK}", "normal"]
-    if not all(found.get(label) for label in labels):
-        raise Missing(f"rotated μ of KD T={PEAK} and normal training to teacher and bystander")
-    return {seed: {label: found[label][seed] for label in labels} for seed in _seeds(*(found[x] for x in labels))}
+    needed = f"rotated μ of KD T={PEAK} and normal training to teacher and bystander"
+    return {label: _only(found, label, study, needed) for label in (f"KD T={PEAK}", "normal")}
 
 
-def _seeds(*values: Mapping[int, float]) -> list[int]:
-    """The seeds that all have."""
-    return sorted(set.intersection(*(set(known) for known in values)))
+def _only(values: Values, label: str, study: Study, needed: str) -> float:
+    """The value of one student; Missing, calling it ``needed``, where it has none."""
+    if study.seed not in (found := values.get(label, {})):
+        raise Missing(needed)
+    return found[study.seed]
 
 
-@by_seed
 def plug_in(students: Students) -> Numbers:
     """Accuracy of W_t on the student's features as a share of the student's own accuracy."""
     numbers = {}
@@ -113,19 +92,16 @@ def plug_in(students: Students) -> Numbers:
     return numbers
 
 
-@by_seed
 def frozen(students: Students) -> Numbers:
     """Accuracy beside KD's, T = 4, same seed: with W_t, with W_t renumbered, and what else was tried of the kind."""
     return _beside_kd(students, ["frozen", "permuted"], ["started", "simkd"])
 
 
-@by_seed
 def springs(students: Students) -> Numbers:
     """The same for classifiers that a spring draws to W_t, or holds off."""
     return _beside_kd(students, ["pulled", "pushed"])
 
 
-@by_seed
 def turned(students: Students) -> Numbers:
     """The same for classifiers whose axes, or whose classes, are not the teacher's."""
     return _beside_kd(students, ["frozen", "rotated", "shuffled"], ["simplex"])
@@ -137,43 +113,41 @@ def _beside_kd(students: Students, needed: Sequence[str], others: Sequence[str] 
     return {run.label: _last(run, "test_accuracy") - level for run in runs}
 
 
-@by_seed
 def nears_mse(students: Students) -> Numbers:
     """How far r of mu and the loss is from MSE's, by temperature."""
     target = r_with_loss(students.mse())
-    return {f"T = {t}": abs(r_with_loss(students.kd_at(t)) - target) for t in (1, PEAK, 10, HOT)}
+    return {f"T = {t}": abs(r_with_loss(students.kd_at(t)) - target) for t in (1, PEAK, HOTTEST, HOT)}
 
 
-@by_seed
 def separation(students: Students) -> Numbers:
     """Between / within distance of classes at matched accuracy, beside normal training."""
     base = at_matched_accuracy(students, "normal").ratio
-    return {f"KD T={t}": at_matched_accuracy(students, f"KD T={t}").ratio / base - 1 for t in (1, PEAK, 10)}
+    return {f"KD T={t}": at_matched_accuracy(students, f"KD T={t}").ratio / base - 1 for t in (1, PEAK, HOTTEST)}
 
 
-def class_geometry(study: Study) -> Mapping[int, Numbers]:
+def class_geometry(study: Study) -> Numbers:
     """Rank correlation of the student's class distances with its teacher's, less that with the bystander's."""
     final = class_agreement.agreement(study).students["final"]
-    labels = [f"KD T={PEAK}", "normal"]
-    if not all(label in final.get(side, {}) for side in ("own", "bystander") for label in labels):
-        raise Missing(
-            f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb.analysis.comparisons`)"
-        )
-    own, other = final["own"], final["bystander"]
-    seeds = _seeds(*(side[label] for side in (own, other) for label in labels))
-    return {seed: {label: own[label][seed] - other[label][seed] for label in labels} for seed in seeds}
+    own, other = (final.get(side, {}) for side in ("own", "bystander"))
+    needed = (
+        f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb.analysis.comparisons`)"
+    )
+    return {
+        label: _only(own, label, study, needed) - _only(other, label, study, needed)
+        for label in (f"KD T={PEAK}", "normal")
+    }
 
 
-def linear_map(study: Study) -> Mapping[int, Numbers]:
+def linear_map(study: Study) -> Numbers:
     """Accuracy of teachers' classifiers behind a linear map from the student's features, KD T = 4: own, another's."""
     table, label = stitched.table(study), f"KD T={PEAK}"
-    own, other = (stitched.values(study, table, relation, "linear").get(label, {}) for relation in ("own", "alike"))
-    if not own or not other:
-        raise Missing(f"linear maps from KD T={PEAK} to both teachers (`python -m kdnb.analysis.comparisons`)")
-    return {seed: {"its teacher": own[seed], "another seed's teacher": other[seed]} for seed in _seeds(own, other)}
+    needed = f"linear maps from {label} to both teachers (`python -m kdnb.analysis.comparisons`)"
+    own, other = (
+        _only(stitched.values(study, table, relation, "linear"), label, study, needed) for relation in ("own", "alike")
+    )
+    return {"its teacher": own, "another seed's teacher": other}
 
 
-@by_seed
 def norms_explain(students: Students) -> Numbers:
     """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
     others = _there(students, ["dist", "mse"])
