@@ -1,9 +1,11 @@
 """Values of several runs by what they are: label and seed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
@@ -25,3 +27,50 @@ def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict
     """What ``read`` finds in each run of :func:`groups`, without the runs where it finds nothing."""
     found = {label: {run.spec.init_seed: read(run) for run in runs} for label, runs in groups(study).items()}
     return {label: {seed: v for seed, v in values.items() if v is not None} for label, values in found.items()}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number of one student: a value a run, their mean, and its 95 % interval (nan where there is none)."""
+
+    values: Sequence[float]
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def between(self) -> str:
+        """The interval in words, or that there is none."""
+        known = np.isfinite(self.low) and np.isfinite(self.high)
+        return f"{self.low:.3f} to {self.high:.3f}".replace("-", "−") if known else "no interval"
+
+    @property
+    def side(self) -> int:
+        """1 or -1 where the interval leaves out zero; 0 where it does not, or rests on fewer than three seeds."""
+        if len(self.values) < stats.LEAST_RUNS:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else np.nan
+
+
+def _none(values: Sequence[float]) -> tuple[float, float]:
+    return np.nan, np.nan
+
+
+def estimate(
+    values: Iterable[float],
+    mean: Callable[[list[float]], float] = _mean,
+    interval: Callable[[list[float]], tuple[float, float]] = stats.mean_interval,
+) -> Estimate:
+    """Values that are finite, and what ``mean`` and ``interval`` say of them."""
+    known = [float(value) for value in values if np.isfinite(value)]
+    return Estimate(known, mean(known), *interval(known))
+
+
+def estimates(values: Values, *, independent: bool = True) -> dict[str, Estimate]:
+    """The estimate of each label that has values; independent: False where they are not of separate runs."""
+    interval = stats.mean_interval if independent else _none
+    return {label: estimate(found.values(), interval=interval) for label, found in values.items() if found}

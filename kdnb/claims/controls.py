@@ -27,11 +27,9 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from kdnb.analysis import stats
+from kdnb.analysis import readings
 from kdnb.analysis.curves import column, fall, level, mu_window, roughness, window
-from kdnb.analysis.stats import Series
 from kdnb.analysis.students import PEAK, Missing, Students, of_each_seed
 from kdnb.claims.judge import Measure, of_seeds
 from kdnb.measure.history import BYSTANDER
@@ -40,36 +38,6 @@ from kdnb.runs import Run
 Answer = Literal["yes", "no", "cannot be said"]
 Sign = Literal[1, -1]
 Kind = Literal["value", "correlation"]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Two curves over the same n epochs, and what a reading may hold fixed or leave out.
-
-    given  n x k: what is held fixed; ``drops``: epochs after which the learning rate falls
-    """
-
-    x: Series
-    y: Series
-    given: Series
-    epochs: Series
-    drops: Sequence[int]
-
-
-PAPERS = "the paper's r"
-Reading = Callable[[Curves], float]
-READINGS: Mapping[str, Reading] = {
-    PAPERS: lambda c: stats.pearson(c.x, c.y),
-    "within phases": lambda c: stats.within_phases(c.x, c.y, c.epochs, c.drops),
-    "changes": lambda c: stats.pearson(*stats.differences(c.x, c.y, c.epochs, c.drops)),
-    "norm held fixed": lambda c: stats.partial(c.x, c.y, c.given),
-}
-
-
-def of_run(table: pd.DataFrame, drops: Sequence[int], column: str = "mu_raw") -> Curves:
-    """A column of a history (mu) and the loss, with the norm of the student's classifier as what is given."""
-    x, y, given, epochs = (table[name].to_numpy(float) for name in (column, "loss", "weight_norm", "epoch"))
-    return Curves(x, y, given, epochs, drops)
 
 
 # ------------------------------------------------------------------------------------------------------------- checks
@@ -133,7 +101,7 @@ class Tie:
     column: str = "mu_raw"
     target: str = "loss"
 
-    def curves(self, mine: Students, other: Students, side: str = "") -> Curves:
+    def curves(self, mine: Students, other: Students, side: str = "") -> readings.Curves:
         """Both after the warm-up, the second from ``other``'s students; ``side``: BYSTANDER for mu to that teacher.
 
         Raises Missing where a run or a column is not there.
@@ -144,7 +112,7 @@ class Tie:
         has_loss = self.target == "loss"
         given = np.column_stack([column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
         x, y = column(one, side + self.column), column(two, self.target if has_loss else side + self.target)
-        return Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
+        return readings.Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
 
 
 @dataclass(frozen=True)
@@ -169,12 +137,16 @@ class Together:
             (f"over seeds: {self.what}", kind, self._number),
             ("this teacher: less the same with μ to the bystander", "value", self._this_teacher),
             ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, seeds)),
-            *((text, kind, partial(self._number, reading=READINGS[name])) for name, text in TEXTS.items()),
+            *((text, kind, partial(self._number, reading=readings.READINGS[name])) for name, text in TEXTS.items()),
         ]
         return [Check(Measure(text, R, kind), self.sign, known(number, seeds)) for text, kind, number in found]
 
     def _number(
-        self, mine: Students, other: Students | None = None, side: str = "", reading: Reading = READINGS[PAPERS]
+        self,
+        mine: Students,
+        other: Students | None = None,
+        side: str = "",
+        reading: readings.Reading = readings.READINGS[readings.PAPERS],
     ) -> float:
         return self.made(*(reading(tie.curves(mine, other or mine, side)) for tie in self.ties))
 

@@ -2,16 +2,18 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import HOT
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import MARKS, Claim, Verdict, verdict
-from kdnb.figures import claims, origin, style
+from kdnb.figures import claims, intervals, origin, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
@@ -109,25 +111,14 @@ def _marks(
 ) -> list[go.Scatter]:
     """The means with their intervals, and the seeds behind them."""
     rows = {text: found.values[text] for text in texts if text in found.values}
-    heights = [texts.index(text) + offset for text in rows]
-    means = [float(np.mean(values)) for values in rows.values()]
-    ends = [one.measure.interval(values) or (np.nan, np.nan) for values in rows.values()]
-    above, below = ([abs(end[side] - mean) for end, mean in zip(ends, means, strict=True)] for side in (1, 0))
-    color = COLORS[place % len(COLORS)]
-    hover = [f"{text}: {_mean(one, values)}" for text, values in rows.items()]
-    marker = {"size": 10, "color": color, "symbol": SYMBOLS[place % len(SYMBOLS)]}
-    reach = {"array": style.significant(above), "arrayminus": style.significant(below)}
-    bars = {"type": "data", **reach, "color": color, "thickness": 1.5}
-    main = go.Scatter(x=style.significant(means), y=heights, name=name, mode="markers", marker=marker, error_x=bars)
-    main.update(text=hover, hovertemplate=f"{name}<br>%{{text}}<extra></extra>", legendgroup=name)
-    dots = [(value, height) for values, height in zip(rows.values(), heights, strict=True) for value in values]
-    x, y = zip(*dots, strict=True)
-    ring = {"size": 6, "color": color, "symbol": "circle-open"}
-    seeds = go.Scatter(x=style.significant(x), y=list(y), name=f"{name}, a seed", mode="markers", marker=ring)
-    seeds.update(
-        legendgroup=name, showlegend=False, opacity=0.6, hovertemplate=f"{name}, one seed: %{{x}}<extra></extra>"
-    )
-    return [seeds, main]
+    estimates = {text: estimate(values, interval=partial(_ends, one)) for text, values in rows.items()}
+    look = {"color": COLORS[place % len(COLORS)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
+    traces = intervals.points(estimates, name, "", look, lambda estimate: _mean(one, estimate.values))
+    return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
+
+
+def _ends(one: Claim[Study], values: Sequence[float]) -> tuple[float, float]:
+    return one.measure.interval(values) or (np.nan, np.nan)
 
 
 def _ticks(one: Claim[Study]) -> str | None:

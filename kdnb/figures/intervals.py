@@ -1,12 +1,13 @@
 """Values of several runs by what they are: a point for the mean, its 95 % interval, and a dot a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, stats
+from kdnb.analysis import stats
+from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 
@@ -24,36 +25,74 @@ def colors(study: Study) -> list[str]:
 
 
 def points(
-    values: over_seeds.Values, name: str, what: str, look: Mapping[str, Any], *, independent: bool = True
+    found: Mapping[str, Estimate],
+    name: str,
+    what: str,
+    look: Mapping[str, Any],
+    say: Callable[[Estimate], str] | None = None,
 ) -> list[go.Scatter]:
-    """Two traces: a dot a run, and the mean with its interval where there are three runs or more.
+    """Two traces: a dot a run, and the mean with its interval where there is one.
 
-    look: ``color``, one or one a label, and ``symbol``. what: said with each value. independent: False where the values
-    are not of separate runs, and so have no interval.
+    look: ``color``, one or one a label, and ``symbol``. what: said with each value. say: the mean in words.
     """
-    there = {short(label): np.array([*found.values()], float) for label, found in values.items() if found}
+    there = {short(label): estimate for label, estimate in found.items() if estimate.values}
+    color = look["color"] if isinstance(look["color"], str) else BARS
     dots = go.Scatter(
-        x=[label for label, found in there.items() for _ in found],
-        y=style.significant(np.concatenate([*there.values(), np.empty(0)])),
-        marker={"size": 4, "color": BARS},
-        hoverinfo="skip",
+        x=[label for label, estimate in there.items() for _ in estimate.values],
+        y=style.significant([value for estimate in there.values() for value in estimate.values]),
+        marker={"size": 5, "color": color, "symbol": look.get("symbol", "circle"), "opacity": 0.6},
+        hovertemplate=f"%{{x}}, one run<br>{name}<br>{what} %{{y:.4g}}<extra></extra>",
         showlegend=False,
     )
-    means = np.array([found.mean() for found in there.values()])
-    unknown = (np.nan, np.nan)
-    ends = np.array([stats.mean_interval(found) if independent else unknown for found in there.values()]).reshape(-1, 2)
-    up, down = style.significant(ends[:, 1] - means), style.significant(means - ends[:, 0])
-    color = look["color"] if isinstance(look["color"], str) else BARS
+    mean, low, high = (np.array([getattr(one, end) for one in there.values()]) for end in ("mean", "low", "high"))
+    up, down = style.significant(high - mean), style.significant(mean - low)
     bars = {"type": "data", "array": up, "arrayminus": down, "color": color, "thickness": 1.5, "width": 3}
-    mean = go.Scatter(
+    hollow = "open" in str(look.get("symbol"))
+    means = go.Scatter(
         x=list(there),
-        y=style.significant(means),
-        text=[_said(found, *end) for found, end in zip(there.values(), ends, strict=True)],
-        error_y=bars if np.isfinite(ends).any() else None,
-        marker={"size": 9, "line": {"width": 2 if "open" in str(look.get("symbol")) else 0}} | dict(look),
+        y=style.significant(mean),
+        text=[(say or _said)(estimate) for estimate in there.values()],
+        error_y=bars if np.isfinite(low).any() else None,
+        marker={"size": 9, "line": {"width": 2 if hollow else 0}} | dict(look),
         hovertemplate=f"%{{x}}<br>{name}<br>{what} %{{text}}<extra></extra>",
     )
-    return [trace.update(mode="markers", name=name, legendgroup=name) for trace in (dots, mean)]
+    return [trace.update(mode="markers", name=name, legendgroup=name) for trace in (dots, means)]
+
+
+def turned(traces: Iterable[go.Scatter], heights: Mapping[str, float]) -> list[go.Scatter]:
+    """Traces of :func:`points` with their labels along y, at ``heights``."""
+    made = []
+    for trace in traces:
+        names, values, hover = trace.x, trace.y, trace.hovertemplate
+        bars = trace.error_y.to_plotly_json()
+        trace.update(x=values, y=[heights[name] for name in names], error_y=None, error_x=bars or None)
+        told = trace.text or [None] * len(names)
+        trace.update(customdata=[[name, text] for name, text in zip(names, told, strict=True)])
+        hover = hover.replace("%{x}", "%{customdata[0]}").replace("%{text}", "%{customdata[1]}").replace("%{y", "%{x")
+        made.append(trace.update(hovertemplate=hover))
+    return made
+
+
+def course(
+    read: Mapping[Any, Sequence[float]], name: str, look: Mapping[str, Any], form: str = ".4g"
+) -> list[go.Scatter]:
+    """Two traces: a line through the means over runs, and a dot a run, against what ``read`` goes by.
+
+    look: ``color``, ``dash``, ``symbol``. form: how the hover writes a value.
+    """
+    color = {"color": look["color"]}
+    marker = {"size": 9, "symbol": look.get("symbol", "circle"), "line": {"width": 2}} | color
+    means = go.Scatter(x=list(read), y=style.significant([np.mean(values) for values in read.values()]), marker=marker)
+    means.update(mode="lines+markers", line={"width": 2, "dash": look.get("dash", "solid")} | color)
+    means.update(hovertemplate=f"%{{x}}<br>{name}: %{{y:{form}}} (mean)<extra></extra>")
+    dots = go.Scatter(
+        x=[place for place, values in read.items() for _ in values],
+        y=style.significant([value for values in read.values() for value in values]),
+        marker={"size": 5, "opacity": 0.6} | color,
+        hovertemplate=f"%{{x}}, one run<br>{name}: %{{y:{form}}}<extra></extra>",
+    )
+    dots.update(mode="markers", showlegend=False)
+    return [trace.update(name=name, legendgroup=name) for trace in (means, dots)]
 
 
 def level(labels: Sequence[str], value: float, name: str, color: str, dash: str) -> go.Scatter:
@@ -72,9 +111,9 @@ def axis(fig: go.Figure, labels: Sequence[str], **where: int) -> None:
     fig.update_xaxes(tickangle=-60, **where)
 
 
-def _said(found: np.ndarray, low: float, high: float) -> str:
-    interval = f"95 %: {low:.3g} to {high:.3g}, " if np.isfinite(low) else ""
-    return f"{found.mean():.3g} ({interval}n = {len(found)})"
+def _said(found: Estimate) -> str:
+    interval = f"95 %: {found.low:.3g} to {found.high:.3g}, " if np.isfinite(found.low) else ""
+    return f"{found.mean:.3g} ({interval}n = {len(found.values)})"
 
 
 def told(differences: np.ndarray, unit: str = "") -> str:

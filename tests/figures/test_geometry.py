@@ -107,13 +107,14 @@ def means_of(run: Run) -> np.ndarray:
 # -------------------------------------------------------------------------------------------------------------- spread
 def test_a_mean_stands_among_its_runs_with_their_interval() -> None:
     found = {"normal": {0: 1.0, 1: 2.0, 2: 4.5}, "KD T=4": {0: 3.0}, "MSE": {}}
-    dots, mean = intervals.points(found, "one", "value", {"color": "#123456"})
+    dots, mean = intervals.points(over_seeds.estimates(found), "one", "value", {"color": "#123456"})
     assert list(dots.x) == ["normal"] * 3 + ["T=4"] and list(dots.y) == [1, 2, 4.5, 3]
     assert list(mean.x) == ["normal", "T=4"] and list(mean.y) == [2.5, 3]
     reach = student_t.ppf(0.975, 2) * np.std([1, 2, 4.5], ddof=1) / np.sqrt(3)
     assert mean.error_y.array[0] == mean.error_y.arrayminus[0] == rounded([reach])[0] and mean.error_y.array[1] is None
     assert "n = 3" in mean.text[0] and "95 %" not in mean.text[1]
-    _, bare = intervals.points(found, "one", "value", {"color": "#123456"}, independent=False)
+    dependent = over_seeds.estimates(found, independent=False)
+    _, bare = intervals.points(dependent, "one", "value", {"color": "#123456"})
     assert bare.error_y.array is None and "95 %" not in bare.text[0]
 
 

@@ -218,12 +218,15 @@ def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
 def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> None:
     varied = variations.alphas(chosen)["digits"]
     fig = ablations.alpha(varied).figure
-    (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y"]
+    (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y" and "lines" in trace.mode]
     folder = varied.study.folder
     runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
     mean = np.mean([run.history["mu_raw"].iloc[-1] for run in runs])
     assert dict(zip(line.x, line.y, strict=True))["0.9"] == rounded([mean])[0]
-    (dots,) = [trace for trace in fig.data if trace.name == "KD T=4, seeds" and trace.yaxis == "y3"]
+    markers = [trace for trace in fig.data if trace.name == "KD T=4" and trace.mode == "markers"]
+    (dots,) = [trace for trace in markers if trace.yaxis == "y3"]
+        trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y3" and trace.mode == "markers"
+    ]
     assert sorted(y for x, y in zip(dots.x, dots.y, strict=True) if x == "0.9") == rounded(
         sorted(run.history["test_accuracy"].iloc[-1] for run in runs)
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_up import SPEC, kd, lasting, luminance, rounded, steps, store, write
 
-from kdnb.analysis import correlations, selection
+from kdnb.analysis import correlations, mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.account import bars
@@ -189,10 +189,10 @@ def test_differences_leave_out_steps_across_a_drop(study: Study) -> None:
 
 
 def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other(study: Study, tmp_path: Path) -> None:
-    assert mismatched.pairs(study).empty
-    assert "one seed" in mismatched.sentence(mismatched.pairs(study))
+    assert mismatched_pairs.pairs(study).empty
+    assert "one seed" in mismatched.sentence(mismatched_pairs.pairs(study))
     three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)] + [kd(1)])
-    table = mismatched.pairs(three)
+    table = mismatched_pairs.pairs(three)
     counts = table.groupby(["label", "kind"]).size().to_dict()
     assert counts == {("KD T=4", "same run"): 3, ("KD T=4", "other seed"): 6}
     same = [pearson(run, 12) for run in three.by_seeds["KD T=4"]]

@@ -8,7 +8,7 @@ import pytest
 from made_up import SPEC, kd, luminance, write
 
 from kdnb import methods as known
-from kdnb.analysis import correlations, maps, selection
+from kdnb.analysis import correlations, maps, mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.book.drawing import _INKS
@@ -109,7 +109,7 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
     exhibits = [
         *(make(shown) for make in of_study),
         over_temperature.honest(shown, correlations.readings(shown)),
-        mismatched.own_or_other(shown, mismatched.pairs(shown)),
+        mismatched.own_or_other(shown, mismatched_pairs.pairs(shown)),
         tsne.grid(found, maps.maps(found, MapParameters(points=30, perplexity=5))),
         tsne.measures(found, maps.measured(found)),
     ]
@@ -134,7 +134,7 @@ def test_what_never_moves_has_no_change_and_no_r(folder: Path) -> None:
     assert "from 3 to 3 (+0.0%)" in mu_curves.sentence(permuted)
     for shown in (frozen, permuted):
         assert np.isnan(correlations.r_after(shown.students[0], 12))
-        assert mismatched.pairs(shown).empty
+        assert mismatched_pairs.pairs(shown).empty
 
 
 def test_results_leave_a_gap_where_there_is_no_mu(folder: Path) -> None:

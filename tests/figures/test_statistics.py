@@ -11,19 +11,19 @@ import pytest
 from made_up import SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
+from kdnb.analysis import mismatched_pairs, r_over_seeds, readings
 from kdnb.analysis.correlations import SIDES
+from kdnb.analysis.r_over_seeds import Measured
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
-from kdnb.claims import controls
 from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
-from kdnb.figures.statistics.over_seeds import Measured
 from kdnb.files import write_atomically
 from kdnb.runs import Run
 
 LONG = {"epochs": 48, "drops": (30, 36, 42)}  # phases of six epochs after the warm-up
 SPECS = [replace(spec, init_seed=seed, **LONG) for spec in (SPEC, kd(4)) for seed in range(4)]
 PLANTED = {"KD T=4": 1, "normal": -1}  # mu of the one goes with its own loss, mu of the other against it
-READINGS = list(controls.READINGS)
+READINGS = list(readings.READINGS)
 
 
 def plant(run: Run) -> None:
@@ -42,7 +42,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[Measured]:
     many, one = store(root / "many", SPECS), store(root / "one", [SPEC, kd(4)])
     for run in many.every:
         plant(run)
-    return over_seeds.measured({"many": many, "one": one})
+    return r_over_seeds.measured({"many": many, "one": one})
 
 
 def r(run: Run, column: str = "mu_raw", cut: int = 24, loss: pd.DataFrame | None = None) -> float:
@@ -62,7 +62,9 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found: list[Measured]) -> None:
     dots, means = over_seeds._r(found[0]).data[:2]
     runs = by_label(found[0])
-    assert dots.x == tuple(label for label, mine in runs.items() for _ in mine) and means.x == tuple(runs)
+    short = {label: label.removeprefix("KD ") for label in runs}
+    assert dots.x == tuple(short[label] for label, mine in runs.items() for _ in mine)
+    assert means.x == tuple(short.values())
     assert list(dots.y) == rounded([r(run) for mine in runs.values() for run in mine])
     for k, mine in enumerate(runs.values()):
         z = np.arctanh([r(run) for run in mine])
@@ -70,7 +72,7 @@ def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found:
         assert means.y[k] == pytest.approx(np.tanh(z.mean()), abs=1e-3)
         assert means.error_y.array[k] == pytest.approx(high - np.tanh(z.mean()), rel=1e-3)
         assert means.error_y.arrayminus[k] == pytest.approx(np.tanh(z.mean()) - low, rel=1e-3)
-        assert means.text[k] == f"{low:.3f} to {high:.3f}".replace("-", "−")
+        assert means.text[k] == f"{np.tanh(z.mean()):.3f} (95 %: {low:.3f} to {high:.3f})".replace("-", "−")
     bystander = over_seeds._r(found[0]).data[2]
     assert list(bystander.y) == rounded([r(run, "bystander_mu_raw") for mine in runs.values() for run in mine])
 
@@ -88,9 +90,9 @@ def test_each_reading_has_its_panel(found: list[Measured]) -> None:
     fig = over_seeds._readings(found[0])
     assert [note.text.lower() for note in fig.layout.annotations[:4]] == [name.lower() for name in READINGS]
     run = by_label(found[0])["normal"][2]
-    curves = controls.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
+    curves = readings.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
     shown = [list(fig.data[2 * k].y)[2] for k in range(4)]
-    assert shown == rounded([reading(curves) for reading in controls.READINGS.values()])
+    assert shown == rounded([reading(curves) for reading in readings.READINGS.values()])
 
 
 def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list[Measured]) -> None:
@@ -125,24 +127,24 @@ def test_two_seeds_have_no_interval_and_nothing_is_said_of_them(found: list[Meas
 
 def test_a_student_without_mu_is_left_out_and_one_without_a_bystander_keeps_its_r(tmp_path: Path) -> None:
     study = store(tmp_path / "a", SPECS, without="^bystander")
-    (one,) = over_seeds.measured({"a": study})
+    (one,) = r_over_seeds.measured({"a": study})
     assert one.of("normal", "bystander_mu_raw").values == [] and len(one.of("normal", "mu_raw").values) == 4
     assert "no bystander was followed" in over_seeds.difference_sentence([one])
     simkd = write(tmp_path / "b", replace(SPEC, method="simkd", method_parameters={}), without="mu")
     methods = replace(study, students=[*study.students, simkd])
-    (more,) = over_seeds.measured({"a": methods})
+    (more,) = r_over_seeds.measured({"a": methods})
     assert more.labels == ["normal", "KD T=4"]
 
 
 # --------------------------------------------------------------------------------------------------------------- cuts
 def test_r_against_the_cut_is_that_of_the_epochs_that_are_left(found: list[Measured]) -> None:
-    assert warm_ups.cuts(found[0].study) == [*range(0, 46, 3)]  # sixteenths of 48; 3 remain
-    own = warm_ups.curves(found[0])
-    for place, cut in enumerate(warm_ups.cuts(found[0].study)):
+    assert r_over_seeds.cuts(found[0].study) == [*range(0, 46, 3)]  # sixteenths of 48; 3 remain
+    own = r_over_seeds.curves(found[0])
+    for place, cut in enumerate(r_over_seeds.cuts(found[0].study)):
         z = np.arctanh([r(run, cut=cut) for run in by_label(found[0])["KD T=4"]])
         shown = own["KD T=4"]["mu_raw"][place]
         assert (shown.mean, shown.low, shown.high) == pytest.approx((np.tanh(z.mean()), *np.tanh(interval(z))))
-    figures, labels = steps(warm_ups.against_warm_up(found, [warm_ups.curves(one) for one in found]))
+    figures, labels = steps(warm_ups.against_warm_up(found, [r_over_seeds.curves(one) for one in found]))
     assert labels == ["normal, many", "KD T=4, many", "normal, one", "KD T=4, one"]
     assert warm_ups.start(found, labels) == "KD T=4, many" and warm_ups.start(found, ["normal, one"]) is None
     front = figures[1].data[-1]
@@ -152,7 +154,7 @@ def test_r_against_the_cut_is_that_of_the_epochs_that_are_left(found: list[Measu
 def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
     own = {
         label: {side: list(curve) for side, curve in sides.items()}
-        for label, sides in warm_ups.curves(found[0]).items()
+        for label, sides in r_over_seeds.curves(found[0]).items()
     }
     assert "for 0 of 2 students" in warm_ups.sentence(found[:1], [own])
     curve = own["KD T=4"]["mu_raw"]
@@ -166,24 +168,24 @@ def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
 
 # ---------------------------------------------------------------------------------------------------- mismatched pairs
 def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stands_out(found: list[Measured]) -> None:
-    table = mismatched.by_cut(found[0].study)
-    assert sorted(table["cut"].unique()) == warm_ups.cuts(found[0].study)
+    table = mismatched_pairs.by_cut(found[0].study)
+    assert sorted(table["cut"].unique()) == r_over_seeds.cuts(found[0].study)
     at = table[(table["cut"] == 24) & (table["label"] == "KD T=4")]
     runs = by_label(found[0])["KD T=4"]
     expected = [[r(a, loss=b.history) for b in runs if b is not a] for a in runs]
     assert at.loc[at["kind"] == "other seed", "r"].tolist() == pytest.approx([one for row in expected for one in row])
     gaps = [r(run) - np.mean(row) for run, row in zip(runs, expected, strict=True)]
-    shown = mismatched.own(at)["KD T=4"]
+    shown = mismatched_pairs.own(at)["KD T=4"]
     assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
-    figures, labels = steps(mismatched.against_warm_up(found, [mismatched.by_cut(one.study) for one in found]))
+    figures, labels = steps(mismatched.against_warm_up(found, [mismatched_pairs.by_cut(one.study) for one in found]))
     assert labels == ["normal, many", "KD T=4, many"]
-    place = warm_ups.cuts(found[0].study).index(24)
+    place = r_over_seeds.cuts(found[0].study).index(24)
     names = {trace.name: trace.y[place] for trace in figures[1].data}
     flat = [one for row in expected for one in row]
     assert names["loss of other seed"] == pytest.approx(np.median(flat), rel=1e-3)
     assert names["loss of other seed, lower end"] == pytest.approx(min(flat), rel=1e-3)
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
-    said = mismatched.cut_sentence(found, [mismatched.by_cut(one.study) for one in found]).splitlines()
+    said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
     assert "leaves out zero for 2 (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
 
 
@@ -192,8 +194,8 @@ def test_every_figure_is_drawable_without_a_script(found: list[Measured]) -> Non
     drawn: list[go.Figure] = [
         draw(one) for one in found for draw in (over_seeds._r, over_seeds._differences, over_seeds._readings)
     ]
-    drawn += warm_ups.against_warm_up(found, [warm_ups.curves(one) for one in found]).figures[:1]
-    drawn += mismatched.against_warm_up(found[:1], [mismatched.by_cut(found[0].study)]).figures[:1]
+    drawn += warm_ups.against_warm_up(found, [r_over_seeds.curves(one) for one in found]).figures[:1]
+    drawn += mismatched.against_warm_up(found[:1], [mismatched_pairs.by_cut(found[0].study)]).figures[:1]
     for k, fig in enumerate(drawn):
         assert pictures.svg(compact(fig), f"drawn-{k}", "What is seen.").count(f'id="drawn-{k}-trace') >= 1
         assert "n\u00a0=" in fig.layout.title.text and fig.layout.meta["runs"]

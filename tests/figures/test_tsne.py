@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, rounded, steps, store, write
 
-from kdnb.analysis import correlations, selection
+from kdnb.analysis import correlations, mismatched_pairs, selection
 from kdnb.analysis import maps as mapss
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
@@ -101,7 +101,7 @@ def everything(study: Study) -> dict[str, list[Exhibit]]:
         "04": [
             *(make(study) for make in (over_temperature.r, over_temperature.scatter, accuracy.by_temperature)),
             over_temperature.honest(study, correlations.readings(study)),
-            mismatched.own_or_other(study, mismatched.pairs(study)),
+            mismatched.own_or_other(study, mismatched_pairs.pairs(study)),
         ],
         "05": [
             *(make(found, turned(found)) for make in (tsne.grid, tsne.networks)),

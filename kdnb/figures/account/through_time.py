@@ -167,7 +167,7 @@ def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
     labels = [run.label for run in study.students]
     for row, (part, values) in enumerate(found.items(), start=1):
         look = {"color": EXCESS[part], "symbol": "circle"}
-        for trace in intervals.points(values, part, "teacher − bystander", look):
+        for trace in intervals.points(over_seeds.estimates(values), part, "teacher − bystander", look):
             fig.add_trace(trace.update(showlegend=False), row, 1)
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)

@@ -104,9 +104,8 @@ def _sides(study: Study, view: str) -> go.Figure:
     labels = [run.label for run in study.students]
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
-        for trace in intervals.points(
-            alignment.differences(study, kind, view), "teacher − bystander", KINDS[kind], look
-        ):
+        found = over_seeds.estimates(alignment.differences(study, kind, view))
+        for trace in intervals.points(found, "teacher − bystander", KINDS[kind], look):
             fig.add_trace(trace.update(showlegend=False), row, 1)
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)

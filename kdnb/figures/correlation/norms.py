@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, norms
 from kdnb.analysis.selection import Study
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
@@ -36,10 +35,10 @@ def by_temperature(study: Study) -> Exhibit:
     students = _students(study)
     for column, name in CURVES.items():
         read = {t: [correlations.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
-        for trace in _means(read, f"r of {name}", column):
+        for trace in intervals.course(read, f"r of {name}", LOOKS[column], ".3f"):
             fig.add_trace(trace, 1, 1)
     moved = {t: [_change(study, run) for run in group] for t, group in students.items()}
-    for trace in _means(moved, "change of ‖W_s‖", "weight_norm"):
+    for trace in intervals.course(moved, "change of ‖W_s‖", LOOKS["weight_norm"], "+.2%"):
         fig.add_trace(trace.update(showlegend=False), 2, 1)
     for value in (PAPERS_R, -PAPERS_R):
         fig.add_hline(value, line={"color": style.QUIET, "width": 1, "dash": "dash"}, row=1, col=1)
@@ -82,23 +81,6 @@ def _students(study: Study) -> dict[float, list[Run]]:
 def _change(study: Study, run: Run) -> float:
     norm = run.after(study.warm_up)["weight_norm"].to_numpy(float)
     return float(norm[-1] / norm[0] - 1)
-
-
-def _means(read: dict[float, list[float]], name: str, column: str) -> list[go.Scatter]:
-    """Seeds as dots, their mean as a line."""
-    look = LOOKS[column]
-    x = [t for t, found in read.items() for _ in found]
-    y = style.significant(np.concatenate([np.array(found, float) for found in read.values()]) if read else [])
-    dots = go.Scatter(x=x, y=y, mode="markers", name=name, marker={"size": 4, "color": look["color"]}, opacity=0.5)
-    means = [float(np.mean(found)) for found in read.values()]
-    line = {"color": look["color"], "dash": look["dash"], "width": 2}
-    marker = {"size": 9, "color": look["color"], "symbol": look["symbol"], "line": {"width": 2}}
-    main = go.Scatter(x=list(read), y=style.significant(means), mode="lines+markers", name=name, line=line)
-    main.update(marker=marker, hovertemplate=f"T = %{{x}}<br>{name}: %{{y:.3g}}<extra></extra>", legendgroup=name)
-    return [dots.update(hoverinfo="skip", showlegend=False, legendgroup=name), main]
-
-
-# ----------------------------------------------------------------------------------------------- what sets the length
 
 
 @exhibit(

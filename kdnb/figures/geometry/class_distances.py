@@ -112,9 +112,8 @@ def agreements(study: Study, found: class_agreement.Agreement) -> Exhibit:
     fig = style.grid(2, 1, list(MOMENTS.values()), 560, shared_xaxes=True, vertical_spacing=0.09)
     for row, which in enumerate(MOMENTS, 1):
         for side, (name, color, symbol) in SIDES.items():
-            values = found.students[which].get(side, {})
-            look = {"color": color, "symbol": symbol}
-            for trace in intervals.points(values, name, "ρ", look) if any(values.values()) else []:
+            shown = over_seeds.estimates(found.students[which].get(side, {}))
+            for trace in intervals.points(shown, name, "ρ", {"color": color, "symbol": symbol}) if shown else []:
                 fig.add_trace(trace.update(showlegend=row == 1 and trace.showlegend is not False), row, 1)
         for kind, value in found.floors.items():
             fig.add_trace(intervals.level(labels, value, *FLOORS[kind]).update(showlegend=row == 1), row, 1)
@@ -167,7 +166,7 @@ def separations(study: Study, found: Mapping[str, Values]) -> Exhibit:
     fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
     for row, (name, title) in enumerate(class_agreement.SEPARATION.items(), 1):
         colors = [color for label, color in zip(labels, intervals.colors(study), strict=True) if found[name].get(label)]
-        for trace in intervals.points(found[name], "seeds", title, {"color": colors}):
+        for trace in intervals.points(over_seeds.estimates(found[name]), "seeds", title, {"color": colors}):
             fig.add_trace(trace.update(showlegend=False), row, 1)
     intervals.axis(fig, labels)
     return Exhibit(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, map_stability
+from kdnb.analysis import class_agreement, map_stability, over_seeds
 from kdnb.analysis.comparisons import TEACHERS_MAP
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
@@ -93,7 +93,8 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
         for pair, (name, color, symbol) in PAIRS.items():
             part = table[table["pair"] == pair]
             look = {"color": color, "symbol": symbol}
-            for trace in intervals.points(_values(part, kind), name, map_stability.KEPT[kind], look, independent=False):
+            values = over_seeds.estimates(_values(part, kind), independent=False)
+            for trace in intervals.points(values, name, map_stability.KEPT[kind], look):
                 fig.add_trace(trace.update(showlegend=col == 1 and trace.showlegend is not False), 1, col)
         intervals.axis(fig, labels, row=1, col=col)
     fig.update_xaxes(title_text="perplexity", tickangle=0)

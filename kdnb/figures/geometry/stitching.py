@@ -31,7 +31,8 @@ def accuracies(study: Study, found: pd.DataFrame) -> Exhibit:
     for row, column in enumerate(stitched.HELP, 1):
         for relation, (name, color, symbol) in RELATIONS.items():
             shown = stitched.values(study, found, relation, column)
-            for trace in intervals.points(shown, name, "accuracy", {"color": color, "symbol": symbol}) if shown else []:
+            look, means = {"color": color, "symbol": symbol}, over_seeds.estimates(shown)
+            for trace in intervals.points(means, name, "accuracy", look) if shown else []:
                 fig.add_trace(trace.update(showlegend=trace.showlegend is not False and name not in named), row, 1)
             named |= {name} if shown else set()
         for kind, (name, color, dash) in class_distances.FLOORS.items():

@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import by_method, interventions, stats
 from kdnb.analysis.by_method import short, shown
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods import table as methods_table
 from kdnb.runs import Run
@@ -119,20 +120,13 @@ def scatter(study: Study) -> Exhibit:
 def paired(study: Study) -> Exhibit:
     """Test accuracy less that of KD of the same seed, in points: a dot a seed, bars 95 % intervals over three."""
     fig = style.grid(1, 1, height=480)
-    table = interventions.against_kd(study)
-    dots = go.Scatter(x=list(table["label"]), y=style.significant(table["points"]), name="a seed", mode="markers")
-    dots.update(marker={"size": 8, "color": style.OTHER, "symbol": "circle-open"}, customdata=list(table["seed"]))
-    fig.add_trace(dots.update(hovertemplate="%{x}, seed %{customdata}<br>%{y:+.2f} points<extra></extra>"))
-    means = table.groupby("label", sort=False)["points"]
-    low, high = np.array([stats.mean_interval(part) for _, part in means]).reshape(-1, 2).T
-    centre = means.mean().to_numpy(float)
-    bars = {"type": "data", "array": _half(high - centre), "arrayminus": _half(centre - low), "color": style.TEACHER}
-    mean = go.Scatter(x=list(means.groups), y=style.significant(centre), name="mean", mode="markers", error_y=bars)
-    mean.update(marker={"size": 10, "color": style.TEACHER, "symbol": "diamond"})
-    fig.add_trace(mean.update(hovertemplate="%{x}<br>mean %{y:+.2f} points<extra></extra>"))
+    by_label = interventions.against_kd(study).groupby("label", sort=False)["points"]
+    found = {str(label): estimate(points) for label, points in by_label}
+    for trace in intervals.points(found, "accuracy less KD's", "points", {"color": style.TEACHER, "symbol": "diamond"}):
+        fig.add_trace(trace.update(showlegend=False))
     fig.add_hline(0, line={"color": style.QUIET, "width": 2})
     fig.update_yaxes(title_text="accuracy less KD's (points)")
-    fig.update_xaxes(type="category", tickangle=-60)
+    intervals.axis(fig, list(found))
     runs = interventions._paired_runs(study) or study.students
     return Exhibit(
         style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs),
@@ -151,11 +145,6 @@ def paired_sentence(study: Study) -> str:
     clear = [f"{name} ({mean:+.2f} points)" for name, (mean, low, high) in ends.items() if low > 0 or high < 0]
     text = f"The interval leaves out zero for {len(clear)} of {len(ends)} that share three seeds or more with KD"
     return f"{text}: {style.joined(clear)}." if clear else f"{text}."
-
-
-def _half(values: np.ndarray) -> list[float]:
-    """Lengths of error bars; 0, which is not seen, for one seed."""
-    return [float(f"{value:.4g}") if np.isfinite(value) else 0.0 for value in values]
 
 
 # ------------------------------------------------------------------------------------------------------------ features

@@ -31,7 +31,7 @@ COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 @exhibit(
     "design-{of}", "Test accuracy of every cell: a row for what is matched, a column for whose classifier answers."
 )
-def accuracies(study: Study) -> Exhibit:
+def outcomes(study: Study) -> Exhibit:
     """The design's table, where more than two of its cells were trained, and what it answers."""
     return Exhibit(
         None, sentence(study), table=as_html(study) if design.is_trained(study) else "", of=study.folder.name

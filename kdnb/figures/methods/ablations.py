@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 from kdnb.analysis import variations
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOTTEST
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
+FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 BLUE, ORANGE = style.TEACHER, style.NORMAL
 
@@ -67,7 +68,7 @@ def _figure(varied: variations.Varied, colors: Mapping[str, str]) -> go.Figure:
         for row, column in enumerate(PANELS, start=1):
             line, dots = _line(colors[str(name)], str(name), part, column)
             fig.add_trace(line.update(showlegend=row == 1), row, 1)
-            fig.add_trace(dots.update(showlegend=False), row, 1)
+            fig.add_trace(dots, row, 1)
         fig.add_trace(_beside(colors[str(name)], str(name), part), 1, 1)
     for row, title in enumerate(PANELS.values(), start=1):
         fig.update_yaxes(title_text=title, row=row)
@@ -78,27 +79,16 @@ def _figure(varied: variations.Varied, colors: Mapping[str, str]) -> go.Figure:
 
 
 def _line(color: str, name: str, part: pd.DataFrame, column: str) -> list[go.Scatter]:
-    means = part.groupby("x", sort=False)[column].mean()
-    title = PANELS[column]
-    line = go.Scatter(x=list(means.index), y=style.significant(means), name=name, legendgroup=name)
-    line.update(mode="lines+markers", line={"color": color, "width": 2}, marker={"size": 9, "color": color})
-    dots = go.Scatter(x=list(part["x"]), y=style.significant(part[column]), name=f"{name}, seeds", legendgroup=name)
-    dots.update(
-        mode="markers", marker={"size": 7, "color": color, "symbol": "circle-open"}, customdata=list(part["seed"])
-    )
-    shown = "%{y:.2%}" if column == "accuracy" else "%{y:.4g}"
-    line.update(hovertemplate=f"{name}, %{{x}}<br>{title}: {shown} (mean)<extra></extra>")
-    dots.update(hovertemplate=f"{name}, %{{x}}, seed %{{customdata}}<br>{title}: {shown}<extra></extra>")
-    return [line, dots]
+    return intervals.course(_by_place(part, column), name, {"color": color}, FORMS.get(column, ".4g"))
 
 
 def _beside(color: str, name: str, part: pd.DataFrame) -> go.Scatter:
-    means = part.groupby("x", sort=False)["bystander"].mean()
-    trace = go.Scatter(x=list(means.index), y=style.significant(means), name=f"{name}, bystander", legendgroup=name)
-    color = color
-    trace.update(mode="lines+markers", line={"color": color, "width": 1.5, "dash": "dot"})
-    trace.update(marker={"size": 6, "symbol": "square-open", "color": color})
-    return trace.update(hovertemplate=f"{name}, %{{x}}<br>raw μ to the bystander: %{{y:.4g}} (mean)<extra></extra>")
+    look = {"color": color, "dash": "dot", "symbol": "square-open"}
+    return intervals.course(_by_place(part, "bystander"), f"{name}, bystander", look)[0].update(legendgroup=name)
+
+
+def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:
+    return {str(place): list(values) for place, values in part.groupby("x", sort=False)[column]}
 
 
 # ----------------------------------------------------------------------------------------------------------- sentences

@@ -1,12 +1,12 @@
 """Chapter 8: own teacher less another's, over every ordered pair of several teachers."""
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
-from kdnb.figures import origin, style
+from kdnb.figures import intervals, origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 TITLES = {
@@ -40,7 +40,9 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         dots = go.Scatter(x=list(part["label"]), y=style.significant(part["nearer"]), mode="markers", text=names)
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
-        fig.add_trace(_means(crossed.spans(part)).update(showlegend=not place), row, col)
+        found_of = {str(label): estimate(nearer) for label, nearer in part.groupby("label")["nearer"]}
+        _, means = intervals.points(found_of, "mean over pairs", "", {"color": style.TEACHER})
+        fig.add_trace(means.update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     fig.update_xaxes(categoryorder="array", categoryarray=sorted(found["label"].unique(), key=_place))
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
@@ -50,16 +52,6 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
 def _place(label: str) -> float:
     """Normal training, then KD by rising temperature."""
     return float(label.partition("T=")[2] or 0)
-
-
-def _means(read: crossed.Spans) -> go.Scatter:
-    mean, low, high = np.array([*read.values()], float).reshape(-1, 3).T
-    reach = {"array": style.significant(high - mean), "arrayminus": style.significant(mean - low)}
-    bars = {"type": "data", **reach, "color": style.TEACHER, "thickness": 1.5}
-    trace = go.Scatter(x=list(read), y=style.significant(mean), mode="markers", name="mean over pairs", error_y=bars)
-    return trace.update(
-        marker={"size": 9, "color": style.TEACHER}, hovertemplate="%{x}<br>mean %{y:+.3g}<extra></extra>"
-    )
 
 
 def _pairs(found: pd.DataFrame) -> int:

@@ -2,44 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import stats
+from kdnb.analysis import mismatched_pairs
+from kdnb.analysis.r_over_seeds import Measured
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import Measured, OverSeeds, count, few_seeds, over_seeds, sides_of, students_of
-from kdnb.runs import Run
+from kdnb.figures.statistics.over_seeds import count, few_seeds, sides_of, students_of
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
-
-
-def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:
-    """r of mu and loss within runs and across seeds: columns label, seed (of mu), kind ("same run", "other seed"), r.
-
-    cut: epochs left out; None: the chapter's warm-up. Empty when no two finished runs differ in the seed alone;
-    without runs that have no r.
-    """
-    warm_up = study.warm_up if cut is None else cut
-    rows = []
-    for label, group in study.by_seeds.items():
-        with_mu = {run.spec.init_seed: _curves(run, warm_up) for run in group if "mu_raw" in run.history}
-        if len(with_mu) < 2:
-            continue
-        found = stats.mismatched_null(*zip(*with_mu.values(), strict=True))
-        each = {"same run": found.matched[:, None], "other seed": found.mismatched.reshape(len(with_mu), -1)}
-        for kind, table in each.items():
-            for seed, values in zip(with_mu, table, strict=True):
-                rows += [{"label": label, "seed": seed, "kind": kind, "r": float(r)} for r in values if np.isfinite(r)]
-    return pd.DataFrame(rows, columns=["label", "seed", "kind", "r"])
-
-
-def _curves(run: Run, cut: int) -> tuple[stats.Series, stats.Series]:
-    epochs, mu, loss = (run.history[name].to_numpy(float) for name in ("epoch", "mu_raw", "loss"))
-    return mu[epochs > cut], loss[epochs > cut]
 
 
 @exhibit(
@@ -79,19 +53,6 @@ def sentence(table: pd.DataFrame) -> str:
 
 
 # --------------------------------------------------------------------------------------------------- for every warm-up
-def by_cut(study: Study) -> pd.DataFrame:
-    """:func:`pairs` for every warm-up of :func:`kdnb.figures.statistics.warm_up.cuts`, in the column cut."""
-    return pd.concat([pairs(study, cut).assign(cut=cut) for cut in warm_ups.cuts(study)], ignore_index=True)
-
-
-def own(table: pd.DataFrame) -> dict[str, OverSeeds]:
-    """By label, by how much each run's r with its own loss exceeds the mean of its r with other seeds', over seeds."""
-    mean = table.groupby(["label", "kind", "seed"], sort=False)["r"].mean().unstack("kind")
-    gaps = (mean["same run"] - mean["other seed"]).dropna()
-    return {
-        str(label): over_seeds(values, lambda known: float(np.mean(known)), stats.mean_interval)
-        for label, values in gaps.groupby("label", sort=False)
-    }
 
 
 @exhibit(
@@ -140,5 +101,5 @@ def _cut_sentence(one: Measured, table: pd.DataFrame) -> str:
 
 def _sides(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, int]:
     """On which side of zero the interval of a run's own less the others' is, by student."""
-    found = own(table)
+    found = mismatched_pairs.own(table)
     return {label: found[label].side for label in labels if label in found}

@@ -1,115 +1,22 @@
 """Chapter 10: r of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import stats
+from kdnb.analysis import r_over_seeds, stats
+from kdnb.analysis import readings as readings_of_r
 from kdnb.analysis.correlations import SIDES
-from kdnb.analysis.selection import Study
-from kdnb.claims import controls
-from kdnb.figures import style
+from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis.r_over_seeds import Measured
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
 
-TEACHER, BYSTANDER = SIDES
-LOOKS = {TEACHER: (style.TEACHER, "circle"), BYSTANDER: (style.BYSTANDER, "circle-open")}
-
-
-@dataclass(frozen=True)
-class OverSeeds:
-    """One number of one student: a value a seed, their mean, and its 95 % interval (nan with fewer than two)."""
-
-    values: Sequence[float]
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def between(self) -> str:
-        """The interval in words, or that there is none."""
-        known = np.isfinite(self.low) and np.isfinite(self.high)
-        return f"{self.low:.3f} to {self.high:.3f}".replace("-", "−") if known else "no interval"
-
-    @property
-    def side(self) -> int:
-        """1 or -1 where the interval leaves out zero; 0 where it does not, or rests on fewer than three seeds."""
-        if len(self.values) < stats.LEAST_RUNS:
-            return 0
-        return int(self.low > 0) - int(self.high < 0)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One study's r: ``table`` has a row a run, with label, seed, a column each of SIDES and controls.READINGS."""
-
-    name: str
-    study: Study
-    table: pd.DataFrame
-
-    @property
-    def labels(self) -> list[str]:
-        """Of the students, in the order of figures."""
-        return list(dict.fromkeys(self.table["label"]))
-
-    @property
-    def enough(self) -> list[str]:
-        """Labels of the students that have three seeds or more."""
-        return [label for label in self.labels if (self.table["label"] == label).sum() >= stats.LEAST_RUNS]
-
-    @property
-    def runs(self) -> list[Run]:
-        """All that are measured."""
-        return [run for runs in by_label(self.study).values() for run in runs]
-
-    def of(self, label: str, column: str) -> OverSeeds:
-        """An r of one student over its seeds, on Fisher's scale."""
-        return over_seeds(self._values(label, column), stats.mean_correlation, stats.mean_correlation_interval)
-
-    def difference(self, label: str) -> OverSeeds:
-        """r with mu to the teacher less r with mu to the bystander, run by run."""
-        gaps = self._values(label, TEACHER) - self._values(label, BYSTANDER)
-        return over_seeds(gaps, lambda values: float(np.mean(values)) if len(values) else np.nan, stats.mean_interval)
-
-    def _values(self, label: str, column: str) -> pd.Series:
-        return self.table.loc[self.table["label"] == label, column]
-
-
-def over_seeds(
-    values: pd.Series, mean: Callable[[list[float]], float], interval: Callable[[list[float]], tuple[float, float]]
-) -> OverSeeds:
-    """Values that are finite, and what ``mean`` and ``interval`` say of them."""
-    known = [float(value) for value in values if np.isfinite(value)]
-    return OverSeeds(known, mean(known), *interval(known))
-
-
-# ------------------------------------------------------------------------------------------------------------ reading
-def by_label(study: Study) -> dict[str, list[Run]]:
-    """The runs of all seeds that differ in nothing else, by label; without students that have no mu."""
-    every = {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
-    return {label: runs for label, runs in every.items() if all("mu_raw" in run.history for run in runs)}
-
-
-def measured(studies: Mapping[str, Study]) -> list[Measured]:
-    """Every study's r after its warm-up, run by run."""
-    return [Measured(name, study, _table(study)) for name, study in studies.items()]
-
-
-def _table(study: Study) -> pd.DataFrame:
-    rows = [_row(study, run) for runs in by_label(study).values() for run in runs]
-    return pd.DataFrame(rows, columns=["label", "seed", *SIDES, *controls.READINGS])
-
-
-def _row(study: Study, run: Run) -> dict[str, Any]:
-    table = run.after(study.warm_up)
-    curves = controls.of_run(table, run.spec.drops)
-    r = {name: reading(curves) for name, reading in controls.READINGS.items()}
-    sides = {column: stats.r_with_loss(table, column) for column in SIDES}
-    return {"label": run.label, "seed": run.spec.init_seed, **sides, **r}
+LOOKS = {
+    r_over_seeds.TEACHER: {"color": style.TEACHER, "symbol": "circle"},
+    r_over_seeds.BYSTANDER: {"color": style.BYSTANDER, "symbol": "circle-open"},
+}
 
 
 # ------------------------------------------------------------------------------------------------------------ drawing
@@ -147,9 +54,8 @@ def _r(one: Measured) -> go.Figure:
     """r of every student, teacher beside bystander: a small dot a seed, the mean with its interval."""
     fig = style.grid(1, 1, height=460)
     for column, name in SIDES.items():
-        color, symbol = LOOKS[column]
         shown = {label: one.of(label, column) for label in one.labels}
-        for trace in _traces(shown, name, color, symbol):
+        for trace in intervals.points(shown, name, "r", LOOKS[column], _said):
             fig.add_trace(trace.update(offsetgroup=column))
     fig.update_layout(scattermode="group", scattergap=0.4)
     fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
@@ -160,43 +66,30 @@ def _differences(one: Measured) -> go.Figure:
     """r with mu to the teacher less r with mu to the bystander, paired by run."""
     fig = style.grid(1, 1, height=420)
     shown = {label: one.difference(label) for label in one.labels}
-    fig.add_traces(_traces(shown, "r(teacher) − r(bystander)", style.TEACHER))
+    fig.add_traces(intervals.points(shown, "r(teacher) − r(bystander)", "", LOOKS[r_over_seeds.TEACHER], _said))
     fig.update_yaxes(title_text="r(teacher) − r(bystander)")
     return _finished(fig.update_layout(showlegend=False), one)
 
 
 def _readings(one: Measured) -> go.Figure:
     """The four readings of the same r, one panel each."""
-    titles = [name[0].upper() + name[1:] for name in controls.READINGS]
+    titles = [name[0].upper() + name[1:] for name in readings_of_r.READINGS]
     fig = style.grid(len(titles), 1, titles, 820, shared_xaxes=True, vertical_spacing=0.05)
-    for row, name in enumerate(controls.READINGS, start=1):
+    for row, name in enumerate(readings_of_r.READINGS, start=1):
         shown = {label: one.of(label, name) for label in one.labels}
-        for trace in _traces(shown, name, style.TEACHER):
+        for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], _said):
             fig.add_trace(trace, row, 1)
     fig.update_yaxes(title_text="r", range=[-1.08, 1.08])
     return _finished(fig.update_layout(showlegend=False, margin_t=84), one)
 
 
-def _traces(shown: Mapping[str, OverSeeds], name: str, color: str, symbol: str = "circle") -> list[go.Scatter]:
-    """A dot a seed, and the means with their intervals."""
-    dots = [(label, value) for label, found in shown.items() for value in found.values]
-    x, y = [label for label, _ in dots], style.significant([value for _, value in dots])
-    faint = {"size": 5, "color": color, "symbol": symbol, "opacity": 0.6}
-    seeds = go.Scatter(x=x, y=y, name=name, mode="markers", marker=faint, legendgroup=name, showlegend=False)
-    seeds.update(hovertemplate=f"%{{x}}, one seed<br>{name}: %{{y:.3f}}<extra></extra>")
-    mean, low, high = (np.array([getattr(found, end) for found in shown.values()]) for end in ("mean", "low", "high"))
-    bars = {"array": style.significant(high - mean), "arrayminus": style.significant(mean - low)}
-    marker = {"size": 10, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
-    means = go.Scatter(x=list(shown), y=style.significant(mean), name=name, mode="markers", marker=marker)
-    means.update(error_y={"type": "data", "color": color, "width": 0, **bars}, legendgroup=name)
-    hover = f"%{{x}}, mean<br>{name}: %{{y:.3f}}<br>95 %: %{{text}}<extra></extra>"
-    means.update(text=[found.between for found in shown.values()], hovertemplate=hover)
-    return [seeds, means]
+def _said(found: Estimate) -> str:
+    return f"{found.mean:.3f} (95 %: {found.between})".replace("-", "−")
 
 
 def _finished(fig: go.Figure, one: Measured) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(type="category", categoryarray=one.labels, categoryorder="array", tickangle=-60)
+    intervals.axis(fig, one.labels)
     return style.captioned(fig, one.study, f"{style.window(one.study)}; 95 % over seeds", one.runs)
 
 
@@ -239,9 +132,9 @@ def readings_sentence(found: Sequence[Measured]) -> str:
 
 
 def _readings_sentence(one: Measured) -> str:
-    sides = {name: {label: one.of(label, name).side for label in one.enough} for name in controls.READINGS}
-    paper = {label: side for label, side in sides[controls.PAPERS].items() if side}
-    parts = [_kept(paper, sides[name], name) for name in controls.READINGS if name != controls.PAPERS]
+    sides = {name: {label: one.of(label, name).side for label in one.enough} for name in readings_of_r.READINGS}
+    paper = {label: side for label, side in sides[readings_of_r.PAPERS].items() if side}
+    parts = [_kept(paper, sides[name], name) for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
     return (
         f"the interval of the paper's r leaves out zero for {len(paper)} of {students_of(one.enough)}. For how many of "
         f"these it still does in the other readings: {'; '.join(parts)}."

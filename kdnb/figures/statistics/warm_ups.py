@@ -3,50 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.colors import hex_to_rgb
 
-from kdnb.analysis import correlations, stats
+from kdnb.analysis import r_over_seeds
 from kdnb.analysis.correlations import SIDES
+from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.statistics.over_seeds import (
-    BYSTANDER,
-    LOOKS,
-    TEACHER,
-    Measured,
-    OverSeeds,
-    by_label,
-    few_seeds,
-    over_seeds,
-)
+from kdnb.figures.statistics.over_seeds import LOOKS, few_seeds
 from kdnb.runs import Run
-
-STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
-
-
-def cuts(study: Study) -> list[int]:
-    """Warm-ups, and the chapter's own; each leaves enough epochs for an r."""
-    chosen = {round(study.epochs * step / STEPS) for step in range(STEPS)} | {study.warm_up}
-    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
-
-
-def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[OverSeeds]:
-    """r of a column and the loss over the seeds of one student, for every cut."""
-    table = pd.DataFrame({cut: [correlations.r_after(run, cut, column) for run in runs] for cut in cuts(study)})
-    return [over_seeds(table[cut], stats.mean_correlation, stats.mean_correlation_interval) for cut in table]
-
-
-Curves = Mapping[str, Mapping[str, Sequence[OverSeeds]]]  # by student's label, then by side; a value a cut
-
-
-def curves(one: Measured) -> Curves:
-    """r against the cut, with μ to the teacher and to the bystander, of every student."""
-    runs = by_label(one.study)
-    return {label: {side: over_cuts(one.study, mine, side) for side in SIDES} for label, mine in runs.items()}
 
 
 @exhibit(
@@ -54,7 +23,7 @@ def curves(one: Measured) -> Curves:
     "r of mu and loss against the warm-up for one student, teacher and bystander, with intervals over seeds.",
     step="student",
 )
-def against_warm_up(found: Sequence[Measured], every: Sequence[Curves]) -> Exhibit:
+def against_warm_up(found: Sequence[Measured], every: Sequence[r_over_seeds.Curves]) -> Exhibit:
     """One figure a study and student; ``every``: the :func:`curves` of each study."""
     pairs = zip(found, every, strict=True)
     figures = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
@@ -67,26 +36,26 @@ def start(found: Sequence[Measured], labels: Collection[str]) -> str | None:
     return next((label for label in wanted if label in labels), None)
 
 
-def _of_study(one: Measured, own: Curves) -> dict[str, go.Figure]:
+def _of_study(one: Measured, own: r_over_seeds.Curves) -> dict[str, go.Figure]:
     behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
     return {label: _figure(one, label, shown, behind) for label, shown in own.items()}
 
 
-def _behind(study: Study, run: Run, shown: Sequence[OverSeeds]) -> go.Scatter:
+def _behind(study: Study, run: Run, shown: Sequence[Estimate]) -> go.Scatter:
     """The mean of one temperature, thin, behind the student in front."""
-    x, y = cuts(study), style.significant([found.mean for found in shown])
+    x, y = r_over_seeds.cuts(study), style.significant([found.mean for found in shown])
     hover = f"{run.label}<br>without %{{x}} epochs: %{{y:.3f}}<extra></extra>"
     look = style.line(run, study.hottest, 1)
     return go.Scatter(x=x, y=y, name=run.label, mode="lines", line=look, showlegend=False, hovertemplate=hover)
 
 
 def _figure(
-    one: Measured, label: str, shown: Mapping[str, Sequence[OverSeeds]], behind: Sequence[go.Scatter]
+    one: Measured, label: str, shown: Mapping[str, Sequence[Estimate]], behind: Sequence[go.Scatter]
 ) -> go.Figure:
     fig = style.grid(1, 1, height=460).add_traces(behind)
     for side in (BYSTANDER, TEACHER):
         low, mean, high = ([getattr(found, end) for found in shown[side]] for end in ("low", "mean", "high"))
-        fig.add_traces(band(cuts(one.study), low, mean, high, SIDES[side], LOOKS[side][0]))
+        fig.add_traces(band(r_over_seeds.cuts(one.study), low, mean, high, SIDES[side], LOOKS[side]["color"]))
     return framed(fig, one, f"{label}; 95 % over seeds", by_label(one.study)[label])
 
 
@@ -112,13 +81,13 @@ def framed(fig: go.Figure, one: Measured, what: str, runs: Sequence[Run]) -> go.
     return style.captioned(fig, one.study, what, runs)
 
 
-def sentence(found: Sequence[Measured], every: Sequence[Curves]) -> str:
+def sentence(found: Sequence[Measured], every: Sequence[r_over_seeds.Curves]) -> str:
     """Whose sign hangs on the cut, and what KD at T = 4 shows over it: a line a study, in Markdown."""
     pairs = zip(found, every, strict=True)
     return "\n".join(f"- **{one.name}**: {_sentence(one, own) if one.enough else few_seeds()}" for one, own in pairs)
 
 
-def _sentence(one: Measured, own: Curves) -> str:
+def _sentence(one: Measured, own: r_over_seeds.Curves) -> str:
     sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
     both = [label for label, found in sides.items() if {1, -1} <= set(found)]
     named = f" ({style.joined(both)})" if both else ""
@@ -133,7 +102,7 @@ def _sentence(one: Measured, own: Curves) -> str:
 def _signs(one: Measured, label: str, sides: Sequence[int]) -> str:
     """At which cuts the interval of one student is above zero, below it, or neither."""
     words = {1: "above zero", -1: "below zero", 0: "on both sides of it"}
-    chosen = np.array(cuts(one.study))
+    chosen = np.array(r_over_seeds.cuts(one.study))
     parts = [
         f"{words[side]} at {count} of {len(chosen)} cuts"
         for side in words

@@ -1,0 +1,43 @@
+"""Four readings of one correlation: the paper's, within phases of the learning rate, of changes, with ||W_s|| fixed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kdnb.analysis import stats
+from kdnb.analysis.stats import Series
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Two curves over the same n epochs, and what a reading may hold fixed or leave out.
+
+    given  n x k: what is held fixed; ``drops``: epochs after which the learning rate falls
+    """
+
+    x: Series
+    y: Series
+    given: Series
+    epochs: Series
+    drops: Sequence[int]
+
+
+PAPERS = "the paper's r"
+
+
+Reading = Callable[[Curves], float]
+
+
+READINGS: Mapping[str, Reading] = {
+    PAPERS: lambda c: stats.pearson(c.x, c.y),
+    "within phases": lambda c: stats.within_phases(c.x, c.y, c.epochs, c.drops),
+    "changes": lambda c: stats.pearson(*stats.differences(c.x, c.y, c.epochs, c.drops)),
+    "norm held fixed": lambda c: stats.partial(c.x, c.y, c.given),
+}
+
+
+def of_run(table: pd.DataFrame, drops: Sequence[int], column: str = "mu_raw") -> Curves:
+    """A column of a history (mu) and the loss, with the norm of the student's classifier as what is given."""
+    x, y, given, epochs = (table[name].to_numpy(float) for name in (column, "loss", "weight_norm", "epoch"))
+    return Curves(x, y, given, epochs, drops)
