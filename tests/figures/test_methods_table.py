@@ -225,8 +225,6 @@ def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> 
     assert dict(zip(line.x, line.y, strict=True))["0.9"] == rounded([mean])[0]
     markers = [trace for trace in fig.data if trace.name == "KD T=4" and trace.mode == "markers"]
     (dots,) = [trace for trace in markers if trace.yaxis == "y3"]
-        trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y3" and trace.mode == "markers"
-    ]
     assert sorted(y for x, y in zip(dots.x, dots.y, strict=True) if x == "0.9") == rounded(
         sorted(run.history["test_accuracy"].iloc[-1] for run in runs)
     )
