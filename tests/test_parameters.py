@@ -17,6 +17,7 @@ from kdnb.methods import Step
 from kdnb.models import Output
 from kdnb.parameters import StudentParameters, TeacherParameters, read, rule_of
 from kdnb.profiles import scaled_drops
+from kdnb.train import study
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,24 @@ def test_unknown_parameters_of_a_method_are_named() -> None:
         methods.create("kd", {"temprature": 4})
     with pytest.raises(ValueError, match="'normal' takes no parameters"):
         methods.create("normal", {"alpha": 0.5})
+
+
+def test_a_truth_value_of_a_method_is_one_again_after_the_run_store_kept_it_as_a_number() -> None:
+    for squared in (True, False):
+        kept = methods.parameters_of(methods.create("kd", {"squared": squared}))
+        assert [type(value) for value in kept.values()] == [float] * 3 and kept["squared"] == squared
+        assert methods.create("kd", kept).squared is squared  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"squared is 2.0; it must be 1 \(true\) or 0 \(false\)"):
+        methods.create(*methods.parse("kd:squared=2"))
+
+
+def test_what_a_method_sweeps_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One student for each temperature where its class asks for it, and one where not, with labels to match."""
+    chosen = StudentParameters(methods=("dist", "started"), temperatures=(1, 2.5))
+    assert [name for name, _ in study.method_grid(chosen)] == ["dist", "started"]
+    monkeypatch.setattr(methods.METHODS["dist"], "swept", "temperature")
+    labels = [methods.label(*one) for one in study.method_grid(chosen)]
+    assert labels == ["DIST T=1", "DIST T=2.5", "started at W_t"]
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdnb import losses
+from kdnb.checks import temperature
 from kdnb.losses.semckd import similarities
-from kdnb.methods.base import Method, Setting, Step, check_temperature, check_weight
+from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import Unit, convolved, widths
 from kdnb.models import ResNet
 
@@ -75,7 +76,7 @@ class SemCKD(Method):
 
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
-        check_temperature(self.temperature)
+        temperature(self.temperature)
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """Projectors and attention."""
