@@ -128,5 +128,5 @@ def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
 
 
 def test_results_that_are_not_there_say_where_they_come_from(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="clone it.*kdnb.analysis.publish --profile cifar100-small"):
+    with pytest.raises(FileNotFoundError, match="clone it.*kdnb publish --profile cifar100-small"):
         _ = ResultsParameters(results_dir=str(tmp_path / "none")).shown

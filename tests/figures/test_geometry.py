@@ -255,7 +255,7 @@ def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) ->
     found = class_agreement.agreement(bare)
     assert found.floors == {} and "bystander" not in found.students["final"]
     for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
-        assert "`python -m kdnb.analysis.comparisons --profile digits` makes it" in said
+        assert "`python -m kdnb compare --profile digits` makes it" in said
     assert map_stability.load(bare) is None
     assert any(trace.x for trace in class_distances.agreements(bare, found).figure.data)
 
