@@ -3,14 +3,13 @@
 Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds one; nothing else has to be told.
 """
 
-import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
+from kdnb import registry
 from kdnb.checks import choice
 from kdnb.methods.base import Method, Setting, Step
 
@@ -30,26 +29,7 @@ __all__ = [
 ]
 
 
-def _defined(kind: type[Method]) -> Iterator[type[Method]]:
-    for inherited in kind.__subclasses__():
-        if "name" in vars(inherited):
-            yield inherited
-        yield from _defined(inherited)
-
-
-def _by_name(kinds: Iterable[type[Any]]) -> dict[str, type[Any]]:
-    found: dict[str, type[Any]] = {}
-    for kind in kinds:
-        if kind.name in found:
-            files = f"{found[kind.name].__module__} and {kind.__module__}"
-            raise ValueError(f"two methods are called {kind.name!r}, in {files}; rename one.")
-        found[kind.name] = kind
-    return found
-
-
-for _module in pkgutil.iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
-METHODS = _by_name(_defined(Method))
+METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
 SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies: in names even at their defaults
 
 

@@ -18,7 +18,8 @@ from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
-from kdnb.figures import classes, intervals
+from kdnb.data import cifar
+from kdnb.figures import intervals
 from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
 from kdnb.files import write_tensors
 from kdnb.runs import Run, RunSpec
@@ -157,7 +158,7 @@ def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytes
     assert sorted(order.places) == list(range(100)) and len(order.ticks) == len(order.borders) + 1 == 8
     edges = [-0.5, *order.borders, 99.5]
     for (name, text), low, high in zip(order.ticks.items(), edges[:-1], edges[1:], strict=True):
-        assert low < order.names.index(name) < high and text in classes.CIFAR100
+        assert low < order.names.index(name) < high and text in cifar.SUPERCLASSES
 
 
 # --------------------------------------------------------------------------------------------------- beside the teacher
