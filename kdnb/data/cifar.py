@@ -53,6 +53,8 @@ SUPERCLASSES = {
         "vehicles 2": "lawn_mower rocket streetcar tank tractor",
     },
 }
+# What an address that cannot be reached or gives another file raises, in urllib and torchvision.
+_NO_DOWNLOAD = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, RuntimeError)
 NAMES = sorted(name for kinds in SUPERCLASSES.values() for names in kinds.values() for name in names.split())
 
 
@@ -108,7 +110,7 @@ def _fetch(kind: Any, root: Path, download: bool) -> None:
 
     All happens in a scratch folder beside the target, so that an interrupted download leaves no half file behind.
     """
-    from torchvision.datasets.utils import extract_archive
+    from torchvision.datasets.utils import download_url, extract_archive
 
     archive, folder = root / kind.filename, root / kind.base_folder
     way_out = f"Put {kind.filename} (from {kind.url}) or its unpacked folder {kind.base_folder} into {root.resolve()}"
@@ -119,17 +121,11 @@ def _fetch(kind: Any, root: Path, download: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as scratch:
         if not archive.exists():
-            archive = _download(kind, Path(scratch), way_out)
+            archive = Path(scratch) / kind.filename
+            try:
+                download_url(kind.url, scratch, kind.filename, kind.tgz_md5)
+            except _NO_DOWNLOAD as error:
+                raise ConnectionError(f"cannot download {kind.filename}: {error}. {way_out} and run again.") from error
         extract_archive(archive, scratch)
         for name in _missing_files(kind, folder):
             os.replace(Path(scratch) / kind.base_folder / name, folder / name)
-
-
-def _download(kind: Any, target: Path, way_out: str) -> Path:
-    from torchvision.datasets.utils import download_url
-
-    try:
-        download_url(kind.url, target, kind.filename, kind.tgz_md5)
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, RuntimeError) as error:
-        raise ConnectionError(f"cannot download {kind.filename}: {error}. {way_out} and run again.") from error
-    return target / str(kind.filename)

@@ -118,6 +118,7 @@ def _fits(shared: Shared, runs: Sequence[Run], execution: Execution) -> bool:
 
 def _train(group: Group, budget: Budget) -> None:
     start, epochs = group.epoch, group.learners[0].spec.epochs
+    # Measuring solves assignments and SVDs in scipy and numpy, which let other threads run.
     workers = min(len(group.learners), os.cpu_count() or 1)
     with _recorded(group, start), ThreadPoolExecutor(workers) as pool:
         group.finish_interrupted()
