@@ -84,7 +84,7 @@ rule code:
     output:
         f"{RUNS}/code",
     shell:
-        "python -m kdnb.train.set_aside {RUNS} && echo made > {output}"
+        "python -m kdnb set-aside {RUNS} && echo made > {output}"
 
 
 rule teacher:
@@ -158,4 +158,4 @@ rule book:
     log:
         f"{BUILD}/log/book.txt",
     shell:
-        "python -m kdnb.book.build --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"
+        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"

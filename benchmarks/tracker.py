@@ -22,8 +22,7 @@ from kdnb.measure.outputs import Outputs, collect
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
 from kdnb.train import student, study
-from kdnb.train.batch import Batch
-from kdnb.train.learner import Learner
+from kdnb.train.learner import Batch, Learner
 
 PAIRS, STEPS, EPOCH_STEPS, TEST, CLEAN = 9, 8, 782, 10_000, 5_000
 

@@ -3,7 +3,7 @@
 Rooms, from the ground up; each uses only what stands above it here (import-linter checks it, see pyproject.toml):
 
 ============  ======================================================================================================
-the ground    checks, files, paths, surroundings, device, progress, profiles, models, parameters: what all may use
+the ground    checks, files, paths, registry, surroundings, device, progress, profiles, models, parameters: for all
 data          what images are: digits, CIFAR, a folder; the finite set of views that augmentation shows
 losses        one file a distillation loss: paper, equation, official weight, known deviations
 methods       one file a way to learn; interventions on the classifier are methods, too

@@ -1,31 +1,161 @@
-"""``python -m kdnb teacher|students``, or ``kdnb``: train with the notebooks' parameters where there is no Jupyter.
+"""``kdnb``, or ``python -m kdnb``: train without Jupyter, publish and compare what was trained, build the book.
 
 kdnb students --profile cifar100 --temperatures 1 4 10
 """
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Annotated
 
 import tyro
 
-from kdnb import __version__
+from kdnb import __version__, data, paths, profiles
 from kdnb.device import DeviceLost
+from kdnb.files import write_atomically
 from kdnb.parameters import StudentParameters, TeacherParameters
-from kdnb.runs import Run
 from kdnb.train.budget import TimeUp
 from kdnb.train.study import train_students, train_teacher
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What commands have in common that read runs and write for the book; each imports what it alone needs."""
+
+    profile: str  # whose runs: digits, cifar100, ...: see kdnb.profiles
+    output: Path | None = None  # the folder of published runs; None: results/PROFILE
+
+    @property
+    def results(self) -> Path:
+        """Where published runs are, or will be; ValueError for an unknown profile."""
+        profiles.get(self.profile)
+        return self.output or paths.results(self.profile)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish(_Reading):
+    """Small copies of a study's finished runs, fit for the repository (see kdnb.analysis.publish)."""
+
+    runs: Path | None = None  # where the full runs are; None: runs/PROFILE
+
+    def run(self) -> None:
+        """Publish; say how much it is."""
+        from kdnb.analysis.publish import publish, size
+
+        written = publish(self.runs or paths.runs(self.profile), self.results)
+        print(f"{self.results}: {len(written)} written, {size(self.results) / 1e6:.2f} MB in all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(_Reading):
+    """Several full runs side by side, in small files beside published ones (see kdnb.analysis.comparisons)."""
+
+    runs: tuple[Path, ...] = ()  # folders of full runs; none: runs/PROFILE
+    data_dir: Path | None = None  # where the data set's files are; None: data/
+    limit: int | None = None  # so many images of each split, if the runs were trained with a limit
+
+    def run(self) -> None:
+        """Compare; say which files there are."""
+        from kdnb.analysis import comparisons
+
+        name = profiles.get(self.profile).dataset
+        dataset = data.load(name, self.data_dir or paths.root() / "data", download=False, limit=self.limit)
+        for file in comparisons.write(self.runs or [paths.runs(self.profile)], dataset, self.results):
+            print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Representability(_Reading):
+    """What is within a frozen classifier's reach, from published runs (see kdnb.analysis.representability)."""
+
+    runs: Path | None = None  # where the runs are; None: results/PROFILE
+    data_dir: Path | None = None  # where the data set's files are; None: data/
+
+    def run(self) -> None:
+        """Compute and write; show the mean of each method."""
+        from kdnb.analysis import representability
+
+        name = profiles.get(self.profile).dataset
+        dataset = data.load(name, self.data_dir or paths.root() / "data", download=False)
+        found = representability.table(self.runs or paths.results(self.profile), dataset)
+        file = self.results / representability.FILE
+        write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
+        print(found.groupby("label")[["residual", "agreement"]].mean().round(4).to_string())
+        print(f"{file}: {len(found)} classifiers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossed(_Reading):
+    """The own teacher less another's, over all pairs of teachers (see kdnb.analysis.crossed)."""
+
+    runs: tuple[Path, ...]  # a folder for each pair of teachers
+
+    def run(self) -> None:
+        """Compute and write; show how much nearer students are to their own."""
+        from kdnb.analysis import crossed
+
+        file, found = self.results / crossed.FILE, crossed.table(self.runs)
+        write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
+        shown = crossed.contrasts(found).groupby(["measure", "label"])["nearer"].agg(["mean", "min", "max", "count"])
+        print(shown.round(4).to_string())
+        print(f"{file}: {len(found)} rows")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """The book from executed notebooks; nothing is trained or executed (see kdnb.book.build)."""
+
+    profile: str = "digits"  # whose executed notebooks
+    executed: Path | None = None  # folder of executed notebooks; None: build/PROFILE/executed
+    output: Path | None = None  # where the book goes; None: build/PROFILE/book
+
+    def run(self) -> None:
+        """Build; say what to open."""
+        from kdnb.book.build import build
+
+        made = paths.root() / "build" / self.profile
+        try:
+            page = build(paths.root(), self.executed or made / "executed", (self.output or made / "book").resolve())
+        except CalledProcessError as error:
+            raise OSError(f"Sphinx gave up (status {error.returncode}); its warnings are above.") from None
+        print(f"The book is ready: open {page.as_uri()}")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Set aside the runs that other training code made, for studies that are cheap to redo. Nothing is deleted."""
+
+    folder: tyro.conf.Positional[Path]  # of runs; those of other code go to FOLDER.stale
+
+    def run(self) -> None:
+        """Move them; say which."""
+        from kdnb.train.provenance import code_digest
+        from kdnb.train.set_aside import set_aside
+
+        names = set_aside(self.folder, code_digest())
+        print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
+
+
+Asked = TeacherParameters | StudentParameters | Publish | Compare | Representability | Crossed | Book | SetAside
 Command = (
     Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
     | Annotated[StudentParameters, tyro.conf.subcommand("students", description="Train students, teachers first.")]
+    | Publish
+    | Compare
+    | Representability
+    | Crossed
+    | Book
+    | SetAside
 )
 
 
-def parse(arguments: Sequence[str] | None = None) -> TeacherParameters | StudentParameters:
-    """The parameters that a command line asks for; ValueError for values that are refused, SystemExit for words."""
-    found: TeacherParameters | StudentParameters = tyro.cli(
+def parse(arguments: Sequence[str] | None = None) -> Asked:
+    """What a command line asks for; ValueError for values that are refused, SystemExit for words."""
+    found: Asked = tyro.cli(
         Command,
         prog="kdnb",
         description=__doc__,
@@ -36,7 +166,7 @@ def parse(arguments: Sequence[str] | None = None) -> TeacherParameters | Student
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train; 0 when all is finished, else one line on standard error.
+    """Do what a command line asks; 0 when all is finished, else one line on standard error.
 
     2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C.
     """
@@ -45,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kdnb {__version__}")
         return 0
     try:
-        runs = _train(parse(given))
+        _do(parse(given))
     except (ValueError, OSError, FloatingPointError, MemoryError, DeviceLost) as error:
         print(f"kdnb: {error}", file=sys.stderr)
         return 2
@@ -55,16 +185,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kdnb: stopped; finished epochs are stored, and the same command goes on from there.", file=sys.stderr)
         return 130
-    for run in runs:
-        accuracy, epochs = 100 * run.last("test_accuracy"), int(run.last("epoch"))
-        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epochs")
     return 0
 
 
-def _train(parameters: TeacherParameters | StudentParameters) -> list[Run]:
-    if isinstance(parameters, StudentParameters):
-        return train_students(parameters)
-    return [train_teacher(parameters)]
+def _do(asked: Asked) -> None:
+    if not isinstance(asked, TeacherParameters | StudentParameters):
+        return asked.run()
+    for run in train_students(asked) if isinstance(asked, StudentParameters) else [train_teacher(asked)]:
+        accuracy, epochs = 100 * run.last("test_accuracy"), int(run.last("epoch"))
+        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epochs")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+HIGHEST_TEMPERATURE = 1e6  # beyond it single precision sees no differences of logits
+
 
 def choice(name: str, value: object, known: Iterable[str]) -> str:
     """Return ``value`` if it is one of ``known``; otherwise raise ValueError listing the known ones."""
@@ -24,3 +26,9 @@ def number(name: str, value: object, rule: str, low: float, high: float, *, open
     if not (low <= value <= high) or (open_low and value == low):
         raise ValueError(f"{name} is {value!r}; it must be {rule}.")
     return float(value)
+
+
+def temperature(value: object) -> float:
+    """``value`` if it is a temperature of distillation; otherwise ValueError."""
+    rule = f"a finite number above 0, at most {HIGHEST_TEMPERATURE:g}"
+    return number("temperature", value, rule, 0, HIGHEST_TEMPERATURE, open_low=True)

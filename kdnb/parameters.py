@@ -16,7 +16,7 @@ from pydantic import AllowInfNan, BeforeValidator, ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-from kdnb.checks import choice
+from kdnb.checks import HIGHEST_TEMPERATURE, choice
 from kdnb.device import PRECISIONS
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ Seed = Annotated[Whole, Ge(0)]
 Share = Annotated[Real, Ge(0), Le(1)]
 Positive = Annotated[Real, Gt(0)]
 NotNegative = Annotated[Real, Ge(0)]
-Temperature = Annotated[Real, Gt(0), Le(1e6)]
+Temperature = Annotated[Real, Gt(0), Le(HIGHEST_TEMPERATURE)]
 Temperatures = Annotated[tuple[Temperature, ...], MinLen(1)]
 Names = Annotated[tuple[str, ...], MinLen(1)]
 

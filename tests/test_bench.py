@@ -27,8 +27,7 @@ from kdnb.data import Views
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, RunSpec
 from kdnb.train import study
-from kdnb.train.batch import Batch
-from kdnb.train.learner import Learner
+from kdnb.train.learner import Batch, Learner
 from kdnb.train.student import Student
 
 CPU = Place("cpu", None, 0)

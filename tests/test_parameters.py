@@ -17,6 +17,7 @@ from kdnb.methods import Step
 from kdnb.models import Output
 from kdnb.parameters import StudentParameters, TeacherParameters, read, rule_of
 from kdnb.profiles import scaled_drops
+from kdnb.train import study
 
 
 @pytest.mark.parametrize(
@@ -81,17 +82,23 @@ def test_the_command_line_has_the_notebooks_parameters() -> None:
     assert command_line.parse(words) == expected
 
 
-@pytest.mark.parametrize("kind", ["teacher", "students"])
-def test_help_explains_every_option(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("teacher", 20), ("students", 30), ("publish", 3), ("compare", 5), ("representability", 4), ("crossed", 3)]
+    + [("book", 3), ("set-aside", 0)],
+)
+def test_help_explains_every_option(kind: str, least: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         command_line.main([kind, "--help"])
     said = capsys.readouterr().out
     assert stop.value.code == 0
     lines = [line.strip("│ ") for line in said.split("options", 2)[-1].splitlines()]
     starts = [place for place, line in enumerate(lines) if line.startswith("--")]
-    assert len(starts) >= 20
+    assert len(starts) >= least
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        words = re.sub(r"--[\w-]+,?|\(default:.*\)|[{}|\[\]]|None|STR|INT|FLOAT|\.\.\.", "", " ".join(lines[start:end]))
+        words = re.sub(
+            r"--[\w-]+,?|\(default:.*\)|[{}|\[\]]|None|STR|INT|FLOAT|PATH|\.\.\.", "", " ".join(lines[start:end])
+        )
         assert len(words.split()) >= 2, lines[start]
 
 
@@ -140,6 +147,24 @@ def test_unknown_parameters_of_a_method_are_named() -> None:
         methods.create("kd", {"temprature": 4})
     with pytest.raises(ValueError, match="'normal' takes no parameters"):
         methods.create("normal", {"alpha": 0.5})
+
+
+def test_a_truth_value_of_a_method_is_one_again_after_the_run_store_kept_it_as_a_number() -> None:
+    for squared in (True, False):
+        kept = methods.parameters_of(methods.create("kd", {"squared": squared}))
+        assert [type(value) for value in kept.values()] == [float] * 3 and kept["squared"] == squared
+        assert methods.create("kd", kept).squared is squared  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"squared is 2.0; it must be 1 \(true\) or 0 \(false\)"):
+        methods.create(*methods.parse("kd:squared=2"))
+
+
+def test_what_a_method_sweeps_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One student for each temperature where its class asks for it, and one where not, with labels to match."""
+    chosen = StudentParameters(methods=("dist", "started"), temperatures=(1, 2.5))
+    assert [name for name, _ in study.method_grid(chosen)] == ["dist", "started"]
+    monkeypatch.setattr(methods.METHODS["dist"], "swept", "temperature")
+    labels = [methods.label(*one) for one in study.method_grid(chosen)]
+    assert labels == ["DIST T=1", "DIST T=2.5", "started at W_t"]
 
 
 @pytest.fixture

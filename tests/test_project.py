@@ -125,3 +125,23 @@ def test_repository_is_named_in_one_place() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == url
     for name in ("pyproject.toml", "Makefile", "Snakefile", ".ci/run"):
         assert url not in (ROOT / name).read_text(), name
+
+
+def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, started = tool("study"), []
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "small.yaml").touch()
+    monkeypatch.setattr(study, "ROOT", tmp_path)
+    monkeypatch.setattr(study, "snakemake", lambda *words: started.append(words) or 0)
+    assert study.main("small") == 0 and len(started) == 1
+    holding = "with FileLock(sys.argv[1]): print('held', flush=True); time.sleep(99)"
+    code = f"import sys, time; from filelock import FileLock\n{holding}"
+    command = [sys.executable, "-c", code, str(tmp_path / "build" / "study.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdout.readline() == "held\n"
+        assert study.main("small") == 2 and len(started) == 1
+        assert "a study is running here already; wait for it, or stop it first" in capsys.readouterr().err
+        other.kill()
+    assert study.main("small") == 0 and len(started) == 2

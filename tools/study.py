@@ -4,12 +4,13 @@ Starts Snakemake after making sure that no other study runs here; what a killed 
 up.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,25 +29,25 @@ def main(profile: str) -> int:
         print(f"unknown profile {profile!r}; known: {', '.join(known)}.", file=sys.stderr)
         return 2
     (ROOT / "build").mkdir(exist_ok=True)
-    with (ROOT / "build" / "study.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("a study is running here already; wait for it, or stop it first.", file=sys.stderr)
-            return 2
-        start = time.monotonic()
-        if any((ROOT / ".snakemake" / "locks").glob("*")):  # a killed study's
-            snakemake(profile, "--unlock", "--quiet", "all")
-        status = snakemake(
-            profile,
-            "--rerun-incomplete",
-            "--keep-going",
-            "--show-failed-logs",
-            "--resources",
-            "gpu=1",
-            "--quiet",
-            "rules",
-        )
+    start = time.monotonic()
+    try:
+        # The system's own lock or none: the soft one in its place would outlive a study that is killed.
+        with FileLock(ROOT / "build" / "study.lock", blocking=False, fallback_to_soft=False):
+            if any((ROOT / ".snakemake" / "locks").glob("*")):  # a killed study's
+                snakemake(profile, "--unlock", "--quiet", "all")
+            status = snakemake(
+                profile,
+                "--rerun-incomplete",
+                "--keep-going",
+                "--show-failed-logs",
+                "--resources",
+                "gpu=1",
+                "--quiet",
+                "rules",
+            )
+    except Timeout:
+        print("a study is running here already; wait for it, or stop it first.", file=sys.stderr)
+        return 2
     if status == 0:
         page = ROOT / "build" / profile / "book" / "index.html"
         print(f"Done in {time.monotonic() - start:.0f} s. Open {page.as_uri()}")

@@ -30,7 +30,7 @@ def how_to(study: Study) -> str:
     spec = study.students[0].spec
     return (
         f"For {spec.dataset}, {spec.model}, no comparison of full runs is published: "
-        f"`python -m kdnb.analysis.comparisons --profile {study.folder.name}` makes it, from full runs."
+        f"`python -m kdnb compare --profile {study.folder.name}` makes it, from full runs."
     )
 
 

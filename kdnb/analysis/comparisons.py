@@ -1,4 +1,4 @@
-"""``python -m kdnb.analysis.comparisons --profile NAME``: several full runs side by side, in small files for the book.
+"""``python -m kdnb compare --profile NAME``: several full runs side by side, in small files for the book.
 
 Published runs (:mod:`kdnb.analysis.publish`) have no features any more. So this is computed from full runs, and lies
 in the folder ``comparisons`` beside the published ones:
@@ -16,8 +16,6 @@ With several folders in ``--runs`` students of studies of one data set meet each
 finished are left out.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +28,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kdnb import data, paths, profiles, progress, runs
+from kdnb import paths, progress, runs
 from kdnb.analysis import separation
 from kdnb.analysis.publish import subset
 from kdnb.analysis.separation import Atlas
@@ -241,29 +239,3 @@ def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]
     table = stitching(found, floors)
     write_atomically(files[2], lambda file: table.to_parquet(file, index=False, compression="zstd"))
     return files
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare; 0 when all is written, 2 with one line on standard error when something was refused."""
-    parser = argparse.ArgumentParser(prog="python -m kdnb.analysis.comparisons", description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
-    parser.add_argument("--runs", type=Path, nargs="+", help="folders of full runs (default: runs/PROFILE)")
-    parser.add_argument("--output", type=Path, help="where they are published (default: results/PROFILE)")
-    parser.add_argument("--data-dir", type=Path, default=paths.root() / "data", help="where the data set's files are")
-    parser.add_argument("--limit", type=int, help="so many images of each split, if the runs were trained with a limit")
-    given = parser.parse_args(arguments)
-    try:
-        name = profiles.get(given.profile).dataset
-        dataset = data.load(name, given.data_dir, download=False, limit=given.limit)
-        folders = given.runs or [paths.runs(given.profile)]
-        files = write(folders, dataset, given.output or paths.results(given.profile))
-    except (ValueError, OSError) as error:
-        print(f"kdnb.analysis.comparisons: {error}", file=sys.stderr)
-        return 2
-    for file in files:
-        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

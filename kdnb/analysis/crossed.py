@@ -1,4 +1,4 @@
-"""``python -m kdnb.analysis.crossed --profile NAME --runs FOLDER ...``: own teacher less another's, over all pairs.
+"""``python -m kdnb crossed --profile NAME --runs FOLDER ...``: own teacher less another's, over all pairs.
 
 What a student shows of its teacher and not of the bystander is alignment, unless it is a trait of this pair of
 teachers: one may be nearer to everything. So each of several teachers is once the own and once the other one, in every
@@ -7,17 +7,14 @@ ordered pair; the unit of evidence is the pair, its value the mean over seeds.
 Writes ``comparisons/crossed.parquet`` beside published runs: a row for each student and measure.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from kdnb import paths, profiles, runs
+from kdnb import paths, runs
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
-from kdnb.files import write_atomically
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
@@ -95,28 +92,3 @@ def spans(part: pd.DataFrame) -> Spans:
         str(label): (float(values.mean()), *stats.mean_interval(values))
         for label, values in part.groupby("label")["nearer"]
     }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compute and write; 0 when it is written, 2 with one line on standard error when something was refused."""
-    parser = argparse.ArgumentParser(prog="python -m kdnb.analysis.crossed", description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="a folder for each pair of teachers")
-    parser.add_argument("--output", type=Path, help="beside which published runs to write (default: results/PROFILE)")
-    given = parser.parse_args(arguments)
-    try:
-        profiles.get(given.profile)
-        found = table(given.runs)
-        file = (given.output or paths.results(given.profile)) / FILE
-        write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
-    except (ValueError, OSError) as error:
-        print(f"kdnb.analysis.crossed: {error}", file=sys.stderr)
-        return 2
-    shown = contrasts(found).groupby(["measure", "label"])["nearer"].agg(["mean", "min", "max", "count"])
-    print(shown.round(4).to_string())
-    print(f"{file}: {len(found)} rows")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``python -m kdnb.analysis.publish --profile NAME``: small copies of a study's finished runs, fit for the repository.
+"""``python -m kdnb publish --profile NAME``: small copies of a study's finished runs, fit for the repository.
 
 A published run is a folder that :mod:`kdnb.runs` reads like any other:
 
@@ -16,10 +16,8 @@ model.safetensors       of the teacher alone, matrices in fp16; not of one whose
 Of a bystander only the last classifier is kept. A run that is published already, and has not changed, is left alone.
 """
 
-import argparse
 import hashlib
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kdnb import paths, profiles, runs
+from kdnb import runs
 from kdnb.analysis import separation
 from kdnb.analysis.spaces import WHICH
 from kdnb.files import write_json, write_tensors
@@ -262,25 +260,3 @@ def publish(folder: Path, target: Path) -> list[Run]:
         for run in made:
             _install(run, target)
     return [PublishedRun(target / run.path.name) for run in made]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish; 0 when all is in place, 2 with one line on standard error when something was refused."""
-    parser = argparse.ArgumentParser(prog="python -m kdnb.analysis.publish", description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
-    parser.add_argument("--runs", type=Path, help="where the full runs are (default: runs/PROFILE)")
-    parser.add_argument("--output", type=Path, help="where they are published (default: results/PROFILE)")
-    given = parser.parse_args(arguments)
-    try:
-        profiles.get(given.profile)
-        target = given.output or paths.results(given.profile)
-        written = publish(given.runs or paths.runs(given.profile), target)
-    except (ValueError, OSError) as error:
-        print(f"kdnb.analysis.publish: {error}", file=sys.stderr)
-        return 2
-    print(f"{target}: {len(written)} written, {size(target) / 1e6:.2f} MB in all")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

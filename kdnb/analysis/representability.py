@@ -1,4 +1,4 @@
-"""``python -m kdnb.analysis.representability --profile NAME``: what is within a frozen classifier's reach?
+"""``python -m kdnb representability --profile NAME``: what is within a frozen classifier's reach?
 
 A student whose classifier W, b is frozen can only choose its features, which are never negative. So the nearest it can
 come to its teacher's logits z of an image is
@@ -14,8 +14,6 @@ Writes ``comparisons/representability.parquet`` beside published runs: a row for
 Published runs are enough: it takes their classifiers, and their teacher on the test images.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,10 +24,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from kdnb import data, methods, paths, profiles, runs
+from kdnb import methods, paths, runs
 from kdnb.analysis import publish
 from kdnb.data import Dataset, Views
-from kdnb.files import write_atomically
 from kdnb.measure.outputs import collect
 from kdnb.methods.interventions import Frozen
 from kdnb.runs import Run, weights
@@ -100,30 +97,3 @@ def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int)
             found: Matrix = collect(network, Views(dataset.test, dataset, "cpu"), chosen).logits.numpy()
             return found
     raise ValueError(f"{folder} lacks the teacher {checksum[:12]} of its students; name the folder that holds it.")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compute and write; 0 when it is written, 2 with one line on standard error when something was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m kdnb.analysis.representability", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--profile", required=True, help=f"one of {', '.join(sorted(profiles.PROFILES))}")
-    parser.add_argument("--runs", type=Path, help="where the runs are (default: results/PROFILE)")
-    parser.add_argument("--output", type=Path, help="beside which published runs to write (default: results/PROFILE)")
-    parser.add_argument("--data-dir", type=Path, default=paths.root() / "data", help="where the data set's files are")
-    given = parser.parse_args(arguments)
-    try:
-        dataset = data.load(profiles.get(given.profile).dataset, given.data_dir, download=False)
-        found = table(given.runs or paths.results(given.profile), dataset)
-        file = (given.output or paths.results(given.profile)) / FILE
-        write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
-    except (ValueError, OSError) as error:
-        print(f"kdnb.analysis.representability: {error}", file=sys.stderr)
-        return 2
-    print(found.groupby("label")[["residual", "agreement"]].mean().round(4).to_string())
-    print(f"{file}: {len(found)} classifiers")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

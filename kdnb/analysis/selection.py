@@ -78,7 +78,7 @@ class ResultsParameters(SweepParameters):
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
-                f"`python -m kdnb.analysis.publish --profile {self.profile}` makes them. Or name another results_dir."
+                f"`python -m kdnb publish --profile {self.profile}` makes them. Or name another results_dir."
             )
         return MapParameters(**self.of_study(self.profile, folder), points=self.points)
 

@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import orthogonal_procrustes
+from sklearn import config_context
 from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kdnb import checks
 
 Map = NDArray[np.float64]
-_ROWS = 1024  # of the N x N distances at a time: 10,000 images need 40 MB, not 400
+_MEGABYTES = 64  # of the N x N distances at a time: 10,000 images have 800
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,18 @@ class Separation(ClassDistances):
 def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor, neighbours: int = 10) -> Separation:
     """Separation of the classes in feature space: features N x D, labels N, at least 2 classes.
 
-    A tie among the neighbours' votes goes to the nearer ones. Raises ValueError for fewer than 2 classes or unequal N.
+    A tie among the neighbours' votes goes to the nearer ones. Raises ValueError for fewer than 2 classes, a class for
+    each image, or unequal N. Neighbours and silhouette are scikit-learn's.
     """
     x, y = _checked(features, labels)
-    knn, silhouette = _neighbourhood(x, y, min(neighbours, len(x) - 1))
+    count = min(neighbours, len(x) - 1)
+    near = y[torch.from_numpy(nearest(x, count))]
+    # A vote counts 2 count^2, and nearness, 1 to count, only breaks ties: whole numbers, so that a tie is one.
+    votes = torch.zeros(len(x), int(y.max()) + 1, dtype=torch.int64)
+    votes.scatter_add_(1, near, (2 * count**2 + torch.arange(count, 0, -1)).expand_as(near))
+    knn = float((votes.argmax(1) == y).double().mean())
+    with config_context(working_memory=_MEGABYTES):
+        silhouette = float(silhouette_score(x.numpy(), y.numpy()))
     return Separation(**vars(_distances(x, y)), knn_accuracy=knn, silhouette=silhouette)
 
 
@@ -93,30 +104,6 @@ def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
     return ClassDistances(between, within, between / within if within > 0 else np.inf, cosine, norm)
 
 
-def _neighbourhood(x: torch.Tensor, y: torch.Tensor, neighbours: int) -> tuple[float, float]:
-    """kNN accuracy and mean silhouette, from one pass over the N x N distances."""
-    member = torch.nn.functional.one_hot(y).to(x)
-    votes = 1 + torch.arange(neighbours, 0, -1, dtype=x.dtype) / (2 * neighbours**2)  # nearness only breaks ties
-    right, widths = [], []
-    for rows in torch.arange(len(x)).split(_ROWS):
-        distance = torch.cdist(x[rows], x)
-        distance[torch.arange(len(rows)), rows] = 0  # what rounding left of it
-        widths.append(_silhouettes(distance @ member, y[rows], member.sum(0)))
-        distance[torch.arange(len(rows)), rows] = torch.inf  # no image is its own neighbour
-        nearest = distance.topk(neighbours, largest=False).indices
-        right.append((member[nearest] * votes[:, None]).sum(1).argmax(1) == y[rows])
-    return float(torch.cat(right).double().mean()), float(torch.cat(widths).mean())
-
-
-def _silhouettes(sums: torch.Tensor, y: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
-    """(b - a) / max(a, b) of each row; ``sums``: total distance to each class. 0 in a class of one (Rousseeuw 1987)."""
-    own = torch.nn.functional.one_hot(y, len(sizes)).bool()
-    a = sums[own] / (sizes[y] - 1).clamp_min(1)
-    b = (sums / sizes).masked_fill(own, torch.inf).amin(1)
-    width = (b - a) / torch.maximum(a, b)
-    return torch.where((sizes[y] > 1) & torch.isfinite(width), width, 0.0)
-
-
 def class_gaps(points: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> Map:
     """Euclidean distance of each pair of class means, K (K - 1) / 2 in the order of scipy's pdist: N x D, labels N."""
     x, y = _checked(points, labels)
@@ -132,12 +119,9 @@ def nearest(points: ArrayLike | torch.Tensor, count: int = 10) -> NDArray[np.int
     """For each of N points (N x D) the ``count`` nearest others, N x count; ValueError for fewer others than that."""
     x = torch.as_tensor(points).double()
     checks.number("count", count, f"a number of neighbours from 1 to {len(x) - 1}", 1, len(x) - 1)
-    found = []
-    for rows in torch.arange(len(x)).split(_ROWS):
-        distance = torch.cdist(x[rows], x)
-        distance[torch.arange(len(rows)), rows] = torch.inf  # no point is its own neighbour
-        found.append(distance.topk(count, largest=False).indices)
-    return np.asarray(torch.cat(found).numpy(), dtype=np.int64)
+    # Asked without points of its own, the search leaves each point out of its own neighbours.
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(x.numpy())
+    return np.asarray(search.kneighbors(return_distance=False), dtype=np.int64)
 
 
 def shared(one: NDArray[np.integer], other: NDArray[np.integer]) -> float:

@@ -1,16 +1,15 @@
-"""Build the book from executed notebooks: ``python -m kdnb.book.build --executed DIR --output DIR``.
+"""Build the book from executed notebooks: ``python -m kdnb book --executed DIR --output DIR``.
 
 Needs no training, no execution and no network. Sphinx works on a staging copy that holds only what the table of
 contents names: prose, configuration, and the executed notebooks at the paths of their sources, so that Colab buttons
 point at files that exist. Every warning is an error. The finished book replaces the old one in one step.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from importlib.resources import files
 from importlib.util import find_spec
@@ -20,7 +19,6 @@ from typing import Any
 import yaml
 from plotly.offline import get_plotlyjs
 
-from kdnb import paths
 from kdnb.book import export, status
 from kdnb.book.drawing import script
 
@@ -132,27 +130,3 @@ def build(source: Path, executed: Path, output: Path) -> Path:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         _replace(output, Path(work) / "_build" / "html")
     return output / "index.html"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the book as the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m kdnb.book.build", description=__doc__)
-    parser.add_argument("--profile", default="digits", help="whose executed notebooks (default: digits)")
-    parser.add_argument("--executed", type=Path, help="folder of executed notebooks (default: build/PROFILE/executed)")
-    parser.add_argument("--output", type=Path, help="where the book goes (default: build/PROFILE/book)")
-    given = parser.parse_args(arguments)
-    made = paths.root() / "build" / given.profile
-    try:
-        page = build(paths.root(), given.executed or made / "executed", (given.output or made / "book").resolve())
-    except (OSError, ValueError) as error:
-        print(f"kdnb.book.build: {error}", file=sys.stderr)
-    except subprocess.CalledProcessError as error:
-        print(f"kdnb.book.build: Sphinx gave up (status {error.returncode}); its warnings are above.", file=sys.stderr)
-    else:
-        print(f"The book is ready: open {page.as_uri()}")
-        return 0
-    return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -130,7 +130,7 @@ def class_geometry(study: Study) -> Numbers:
     final = class_agreement.agreement(study).students["final"]
     own, other = (final.get(side, {}) for side in ("own", "bystander"))
     needed = (
-        f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb.analysis.comparisons`)"
+        f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb compare`)"
     )
     return {
         label: _only(own, label, study, needed) - _only(other, label, study, needed)
@@ -141,7 +141,7 @@ def class_geometry(study: Study) -> Numbers:
 def linear_map(study: Study) -> Numbers:
     """Accuracy of teachers' classifiers behind a linear map from the student's features, KD T = 4: own, another's."""
     table, label = stitched.table(study), f"KD T={PEAK}"
-    needed = f"linear maps from {label} to both teachers (`python -m kdnb.analysis.comparisons`)"
+    needed = f"linear maps from {label} to both teachers (`python -m kdnb compare`)"
     own, other = (
         _only(stitched.values(study, table, relation, "linear"), label, study, needed) for relation in ("own", "alike")
     )

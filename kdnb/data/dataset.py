@@ -1,47 +1,18 @@
-"""Data sets as uint8 tensors, and the finite set of views (crop offset x flip) that augmentation can show.
-
-    data = load("digits")
-    cut = Views(data.train, data, "cpu")
-    images = cut(indices, views)  # float32 B x C x H x W, normalised
-
-==========  =========================================================  =======  =====  ==============
-name        from                                                       padding  flip   views an image
-==========  =========================================================  =======  =====  ==============
-digits      scikit-learn's bundled digits: real, 8x8, grey, offline    1        no     9
-digits-few  the same, with 10 training images of each class            1        no     9
-cifar10     the official python files, fetched if missing              4        yes    162
-cifar100    the official python files, fetched if missing              4        yes    162
-folder      one's own: ROOT/train/<class>/*.png, ROOT/test/<class>/*   size//8  yes    by the padding
-==========  =========================================================  =======  =====  ==============
-
-The 901 test digits are a fixed stratified half, for digits are easy and accuracies near 1 need many images to tell them
-apart; the 896 left to train on are exactly 14 batches of 64. Mean and standard deviation are the field's for CIFAR, and
-otherwise those of the whole training split.
-"""
+"""Data sets as uint8 tensors, and the finite set of views (crop offset x flip) that augmentation can show."""
 
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kdnb.checks import choice
-from kdnb.data import sources
+from kdnb.data.source import Labels, Pixels, Raw, Source, Statistics, balanced_order
 
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation, per channel
-
-FIELD_STATISTICS: dict[str, Statistics] = {
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
-}
 PADDING_DIVISOR = 8  # CIFAR's 4 pixels in 32, at any size
-UNFLIPPED = {"digits", "digits-few"}  # a mirrored digit is no digit
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,42 +93,23 @@ class Views:
         return normalised.view(self._shape).permute(0, 3, 1, 2)
 
 
-def load(name: str, root: str | Path = "data", *, download: bool = True, limit: int | None = None) -> Dataset:
-    """Load a data set by name: digits, digits-few, cifar10, cifar100 or folder.
-
-    ``root`` is the folder that holds train/<class>/ and test/<class>/, or where the CIFAR files are or will be put;
-    they are fetched only if missing and if ``download`` allows it.
-    ``limit`` keeps that many images of each split, after a fixed shuffle that takes one of each class in turn.
-
-    Raises ValueError for an unknown name, a bad limit, a corrupt file (which is kept) or unusable pictures;
-    FileNotFoundError for missing files; ConnectionError where they cannot be downloaded. Each message says the way out.
-    """
-    readers: dict[str, Callable[[], sources.Raw]] = {
-        "digits": sources.digits,
-        "digits-few": sources.digits_few,
-        "cifar10": lambda: sources.cifar("cifar10", Path(root), download),
-        "cifar100": lambda: sources.cifar("cifar100", Path(root), download),
-        "folder": lambda: sources.folder(Path(root)),
-    }
-    choice("data set", name, readers)
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"limit is {limit!r}; it must be a whole number of at least 1, or None for all images.")
-    raw = readers[name]()
-    mean, std = FIELD_STATISTICS.get(name) or _statistics(raw.train[0])
-    padding, flip = raw.train[0].shape[-1] // PADDING_DIVISOR, name not in UNFLIPPED
+def prepare(source: Source, raw: Raw, limit: int | None = None) -> Dataset:
+    """The data set of a source from what it read, of each split so many images (None: all)."""
+    mean, std = source.statistics or _statistics(raw.train[0])
+    padding = raw.train[0].shape[-1] // PADDING_DIVISOR
     train, test = _split(*raw.train, limit), _split(*raw.test, limit)
-    checksum = _checksum((train, test), [raw.class_names, mean, std, padding, flip])
-    return Dataset(name, train, test, raw.class_names, mean, std, padding, flip, checksum)
+    checksum = _checksum((train, test), [raw.class_names, mean, std, padding, source.flip])
+    return Dataset(source.name, train, test, raw.class_names, mean, std, padding, source.flip, checksum)
 
 
-def _split(pixels: sources.Pixels, labels: sources.Labels, limit: int | None) -> Split:
+def _split(pixels: Pixels, labels: Labels, limit: int | None) -> Split:
     if limit is not None:
-        kept = sources.balanced_order(labels)[:limit]
+        kept = balanced_order(labels)[:limit]
         pixels, labels = pixels[kept], labels[kept]
     return Split(torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(labels))
 
 
-def _statistics(pixels: sources.Pixels) -> Statistics:
+def _statistics(pixels: Pixels) -> Statistics:
     """Mean and standard deviation of pixels in 0..1; from exact integer sums, so alike on every machine."""
     means, deviations = [], []
     for channel in range(pixels.shape[1]):

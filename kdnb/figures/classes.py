@@ -5,45 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdnb.data import SOURCES
 from kdnb.figures import style
-
-# CIFAR-100's 20 superclasses (Krizhevsky 2009), gathered further so that a colour can be told from another.
-CIFAR100 = {
-    "sea animals": {
-        "aquatic mammals": "beaver dolphin otter seal whale",
-        "fish": "aquarium_fish flatfish ray shark trout",
-    },
-    "land mammals": {
-        "large carnivores": "bear leopard lion tiger wolf",
-        "large omnivores and herbivores": "camel cattle chimpanzee elephant kangaroo",
-        "medium mammals": "fox porcupine possum raccoon skunk",
-        "small mammals": "hamster mouse rabbit shrew squirrel",
-    },
-    "plants": {
-        "flowers": "orchid poppy rose sunflower tulip",
-        "fruit and vegetables": "apple mushroom orange pear sweet_pepper",
-        "trees": "maple_tree oak_tree palm_tree pine_tree willow_tree",
-    },
-    "people": {"people": "baby boy girl man woman"},
-    "household": {
-        "food containers": "bottle bowl can cup plate",
-        "household electrical devices": "clock keyboard lamp telephone television",
-        "household furniture": "bed chair couch table wardrobe",
-    },
-    "reptiles, invertebrates": {
-        "reptiles": "crocodile dinosaur lizard snake turtle",
-        "insects": "bee beetle butterfly caterpillar cockroach",
-        "non-insect invertebrates": "crab lobster snail spider worm",
-    },
-    "landscape, buildings": {
-        "large natural outdoor scenes": "cloud forest mountain plain sea",
-        "large man-made outdoor things": "bridge castle house road skyscraper",
-    },
-    "vehicles": {
-        "vehicles 1": "bicycle bus motorcycle pickup_truck train",
-        "vehicles 2": "lawn_mower rocket streetcar tank tractor",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -56,22 +19,10 @@ class Group:
 
 
 def groups(dataset: str, labels: np.ndarray) -> list[Group]:
-    """The groups of a data set; one for each class among ``labels`` (N) where its classes have no names here."""
-    if dataset != "cifar100":
-        names = {int(k): f"class {k}" for k in np.unique(labels)}
-        return [Group(name, _color(i), {k: name}) for i, (k, name) in enumerate(names.items())]
-    number = {name: k for k, name in enumerate(cifar100_names())}
-    return [
-        Group(
-            group, _color(i), {number[one]: f"{one} ({kind})" for kind, names in kinds.items() for one in names.split()}
-        )
-        for i, (group, kinds) in enumerate(CIFAR100.items())
-    ]
-
-
-def cifar100_names() -> list[str]:
-    """CIFAR-100's class names in the order of its labels, which is the alphabet's."""
-    return sorted(name for kinds in CIFAR100.values() for names in kinds.values() for name in names.split())
+    """The groups that the data set says it has; else one for each class among ``labels`` (N)."""
+    known = SOURCES[dataset].groups if dataset in SOURCES else {}
+    each = {f"class {k}": {int(k): f"class {k}"} for k in np.unique(labels)}
+    return [Group(name, _color(place), classes) for place, (name, classes) in enumerate((known or each).items())]
 
 
 def _color(place: int) -> str:

@@ -30,11 +30,6 @@ def widened(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def temperature_of(value: float) -> float:
-    """``value`` if it is a finite number above 0; otherwise ValueError."""
-    return number("temperature", value, "a finite number above 0", 0.0, sys.float_info.max, open_low=True)
-
-
 def weight_of(name: str, value: float) -> float:
     """``value`` if it is a finite number of at least 0; otherwise ValueError."""
     return number(name, value, "a finite number of at least 0", 0.0, sys.float_info.max)

@@ -15,7 +15,8 @@ suggests), the correlation reads nearer to 0 than it is, and a batch of one has 
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from kdnb.losses.arguments import logit_pair, temperature_of, weight_of
+from kdnb import checks
+from kdnb.losses.arguments import logit_pair, weight_of
 
 
 def dist(
@@ -23,14 +24,14 @@ def dist(
 ) -> Tensor:
     """tau^2 (beta * inter + gamma * intra) of logits B x K, tau being ``temperature``.
 
-    Raises ValueError where the shapes differ, ``temperature`` is not a finite number above 0, or a weight is negative.
+    Raises ValueError where the shapes differ, ``temperature`` is none, or a weight is negative.
 
     >>> import torch
     >>> logits = torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 1.0]])
     >>> abs(round(dist(logits, logits + 3, 4, 1, 1).item(), 4)), dist(-logits, logits, 4, 1, 1).item() > 16
     (0.0, True)
     """
-    tau, beta, gamma = temperature_of(temperature), weight_of("beta", beta), weight_of("gamma", gamma)
+    tau, beta, gamma = checks.temperature(temperature), weight_of("beta", beta), weight_of("gamma", gamma)
     student, teacher = ((z / tau).softmax(1) for z in logit_pair(student_logits, teacher_logits))
     inter = 1 - _pearson(student, teacher, 1).mean()
     intra = 1 - _pearson(student, teacher, 0).mean()

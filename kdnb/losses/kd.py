@@ -14,20 +14,21 @@ which this does not.
 from torch import Tensor
 from torch.nn import functional as F
 
-from kdnb.losses.arguments import logit_pair, temperature_of
+from kdnb import checks
+from kdnb.losses.arguments import logit_pair
 
 
 def kd(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     """T^2 times the mean over the batch of KL(teacher || student) at ``temperature``, of logits B x K.
 
-    Raises ValueError where the shapes differ or ``temperature`` is not a finite number above 0.
+    Raises ValueError where the shapes differ or ``temperature`` is no temperature.
 
     >>> import torch
     >>> student, teacher = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 0.0]])
     >>> round(kd(student, teacher, 1).item(), 4), kd(teacher + 5, teacher, 4).item()  # shifts are not seen
     (0.4338, 0.0)
     """
-    t = temperature_of(temperature)
+    t = checks.temperature(temperature)
     student, teacher = logit_pair(student_logits, teacher_logits)
     student, teacher = F.log_softmax(student / t, 1), F.log_softmax(teacher / t, 1)
     return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * t**2

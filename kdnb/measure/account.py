@@ -57,6 +57,7 @@ class Account:
         """
         gradient = torch.stack([*gradients, self.weight_decay * self.weight])
         buffers = self.momentum * self.buffers + gradient
+        # As torch.optim.SGD does it without dampening: Nesterov looks ahead along the new momentum.
         direction = gradient + self.momentum * buffers if self.nesterov else buffers
         if overflow is not None:
             buffers = torch.where(overflow > 0, self.buffers, buffers)

@@ -3,19 +3,19 @@
 Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds one; nothing else has to be told.
 """
 
-import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
+from kdnb import registry
 from kdnb.checks import choice
 from kdnb.methods.base import Method, Setting, Step
 
 __all__ = [
     "METHODS",
+    "SHORT",
     "Method",
     "Setting",
     "Step",
@@ -29,27 +29,8 @@ __all__ = [
 ]
 
 
-def _defined(kind: type[Method]) -> Iterator[type[Method]]:
-    for inherited in kind.__subclasses__():
-        if "name" in vars(inherited):
-            yield inherited
-        yield from _defined(inherited)
-
-
-def _by_name(kinds: Iterable[type[Any]]) -> dict[str, type[Any]]:
-    found: dict[str, type[Any]] = {}
-    for kind in kinds:
-        if kind.name in found:
-            files = f"{found[kind.name].__module__} and {kind.__module__}"
-            raise ValueError(f"two methods are called {kind.name!r}, in {files}; rename one.")
-        found[kind.name] = kind
-    return found
-
-
-for _module in pkgutil.iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
-METHODS = _by_name(_defined(Method))
-ALWAYS_NAMED = ("temperature", "alpha")  # parameters that every study varies: in names even at their defaults
+METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
+SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies: in names even at their defaults
 
 
 def parameter_names(name: str) -> list[str]:
@@ -64,14 +45,21 @@ def needed(names: Iterable[str]) -> frozenset[str]:
 
 
 def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:
-    """The method ``name``; ValueError for an unknown name, an unknown parameter or a value out of range."""
-    parameters = parameters or {}
-    known = parameter_names(name)
-    for parameter in parameters:
+    """The method ``name``; ValueError for an unknown name, an unknown parameter or a value out of range.
+
+    A truth value may come as the number that :func:`parameters_of` made of it.
+    """
+    given = dict(parameters or {})
+    known = {field.name: field.type for field in fields(METHODS[choice("method", name, METHODS)])}
+    for parameter, value in given.items():
         if not known:
             raise ValueError(f"method {name!r} takes no parameters; it was given {parameter!r}.")
         choice(f"parameter of method {name!r}", parameter, known)
-    method: Method = METHODS[name](**parameters)
+        if known[parameter] is bool:
+            if value not in (0, 1):
+                raise ValueError(f"{parameter} is {value!r}; it must be 1 (true) or 0 (false).")
+            given[parameter] = bool(value)
+    method: Method = METHODS[name](**given)
     return method
 
 
@@ -84,7 +72,7 @@ def terms(method: Method, step: Step) -> list[Tensor]:
 
 
 def parameters_of(method: Any) -> dict[str, float]:
-    """All parameters of a method with their values, defaults included; part of a run's identity."""
+    """All parameters of a method with their values, defaults included: numbers all, as ``spec.json`` keeps them."""
     return {name: float(value) for name, value in asdict(method).items()}
 
 
@@ -104,7 +92,7 @@ def parse(text: str) -> tuple[str, dict[str, float]]:
 def varied(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
     """The parameters that tell a run of method ``name`` from others of it: those that studies vary, and odd ones."""
     odd = _odd(name, parameters)
-    return {key: value for key, value in parameters.items() if key in ALWAYS_NAMED or key in odd}
+    return {key: value for key, value in parameters.items() if key in SHORT or key in odd}
 
 
 def _odd(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
@@ -117,8 +105,7 @@ def label(name: str, parameters: Mapping[str, float]) -> str:
     """What a run is called in figures, which are of one alpha: "KD T=4", "SimKD", "SimKD factor=4"."""
     if name not in METHODS:
         return name
-    own = "KD T={temperature:g}".format(**parameters) if name == "kd" else METHODS[name].label
-    said = {"alpha", "temperature"} if name == "kd" else {"alpha"}  # figures are of one alpha
-    odd = {key: value for key, value in _odd(name, parameters).items() if key not in said}
-    alone = [", labels alone"] if parameters.get("alpha") == 0 else []
-    return " ".join([own, *(f"{key}={value:g}" for key, value in odd.items())]) + "".join(alone)
+    kind, odd = METHODS[name], _odd(name, parameters)
+    swept = [f"{SHORT[kind.swept]}={parameters[kind.swept]:g}"] if kind.swept else []
+    others = [f"{key}={value:g}" for key, value in odd.items() if key not in ("alpha", kind.swept)]
+    return " ".join([kind.label, *swept, *others]) + (", labels alone" if parameters.get("alpha") == 0 else "")

@@ -59,6 +59,7 @@ class Method:
     term_names: ClassVar[tuple[str, ...]]
     needs: ClassVar[frozenset[str]] = frozenset()  # which of the teacher's outputs: logits, features, maps
     mu_is_defined: ClassVar[bool] = True  # False: the student has no classifier of its own
+    swept: ClassVar[str | None] = None  # the parameter of which a study trains one student each: temperature, or none
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """Change the fresh ``network`` where the method asks for it; return what is trained or kept beside it.
@@ -74,11 +75,6 @@ class Method:
     def predict(self, network: ResNet, maps: tuple[Tensor, ...], parts: nn.Module) -> Output:
         """What the student is trained and judged by, from its ``network``'s maps; its own answer in most methods."""
         return network.answer(maps)
-
-
-def check_temperature(value: float) -> None:
-    """ValueError unless ``value`` is a temperature."""
-    number("temperature", value, "a number greater than 0", 0, 1e6, open_low=True)
 
 
 def check_alpha(value: float) -> None:

@@ -70,17 +70,15 @@ class Contrast(nn.Module):
             embedded = self.student.embed(student.float()), self.teacher.embed(teacher.float())
             drawn = self.next_negatives()
             allowed = self.labels[indices][:, None] != self.labels[drawn][None]
-            sides = ((embedded[0], self.teacher), (embedded[1], self.student))
-            each = [self._side(anchors, memory, indices, drawn, allowed) for anchors, memory in sides]
+            each = []
+            for anchors, memory in zip(embedded, (self.teacher, self.student), strict=True):  # each against the other
+                own, others = memory.bank[indices], memory.bank[drawn]  # copies: it changes before the backward pass
+                positive = ((anchors * own).sum(1) / TAU).exp()
+                positive, negative = memory.normalised(positive, scores(anchors, others, TAU), allowed)
+                each.append(losses.crd(positive, negative, allowed, len(memory.bank)))
         for memory, values in zip((self.student, self.teacher), embedded, strict=True):
             memory.update(indices, values.detach())
         return each[0] + each[1]
-
-    def _side(self, anchors: Tensor, memory: Memory, indices: Tensor, drawn: Tensor, allowed: Tensor) -> Tensor:
-        own, others = memory.bank[indices], memory.bank[drawn]  # copies: the memory changes before the backward pass
-        positive = ((anchors * own).sum(1) / TAU).exp()
-        positive, negative = memory.normalised(positive, scores(anchors, others, TAU), allowed)
-        return losses.crd(positive, negative, allowed, len(memory.bank))
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,14 @@ from kdnb.methods.logits import KD
 from kdnb.models import ResNet
 
 
+class Intervention(KD):
+    """KD at one temperature, its own parameter: what varies is what happens to the classifier."""
+
+    swept = None
+
+
 @dataclass(frozen=True)
-class Started(KD):
+class Started(Intervention):
     """The classifier starts as the teacher's, weight and bias, and is trained like everything else."""
 
     name = "started"
@@ -32,7 +38,7 @@ class Started(KD):
 
 
 @dataclass(frozen=True)
-class Frozen(KD):
+class Frozen(Intervention):
     """The classifier is the teacher's from the first step to the last, and no projector helps.
 
     With ``alpha=0`` the labels alone train what is below it.
@@ -176,7 +182,7 @@ def taught(step: Step) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Pulled(KD):
+class Pulled(Intervention):
     """KD and a spring: weight * mu^2 draws the classifier to W_t while the student learns."""
 
     weight: float = 0.01  # forty times what weight decay has, and towards W_t instead of zero

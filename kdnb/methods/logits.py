@@ -6,7 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from kdnb import losses
-from kdnb.methods.base import Method, Step, check_alpha, check_temperature, check_weight
+from kdnb.checks import temperature
+from kdnb.methods.base import Method, Step, check_alpha, check_weight
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class KD(Method):
     label = "KD"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "kd")
     needs = frozenset({"logits"})
+    swept: ClassVar[str | None] = "temperature"
 
     def __post_init__(self) -> None:
-        check_temperature(self.temperature)
+        temperature(self.temperature)
         check_alpha(self.alpha)
 
     def terms(self, step: Step) -> dict[str, Tensor]:
@@ -64,7 +66,7 @@ class DIST(Method):
     needs = frozenset({"logits"})
 
     def __post_init__(self) -> None:
-        check_temperature(self.temperature)
+        temperature(self.temperature)
         for name in ("beta", "gamma", "weight"):
             check_weight(name, getattr(self, name))
 

@@ -1,6 +1,7 @@
 """SemCKD (Chen et al., AAAI 2021): learned pairs of layers. See :mod:`kdnb.losses.semckd`."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdnb import losses
+from kdnb.checks import temperature
 from kdnb.losses.semckd import similarities
-from kdnb.methods.base import Method, Setting, Step, check_temperature, check_weight
+from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import Unit, convolved, widths
 from kdnb.models import ResNet
 
@@ -22,10 +24,9 @@ class Calibration(nn.Module):
     def __init__(self, student: list[int], teacher: list[int], batch_size: int) -> None:
         super().__init__()
         self.batch_size = batch_size
-        pairs = [(s, t) for s in student for t in teacher]
         self.projectors = nn.ModuleList(
             nn.Sequential(convolved(s, 2 * t), convolved(2 * t, 2 * t, 3), nn.Conv2d(2 * t, t, 1, bias=False))
-            for s, t in pairs
+            for s, t in product(student, teacher)
         )
         self.queries = nn.ModuleList(self._embedding() for _ in student)
         self.keys = nn.ModuleList(self._embedding() for _ in teacher)
@@ -50,16 +51,12 @@ class Calibration(nn.Module):
 
     def errors(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:
         """Mean squared difference of each pair of stages, the larger maps pooled to the smaller: B x S x S'."""
-        pairs = [(s, t) for s in student for t in teacher]
-        each = [_error(project, s, t) for project, (s, t) in zip(self.projectors, pairs, strict=True)]
+        each = []
+        for project, (s, t) in zip(self.projectors, product(student, teacher), strict=True):
+            size = min(s.shape[-1], t.shape[-1])
+            pooled = project(F.adaptive_avg_pool2d(s, size)), F.adaptive_avg_pool2d(t, size)
+            each.append((pooled[0].float() - pooled[1].float()).square().flatten(1).mean(1))
         return torch.stack(each, 1).view(-1, len(student), len(teacher))
-
-
-def _error(project: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
-    size = min(student.shape[-1], teacher.shape[-1])
-    student, teacher = (F.adaptive_avg_pool2d(maps, size) for maps in (student, teacher))
-    difference: Tensor = project(student).float() - teacher.float()
-    return difference.square().flatten(1).mean(1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class SemCKD(Method):
 
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
-        check_temperature(self.temperature)
+        temperature(self.temperature)
 
     def begin(self, network: ResNet, setting: Setting) -> nn.Module:
         """Projectors and attention."""

@@ -30,11 +30,6 @@ class Gaussian(nn.Module):
         return self.mean(maps), F.softplus(self.raw) + LEAST
 
 
-def _term(gaussian: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
-    mean, variance = gaussian(student)
-    return losses.vid(mean, variance, teacher)
-
-
 @dataclass(frozen=True)
 class VID(Method):
     """CE + weight * VID of the three stages."""
@@ -57,6 +52,9 @@ class VID(Method):
         """``ce`` and ``vid``."""
         assert isinstance(step.parts, nn.ModuleList)
         stages = zip(step.parts, step.student.maps[1:], step.taught.maps[1:], strict=True)
-        each = [_term(gaussian, student, teacher) for gaussian, student, teacher in stages]
+        each = []
+        for gaussian, student, teacher in stages:
+            mean, variance = gaussian(student)
+            each.append(losses.vid(mean, variance, teacher))
         distance = torch.stack(each).sum()
         return {"ce": losses.cross_entropy(step.student.logits, step.labels), "vid": self.weight * distance}

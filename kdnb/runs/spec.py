@@ -83,8 +83,8 @@ def student_name(
     method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] = ()
 ) -> str:
     """Folder of a student: its method, the parameters that studies vary, weight decay, unusual ``drops``, and seed."""
-    short, told = {"temperature": "T", "alpha": "a"}, methods.varied(method, parameters)
-    chosen = [f"{short[key]}{told.pop(key):g}" for key in short if key in told]
+    told = methods.varied(method, parameters)
+    chosen = [f"{short}{told.pop(key):g}" for key, short in methods.SHORT.items() if key in told]
     unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
     odd = [f"{key}{value:g}" for key, value in told.items()]
     schedule = ["drops" + ".".join(map(str, drops))] if drops else []

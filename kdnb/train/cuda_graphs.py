@@ -7,8 +7,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from kdnb.train.batch import Batch
-from kdnb.train.learner import Learner
+from kdnb.train.learner import Batch, Learner
 
 T = TypeVar("T")
 Prepare = Callable[[Tensor, Tensor], Batch]
@@ -145,6 +144,7 @@ class GraphSteps:
         if size not in self.inputs:
             self.inputs[size] = indices.clone(), views.clone()
             self.batches[size] = Captured(lambda: self.prepare(*self.inputs[size]), [], self.batch_lane)
+        # A graph reads where its capture read, so what is new goes there.
         for fixed, new in zip(self.inputs[size], (indices, views), strict=True):
             fixed.copy_(new)
         self.batches[size]()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,10 +14,19 @@ from kdnb.measure.account import Account
 from kdnb.measure.history import Reference, Row
 from kdnb.measure.outputs import Outputs
 from kdnb.methods import Step
+from kdnb.models import Output
 from kdnb.runs import Checkpoint, Run
-from kdnb.train.batch import Batch
 from kdnb.train.loss_scale import LossScale
 from kdnb.train.student import Student
+
+
+class Batch(NamedTuple):
+    """Images B x C x S x S, labels B, which training images these are (B), the teacher's outputs where needed."""
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    teacher: Output | None
 
 
 class Learner:
@@ -30,6 +40,7 @@ class Learner:
         self.run, self.spec, self.device, self.references = run, spec, device, references
         self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method, self.network, self.parts = student.method, student.network, student.parts
+        # A tensor, since a captured step would keep a number as it was; the account shares it.
         self.learning_rate = torch.tensor(spec.learning_rate, device=device)
         self.optimizer = self._optimizer()
         self.loss_scale = LossScale(device) if spec.precision == "fp16" else None
@@ -52,7 +63,7 @@ class Learner:
             momentum=spec.momentum,
             nesterov=spec.nesterov,
             weight_decay=spec.weight_decay,
-            fused=True,
+            fused=True,  # one kernel for all weights, and the only one that asks the device whether to leave a step out
         )
         for parameter in parameters:  # zeros are what the first step starts from; so checkpoints always have them
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
@@ -116,6 +127,7 @@ class Learner:
             seen = Step(student, batch.teacher, labels, batch.indices, self.network, self.parts)
             terms = methods.terms(self.method, seen)
         values = torch.stack(terms)
+        # Before the one pass that all terms share, since it frees what they are computed from.
         by_term = [self._classifier_gradient(term) for term in terms] if self.account else []
         overflow = self._backward(values.sum())
         if self.account:
@@ -171,9 +183,6 @@ class Learner:
             if self.method.mu_is_defined:
                 found |= history.alignment(weight, bias, test, clean, reference)
             row |= {prefix + column: value for column, value in found.items()}
-        self._store(row, weight, bias, test, clean)
-
-    def _store(self, row: Row, weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs) -> None:
         epoch, column, threshold = int(row["epoch"]), self.spec.matched_on, self.spec.matched_accuracy
         if row[column] >= threshold and all(earlier[column] < threshold for earlier in self.history):
             self.run.write_snapshot("matched", test, clean, epoch)

@@ -14,16 +14,13 @@ from torch import Tensor
 from kdnb import device as devices
 from kdnb import methods
 from kdnb.data import Dataset, Views
-from kdnb.measure.history import Reference
 from kdnb.measure.outputs import Outputs, collect
-from kdnb.models import Output
 from kdnb.runs import Run, RunSpec
 from kdnb.runs.randomness import clean_indices, epoch_plan
 from kdnb.train import student, teacher_table
-from kdnb.train.batch import Batch
 from kdnb.train.budget import Budget
 from kdnb.train.cuda_graphs import Steps
-from kdnb.train.learner import Learner
+from kdnb.train.learner import Batch, Learner
 from kdnb.train.teacher import Teacher
 
 
@@ -48,7 +45,8 @@ class Shared:
         self.train_views, self.test_views = Views(dataset.train, dataset, device), Views(dataset.test, dataset, device)
         self.clean = clean_indices(spec, len(dataset.train.labels)).to(device)
         self.everything = torch.arange(len(dataset.test.labels), device=device)
-        self.references = [self._reference(network) for network in (teacher, bystander) if network]
+        compared = [network.on(device) for network in (teacher, bystander) if network]
+        self.references = [one.reference(self.test_views, self.train_views, self.clean) for one in compared]
         needed = methods.needed(spec.method for spec in specs)
         self.teacher = teacher.on(device) if teacher and needed else None
         self.bystander = bystander
@@ -64,24 +62,16 @@ class Shared:
                 budget=budget,
             )
 
-    def _reference(self, teacher: Teacher) -> Reference:
-        return teacher.on(self.device).reference(self.test_views, self.train_views, self.clean)
-
     @torch.no_grad()
     def batch(self, indices: Tensor, views: Tensor) -> Batch:
         """Images, labels and the teacher's outputs; all that a captured graph may hold."""
-        images = self.train_views(indices, views)
-        labels, outputs = self.train_views.labels[indices], self._teacher_outputs(images, indices, views)
-        return Batch(images, labels, indices, outputs)
-
-    def _teacher_outputs(self, images: Tensor, indices: Tensor, views: Tensor) -> Output | None:
+        images, outputs = self.train_views(indices, views), None
         if self.table is not None:
-            return self.table.outputs(indices, views)
-        if self.teacher is None:
-            return None
-        with devices.autocast(self.device, self.precision):
-            output: Output = self.teacher.network(images)
-        return output
+            outputs = self.table.outputs(indices, views)
+        elif self.teacher is not None:
+            with devices.autocast(self.device, self.precision):
+                outputs = self.teacher.network(images)
+        return Batch(images, self.train_views.labels[indices], indices, outputs)
 
     def measured(self, learner: Learner) -> tuple[Outputs, Outputs]:
         """Outputs on the test set and on the clean training images."""
@@ -113,21 +103,19 @@ class Group:
     def train_epoch(self, epoch: int, pool: ThreadPoolExecutor) -> None:
         """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool."""
         active = [learner for learner in self.learners if learner.epoch == epoch - 1]
-        self._steps(epoch, active)
+        spec, images = active[0].spec, self.shared.train_views
+        order, views = epoch_plan(spec, len(images.labels), images.count, epoch)
+        for learner in active:
+            learner.begin_epoch()
+        # The epoch's whole plan goes to the device at once: no step waits for a copy.
+        device, size = self.shared.device, spec.batch_size
+        for indices, chosen in zip(order.to(device).split(size), views.to(device).split(size), strict=True):
+            self.steps(indices, chosen, active)
         pending = [
             pool.submit(learner.end_epoch, learner.trained_row(), *self.shared.measured(learner)) for learner in active
         ]
         for future in pending:
             future.result()
-
-    def _steps(self, epoch: int, active: Sequence[Learner]) -> None:
-        spec, images = active[0].spec, self.shared.train_views
-        order, views = epoch_plan(spec, len(images.labels), images.count, epoch)
-        for learner in active:
-            learner.begin_epoch()
-        device, size = self.shared.device, spec.batch_size
-        for indices, chosen in zip(order.to(device).split(size), views.to(device).split(size), strict=True):
-            self.steps(indices, chosen, active)
 
     def finish_interrupted(self) -> None:
         """Store the results of runs that were stopped between their last checkpoint and their end."""

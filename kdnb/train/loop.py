@@ -14,7 +14,7 @@ from kdnb import methods, progress
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
 from kdnb.runs import Run, RunSpec
-from kdnb.train import cuda_graphs, group_size, provenance
+from kdnb.train import cuda_graphs, provenance
 from kdnb.train import student as students
 from kdnb.train.budget import Budget
 from kdnb.train.lockstep import Group, Shared
@@ -82,15 +82,24 @@ def train(
 
 
 def _train_what_fits(shared: Shared, waiting: Sequence[Run], execution: Execution) -> None:
-    """Train in groups as large as the memory allows; one that proves too large goes on in halves."""
-    size = group_size.group_size(waiting[0].spec, shared.dataset, shared.device, execution.streams)
-    groups = [list(waiting[start : start + size]) for start in range(0, len(waiting), size)]
-    if len(groups) > 1:
-        print(f"{len(waiting)} runs do not fit into the device's memory together: {len(groups)} groups.", flush=True)
-    while groups:
-        runs = groups.pop(0)
-        if not _fits(shared, runs, execution):
-            groups[:0] = _halves(runs)
+    """Train all together; where the device's memory runs out, in groups of half as many from there on.
+
+    Which groups fit is found by trying: memory runs out in the first steps, if at all, so a failure costs seconds, and
+    N runs cost at most log2 N of them.
+    """
+    size = len(waiting)
+    while waiting:
+        runs = waiting[:size]
+        if _fits(shared, runs, execution):
+            waiting = waiting[size:]
+        elif len(runs) == 1:
+            raise MemoryError(
+                f"the device's memory does not hold {runs[0].path.name} at batch_size {runs[0].spec.batch_size}; free "
+                "memory, take a smaller batch_size, or device='cpu'. Finished epochs are stored."
+            )
+        else:
+            size = (len(runs) + 1) // 2
+            print(f"out of memory with {len(runs)} runs: {size} go on from their last finished epoch, then the rest.")
 
 
 def _fits(shared: Shared, runs: Sequence[Run], execution: Execution) -> bool:
@@ -107,19 +116,9 @@ def _fits(shared: Shared, runs: Sequence[Run], execution: Execution) -> bool:
     return False
 
 
-def _halves(runs: Sequence[Run]) -> list[list[Run]]:
-    if len(runs) == 1:
-        raise MemoryError(
-            f"the device's memory does not hold {runs[0].path.name} at batch_size {runs[0].spec.batch_size}; free "
-            "memory, take a smaller batch_size, or device='cpu'. Finished epochs are stored."
-        )
-    middle = (len(runs) + 1) // 2
-    print(f"out of memory with {len(runs)} runs: {middle} go on from their last finished epoch, then the rest.")
-    return [list(runs[:middle]), list(runs[middle:])]
-
-
 def _train(group: Group, budget: Budget) -> None:
     start, epochs = group.epoch, group.learners[0].spec.epochs
+    # Measuring solves assignments and SVDs in scipy and numpy, which let other threads run.
     workers = min(len(group.learners), os.cpu_count() or 1)
     with _recorded(group, start), ThreadPoolExecutor(workers) as pool:
         group.finish_interrupted()

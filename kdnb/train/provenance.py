@@ -27,7 +27,8 @@ def sources() -> list[str]:
 def training_sources() -> list[str]:
     """The source files that a trained run depends on: whole folders, so that no file can be forgotten."""
     rooms = [file for room in TRAINING_ROOMS for file in (PACKAGE / room).rglob("*.py")]
-    return sorted(map(str, [*PACKAGE.glob("*.py"), *rooms]))
+    root = set(PACKAGE.glob("*.py")) - {PACKAGE / "__main__.py"}  # which stands above all rooms
+    return sorted(map(str, [*root, *rooms]))
 
 
 def code_digest() -> str:

@@ -1,15 +1,13 @@
-"""``python -m kdnb.train.set_aside FOLDER``: set aside the runs that other training code made.
+"""``python -m kdnb set-aside FOLDER``: set aside the runs that other training code made.
 
 For studies that are cheap to redo. Nothing is deleted: a run goes to FOLDER.stale, in place of the one set aside there
 before it.
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 from kdnb.runs import Run
-from kdnb.train.provenance import code_digest
 
 
 def set_aside(folder: Path, code: str) -> list[str]:
@@ -26,9 +24,3 @@ def set_aside(folder: Path, code: str) -> list[str]:
         shutil.move(run.path, target)
         moved.append(run.path.name)
     return moved
-
-
-if __name__ == "__main__":
-    where = Path(sys.argv[1])
-    names = set_aside(where, code_digest())
-    print(f"{where}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")

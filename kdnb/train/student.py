@@ -32,16 +32,12 @@ def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: 
     network, method = initial_network(spec, dataset), methods.create(spec.method, spec.method_parameters)
     if teacher is None or not method.needs:
         return Student(method, network, nn.Module())
-    setting = _setting(spec, dataset, network, teacher, bystander)
-    with seeded(spec, "parts", spec.init_seed):
-        return Student(method, network, method.begin(network, setting))
-
-
-@torch.no_grad()
-def _setting(spec: RunSpec, dataset: Dataset, network: ResNet, teacher: Teacher, bystander: Teacher | None) -> Setting:
     image = torch.zeros(1, dataset.in_channels, dataset.image_size, dataset.image_size)
     network.eval()  # nothing of the image is to stay in its batch norms
-    outputs = network(image), teacher.network(image.to(teacher.network.classifier.weight.device))
+    with torch.no_grad():
+        outputs = network(image), teacher.network(image.to(teacher.network.classifier.weight.device))
     network.train()
     beside = bystander.network if bystander else None
-    return Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size, beside)
+    setting = Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size, beside)
+    with seeded(spec, "parts", spec.init_seed):
+        return Student(method, network, method.begin(network, setting))

@@ -93,14 +93,15 @@ def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
-    """The methods to train with their full parameters: one for each method, for kd one for each temperature."""
+    """The methods to train with their full parameters: one for each method, or for each value of what it sweeps."""
     grid = []
+    common = {"alpha": parameters.alpha, "squared": parameters.squared}
+    sweeps = {"temperature": parameters.temperatures}
     for name, own in map(methods.parse, parameters.methods):
-        known = methods.parameter_names(name)
-        every = {"alpha": parameters.alpha, "squared": parameters.squared}
-        given = {key: float(value) for key, value in every.items() if key in known}
-        temperatures = [{"temperature": float(t)} for t in parameters.temperatures] if name == "kd" else [{}]
-        grid += [(name, methods.parameters_of(methods.create(name, given | t | own))) for t in temperatures]
+        known, swept = methods.parameter_names(name), methods.METHODS[name].swept
+        given = {key: value for key, value in common.items() if key in known}
+        steps = [{swept: value} for value in sweeps[swept]] if swept else [{}]
+        grid += [(name, methods.parameters_of(methods.create(name, given | step | own))) for step in steps]
     return grid
 
 

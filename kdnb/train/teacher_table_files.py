@@ -4,7 +4,6 @@ A chunk counts only if its checksum stands in ``table.json`` and fits, and it is
 the disk. So a build may be killed at any moment, and damage is found at the next opening.
 """
 
-import fcntl
 import io
 import json
 import math
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from kdnb.files import write_json
@@ -96,16 +96,18 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Keep other jobs out; a job that comes second waits, and says so."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print(f"{self.path}: another job is at work on this teacher table; waiting for it.", flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError as error:
-                raise OSError(
-                    f"{file.name} cannot be locked: {error}. Choose another output_dir, or {LIVE}."
-                ) from error
+        # The system's own lock or none: the soft one in its place would outlive a job that is killed.
+        lock = FileLock(self.path / "lock", fallback_to_soft=False)
+        try:
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            print(f"{self.path}: another job is at work on this teacher table; waiting for it.", flush=True)
+            held = lock.acquire()
+        except OSError as error:
+            raise OSError(
+                f"{lock.lock_file} cannot be locked: {error}. Choose another output_dir, or {LIVE}."
+            ) from error
+        with held:
             yield
 
     def missing(self, names: Sequence[str]) -> dict[str, list[int]]:

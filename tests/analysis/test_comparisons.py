@@ -12,6 +12,7 @@ from made_up import SPEC, history
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
+from kdnb import __main__ as command_line
 from kdnb import data, runs
 from kdnb.analysis import comparisons, publish
 from kdnb.analysis.stitching import PENALTIES, Features, Taught, linear_maps, stitch
@@ -193,9 +194,9 @@ def test_other_readers_do_not_stumble_over_comparisons(target: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------------------ refusals
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    assert comparisons.main(["--profile", "digits", *map(str, words)]) == 2
+    assert command_line.main(["compare", "--profile", "digits", *map(str, words)]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("kdnb.analysis.comparisons: ") and said.count("\n") == 1
+    assert said.startswith("kdnb: ") and said.count("\n") == 1
     return said
 
 
@@ -207,7 +208,7 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(
     assert "no finished runs" in refused(capsys, "--runs", tmp_path, *rest)
     assert "saw other data" in refused(capsys, "--runs", folders[0], *rest)
     assert "it takes both" in refused(capsys, "--runs", folders[1], "--limit", 130, *rest)
-    assert comparisons.main(["--profile", "cifar", "--runs", str(folders[0])]) == 2
+    assert command_line.main(["compare", "--profile", "cifar", "--runs", str(folders[0])]) == 2
     assert "unknown profile 'cifar'" in capsys.readouterr().err
     assert not out.exists()
 

@@ -12,6 +12,7 @@ import torch
 from conftest import Train
 from made_up import SPEC
 
+from kdnb import __main__ as command_line
 from kdnb import data, paths, runs
 from kdnb.analysis import maps as mapss
 from kdnb.analysis import publish, selection, separation, spaces
@@ -233,7 +234,7 @@ def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsy
     full, small = copied
     (full / HIGH / "history.parquet").unlink()
     before = contents(small)
-    assert publish.main(["--profile", "digits", "--runs", str(full), "--output", str(small)]) == 0
+    assert command_line.main(["publish", "--profile", "digits", "--runs", str(full), "--output", str(small)]) == 0
     assert f"not finished, and left out: {HIGH}\n" in capsys.readouterr().out
     assert contents(small) == before
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from conftest import Train
 
+from kdnb import __main__ as command_line
 from kdnb import data
 from kdnb.analysis import representability
 from kdnb.analysis.representability import reach
@@ -77,8 +78,8 @@ def test_it_reads_runs_and_says_what_is_missing(train: Train, tmp_path: Path) ->
 
 
 def test_the_command_writes_beside_published_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert representability.main(["--profile", "digits", "--output", str(tmp_path)]) == 0
+    assert command_line.main(["representability", "--profile", "digits", "--output", str(tmp_path)]) == 0
     assert "frozen at W_t" in capsys.readouterr().out
     assert len(pd.read_parquet(tmp_path / representability.FILE)) > 2
-    assert representability.main(["--profile", "digits", "--runs", str(tmp_path)]) == 2
-    assert "kdnb.analysis.representability: " in capsys.readouterr().err
+    assert command_line.main(["representability", "--profile", "digits", "--runs", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("kdnb: ")

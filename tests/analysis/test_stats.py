@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arch.bootstrap import CircularBlockBootstrap
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import stats
@@ -100,6 +101,17 @@ def test_effective_size_never_exceeds_n_and_is_refused_below_ten() -> None:
     assert stats.effective_size(ramp, ramp**2) is None
     notes = stats.correlation(ramp, ramp**2, warm_up=0).notes
     assert any("fewer than 10 independent" in note for note in notes)
+
+
+@pytest.mark.parametrize(("points", "length"), [(116, 1), (116, 5), (100, 25), (101, 25)])
+def test_the_bootstrap_interval_is_that_of_the_arch_package(points: int, length: int) -> None:
+    """Sheppard's circular block bootstrap, from the same generator."""
+    x, y = white(7, 0.5, points)
+    reference = CircularBlockBootstrap(length, x, y, seed=np.random.default_rng(3))
+    expected = reference.conf_int(lambda a, b: np.corrcoef(a, b)[0, 1], reps=400, method="percentile", size=0.9)
+    generator = np.random.default_rng(3)
+    found = stats.bootstrap_interval(x, y, block_length=length, resamples=400, level=0.9, generator=generator)
+    assert found == pytest.approx(tuple(expected.ravel()), rel=1e-9)
 
 
 def test_the_bootstrap_interval_covers_as_often_as_it_says() -> None:

@@ -1,6 +1,8 @@
 """The book, built from two small executed notebooks and read in headless Chromium that reaches nothing but the disk."""
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from browser import Reading
 from nbclient import NotebookClient
 from playwright.sync_api import Page
 
+from kdnb import __main__ as command_line
 from kdnb.book import build, export
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,6 +221,21 @@ def test_a_folder_that_is_no_book_is_kept(source: Path, executed: Path, tmp_path
     with pytest.raises(FileExistsError, match="is not a book"):
         build.build(source, executed, tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_command_line_says_what_is_missing_and_what_sphinx_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["book", "--executed", str(tmp_path / "none"), "--output", str(tmp_path / "book")]
+    assert command_line.main(words) == 2
+    assert re.match(r"kdnb: .*none", capsys.readouterr().err)
+
+    def gave_up(*_: object) -> None:
+        raise subprocess.CalledProcessError(1, "sphinx")
+
+    monkeypatch.setattr(build, "build", gave_up)
+    assert command_line.main(words) == 2
+    assert capsys.readouterr().err == "kdnb: Sphinx gave up (status 1); its warnings are above.\n"
 
 
 def test_contents_name_files_that_exist_or_notebooks() -> None:

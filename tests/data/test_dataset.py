@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import functional as TF
 
 from kdnb import data
-from kdnb.data import dataset, sources
+from kdnb.data import dataset, digits
 
 
 def dataset_of(images: Tensor, padding: int, flip: bool) -> data.Dataset:
@@ -101,7 +101,7 @@ def test_digits_few_has_ten_of_each_class_among_the_digits_and_the_same_test_ima
 def test_fewer_images_than_asked_are_refused_by_class() -> None:
     labels = np.array([0, 0, 0, 1, 1], dtype=np.int64)
     with pytest.raises(ValueError, match="class 1 has 2 training images, and 3 of each are asked for: ask fewer"):
-        sources.few(np.zeros((5, 1, 8, 8), dtype=np.uint8), labels, 3)
+        digits.few(np.zeros((5, 1, 8, 8), dtype=np.uint8), labels, 3)
 
 
 def test_the_digits_split_and_its_checksum_never_move() -> None:
@@ -140,6 +140,10 @@ def test_limit_takes_classes_in_turn_and_always_the_same() -> None:
     assert few.checksum != more.checksum != whole.checksum
     assert (few.mean, few.std) == (whole.mean, whole.std)
     assert len(data.load("digits", limit=10_000).train.labels) == 896
+
+
+def test_the_table_names_every_data_set() -> None:
+    assert data.__doc__ and [name for name in data.SOURCES if f"\n{name:<10}  " not in data.__doc__] == []
 
 
 def test_refusals_of_arguments() -> None:

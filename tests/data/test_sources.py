@@ -6,7 +6,12 @@ The CIFAR files are tiny ones in the official format, whose checksums torchvisio
 import functools
 import hashlib
 import http.server
+import os
 import pickle
+import re
+import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -20,8 +25,10 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import functional as TF
 
-from kdnb import data
+import kdnb
+from kdnb import data, runs
 
+PAGE = Path(__file__).parents[2] / "book" / "how-to-run.md"
 NOWHERE = "http://127.0.0.1:9/cifar.tar.gz"  # the discard port: refused at once, no network involved
 
 
@@ -92,6 +99,8 @@ def test_cifar_is_what_torchvision_reads_and_needs_no_network(fake: FakeCifar) -
         wanted = fake.kind(fake.folder.parent, train=train)
         assert torch.equal(split.images, torch.from_numpy(wanted.data).permute(0, 3, 1, 2))
         assert split.labels.tolist() == wanted.targets
+    assert torch.equal(torch.cat([loaded.train.images, loaded.test.images]), torch.from_numpy(fake.pixels))
+    assert torch.cat([loaded.train.labels, loaded.test.labels]).tolist() == fake.labels
     assert loaded.class_names == tuple(fake.names)
     assert (loaded.padding, loaded.flip, loaded.image_size, loaded.in_channels) == (4, True, 32, 3)
     field = {
@@ -181,6 +190,24 @@ def test_without_permission_to_download_missing_files_are_listed(fake: FakeCifar
         FileNotFoundError, match=rf"missing in .*: {fake.kind.test_list[0][0]}\. Put .*allow the download"
     ):
         data.load(name_of(fake), fake.folder.parent, download=False)
+
+
+# Data of one's own.
+
+
+def test_a_data_set_of_ones_own_is_one_file(tmp_path: Path) -> None:
+    """The page's file, put where the page says into a copy of the package, and trained on."""
+    section = PAGE.read_text().split("## Your own data")[1].split("\n## ")[0]
+    source = re.findall(r"```python\n(.*?)```", section, re.S)[-1]
+    (file,) = re.findall(r"`(kdnb/data/\w+\.py)`:", section)
+    shutil.copytree(Path(kdnb.__file__).parent, tmp_path / "kdnb", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / file).write_text(source)
+    options = "teacher --dataset stripes --teacher-model resnet8 --epochs 2 --device cpu --output-dir runs"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "kdnb", *options.split()]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (run,) = runs.find(tmp_path / "runs")
+    assert run.spec.dataset == "stripes" and run.last("test_accuracy") > 0.95
 
 
 # A folder of one's own.

@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 from kdnb.analysis import correlations, maps, publish, selection
 from kdnb.analysis.selection import ResultsParameters, Study
 from kdnb.book import drawing, widgets
+from kdnb.data import cifar
 from kdnb.figures import cifar100, classes, tsne
 from kdnb.figures.correlation import over_temperature
 
@@ -35,9 +36,9 @@ def study(chosen: ResultsParameters) -> Study:
 
 # ----------------------------------------------------------------------------------------------------------- classes
 def test_cifar100_has_twenty_superclasses_of_five_and_each_class_one_colour() -> None:
-    kinds = [names.split() for group in classes.CIFAR100.values() for names in group.values()]
+    kinds = [names.split() for group in cifar.SUPERCLASSES.values() for names in group.values()]
     assert [len(names) for names in kinds] == [5] * 20
-    names = classes.cifar100_names()
+    names = cifar.NAMES
     assert len(set(names)) == 100 and (names[0], names[1], names[99]) == ("apple", "aquarium_fish", "worm")
     groups = classes.groups("cifar100", np.array([3, 4]))
     assert sorted(k for group in groups for k in group.classes) == list(range(100))
@@ -63,8 +64,8 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
     fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points}).figure
-    assert [trace.name for trace in fig.data] == list(classes.CIFAR100)
-    names = classes.cifar100_names()
+    assert [trace.name for trace in fig.data] == list(cifar.SUPERCLASSES)
+    names = cifar.NAMES
     for trace in fig.data:
         at = {(x, y): text for x, y, text in zip(trace.x, trace.y, trace.text, strict=True)}
         for (x, y), k in zip(points, labels, strict=True):
@@ -128,5 +129,5 @@ def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
 
 
 def test_results_that_are_not_there_say_where_they_come_from(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="clone it.*kdnb.analysis.publish --profile cifar100-small"):
+    with pytest.raises(FileNotFoundError, match="clone it.*kdnb publish --profile cifar100-small"):
         _ = ResultsParameters(results_dir=str(tmp_path / "none")).shown

@@ -18,7 +18,8 @@ from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.book import pictures
 from kdnb.book.drawing import compact
-from kdnb.figures import classes, intervals
+from kdnb.data import cifar
+from kdnb.figures import intervals
 from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
 from kdnb.files import write_tensors
 from kdnb.runs import Run, RunSpec
@@ -158,7 +159,7 @@ def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytes
     assert sorted(order.places) == list(range(100)) and len(order.ticks) == len(order.borders) + 1 == 8
     edges = [-0.5, *order.borders, 99.5]
     for (name, text), low, high in zip(order.ticks.items(), edges[:-1], edges[1:], strict=True):
-        assert low < order.names.index(name) < high and text in classes.CIFAR100
+        assert low < order.names.index(name) < high and text in cifar.SUPERCLASSES
 
 
 # --------------------------------------------------------------------------------------------------- beside the teacher
@@ -256,7 +257,7 @@ def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) ->
     found = class_agreement.agreement(bare)
     assert found.floors == {} and "bystander" not in found.students["final"]
     for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
-        assert "`python -m kdnb.analysis.comparisons --profile digits` makes it" in said
+        assert "`python -m kdnb compare --profile digits` makes it" in said
     assert map_stability.load(bare) is None
     assert any(trace.x for trace in class_distances.agreements(bare, found).figure.data)
 

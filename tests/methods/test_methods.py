@@ -14,7 +14,7 @@ import torch
 from conftest import Train, same, tiny, with_teachers
 
 import kdnb
-from kdnb import data, methods, models
+from kdnb import data, methods, models, registry
 from kdnb.data import Views
 from kdnb.measure.outputs import collect
 from kdnb.runs import Checkpoint, Run
@@ -187,7 +187,7 @@ def test_terms_must_be_those_that_are_named() -> None:
 
 def test_two_methods_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two methods are called 'kd', in kdnb.methods.logits and kdnb.methods.log"):
-        methods._by_name([methods.METHODS["kd"], methods.METHODS["kd"]])
+        registry.by_name([methods.METHODS["kd"], methods.METHODS["kd"]])
 
 
 # ------------------------------------------------------------------------------------------------ a method of one's own

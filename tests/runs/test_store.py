@@ -11,6 +11,7 @@ import torch
 from conftest import Train
 from scipy import optimize, special
 
+from kdnb import __main__ as command_line
 from kdnb import files, runs
 from kdnb.measure.outputs import accuracy
 from kdnb.runs import Run, RunSpec
@@ -165,12 +166,17 @@ def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
 
 
-def test_runs_of_other_code_are_set_aside_not_deleted(train: Train, tmp_path: Path) -> None:
+def test_runs_of_other_code_are_set_aside_not_deleted(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (run,) = train(methods=["normal"])
     code, history = run.provenance["sessions"][-1]["code"], run.history
     for link in tmp_path.glob("teacher-*"):
         link.unlink()
+    capsys.readouterr()
     assert set_aside.set_aside(tmp_path, code) == []
+    assert command_line.main(["set-aside", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 0 run(s) of other code set aside\n"
     assert set_aside.set_aside(tmp_path, "other") == ["normal-wd0.0005-s0"]
     moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
     pd.testing.assert_frame_equal(Run(moved).history, history)

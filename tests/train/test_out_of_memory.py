@@ -1,16 +1,16 @@
-"""Groups that fit into memory: the same results in smaller groups, halves after a failure, and a way out at the end."""
+"""Groups that fit into memory: halves after a failure, with the same results, and a way out at the end."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 from conftest import Train
 
-from kdnb import data
 from kdnb.runs import Run
-from kdnb.train import group_size
+from kdnb.train import loop
 from kdnb.train.learner import Learner
 
 METHODS = ["normal", "kd", "dist"]
@@ -25,19 +25,6 @@ def as_in_one_group(runs: Sequence[Run], together: Sequence[Run]) -> None:
 def groups_of(run: Run) -> list[int]:
     """Sizes of the groups a run was in, session by session."""
     return [len(session["group"]) for session in run.provenance["sessions"]]
-
-
-def test_as_many_runs_go_together_as_fit(
-    train: Train, tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Memory for one step and two runs' weights: groups of 2, 2."""
-    digits, spec = data.load("digits", limit=128), tiny_runs[0].spec
-    room = group_size.of_step(spec, digits) + 2.5 * group_size.of_weights(spec, digits)
-    monkeypatch.setattr(group_size, "free", lambda device: room / group_size.USABLE)
-    runs = train(methods=METHODS)
-    assert "4 runs do not fit into the device's memory together: 2 groups" in capsys.readouterr().out
-    assert [groups_of(run) for run in runs] == [[2]] * 4
-    as_in_one_group(runs, tiny_runs)
 
 
 def test_a_group_out_of_memory_goes_on_in_halves_and_loses_no_epoch(
@@ -70,17 +57,30 @@ def test_one_run_that_does_not_fit_says_what_to_do(train: Train, monkeypatch: py
         train(methods=["normal"])
 
 
-def test_the_estimate_grows_as_it_must(tiny_runs: list[Run]) -> None:
-    """Twice the batch, twice the bytes; half precision, half; wider networks have more weights; at least one run."""
-    digits, spec = data.load("digits", limit=128), tiny_runs[0].spec
-    plain = group_size.of_step(spec, digits)
-    assert group_size.of_step(replace(spec, batch_size=128), digits) == 2 * plain
-    assert group_size.of_step(replace(spec, precision="bf16"), digits) == plain // 2
-    assert group_size.of_weights(replace(spec, model="resnet8x4"), digits) > 10 * group_size.of_weights(spec, digits)
-    assert group_size.group_size(spec, digits, torch.device("cpu"), 1) >= 1000
+@pytest.mark.parametrize(
+    ("runs", "room", "tried"),
+    [
+        (13, 20, [13]),
+        (13, 5, [13, 7, 4, 4, 4, 1]),
+        (13, 1, [13, 7, 4, 2, *[1] * 13]),
+        (46, 20, [46, 23, 12, 12, 12, 10]),
+    ],
+)
+def test_few_attempts_are_lost_before_the_groups_fit(
+    runs: int, room: int, tried: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device with room for so many runs: each is trained once, in order, after at most log2 N failures."""
+    attempts, done = list[int](), list[int]()
 
+    def trained(group: list[int], _: object) -> None:
+        attempts.append(len(group))
+        if len(group) > room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        done.extend(group)
 
-def test_a_tight_device_still_tries_one_run(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_size, "free", lambda device: 1.0)
-    digits = data.load("digits", limit=128)
-    assert group_size.group_size(tiny_runs[0].spec, digits, torch.device("cpu"), 4) == 1
+    monkeypatch.setattr(loop, "Group", lambda shared, group, steps: group)
+    monkeypatch.setattr(loop, "_train", trained)
+    shared = SimpleNamespace(batch=None, device=torch.device("cpu"))
+    loop._train_what_fits(shared, list(range(runs)), loop.Execution())  # type: ignore[arg-type]
+    assert attempts == tried and done == list(range(runs))
+    assert sum(size > room for size in attempts) <= math.ceil(math.log2(runs))
