@@ -129,9 +129,7 @@ def class_geometry(study: Study) -> Numbers:
     """Rank correlation of the student's class distances with its teacher's, less that with the bystander's."""
     final = class_agreement.agreement(study).students["final"]
     own, other = (final.get(side, {}) for side in ("own", "bystander"))
-    needed = (
-        f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb compare`)"
-    )
+    needed = f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb compare`)"
     return {
         label: _only(own, label, study, needed) - _only(other, label, study, needed)
         for label in (f"KD T={PEAK}", "normal")
