@@ -2,7 +2,8 @@
 
 Needs no training, no execution and no network. Sphinx works on a staging copy that holds only what the table of
 contents names: prose, configuration, and the executed notebooks at the paths of their sources, so that Colab buttons
-point at files that exist. Every warning is an error. The finished book replaces the old one in one step.
+point at files that exist. Every warning is an error. Where a Chromium is, it draws the pictures for readers without
+scripts meanwhile. The finished book replaces the old one in one step.
 """
 
 import shutil
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from importlib.metadata import distribution
 from importlib.resources import files
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 from plotly.offline import get_plotlyjs
 
-from kdnb.book import export, status
+from kdnb.book import export, pictures, status
 from kdnb.book.drawing import script
+from kdnb.book.pictures import Picture
 
 STATUS = "book/status"  # a page written here, where the contents name it
 _BUILD = ["-c", "from jupyter_book.cli.main import main; main()", "build"]
@@ -84,21 +87,28 @@ def _copy_licence(name: str, target: Path) -> None:
     raise FileNotFoundError(f"the installed {name} has no licence file to publish with its script; install it anew.")
 
 
-def stage(source: Path, executed: Path, folder: Path) -> None:
+def stage(source: Path, executed: Path, folder: Path, *, drawn: bool = True) -> list[Picture]:
     """Fill ``folder`` with what the book is built from.
 
-    source: the repository. executed: executed notebooks, flat, named like their sources.
+    source: the repository. executed: executed notebooks, flat, named like their sources. drawn: whether pictures will
+    be. Returns: the pictures to put beside the built pages.
     Raises: FileNotFoundError naming the notebooks that are missing; ValueError for one that failed.
     """
     notebooks = _find_notebooks(source / "_toc.yml", executed)
-    for name, path in notebooks.items():
-        export.publish(path, folder / f"{name}.ipynb")
+    site = _site(source / "_config.yml") if drawn else None
+    wanted = [export.publish(path, folder / f"{name}.ipynb", site) for name, path in notebooks.items()]
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(source / name, folder)
     shutil.copytree(source / "book", folder / "book")
     if STATUS in chapters(source / "_toc.yml"):
         status.write(notebooks, folder / f"{STATUS}.md", source)
     _copy_scripts(source, folder / "extra" / "vendor")
+    return list(chain.from_iterable(wanted))
+
+
+def _site(configuration: Path) -> str:
+    address: str = yaml.safe_load(configuration.read_text(encoding="utf-8"))["sphinx"]["config"]["ogp_site_url"]
+    return address
 
 
 def _refuse_foreign(output: Path) -> None:
@@ -117,16 +127,26 @@ def build(source: Path, executed: Path, output: Path) -> Path:
     """Build the book into ``output`` (an older book there is replaced when the new one is done); return its first page.
 
     Raises: FileExistsError when ``output`` holds something else; FileNotFoundError or ValueError for notebooks that
-    are missing or failed; subprocess.CalledProcessError when Sphinx warns.
+    are missing or failed; subprocess.CalledProcessError when Sphinx warns; OSError when a browser that is there draws
+    no pictures.
     """
     _refuse_foreign(output)
+    browser = pictures.find_browser()
+    if browser is None:
+        print(f"kdnb: {pictures.NO_BROWSER}", file=sys.stderr)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".book-") as work:
-        staging = Path(work) / "source"
+        staging, drawn, html = (Path(work) / part for part in ("source", "drawn", "_build/html"))
         staging.mkdir()
-        stage(source, executed, staging)
+        wanted = stage(source, executed, staging, drawn=browser is not None)
         command = [sys.executable, *_BUILD, str(staging), "--path-output", work, "-n", "-W", "--keep-going", "-q"]
         # Its output names the staging copy, which nobody should open; warnings come on standard error.
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        _replace(output, Path(work) / "_build" / "html")
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sphinx:
+            if browser is not None:
+                pictures.draw(wanted, drawn, source / "build" / "pictures", browser)
+        if sphinx.returncode:
+            raise subprocess.CalledProcessError(sphinx.returncode, command)
+        if wanted:
+            (drawn / "pictures").rename(html / "pictures")
+        _replace(output, html)
     return output / "index.html"

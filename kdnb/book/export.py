@@ -1,8 +1,9 @@
 """Making executed notebooks fit to publish: refusing failed ones, and taking out what is one machine's business."""
 
+import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import nbformat
 
 from kdnb.book import fragments, pictures
 from kdnb.book.fragments import Drawn
+from kdnb.book.pictures import Picture
 from kdnb.paths import root
 
 _KEPT = {"kernelspec", "language_info", "widgets"}
@@ -74,32 +76,49 @@ def clean(notebook: Notebook) -> Notebook:
     return copy
 
 
-def illustrate(notebook: Notebook) -> None:
-    """Put a picture of every figure into ``notebook``, seen only where scripts are off; of a stepper its first."""
-    found: dict[int, list[Drawn]] = {}
-    for figure in fragments.figures(notebook):
-        found.setdefault(id(figure.output), []).append(figure)
+def illustrate(notebook: Notebook, chapter: str, site: str | None) -> list[Picture]:
+    """Put a picture of every figure into ``notebook``, seen only where scripts are off; of a stepper its first.
+
+    site: the book's address, for the card of links to ``chapter``; None puts the figures' words in the pictures' place.
+    Returns: what is to be drawn for the book.
+    """
+    figures = list(fragments.figures(notebook))
+    stills = {figure.name: pictures.still(figure, chapter) for figure in figures if site is not None}
     for cell in notebook.cells:
         if "outputs" in cell:
-            cell.outputs = [made for one in cell.outputs for made in _beside(one, found.get(id(one), []))]
+            cell.outputs = [made for one in cell.outputs for made in _beside(one, figures, stills)]
+    if site is None or not figures:
+        return []
+    card = pictures.card(figures[0], chapter)
+    notebook.metadata |= {"og:image": f"{site}{card.path}", "og:image:alt": figures[0].alt}
+    return [card, *stills.values()]
 
 
-def _beside(output: Any, figures: Sequence[Drawn]) -> list[Any]:
+def _beside(output: Any, figures: Sequence[Drawn], stills: Mapping[str, Picture]) -> list[Any]:
     """``output`` with its pictures: in its own HTML, or, of a widget, in an output of their own after it."""
-    quiet = {one.name: pictures.svg(one.spec, one.name, one.alt) for one in figures}
+    quiet = {one.name: _still(one.alt, stills.get(one.name)) for one in figures if one.output is output}
     if fragments.VIEW in output.get("data", {}):
-        text = "".join(f'<noscript><div id="{name}">{picture}</div></noscript>' for name, picture in quiet.items())
+        text = "".join(f'<noscript><div id="{name}">{still}</div></noscript>' for name, still in quiet.items())
         return [output, nbformat.v4.new_output("display_data", {"text/html": text or _LIVE})]
-    for name, picture in quiet.items():
+    for name, still in quiet.items():
         mark = f'<script type="application/json" data-kdnb-figure="{name}">'
-        beside = f"<noscript><style>#{name}{{display:none}}</style>{picture}</noscript>"
+        beside = f"<noscript><style>#{name}{{display:none}}</style>{still}</noscript>"
         output.data["text/html"] = output.data["text/html"].replace(mark, beside + mark)
     return [output]
 
 
-def publish(source: Path, target: Path) -> None:
-    """Write the executed notebook ``source``, cleaned and with pictures for readers without scripts, to ``target``.
+def _still(alt: str, picture: Picture | None) -> str:
+    words = html.escape(alt)
+    if picture is None:
+        return f"<p>{words} <em>(A figure; your browser draws it if it may run scripts.)</em></p>"
+    size = f'width="{picture.width}" height="{picture.height}"'
+    return f'<img class="kdnb-still" src="../{picture.path}" alt="{words}" {size} loading="lazy">'
 
+
+def publish(source: Path, target: Path, site: str | None = None) -> list[Picture]:
+    """Write the executed notebook ``source``, cleaned and fit for readers without scripts, to ``target``.
+
+    site: the book's address; None where no pictures can be drawn. Returns: the pictures that its page then needs.
     Raises: ValueError when it is not fit to publish (see `refuse_unfit`) or is no notebook.
     """
     try:
@@ -108,6 +127,7 @@ def publish(source: Path, target: Path) -> None:
         raise ValueError(f"{source.name} is no notebook: {error}. {_AGAIN}") from error
     refuse_unfit(notebook, source.name)
     fit = clean(notebook)
-    illustrate(fit)
+    wanted = illustrate(fit, target.stem, site)
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(fit, target)
+    return wanted

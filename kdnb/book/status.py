@@ -17,7 +17,7 @@ from kdnb.book import fragments
 from kdnb.book.fragments import Drawn, Notebook
 from kdnb.figures import style
 
-BUILT_WITH = ("kdnb", "jupyter-book", "sphinx", "myst-nb", "plotly", "anywidget", "ipywidgets", "matplotlib")
+BUILT_WITH = ("kdnb", "jupyter-book", "sphinx", "myst-nb", "plotly", "anywidget", "ipywidgets", "kaleido")
 _PAGE = """# Execution status
 
 This page was written when the book was built, from the executed notebooks themselves.

@@ -3,18 +3,19 @@
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 import yaml
-from browser import Reading
+from browser import Read, Reading
 from nbclient import NotebookClient
 from playwright.sync_api import Page
 
 from kdnb import __main__ as command_line
-from kdnb.book import build, export
+from kdnb.book import build, export, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,6 +170,60 @@ def test_pages_are_light_and_scripts_come_once(html: Path) -> None:
     licences = {path.stem for path in (html / "vendor" / "licences").iterdir()}
     vendored = {"font-awesome", "html-manager", "mathjax", "popper", "requirejs", "tippy"}
     assert licences == vendored | {"anywidget", "plotly"}
+
+
+def test_without_scripts_there_are_pictures(html: Path, read: Read) -> None:
+    """Of a figure and of a stepper's first; the addresses of cards are this book's own files."""
+    if pictures.find_browser() is None:
+        pytest.skip(pictures.NO_BROWSER)
+    for name, alt in (("one", "A curve through 1, 4 and 9."), ("two", "A line, steeper with T. Shown: 1.")):
+        reading = read(1300, scripts=False)
+        reading.page.goto((html / "notebooks" / f"{name}.html").as_uri())
+        picture = reading.page.get_by_role("img", name=alt)
+        assert picture.is_visible() and picture.evaluate("image => image.naturalWidth") == pictures.WIDTH
+        assert not reading.page.locator(".kdnb-figure").locator("visible=true").count()
+        site = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["ogp_site_url"]
+        card = reading.page.locator("meta[property='og:image']").get_attribute("content") or ""
+        assert card.startswith(site) and (html / card.removeprefix(site)).is_file()
+
+
+def test_without_a_browser_the_book_has_words_for_its_figures_and_says_why(
+    source: Path,
+    executed: Path,
+    tmp_path: Path,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BROWSER_PATH", "none")
+    folder = build.build(source, executed, tmp_path / "book").parent
+    assert "No Chrome or Chromium here (Debian: apt-get install chromium" in capsys.readouterr().err
+    assert not (folder / "pictures").exists()
+    reading = read(1300, scripts=False)
+    reading.page.goto((folder / "notebooks" / "two.html").as_uri())
+    words = reading.page.locator("noscript p")
+    assert words.is_visible() and "A line, steeper with T. Shown: 1." in (words.text_content() or "")
+    drawn = read(1300)
+    drawn.open(folder / "notebooks" / "one.html", drawn=1)
+    drawn.check()
+
+
+def test_a_browser_that_fails_is_named_and_the_older_book_stays(
+    source: Path, executed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, book = tmp_path / "chromium", tmp_path / "book"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    book.mkdir()
+    (book / ".buildinfo").write_text("older")
+    monkeypatch.setenv("BROWSER_PATH", str(broken))
+    monkeypatch.setattr(build, "_BUILD", ["-c", ""])  # Sphinx has nothing to do with it
+    changed = shutil.copytree(source, tmp_path / "source", symlinks=True, ignore=shutil.ignore_patterns("build"))
+    # In a thread of its own: playwright's event loop, of other tests here, keeps this one from another's.
+    with ThreadPoolExecutor(1) as apart, pytest.raises(OSError) as raised:
+        apart.submit(build.build, changed, executed, book).result()
+    assert re.search(f"{broken} draws no pictures: BrowserFailed.*BROWSER_PATH=none", str(raised.value))
+    assert [path.name for path in book.iterdir()] == [".buildinfo"]
 
 
 def test_only_the_contents_are_staged(source: Path, executed: Path, tmp_path: Path) -> None:

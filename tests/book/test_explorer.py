@@ -13,7 +13,7 @@ from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store
 
 from kdnb.analysis.selection import ChapterParameters, Study, load
-from kdnb.book import explorer_data, fragments, pictures, widgets
+from kdnb.book import explorer_data, fragments, widgets
 from kdnb.figures import front_page
 from kdnb.files import write_tensors
 
@@ -132,6 +132,6 @@ def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[S
     found = list(fragments.figures(notebook))
     assert [figure.name for figure in found] == ["explorer-mu", "explorer-r"]
     for figure in found:
-        assert pictures.svg(figure.spec, figure.name, figure.alt).count("-trace-") >= 2
+        assert figure.alt and len(figure.spec["data"]) >= 2
         of_sweeps = [step["layout"]["meta"]["runs"] for step in figure.steps]
         assert [len(runs) for runs in of_sweeps] == [len(study.students) + 1 for study in studies]

@@ -200,7 +200,8 @@ def test_without_scripts_each_figure_is_a_picture(built: Path, read: Read, name:
     for output in page.locator(f"div.cell_output:has({PLACES})").all():
         pictures = output.locator("noscript").get_by_role("img").all()
         assert len(pictures) >= output.locator(PLACES).count()
-        assert all(picture.is_visible() and picture.get_attribute("aria-label") for picture in pictures)
+        assert all(picture.is_visible() and picture.get_attribute("alt") for picture in pictures)
+        assert all(picture.evaluate("image => image.complete && image.naturalWidth > 0") for picture in pictures)
 
 
 # ---------------------------------------------------------------------------------------------------- the explorer

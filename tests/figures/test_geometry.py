@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 import torch
+from drawable import drawable
 from made_up import SPEC, STUDENTS, TEACHER, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
@@ -16,8 +16,6 @@ from scipy.stats import t as student_t
 from kdnb.analysis import alignment, class_agreement, map_stability, over_seeds, selection, separation, stitched
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
-from kdnb.book import pictures
-from kdnb.book.drawing import compact
 from kdnb.data import cifar
 from kdnb.figures import intervals
 from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
@@ -93,10 +91,6 @@ def _stitching(study: Study) -> pd.DataFrame:
     strange = {"kind": "student", "label": "normal", "seed": 0, "weights": "of another study", "relation": "own"}
     rows.append(common | strange | {"raw": 0.0, "matched": 0.0, "linear": 0.0})
     return pd.DataFrame(rows)
-
-
-def drawable(fig: go.Figure) -> None:
-    assert pictures.svg(compact(fig), "made", "What is seen.").startswith("<svg")
 
 
 def means_of(run: Run) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Chapter 11: the table of all methods, rows as templates of classes, and what is varied one thing at a time."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 import torch
+from drawable import drawable
 from made_up import SPEC, TEACHER_SPEC, rounded, write
 from scipy import stats as scipy_stats
 
@@ -18,8 +17,6 @@ from kdnb import methods
 from kdnb.analysis import by_method, class_rows, literature, variations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
-from kdnb.book import pictures
-from kdnb.book.drawing import compact
 from kdnb.figures.methods import ablations
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
@@ -72,12 +69,6 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> StudiesParameters:
 @pytest.fixture(scope="module")
 def studies(chosen: StudiesParameters) -> dict[str, Study]:
     return chosen.studies(methods=by_method.METHODS)
-
-
-def drawable(fig: go.Figure, name: str) -> None:
-    """A picture without scripts knows all of it, and nothing in it is no number."""
-    spec = compact(fig)
-    assert "NaN" not in json.dumps(spec) and pictures.svg(spec, name, "What is seen.").startswith("<svg")
 
 
 # -------------------------------------------------------------------------------------------------------------- table
@@ -149,7 +140,7 @@ def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -
     assert list(upper.x) == rounded([row["mu_raw"] for row in tables])
     assert list(lower.x) == rounded([row["mu_rotated"] for row in tables])
     assert list(upper.y) == list(lower.y) == rounded([row["test_accuracy"] for row in tables])
-    drawable(fig, "marks")
+    drawable(fig)
 
 
 def test_an_order_needs_three_methods(studies: dict[str, Study]) -> None:
@@ -194,7 +185,7 @@ def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
     assert "nan" not in drawn_rows.sentence(study, table)
-    drawable(fig, "likeness")
+    drawable(fig)
 
 
 def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
@@ -229,7 +220,7 @@ def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> 
         sorted(run.history["test_accuracy"].iloc[-1] for run in runs)
     )
     assert any(trace.name == "MSE, bystander" for trace in fig.data)
-    drawable(fig, "alphas")
+    drawable(fig)
 
 
 def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
@@ -238,7 +229,7 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     assert found["digits"].places == ["1", "4", "10", "50", "MSE"]
     text = ablations.mse_sentence(found["digits"])
     assert text.startswith("At T = 1, 10 and 50 KD differs") and "MSE has one seed here" in text
-    drawable(ablations.high_temperature(found["digits"]).figure, "hot")
+    drawable(ablations.high_temperature(found["digits"]).figure)
 
 
 def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
@@ -246,7 +237,7 @@ def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
     assert varied.lines == ["drops 15/18/21", "drops 12/15/18/21"]
     assert varied.places == ["normal", "KD T=4"] and set(varied.table["seed"]) == {0}
     assert len(varied.table) == 4
-    drawable(ablations.schedule(varied).figure, "schedules")
+    drawable(ablations.schedule(varied).figure)
 
 
 def test_schedules_without_a_common_student_are_not_compared(tmp_path: Path) -> None:
@@ -265,7 +256,7 @@ def test_a_reading_of_the_loss_has_the_same_label_in_both(chosen: StudiesParamet
     table = varied.table.set_index(["line", "x"])
     run = Run(varied.study.folder / "kd-T4-a0.9-unsquared-wd0.0005-s0")
     assert table.loc[("without T²", "KD T=4"), "mu"] == run.history["mu_raw"].iloc[-1]
-    drawable(ablations.t_squared(varied).figure, "readings")
+    drawable(ablations.t_squared(varied).figure)
 
 
 def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesParameters) -> None:
@@ -291,7 +282,7 @@ def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
         assert read(chosen) == {}
     study = chosen.studies(methods=by_method.METHODS)["digits"]
     assert "not trained here" in methods_table.as_html(study) and methods_table.table_sentence(study)
-    drawable(methods_table.scatter(study).figure, "one")
+    drawable(methods_table.scatter(study).figure)
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:

@@ -43,6 +43,12 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
   return result;
 }
 
+// A layout in light colours on white, without what only moves on a screen.
+function onPaper(layout, width, height = layout.height ?? 450) {
+  const still = fitted({ ...layout, updatemenus: [], sliders: [] }, width, "light");
+  return { ...still, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", autosize: false, width, height };
+}
+
 // Plotly for a widget.
 async function findPlotly(version) {
   if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network

@@ -70,13 +70,12 @@ const addTools = (() => {
     setTimeout(() => URL.revokeObjectURL(href));
   }
 
-  // The figure as it is now, in light colours on white, without what only moves on a screen.
+  // The figure as it is now, on paper.
   function keep(node, { layout: given }, filename, format) {
-    const { title, legend, margin, height = 450 } = given;
-    const layout = fitted({ ...node.layout, title, legend, margin, updatemenus: [], sliders: [] }, WIDTH, "light");
-    const paper = { paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", autosize: false, width: WIDTH, height };
-    const size = { width: WIDTH, height, scale: format === "png" ? 2 : 1 };
-    return globalThis.Plotly.downloadImage({ data: node.data, layout: { ...layout, ...paper } }, { format, filename, ...size });
+    const { title, legend, margin, height } = given;
+    const layout = onPaper({ ...node.layout, title, legend, margin, height }, WIDTH);
+    const size = { width: WIDTH, height: layout.height, scale: format === "png" ? 2 : 1 };
+    return globalThis.Plotly.downloadImage({ data: node.data, layout }, { format, filename, ...size });
   }
 
   const cells = (tag, values, more) => make("tr", {}, ...values.map((value) => make(tag, more, String(value ?? ""))));
