@@ -73,15 +73,23 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path, spec: RunSpec) -> Self:
-        """The run of ``spec`` under ``folder``, made if new; ValueError when another spec lives there."""
+        """The run of ``spec`` under ``folder``, made if new; ValueError when results of another spec lie there."""
         run = cls(folder / spec.name)
-        if not run._file("spec.json").exists():
-            write_json(run._file("spec.json"), spec.as_json())
         run.check(spec)
+        run.begin(spec)
         return run
 
+    def begin(self, spec: RunSpec) -> None:
+        """Make the folder the run of ``spec``, whatever it was begun for, unless it holds results; then `check` it."""
+        if not self.has_results:
+            write_json(self._file("spec.json"), spec.as_json())
+            self.__dict__.pop("spec", None)
+        self.check(spec)
+
     def check(self, spec: RunSpec) -> None:
-        """Raise ValueError where the run is of another spec."""
+        """Raise ValueError where the folder holds results of another spec."""
+        if not self.has_results:
+            return
         found, asked = self.spec.as_json(), spec.as_json()
         if differing := [key for key in asked if asked[key] != found[key]]:
             details = "; ".join(f"{key}: there {found[key]!r}, asked {asked[key]!r}" for key in differing)
@@ -89,6 +97,11 @@ class Run:
                 f"{self.path} holds results of another spec ({details}). Nothing was overwritten: "
                 "choose another output_dir, or move that folder away."
             )
+
+    @property
+    def has_results(self) -> bool:
+        """Whether at least one epoch is finished and stored."""
+        return self.finished or self._file("checkpoint.safetensors").exists()
 
     def _file(self, name: str) -> Path:
         return self.path / name
@@ -253,9 +266,14 @@ class Run:
         write_tensors(self._file("classifier.safetensors"), gathered, {})
         table = pd.DataFrame(history).astype({"epoch": int})
         write_atomically(self._file("history.parquet"), lambda file: table.to_parquet(file, index=False))
-        self.tidy()
+        self.clear()
 
-    def tidy(self) -> None:
+    @property
+    def tidy(self) -> bool:
+        """Whether it is finished, and nothing is left of its making."""
+        return self.finished and self._file("finished").exists()
+
+    def clear(self) -> None:
         """Remove checkpoint and loose trace of a finished run (a kill may have come between) and mark it finished."""
         self._file("checkpoint.safetensors").unlink(missing_ok=True)
         for piece in self.path.glob("trace/*"):

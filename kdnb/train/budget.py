@@ -16,6 +16,11 @@ class Budget:
         self.seconds = float("inf") if minutes is None else 60 * minutes
         self.end = clock() + self.seconds
 
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return max(0.0, self.end - self.clock())
+
     def spend(self, steps: Iterable[int], what: str, unit: str = "epoch") -> Iterator[int]:
         """Pass on ``steps`` (each a ``unit`` of ``what``) while another one, as long as the longest so far, still fits.
 

@@ -14,9 +14,9 @@ from kdnb import methods, progress
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
 from kdnb.runs import Run, RunSpec
-from kdnb.train import cuda_graphs, provenance
+from kdnb.train import cuda_graphs, locks, provenance
 from kdnb.train import student as students
-from kdnb.train.budget import Budget
+from kdnb.train.budget import Budget, TimeUp
 from kdnb.train.lockstep import Group, Shared
 from kdnb.train.teacher import Teacher
 
@@ -60,7 +60,8 @@ def train(
 ) -> list[Run]:
     """Train what is not trained yet of ``specs``, in lockstep, under ``folder``; return the finished runs.
 
-    Interrupt it anywhere: the same call goes on from the last finished epoch of each run, on another machine too.
+    Interrupt it anywhere: the same call goes on from the last finished epoch of each run, on another machine too. Runs
+    that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
     Raises ValueError, before any work, for specs that cannot share batches, a folder that holds another spec, a method
     that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is used up; MemoryError when
     not even one run fits; DeviceLost when the device fails. What is finished stays stored in each case.
@@ -68,17 +69,26 @@ def train(
     check_shareable(specs)
     check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
     check_students(specs, dataset, teacher, bystander)
-    runs = [Run.open(Path(folder), spec) for spec in specs]
-    for run in runs:
-        if run.finished:
-            run.tidy()
-    if waiting := [run for run in runs if not run.finished]:
-        devices.configure(device, specs[0].precision)
-        with devices.failures_explained(device):
-            how, asked = execution or Execution(), [run.spec for run in waiting]
-            shared = Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
-            _train_what_fits(shared, waiting, how)
-    return runs
+    wanted = {spec.name: spec for spec in specs}  # what is named twice is one run
+    runs = {name: Run(Path(folder) / name) for name in wanted}
+    for name, run in runs.items():
+        run.check(wanted[name])
+    how, shared = execution or Execution(), None
+    while waiting := [run for run in runs.values() if not run.tidy]:
+        with locks.ours(waiting, how.budget.left) as mine:
+            for run in mine:
+                run.begin(wanted[run.path.name])
+                if run.finished:  # another job was faster, or was killed before it had cleared up
+                    run.clear()
+            if not mine:
+                raise TimeUp(f"{how.budget.minutes:g} minutes are used up, and another job is still at work.")
+            if begun := [run for run in mine if not run.finished]:
+                devices.configure(device, specs[0].precision)
+                with devices.failures_explained(device):
+                    asked = [wanted[run.path.name] for run in waiting]
+                    shared = shared or Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
+                    _train_what_fits(shared, begun, how)
+    return list(runs.values())
 
 
 def _train_what_fits(shared: Shared, waiting: Sequence[Run], execution: Execution) -> None:

@@ -14,11 +14,21 @@ class Known:
     identity: dict[str, str]
 
 
-def teacher(folder: Path, name: str) -> Known:
-    """The teacher of run ``name``; ValueError when it was not published."""
+def teacher(folder: Path, name: str, model: str | None = None) -> Known:
+    """The teacher of run ``name``; ValueError when it was not published, or is another network than ``model``."""
     run = run_in(folder / name)
     _refuse_missing(folder, [] if run.finished else [name])
+    check_network(run, model)
     return Known({"model": run.spec.model, "checksum": run.weights_checksum})
+
+
+def check_network(run: Run, model: str | None) -> None:
+    """ValueError where a teacher is another network than ``model``; None: any will do."""
+    if model and run.spec.model != model:
+        raise ValueError(
+            f"{run.path} is a {run.spec.model}, and teacher_model is {model!r}: choose another output_dir or "
+            "teacher_seed, or move that folder away."
+        )
 
 
 def read(folder: Path, specs: Sequence[RunSpec]) -> list[Run]:

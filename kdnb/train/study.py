@@ -59,7 +59,9 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     # Refuses what is bad before anything is trained.
     names = [name for name, _ in method_grid(parameters)]
     check_teacher_outputs(names, parameters.teacher_outputs or profiles.get(parameters.profile).teacher_outputs)
-    choice("model", _student_model(parameters), models.names())
+    for model in (_student_model(parameters), parameters.teacher_model):
+        if model is not None:
+            choice("model", model, models.names())
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
@@ -88,8 +90,9 @@ def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple
     """Teacher and bystander as students' specs name them."""
     target, seed = folder(parameters), parameters.bystander_seed
     own = load_teacher(parameters, images) if parameters.teacher_weights else None
-    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed))
-    return teacher, None if seed is None else published.teacher(target, teacher_name(seed))
+    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed), parameters.teacher_model)
+    other = None if seed is None else published.teacher(target, teacher_name(seed), parameters.teacher_model)
+    return teacher, other
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
@@ -129,12 +132,27 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
     run = run_in(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
-    if not run.finished:
-        # The field's recipe, whatever the students' own: one teacher serves every ablation.
-        names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model"
-        given = {name: getattr(parameters, name) for name in names.split()}
-        run = train_teacher(TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed), budget)
+    # The field's recipe, whatever the students' own: one teacher serves every ablation.
+    names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model minutes"
+    given = {name: getattr(parameters, name) for name in names.split()}
+    recipe = TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed)
+    if run.finished:
+        _check_recipe(run, recipe, images)
+    else:
+        run = train_teacher(recipe, budget)
     return teachers.from_run(run, images)
+
+
+def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset) -> None:
+    """Refuse a teacher that is another network than asked; say where it was trained otherwise than it would be now."""
+    model, found = recipe.teacher_model or profiles.get(recipe.profile).teacher, run.spec
+    published.check_network(run, recipe.teacher_model)
+    asked = make_spec(recipe, images, "teacher", model, "normal", {})
+    names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]
+    names += ["precision"] if asked.precision != "auto" else []
+    there, now = ({name: getattr(spec, name) for name in names} for spec in (found, asked))
+    if odd := [f"{name} {there[name]}, not {now[name]}" for name in names if there[name] != now[name]]:
+        print(f"{run.path} is there and serves as it is, trained otherwise than it would be now: {'; '.join(odd)}.")
 
 
 def make_spec(
@@ -194,5 +212,5 @@ def _precision(spec: RunSpec, target: Path, device: torch.device) -> str:
     """The precision of ``spec``; 'auto': the one its run began with, on any machine, else what suits ``device``."""
     if spec.precision != "auto":
         return spec.precision
-    begun = target / spec.name / "spec.json"
-    return Run(begun.parent).spec.precision if begun.exists() else devices.natural_precision(device)
+    begun = Run(target / spec.name)
+    return begun.spec.precision if begun.has_results else devices.natural_precision(device)

@@ -10,17 +10,17 @@ import math
 import os
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from kdnb.files import write_json
+from kdnb.train import locks
 
 LIVE = "use teacher_outputs='live'"
 
@@ -92,23 +92,9 @@ class Store:
         self.chunks = math.ceil(images / chunk_images)
         self.checksums: dict[str, dict[int, str]] = {name: {} for name in widths}  # part: {chunk: checksum}
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other jobs out; a job that comes second waits, and says so."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        # The system's own lock or none: the soft one in its place would outlive a job that is killed.
-        lock = FileLock(self.path / "lock", fallback_to_soft=False)
-        try:
-            held = lock.acquire(blocking=False)
-        except Timeout:
-            print(f"{self.path}: another job is at work on this teacher table; waiting for it.", flush=True)
-            held = lock.acquire()
-        except OSError as error:
-            raise OSError(
-                f"{lock.lock_file} cannot be locked: {error}. Choose another output_dir, or {LIVE}."
-            ) from error
-        with held:
-            yield
+        return locks.alone(self.path / "lock", "teacher table", f"Choose another output_dir, or {LIVE}.")
 
     def missing(self, names: Sequence[str]) -> dict[str, list[int]]:
         """The chunks to compute of each part in ``names``, after every recorded checksum was checked."""
