@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Annotated
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from kdnb import __version__, data, paths, profiles
 from kdnb.device import DeviceLost
@@ -153,14 +155,49 @@ Command = (
 )
 
 
+REGISTRY = ConstructorRegistry()
+WORDS = {int: "INT", float: "FLOAT", bool: "{true,false}", str: "TEXT", Path: "PATH"}
+
+
+@REGISTRY.primitive_rule
+def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Take every value as the text that was typed: the fields' rules read it, as they read papermill's and YAML's."""
+    several = get_args(info.type) if info.type_origin in (Union, UnionType) else (info.type,)
+    known = [one for one in several if one is not NoneType]
+    if len(known) != 1:
+        return None
+    optional, listed = len(known) < len(several), get_origin(known[0]) is tuple
+    inner = get_args(known[0])[0] if listed else known[0]
+    while get_origin(inner) is Annotated:
+        inner = get_args(inner)[0]
+    if not (inner in WORDS or get_origin(inner) is Literal):
+        return None
+    word = "{" + ",".join(get_args(inner)) + "}" if inner not in WORDS else WORDS[inner]
+
+    def read(words: list[str]) -> Any:
+        if optional and [word.lower() for word in words] == ["none"]:
+            return None
+        return tuple(words) if listed else words[0]
+
+    def write(value: Any) -> list[str]:
+        return [f"{one:g}" if isinstance(one, float) else str(one) for one in (value if listed and value else [value])]
+
+    metavar = word + "|None" * optional
+    return PrimitiveConstructorSpec("*" if listed else 1, metavar, read, lambda _: True, write)
+
+
 def parse(arguments: Sequence[str] | None = None) -> Asked:
     """What a command line asks for; ValueError for values that are refused, SystemExit for words."""
+    given = sys.argv[1:] if arguments is None else arguments
+    # --no-nesterov: short for --nesterov false
+    words = [part for word in given for part in ([f"--{word[5:]}", "false"] if word.startswith("--no-") else [word])]
     found: Asked = tyro.cli(
         Command,
         prog="kdnb",
         description=__doc__,
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
+        args=words,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff),
+        registry=REGISTRY,
     )
     return found
 

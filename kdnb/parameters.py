@@ -152,6 +152,8 @@ class StudyParameters:
         if self.precision is not None:
             choice("precision", self.precision, [*PRECISIONS, "auto"])
         choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
+        if self.nesterov and not self.momentum:
+            raise ValueError("momentum is 0 and nesterov is true; Nesterov's momentum needs one: nesterov=False.")
 
 
 @checked

@@ -80,6 +80,7 @@ def test_the_command_line_has_the_notebooks_parameters() -> None:
     words = ["students", "--temperatures", "1", "4", "--no-nesterov", "--epochs", "7", "--bystander-seed", "None"]
     expected = StudentParameters(temperatures=[1.0, 4.0], nesterov=False, epochs=7, bystander_seed=None)
     assert command_line.parse(words) == expected
+    assert command_line.parse([*words[:4], "--nesterov", "False", *words[5:]]) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_the_command_line_refuses_with_the_way_out(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["students", "--epochs", "0"], "epochs is 0; it must be a whole number"),
+        (["students", "--epochs", "0"], "epochs is '0'; it must be a whole number"),
         (["students", "--epoch", "3"], "Perhaps you meant"),
         (["studens"], "Available subcommands: teacher, students"),
     ],

@@ -105,7 +105,7 @@ def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, floa
         given = {key: value for key, value in common.items() if key in known}
         steps = [{swept: value} for value in sweeps[swept]] if swept else [{}]
         grid += [(name, methods.parameters_of(methods.create(name, given | step | own))) for step in steps]
-    return grid
+    return [one for place, one in enumerate(grid) if one not in grid[:place]]  # named twice is trained once
 
 
 def student_names(parameters: StudentParameters) -> list[str]:

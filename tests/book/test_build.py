@@ -298,3 +298,9 @@ def test_contents_name_files_that_exist_or_notebooks() -> None:
     assert entries[0] == "notebooks/00_start" and len(set(entries)) == len(entries)
     for entry in set(entries) - {build.STATUS}:
         assert (ROOT / f"{entry}.{'ipynb' if entry.startswith('notebooks/') else 'md'}").is_file(), entry
+
+
+def test_every_notebook_is_a_chapter_of_the_table_of_contents() -> None:
+    """One that is forgotten there would be executed and never shown."""
+    chapters = {name.removeprefix("notebooks/") for name in build.chapters(ROOT / "_toc.yml") if "notebooks/" in name}
+    assert chapters == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}

@@ -1,0 +1,61 @@
+"""What is asked is what is trained: other settings than those of what lies there are refused or said, never dropped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kdnb.parameters import StudentParameters
+from kdnb.runs import Run
+from kdnb.train.study import method_grid, train_students
+
+ASKED = StudentParameters(limit=120, epochs=1, methods=("normal",), bystander_seed=None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("runs")
+    train_students(replace(ASKED, output_dir=str(made)))
+    return made
+
+
+def test_a_teacher_of_another_network_is_refused(folder: Path) -> None:
+    asked = replace(ASKED, output_dir=str(folder), teacher_model="resnet14", seed=1)
+    with pytest.raises(ValueError, match="teacher-s0 is a resnet20, and teacher_model is 'resnet14': choose another"):
+        train_students(asked)
+    with pytest.raises(ValueError, match="unknown model 'nosuchnet'"):
+        train_students(replace(asked, teacher_model="nosuchnet"))
+
+
+def test_a_teacher_of_another_recipe_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train_students(replace(ASKED, output_dir=str(folder), epochs=2, batch_size=32, seed=2))
+    said = capsys.readouterr().out
+    assert "teacher-s0 is there and serves as it is" in said and "epochs 1, not 2; batch_size 64, not 32" in said
+    train_students(replace(ASKED, output_dir=str(folder), seed=3))
+    assert "serves as it is" not in capsys.readouterr().out
+
+
+def test_a_folder_without_a_finished_epoch_holds_no_results(folder: Path) -> None:
+    """What a refused or failed call left behind does not stand in the way of the corrected one."""
+    asked = replace(ASKED, output_dir=str(folder), seed=4)
+    (trained,) = train_students(asked)
+    begun = Run(folder / trained.path.name.replace("s4", "s5"))
+    begun.begin(replace(trained.spec, init_seed=5, epochs=77))
+    assert not begun.has_results and begun.spec.epochs == 77
+    (corrected,) = train_students(replace(asked, seed=5))
+    assert corrected.path == begun.path and corrected.spec.epochs == 1
+    with pytest.raises(ValueError, match="holds results of another spec.*epochs: there 1, asked 2"):
+        train_students(replace(asked, seed=5, epochs=2))
+
+
+def test_what_is_named_twice_is_trained_once(folder: Path) -> None:
+    twice = replace(
+        ASKED, output_dir=str(folder), methods=("normal", "kd", "kd:alpha=0.9", "normal"), temperatures=(4, 4)
+    )
+    assert [name for name, _ in method_grid(twice)] == ["normal", "kd"]
+    assert [run.spec.method for run in train_students(twice)] == ["normal", "kd"]
+
+
+def test_nesterov_without_momentum_is_refused_in_our_words() -> None:
+    with pytest.raises(ValueError, match="momentum is 0 and nesterov is true"):
+        replace(ASKED, momentum=0)
