@@ -13,7 +13,6 @@ from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
 TEACHER, BYSTANDER = SIDES
-STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,8 @@ def _row(study: Study, run: Run) -> dict[str, Any]:
 
 
 def cuts(study: Study) -> list[int]:
-    """Warm-ups, and the chapter's own; each leaves enough epochs for an r."""
-    chosen = {round(study.epochs * step / STEPS) for step in range(STEPS)} | {study.warm_up}
-    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
+    """The warm-ups of :func:`over_cuts`."""
+    return correlations.cuts(study, correlations.SIXTEENTHS)
 
 
 def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[Estimate]:

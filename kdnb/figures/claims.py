@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
@@ -251,7 +251,7 @@ def address(shown: Maker[...], of: str = "") -> str:
 def _card(claim: Claim[Students], one: Judged) -> str:
     verdict = one.of(claim)
     count = len(verdict.seeds)
-    many = f" · {count} seed{'s' * (count != 1)}" if count else ""
+    many = f" · {words.counted(count, 'seed')}" if count else ""
     body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
     body += _controls(one.checks(claim))
     return (

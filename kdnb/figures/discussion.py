@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis import words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import HOT
@@ -61,9 +62,9 @@ def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
 def _answer(one: Claim[Study], found: Verdict) -> str:
     if found.verdict == "cannot be said":
         return f"{MARKS[found.verdict]} cannot be said here; it needs {found.missing}."
-    many = len(found.seeds)
+    seeds = words.counted(len(found.seeds), "seed")
     numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
-    return f"{MARKS[found.verdict]} **{found.verdict}** ({found.held} of {many} seed{'s' * (many > 1)}). {numbers}."
+    return f"{MARKS[found.verdict]} **{found.verdict}** ({found.held} of {seeds}). {numbers}."
 
 
 def _mean(one: Claim[Study], values: Sequence[float]) -> str:

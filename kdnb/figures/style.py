@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from kdnb.analysis import words
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin
 from kdnb.runs import Run, RunSpec
@@ -108,7 +109,7 @@ def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
     """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
     listed = list(study.students if shown is None else shown)
     spec = next((run.spec for run in listed if run.spec.teacher), listed[0].spec)
-    parts = [f"{study.name}, {networks(spec)}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {seeds(listed)}"]
+    parts = [f"{study.name}, {networks(spec)}", f"n = {words.counted(len(listed), 'run')}, {seeds(listed)}"]
     unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
     return "\u00a0· ".join([*unbroken, what])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment
+from kdnb.analysis import alignment, words
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -64,7 +64,7 @@ def _terms(last: pd.Series) -> str:
 
 def amount(change: float) -> str:
     """A change of mu^2, to read: its sign, three digits, no powers of ten below a million."""
-    return f"{float(f'{change:.3g}'):+,g}".replace("-", "−")
+    return words.number(float(f"{change:.3g}"), "{:+,g}")
 
 
 def _share(study: Study) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, out_of_reach, stats
+from kdnb.analysis import design, out_of_reach, stats, words
 from kdnb.analysis.curves import rank_correlation
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import Study
@@ -85,9 +85,10 @@ def _side(differences: np.ndarray) -> str:
 
 def _compared(what: str, differences: np.ndarray) -> str:
     """A mean difference in points, with its interval over seeds."""
-    low, high = stats.mean_interval(differences)
-    between = f" (95 %: {100 * low:+.2f} to {100 * high:+.2f})" if np.isfinite(low) else f" (n = {len(differences)})"
-    return f"{what} makes {100 * float(np.mean(differences)):+.2f} points{between}".replace("-", "−")
+    ends = stats.mean_interval(differences)
+    mean, low, high = (words.number(100 * value, "{:+.2f}") for value in (float(np.mean(differences)), *ends))
+    between = f"95 %: {low} to {high}" if np.isfinite(ends).all() else f"n = {len(differences)}"
+    return f"{what} makes {mean} points ({between})"
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
@@ -140,9 +141,9 @@ def reach_sentence(found: pd.DataFrame) -> str:
     dearer = able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN
     so = "What it cannot say is what it costs." if dearer else "What it cannot say costs no more."
     text += f"; the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, {_points(unable)}. {so}"
-    rank = f"Rank correlation of what is missed and the points, over all {len(found)}: {order:+.2f}."
-    return f"**{text}** {rank}".replace("-", "−")
+    rank = f"Rank correlation of what is missed and the points, over all {len(found)}:"
+    return f"**{text}** {rank} {words.number(order, '{:+.2f}')}."
 
 
 def _points(part: pd.DataFrame) -> str:
-    return f"{part['points'].mean():+.2f} points"
+    return words.number(part["points"].mean(), "{:+.2f} points")

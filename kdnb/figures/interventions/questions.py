@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import by_method, stats
+from kdnb.analysis import by_method, stats, words
 from kdnb.analysis.by_method import short
 from kdnb.analysis.interventions import LOOKS, against_kd, differences, group
 from kdnb.analysis.selection import Study
@@ -67,9 +67,7 @@ def spread(points: ArrayLike) -> str:
     values = np.asarray(points, float)
     if not values.size:
         return "–"
-    low, high = stats.mean_interval(values)
-    half = f"\u00a0±\u00a0{(high - low) / 2:.2f}" if np.isfinite(low) else ""
-    return f"{values.mean():+.2f}{half}"
+    return f"{values.mean():+.2f}{words.plus_minus(*stats.mean_interval(values), '{:.2f}')}"
 
 
 def answers(study: Study) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import variations
+from kdnb.analysis import variations, words
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOTTEST
 from kdnb.figures import intervals, style
@@ -145,7 +145,7 @@ def both_sentence(varied: variations.Varied) -> str:
     share, points = other["mu"] / one["mu"] - 1, 100 * (other["accuracy"] - one["accuracy"])
     seeds = varied.table["seed"].nunique()
     text = (
-        f"From *{first}* to *{second}*, over {len(one)} methods and {seeds} seed{'s' * (seeds > 1)}: final raw μ "
+        f"From *{first}* to *{second}*, over {len(one)} methods and {words.counted(seeds, 'seed')}: final raw μ "
         f"changes by {share.min():+.1%} to {share.max():+.1%}, accuracy by {points.min():+.2f} to {points.max():+.2f} "
         "points."
     )

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import methods
-from kdnb.analysis import by_method, literature, stats
+from kdnb.analysis import by_method, literature, stats, words
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -78,8 +78,7 @@ def number(value: float, how: str) -> str:
 
 def interval(value: float, low: float, high: float) -> str:
     """A share with half the width of its symmetric interval, where it has one."""
-    half = f"\u00a0±\u00a0{(high - low) / 2:.2%}" if np.isfinite(low) else ""
-    return f"{value:.2%}{half}"
+    return f"{value:.2%}{words.plus_minus(low, high, '{:.2%}')}"
 
 
 def table_sentence(study: Study) -> str:
