@@ -1,12 +1,13 @@
 """The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import pandas as pd
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
@@ -27,14 +28,18 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     return {**sums, "spread": float(table["spread"].sum())} if sums else {}
 
 
-def residual(study: Study) -> float:
-    """Largest |residual| of any epoch's account of mu^2, relative to mu^2."""
-    worst = [run_residual(run) for run in study.students if "account_residual" in run.history]
-    return max(worst, default=float("nan"))
+def imbalance(runs: Iterable[Run]) -> tuple[float, str, int]:
+    """Largest |residual| of an epoch's account, relative to mu^2, to either teacher; the label and epoch it is of.
 
-
-def run_residual(run: Run) -> float:
-    return float((run.history["account_residual"].abs() / run.history["mu_raw"] ** 2).max())
+    nan where no run has an account.
+    """
+    found = []
+    for run in runs:
+        for side in ("", BYSTANDER):
+            if f"{side}account_residual" in run.history:
+                rest = (run.history[f"{side}account_residual"] / run.history[f"{side}mu_raw"] ** 2).abs()
+                found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
+    return max(found, default=(float("nan"), "", 0))
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
@@ -48,7 +53,7 @@ def booked(run: Run, side: str = "") -> pd.DataFrame:
 
 def excess(run: Run) -> pd.DataFrame:
     """:func:`booked` to the teacher minus to the bystander, where the spread cancels; empty without a bystander."""
-    teacher, other = booked(run), booked(run, "bystander_")
+    teacher, other = booked(run), booked(run, BYSTANDER)
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 

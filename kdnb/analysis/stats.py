@@ -6,7 +6,7 @@ the first differences with a block-bootstrap interval, r given a third curve, an
 mismatched pairs. The unit of evidence is the run (seed), not the epoch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,6 +95,14 @@ def pearson(x: Series, y: Series) -> float:
     if len(x) < LEAST_POINTS or _constant(x) or _constant(y):
         return np.nan
     return float(_rowwise_r(x[None], y[None])[0])
+
+
+def rank_correlation(x: Iterable[float], y: Iterable[float]) -> float:
+    """Spearman's rank correlation, 1 when y never falls as x grows; nan for fewer than 2 points or a constant."""
+    left, right = list(x), list(y)
+    if min(len(set(left)), len(set(right))) < 2:
+        return np.nan
+    return float(scipy_stats.spearmanr(left, right).statistic)
 
 
 def r_with_loss(table: pd.DataFrame, column: str = "mu_raw") -> float:

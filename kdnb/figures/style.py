@@ -1,7 +1,7 @@
 """How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,57 @@ def grid(rows: int, columns: int, titles: Sequence[str] = (), height: int = 420,
     fig.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
     fig.update_annotations(font_size=13)
     return fig
+
+
+def menu(buttons: Sequence[Mapping[str, object]], y: float, **more: object) -> dict[str, object]:
+    """A menu of ``buttons`` above the left end of a figure, at height ``y`` of its panels."""
+    return {"buttons": list(buttons), "x": 0, "xanchor": "left", "y": y, "yanchor": "bottom", **more}
+
+
+def measures_menu(
+    tables: Sequence[pd.DataFrame],
+    measures: Mapping[str, str],
+    axis: Callable[[str], Mapping[str, object]] = lambda column: {},
+    *only: Sequence[int],
+) -> dict[str, object]:
+    """A menu that puts another column of ``tables`` in the place of the one whose curves are drawn.
+
+    measures: names by column, of which those in any table are offered; ``axis``: what more a column changes of the
+    layout; ``only``: the traces whose curves they are, where there are others.
+    """
+    buttons = [
+        {
+            "label": name,
+            "method": "update",
+            "args": [
+                {"y": [curve(table, column, name, {}).y for table in tables]},
+                {"yaxis.title.text": name, **axis(column)},
+                *only,
+            ],
+        }
+        for column, name in measures.items()
+        if any(column in table for table in tables)
+    ]
+    return menu(buttons, 1.02, pad={"b": 2})
+
+
+def limits(values: ArrayLike, share: float = 0.05, least: float = 0.5) -> list[float]:
+    """Ends of an axis: ``share`` of what ``values`` span beyond both, or ``least``; 0 and 1 where there are none."""
+    known = np.asarray(values, float)
+    if not np.isfinite(known).any():
+        return [0.0, 1.0]
+    low, high = float(np.nanmin(known)), float(np.nanmax(known))
+    margin = share * (high - low) or least
+    return [float(f"{end:.{DIGITS}g}") for end in (low - margin, high + margin)]
+
+
+def map_axes(fig: go.Figure, reach: float) -> None:
+    """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both, from -reach to reach."""
+    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
+    fig.update_xaxes(range=[-reach, reach], constrain="domain", **bare)
+    fig.update_yaxes(range=[-reach, reach], constrain="domain", **bare)
+    for axis in fig.select_yaxes():
+        axis.update(scaleanchor=axis.anchor)
 
 
 def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | None = None) -> go.Figure:

@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import design, out_of_reach, stats, words
-from kdnb.analysis.curves import rank_correlation
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -64,23 +63,15 @@ def sentence(study: Study) -> str:
 
 def _answer(found: Mapping[tuple[str, str], Cell]) -> str:
     """The answer in a few words: it can turn out either way, and with few seeds it is that nothing is decided."""
-    theirs, others = found[("answers", "W_t")], found[("answers", "W_o")]
-    any_will_do = _side(others.less(theirs))
-    words = {
-        "less": "distilling answers needs the teacher's own classifier.",
-        "no less": "distilling answers does not need the teacher's own classifier; another's does as well.",
-        "undecided": "no difference is seen between the teacher's own classifier and another's, and none is excluded.",
-        "too few seeds": "too few seeds to say whose classifier it takes.",
-    }
-    return words[any_will_do]
-
-
-def _side(differences: np.ndarray) -> str:
-    """Whether a mean difference in accuracy is a loss beyond the margin, surely none, or not decided by its seeds."""
-    if len(differences) < stats.LEAST_RUNS:
-        return "too few seeds"
+    differences = found[("answers", "W_o")].less(found[("answers", "W_t")])
     low, high = stats.mean_interval(differences)
-    return "less" if high < -ACCURACY_MARGIN else "no less" if low > -ACCURACY_MARGIN else "undecided"
+    if len(differences) < stats.LEAST_RUNS:
+        return "too few seeds to say whose classifier it takes."
+    if high < -ACCURACY_MARGIN:
+        return "distilling answers needs the teacher's own classifier."
+    if low > -ACCURACY_MARGIN:
+        return "distilling answers does not need the teacher's own classifier; another's does as well."
+    return "no difference is seen between the teacher's own classifier and another's, and none is excluded."
 
 
 def _compared(what: str, differences: np.ndarray) -> str:
@@ -137,7 +128,7 @@ def reach_sentence(found: pd.DataFrame) -> str:
     text += f"{_points(able)} beside KD"
     if unable.empty:
         return f"**{text}.**"
-    order = rank_correlation(found["missed"], found["points"])
+    order = stats.rank_correlation(found["missed"], found["points"])
     dearer = able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN
     so = "What it cannot say is what it costs." if dearer else "What it cannot say costs no more."
     text += f"; the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, {_points(unable)}. {so}"
