@@ -244,7 +244,7 @@ def ladder_sentence(study: Study) -> str:
     rest = [f"{kind} {run.last(f'mu_{kind}') / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
     text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
     if study.teacher is not None:
-        nothing = float(np.asarray(alignment.unrelated(study, run))[-1])
+        nothing = float(alignment.unrelated(study, run)[-1])
         text += f" Two classifiers of these norms with nothing in common would be {nothing:.3g} apart."
     if "bystander_mu_raw" in run.history:
         text += (
