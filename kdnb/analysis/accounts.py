@@ -1,6 +1,6 @@
 """The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -28,14 +28,14 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     return {**sums, "spread": float(table["spread"].sum())} if sums else {}
 
 
-def imbalance(runs: Iterable[Run]) -> tuple[float, str, int]:
-    """Largest |residual| of an epoch's account, relative to mu^2, to either teacher; the label and epoch it is of.
+def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
+    """Largest |residual| of an epoch's account of mu^2, relative to mu^2; the label and the epoch it is of.
 
-    nan where no run has an account.
+    sides: whose accounts, to the teacher (""), to the bystander. nan where no run has one.
     """
     found = []
     for run in runs:
-        for side in ("", BYSTANDER):
+        for side in sides:
             if f"{side}account_residual" in run.history:
                 rest = (run.history[f"{side}account_residual"] / run.history[f"{side}mu_raw"] ** 2).abs()
                 found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))

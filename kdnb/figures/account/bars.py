@@ -92,5 +92,5 @@ def sentence(study: Study) -> str:
             f" To the bystander μ² changed by {sum(bystander.values()):+.3g}; what only the teacher shows is the "
             f"difference, {excess:+.3g} (negative: nearer to the teacher)."
         )
-    rest, *_ = accounts.imbalance(study.students)
+    rest, *_ = accounts.imbalance(study.students, [""])
     return f"{text} The account balances: the largest remainder of any epoch is {rest:.0e} of μ² itself."

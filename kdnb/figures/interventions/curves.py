@@ -68,12 +68,12 @@ def curves_sentence(study: Study) -> str:
         return "KD was not trained here, so that there is no level to reach."
     goal = kd.last("test_accuracy")
     there, never = [], []
-    for run in shown(study):
+    for run in (run for run in shown(study) if run is not kd):
         table = interventions.blocks(study, run)
         reached = table["epoch"][table["test_accuracy"] >= goal]
-        if run is not kd and reached.empty:
+        if reached.empty:
             never.append(short(run))
-        elif run is not kd:
+        else:
             there.append((int(reached.iloc[0]), short(run)))
     text = f"**{kd.label}** ends at {goal:.2%}. "
     if there:
