@@ -21,7 +21,7 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause, ``side``: "" to the teacher, "bystander_"; empty where the history has no account."""
+    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
     table = run.after(warm_up)
     prefix = f"{side}pull_"
     sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
@@ -43,7 +43,7 @@ def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tu
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause, ``side``: "" to the teacher, "bystander_"; empty where there is no account."""
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
     prefix = f"{side}pull_"
     columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
     names = {**columns, "spread": "spread"} if columns else {}
