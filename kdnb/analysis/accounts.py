@@ -1,12 +1,13 @@
 """The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
@@ -20,25 +21,29 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" or "bystander_". Empty where there is no account."""
+    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
     table = run.after(warm_up)
     prefix = f"{side}pull_"
     sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
     return {**sums, "spread": float(table["spread"].sum())} if sums else {}
 
 
-def residual(study: Study) -> float:
-    """Largest |residual| of any epoch's account of mu^2, relative to mu^2."""
-    worst = [run_residual(run) for run in study.students if "account_residual" in run.history]
-    return max(worst, default=float("nan"))
+def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
+    """Largest |residual| of an epoch's account of mu^2, relative to mu^2; the label and the epoch it is of.
 
-
-def run_residual(run: Run) -> float:
-    return float((run.history["account_residual"].abs() / run.history["mu_raw"] ** 2).max())
+    sides: whose accounts, to the teacher (""), to the bystander. nan where no run has one.
+    """
+    found = []
+    for run in runs:
+        for side in sides:
+            if f"{side}account_residual" in run.history:
+                rest = (run.history[f"{side}account_residual"] / run.history[f"{side}mu_raw"] ** 2).abs()
+                found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
+    return max(found, default=(float("nan"), "", 0))
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause; ``side``: "" or "bystander_". Empty where there is no account."""
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
     prefix = f"{side}pull_"
     columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
     names = {**columns, "spread": "spread"} if columns else {}
@@ -48,7 +53,7 @@ def booked(run: Run, side: str = "") -> pd.DataFrame:
 
 def excess(run: Run) -> pd.DataFrame:
     """:func:`booked` to the teacher minus to the bystander, where the spread cancels; empty without a bystander."""
-    teacher, other = booked(run), booked(run, "bystander_")
+    teacher, other = booked(run), booked(run, BYSTANDER)
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import over_seeds
+from kdnb.analysis import over_seeds, stats
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run, find
@@ -78,14 +78,14 @@ def share(study: Study, run: Run, column: str) -> float:
 
     nan without the teacher's run or where the run has no such column.
     """
-    if study.teacher is None:
-        return float("nan")
-    norms = study.teacher.last("weight_norm"), run.last("weight_norm")
-    return run.last(column) / float(np.hypot(*norms))
+    return run.last(column) / float(unrelated(study, run)[-1])
 
 
-def unrelated(study: Study, run: Run) -> pd.Series | float:
-    if study.teacher is None:
-        return float("nan")
-    teacher_norm = float(study.teacher.history["weight_norm"].iloc[-1])
-    return pd.Series(np.hypot(teacher_norm, run.history["weight_norm"]))
+def unrelated(study: Study, run: Run) -> stats.Series:
+    """That unit in every epoch: how far apart classifiers of these norms are that are at right angles to each other.
+
+    nan without the teacher's run.
+    """
+    taught = study.teacher.last("weight_norm") if study.teacher else np.nan
+    found: stats.Series = np.hypot(taught, column_of(run.history, "weight_norm"))
+    return found

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
@@ -61,22 +60,13 @@ def planned() -> dict[str, tuple[str, dict[str, float]]]:
 
 def measured(study: Study) -> pd.DataFrame:
     """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
-    return pd.DataFrame([_row(group) for group in groups(study).values()], index=list(groups(study)))
-
-
-def _row(group: Sequence[Run]) -> dict[str, float]:
-    accuracy = [run.last("test_accuracy") for run in group]
-    low, high = stats.mean_interval(accuracy)
-    means = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
-    plug_in = mean("plug_in_accuracy_matched", group)
-    return {
-        "seeds": len(group),
-        "accuracy": float(np.mean(accuracy)),
-        "low": low,
-        "high": high,
-        **means,
-        "plug_in": plug_in,
-    }
+    rows: dict[str, dict[str, float]] = {}
+    for label, group in groups(study).items():
+        low, high = stats.mean_interval([run.last("test_accuracy") for run in group])
+        row = {"seeds": len(group), "accuracy": mean("test_accuracy", group), "low": low, "high": high}
+        mus = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
+        rows[label] = row | mus | {"plug_in": mean("plug_in_accuracy_matched", group)}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def mean(column: str, group: Sequence[Run]) -> float:
@@ -91,7 +81,4 @@ def has_mu(run: Run) -> bool:
 
 def rank(x: pd.Series, y: pd.Series) -> str:
     """Spearman's correlation, to read; "undefined" where one does not vary."""
-    x, y = x.round(ROUNDING), y.round(ROUNDING)
-    if x.nunique() < 2 or y.nunique() < 2:
-        return "undefined"
-    return f"{scipy_stats.spearmanr(x, y).statistic:+.2f}".replace("-", "−")
+    return words.number(stats.rank_correlation(x.round(ROUNDING), y.round(ROUNDING)), "{:+.2f}")

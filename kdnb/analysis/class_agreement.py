@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from kdnb.analysis import over_seeds, spaces
+from kdnb.analysis import over_seeds, spaces, stats
 from kdnb.analysis import separation as separations
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
 from kdnb.analysis.spaces import WHICH
 from kdnb.files import read_tensors
-from kdnb.runs import Run, RunSpec
+from kdnb.runs import Run
 from kdnb.runs.store import Which
 
 SEPARATION = {
@@ -64,28 +63,17 @@ def agreement(study: Study) -> Agreement:
         which: {side: over_seeds.collect(study, partial(_rank, which=which, gaps=gaps)) for side, gaps in there.items()}
         for which in WHICH
     }
-    own = there.get("own")
-    known = {
-        kind: [gaps for name, gaps in kept.items() if name.startswith(start)] for kind, start in _starts(spec).items()
-    }
-    floors = {
-        kind: float(np.mean([rank(g, own) for g in gaps])) for kind, gaps in known.items() if gaps and own is not None
-    }
+    floors = {}
+    for kind, start in {"pixels": "pixels", "untrained": f"untrained-{spec.model}-s"}.items():
+        known = [gaps for name, gaps in kept.items() if name.startswith(start)]
+        if known and "own" in there:
+            floors[kind] = float(np.mean([stats.rank_correlation(gaps, there["own"]) for gaps in known]))
     return Agreement(students, floors)
-
-
-def _starts(spec: RunSpec) -> dict[str, str]:
-    return {"pixels": "pixels", "untrained": f"untrained-{spec.model}-s"}
 
 
 def _rank(run: Run, which: Which, gaps: Map) -> float | None:
     means = run.class_means(which)
-    return None if means is None else rank(separations.gaps(means), gaps)
-
-
-def rank(one: Map, other: Map) -> float:
-    """Spearman's rank correlation of two lists of distances."""
-    return float(spearmanr(one, other).statistic)
+    return None if means is None else stats.rank_correlation(separations.gaps(means), gaps)
 
 
 def separation(study: Study, which: Which = "matched") -> dict[str, Values]:

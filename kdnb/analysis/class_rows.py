@@ -5,8 +5,8 @@ No features are compared, so nothing has to be aligned. Source of the view: Naya
 
 import numpy as np
 import pandas as pd
-from scipy import stats as scipy_stats
 
+from kdnb.analysis import stats
 from kdnb.analysis.by_method import groups, has_mu
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
@@ -21,7 +21,7 @@ def class_cosines(weight: np.ndarray) -> np.ndarray:
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
     """Rank correlation of two classifiers' class cosines; widths may differ, since no features are compared."""
-    return float(scipy_stats.spearmanr(class_cosines(one), class_cosines(other)).statistic)
+    return stats.rank_correlation(class_cosines(one), class_cosines(other))
 
 
 def agreements(study: Study) -> pd.DataFrame:

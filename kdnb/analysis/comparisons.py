@@ -151,7 +151,10 @@ def _refuse_other_images(every: Sequence[Run]) -> None:
 
 def stitching(found: Studies, floors: Sequence[Network]) -> pd.DataFrame:
     """The table of ``stitching.parquet``."""
-    taught = [_taught(run) for run in found.teachers.values()]
+    taught = []
+    for run in found.teachers.values():
+        weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
+        taught.append(Taught(weight, bias, final(run, "train").features))
     count = len(found.students) + len(floors)
     networks = chain(found.networks(), floors)
     rows = []
@@ -160,11 +163,6 @@ def stitching(found: Studies, floors: Sequence[Network]) -> pd.DataFrame:
         for run, stitched in zip(found.teachers.values(), stitch(taught, network.features, found.labels), strict=True):
             rows.append(about | _teacher(network, run, found.teachers) | stitched._asdict())
     return pd.DataFrame(rows)
-
-
-def _taught(run: Run) -> Taught:
-    weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
-    return Taught(weight, bias, final(run, "train").features)
 
 
 def _teacher(network: Network, run: Run, teachers: Mapping[str, Run]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The paper's correlation of mu and the loss, and the readings that keep it honest."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
-CUTS = (0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # shares of the epochs that a reader can leave out
+# Shares of the epochs that are left out: those that a reader can choose, and those of a curve (15 epochs of 240).
+EIGHTHS = tuple(step / 8 for step in range(7))
+SIXTEENTHS = tuple(step / 16 for step in range(16))
 LEAST_CHANGES = 8  # below, a bootstrap of the changes shows little but which of them it drew
 SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander"}
 
@@ -19,9 +22,15 @@ def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
     return stats.r_with_loss(run.after(cut), column)
 
 
-def cuts(study: Study) -> list[int]:
-    """Warm-ups a reader can choose: shares of the run, and the chapter's own; each leaves enough epochs for an r."""
-    chosen = {round(study.epochs * share) for share in CUTS} | {study.warm_up}
+def gaps(study: Study) -> list[float]:
+    """By how much r with mu to the teacher and r with mu to the bystander differ, of each KD student that has both."""
+    pairs = [[r_after(run, study.warm_up, column) for column in SIDES] for run in study.kd.values()]
+    return [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
+
+
+def cuts(study: Study, shares: Iterable[float] = EIGHTHS) -> list[int]:
+    """Warm-ups: ``shares`` of the run, and the chapter's own; each leaves enough epochs for an r."""
+    chosen = {round(study.epochs * share) for share in shares} | {study.warm_up}
     return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
 
 

@@ -1,10 +1,7 @@
 """What is read off a run's curves, as the paper reads them: levels, r with the loss, shape, roughness."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
-from scipy import stats as scipy_stats
 
 from kdnb.analysis import stats
 from kdnb.analysis.students import Missing
@@ -76,14 +73,6 @@ def roughness(run: Run, series: stats.Series) -> float:
     epochs = window(run)["epoch"].to_numpy()[:-1]
     steps = np.diff(series)[~np.isin(epochs, run.spec.drops)]
     return float(steps.std() / series.std()) if series.std() > 0 else np.nan
-
-
-def rank_correlation(x: Iterable[float], y: Iterable[float]) -> float:
-    """Spearman's rank correlation, 1 when y never falls as x grows; nan for fewer than 2 points or a constant."""
-    left, right = list(x), list(y)
-    if len(left) < 2 or len(set(right)) < 2:
-        return np.nan
-    return float(scipy_stats.spearmanr(left, right).statistic)
 
 
 def _pair(first: Run, second: Run) -> tuple[stats.Series, stats.Series]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ALPHA
 from kdnb.runs import Run
@@ -48,6 +48,12 @@ class Cell(NamedTuple):
     def interval(self) -> tuple[float, float]:
         """95 % over seeds; nan below three."""
         return stats.mean_interval([*self.by_seed.values()])
+
+    @property
+    def said(self) -> str:
+        """In per cent, with half its interval and the number of seeds."""
+        low, high = (100 * end for end in self.interval)
+        return f"{100 * self.mean:.2f}{words.plus_minus(low, high, '{:.2f}')} (n\u00a0=\u00a0{len(self.by_seed)})"
 
     def less(self, other: "Cell") -> np.ndarray:
         """Differences to ``other``, seed by seed."""
@@ -81,18 +87,10 @@ def _places(run: Run, temperature: float) -> dict[tuple[str, str], str]:
 def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
     """Rows MATCHED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is."""
     return pd.DataFrame(
-        [[_told(found.get((row, whose))) for whose in CLASSIFIERS] for row in MATCHED],
+        [[cell.said if (cell := found.get((row, whose))) else "–" for whose in CLASSIFIERS] for row in MATCHED],
         index=list(MATCHED.values()),
         columns=list(CLASSIFIERS),
     )
-
-
-def _told(cell: Cell | None) -> str:
-    if cell is None:
-        return "–"
-    low, high = cell.interval
-    half = f"\u00a0±\u00a0{100 * (high - low) / 2:.2f}" if np.isfinite(low) else ""
-    return f"{100 * cell.mean:.2f}{half} (n\u00a0=\u00a0{len(cell.by_seed)})"
 
 
 def is_trained(study: Study) -> bool:

@@ -58,12 +58,13 @@ def against_kd(study: Study) -> pd.DataFrame:
     kd = _accuracies(group(study, "kd"))
     rows = [
         (short(run), run.spec.init_seed, 100 * (run.last("test_accuracy") - kd[run.spec.init_seed]))
-        for run in _paired_runs(study)
+        for run in beside_kd(study)
     ]
     return pd.DataFrame(rows, columns=["label", "seed", "points"])
 
 
-def _paired_runs(study: Study) -> list[Run]:
+def beside_kd(study: Study) -> list[Run]:
+    """The runs that have a KD of their seed, of every seed."""
     kd = _accuracies(group(study, "kd"))
     every = [run for group in groups(study).values() for run in group]
     return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]
@@ -72,10 +73,9 @@ def _paired_runs(study: Study) -> list[Run]:
 def looks(study: Study) -> pd.DataFrame:
     """A row a student of one seed, and the teacher: LOOKS at the last epoch; nan where a history lacks it."""
     runs = {short(run): run for run in shown(study)} | ({"teacher": study.teacher} if study.teacher else {})
-    return pd.DataFrame([_looks(run) for run in runs.values()], index=list(runs), columns=list(LOOKS))
-
-
-def _looks(run: Run) -> dict[str, float]:
-    space = spaces.space(run, "final")
-    apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
-    return {column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart
+    rows = []
+    for run in runs.values():
+        space = spaces.space(run, "final")
+        apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
+        rows.append({column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart)
+    return pd.DataFrame(rows, index=list(runs), columns=list(LOOKS))

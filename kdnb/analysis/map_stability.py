@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import class_agreement, separation
+from kdnb.analysis import separation, stats
 from kdnb.analysis.comparisons import TEACHERS_MAP
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
@@ -97,7 +97,7 @@ def kept(atlas: Atlas) -> pd.DataFrame:
 
 
 def _shared(one: OneMap, other: OneMap | Space) -> tuple[float, float]:
-    return separation.shared(one.neighbours, other.neighbours), class_agreement.rank(one.gaps, other.gaps)
+    return separation.shared(one.neighbours, other.neighbours), stats.rank_correlation(one.gaps, other.gaps)
 
 
 def recognised(atlas: Atlas) -> dict[str, int]:

@@ -6,7 +6,6 @@ import pandas as pd
 from kdnb.analysis import r_over_seeds, stats
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.selection import Study
-from kdnb.runs import Run
 
 
 def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:
@@ -18,20 +17,16 @@ def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:
     warm_up = study.warm_up if cut is None else cut
     rows = []
     for label, group in study.by_seeds.items():
-        with_mu = {run.spec.init_seed: _curves(run, warm_up) for run in group if "mu_raw" in run.history}
+        with_mu = {run.spec.init_seed: run.after(warm_up) for run in group if "mu_raw" in run.history}
         if len(with_mu) < 2:
             continue
-        found = stats.mismatched_null(*zip(*with_mu.values(), strict=True))
+        mus, losses = ([table[column] for table in with_mu.values()] for column in ("mu_raw", "loss"))
+        found = stats.mismatched_null(mus, losses)
         each = {"same run": found.matched[:, None], "other seed": found.mismatched.reshape(len(with_mu), -1)}
         for kind, table in each.items():
             for seed, values in zip(with_mu, table, strict=True):
                 rows += [{"label": label, "seed": seed, "kind": kind, "r": float(r)} for r in values if np.isfinite(r)]
     return pd.DataFrame(rows, columns=["label", "seed", "kind", "r"])
-
-
-def _curves(run: Run, cut: int) -> tuple[stats.Series, stats.Series]:
-    epochs, mu, loss = (run.history[name].to_numpy(float) for name in ("epoch", "mu_raw", "loss"))
-    return mu[epochs > cut], loss[epochs > cut]
 
 
 def by_cut(study: Study) -> pd.DataFrame:

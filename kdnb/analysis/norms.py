@@ -36,12 +36,14 @@ class Explained(NamedTuple):
     @property
     def signs_agree(self) -> bool:
         """Whether r has the sign that a growing (r < 0) or shrinking (r > 0) classifier gives it."""
+        # The loss falls after the warm-up: what shrinks goes with it (r > 0), what grows goes against it.
         return bool(np.sign(self.r) == -np.sign(self.change))
 
 
 def explained(run: Run) -> Explained:
     """The three numbers of ``run``; an r is nan for fewer than 3 epochs of it or a constant curve."""
     after = window(run)
+    # Its ends alone: whether it grew or shrank is all that the sign of r is held against.
     norm = after["weight_norm"].to_numpy(float)
     return Explained(stats.r_with_loss(after), stats.r_with_loss(after, "weight_norm"), float(norm[-1] / norm[0] - 1))
 
@@ -75,6 +77,7 @@ def everything(study: Study) -> list[Run]:
     """KD's students of the study's folder at every weight decay whose histories tell the lengths; one alpha."""
     alpha = study.students[0].spec.method_parameters.get("alpha", 0.9)
     every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, True)]
+    # Means at two weight decays are compared: they are to be of the same alpha and of the same temperatures.
     mine = [run for run in every if run.spec.method_parameters["alpha"] == alpha]
     cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
     return [run for run in cool if set(SCALES) <= set(run.history)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
@@ -42,7 +42,7 @@ class Estimate:
     def between(self) -> str:
         """The interval in words, or that there is none."""
         known = np.isfinite(self.low) and np.isfinite(self.high)
-        return f"{self.low:.3f} to {self.high:.3f}".replace("-", "−") if known else "no interval"
+        return " to ".join(words.number(end, "{:.3f}") for end in (self.low, self.high)) if known else "no interval"
 
     @property
     def side(self) -> int:
@@ -54,10 +54,6 @@ class Estimate:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else np.nan
-
-
-def _none(values: Sequence[float]) -> tuple[float, float]:
-    return np.nan, np.nan
 
 
 def estimate(
@@ -72,5 +68,5 @@ def estimate(
 
 def estimates(values: Values, *, independent: bool = True) -> dict[str, Estimate]:
     """The estimate of each label that has values; independent: False where they are not of separate runs."""
-    interval = stats.mean_interval if independent else _none
+    interval = stats.mean_interval if independent else lambda _: (np.nan, np.nan)
     return {label: estimate(found.values(), interval=interval) for label, found in values.items() if found}

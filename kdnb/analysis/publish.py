@@ -129,7 +129,9 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     made.write_provenance(run.provenance)
     write_history(run.history, made.path / "history.parquet")
     epochs = [run.spec.epochs] if bystander else kept_epochs(run)
-    _write_trace(run, made, epochs)
+    rows = [run.trace_epochs.index(epoch) for epoch in epochs]
+    weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
+    write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
     final = run.snapshot("final")
     assert final is not None
     note: dict[str, Any] = {
@@ -175,12 +177,6 @@ def kept_epochs(run: Run) -> list[int]:
     return sorted({1, run.matched_epoch or 1, max(1, run.spec.drops[0]) if run.spec.drops else 1, run.spec.epochs})
 
 
-def _write_trace(run: Run, made: Run, epochs: Sequence[int]) -> None:
-    rows = [run.trace_epochs.index(epoch) for epoch in epochs]
-    weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
-    write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
-
-
 def _kept_map(note: dict[str, Any], before: PublishedRun, made: Run) -> dict[str, Any]:
     """Copy the maps of the same weights that were published earlier; return their measures, nothing where none were."""
     known, file = before.told, before.path / "map.safetensors"
@@ -217,7 +213,9 @@ def size(folder: Path, without: str = "") -> int:
 
 def _refuse_large(made: Sequence[Run], target: Path) -> None:
     """ValueError when a run, or all that ``target`` would then hold, is more than a repository should carry."""
-    if large := [f"{run.path.name} ({size(run.path) / 1e6:.2f} MB)" for run in made if _own_size(run) > RUN_BYTES]:
+    # Without the weights: only a teacher has them, and all its students share them.
+    own = {run: size(run.path, without="model.safetensors") for run in made}
+    if large := [f"{run.path.name} ({size(run.path) / 1e6:.2f} MB)" for run in made if own[run] > RUN_BYTES]:
         raise ValueError(f"above {RUN_BYTES / 1e6:g} MB: {', '.join(large)}; keep fewer epochs (publish.kept_epochs).")
     names = {run.path.name for run in made}
     kept = sum(size(folder) for folder in target.glob("*") if folder.name not in names)
@@ -226,10 +224,6 @@ def _refuse_large(made: Sequence[Run], target: Path) -> None:
             f"{target} would hold {total / 1e6:.1f} MB, more than {ALL_BYTES / 1e6:g}; publish fewer runs: name with "
             "--runs a folder that holds the teachers and one seed."
         )
-
-
-def _own_size(run: Run) -> int:
-    return size(run.path, without="model.safetensors")  # only a teacher has one, and all its students share it
 
 
 def _install(made: Run, target: Path) -> None:

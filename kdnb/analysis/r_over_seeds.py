@@ -13,7 +13,6 @@ from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
 TEACHER, BYSTANDER = SIDES
-STEPS = 16  # a cut every sixteenth of the run: 15 epochs of 240
 
 
 @dataclass(frozen=True)
@@ -60,26 +59,22 @@ def by_label(study: Study) -> dict[str, list[Run]]:
 
 def measured(studies: Mapping[str, Study]) -> list[Measured]:
     """Every study's r after its warm-up, run by run."""
-    return [Measured(name, study, _table(study)) for name, study in studies.items()]
-
-
-def _table(study: Study) -> pd.DataFrame:
-    rows = [_row(study, run) for runs in by_label(study).values() for run in runs]
-    return pd.DataFrame(rows, columns=["label", "seed", *SIDES, *readings.READINGS])
-
-
-def _row(study: Study, run: Run) -> dict[str, Any]:
-    table = run.after(study.warm_up)
-    curves = readings.of_run(table, run.spec.drops)
-    r = {name: reading(curves) for name, reading in readings.READINGS.items()}
-    sides = {column: stats.r_with_loss(table, column) for column in SIDES}
-    return {"label": run.label, "seed": run.spec.init_seed, **sides, **r}
+    found = []
+    for name, study in studies.items():
+        rows: list[dict[str, Any]] = []
+        for run in (run for runs in by_label(study).values() for run in runs):
+            curves = readings.of_run(run.after(study.warm_up), run.spec.drops)
+            sides = {column: correlations.r_after(run, study.warm_up, column) for column in SIDES}
+            r = {reading: read(curves) for reading, read in readings.READINGS.items()}
+            rows.append({"label": run.label, "seed": run.spec.init_seed, **sides, **r})
+        table = pd.DataFrame(rows, columns=["label", "seed", *SIDES, *readings.READINGS])
+        found.append(Measured(name, study, table))
+    return found
 
 
 def cuts(study: Study) -> list[int]:
-    """Warm-ups, and the chapter's own; each leaves enough epochs for an r."""
-    chosen = {round(study.epochs * step / STEPS) for step in range(STEPS)} | {study.warm_up}
-    return sorted(cut for cut in chosen if study.epochs - cut >= stats.LEAST_POINTS)
+    """The warm-ups of :func:`over_cuts`."""
+    return correlations.cuts(study, correlations.SIXTEENTHS)
 
 
 def over_cuts(study: Study, runs: Sequence[Run], column: str) -> list[Estimate]:

@@ -14,7 +14,6 @@ Writes ``comparisons/representability.parquet`` beside published runs: a row for
 Published runs are enough: it takes their classifiers, and their teacher on the test images.
 """
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,10 +50,12 @@ def reach(weight: Matrix, bias: Matrix, logits: Matrix) -> Reach:
     if logits.ndim != 2 or logits.shape[1] != len(weight) or weight.shape[:1] != bias.shape:
         shapes = f"weight {weight.shape}, bias {bias.shape}, logits {logits.shape}"
         raise ValueError(f"{shapes}: they must be K x D, K and N x K with one number of classes K.")
+    # C W, C b and C z: each loses its mean over the classes, and the problem is an ordinary one, image by image.
     rows, offset = weight - weight.mean(0), bias - bias.mean()
     wanted = logits - logits.mean(1, keepdims=True)
     features = np.stack([nnls(rows, target - offset)[0] for target in wanted.astype(np.float64)])
     reached = features @ rows.T + offset
+    # Beside the logits, not beside what the bias leaves of them: another bias is not to change the unit.
     residual = float(np.linalg.norm(reached - wanted) / np.linalg.norm(wanted))
     return Reach(residual, float((reached.argmax(1) == wanted.argmax(1)).mean()))
 
@@ -70,11 +71,8 @@ def table(folder: Path, dataset: Dataset, images: int = IMAGES) -> pd.DataFrame:
     frozen = [run for run in runs.find(folder, role="student") if is_frozen(run)]
     if not frozen:
         raise ValueError(f"{folder} holds no student with a frozen classifier; train 'frozen', or name other runs.")
-    return pd.DataFrame(_rows(folder, frozen, dataset, images))
-
-
-def _rows(folder: Path, frozen: Sequence[Run], dataset: Dataset, images: int) -> Iterator[dict[str, object]]:
-    logits: dict[str, Matrix] = {}
+    rows: list[dict[str, object]] = []
+    logits: dict[str, Matrix] = {}  # of a teacher once, however many students have its classifier
     for run in frozen:
         assert run.spec.teacher is not None  # a frozen classifier is a teacher's
         own = run.spec.teacher["checksum"]
@@ -83,7 +81,8 @@ def _rows(folder: Path, frozen: Sequence[Run], dataset: Dataset, images: int) ->
         weight, bias = (values[-1] for values in run.trace())
         told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
         sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
-        yield told | sizes | reach(weight, bias, logits[own])._asdict()
+        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict())
+    return pd.DataFrame(rows)
 
 
 def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int) -> Matrix:

@@ -230,13 +230,10 @@ def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
     same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == tuple(chosen.drops or ())
     same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods
-    return same_decay and same_schedule and same_loss and _has_temperature(run, chosen.temperatures)
-
-
-def _has_temperature(run: Run, wanted: Sequence[float] | None) -> bool:
-    """Whether KD's temperature is wanted; any other run's is its method's own business."""
-    temperature = run.spec.method_parameters.get("temperature", 0.0)
-    return run.spec.method != "kd" or (temperature <= HOTTEST if wanted is None else temperature in wanted)
+    temperature, wanted = run.spec.method_parameters.get("temperature", 0.0), chosen.temperatures
+    # KD's temperature is asked for; any other run's is its method's own business.
+    hot = run.spec.method != "kd" or (temperature <= HOTTEST if wanted is None else temperature in wanted)
+    return same_decay and same_schedule and same_loss and hot
 
 
 def has_reading(run: Run, squared: bool) -> bool:

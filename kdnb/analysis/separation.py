@@ -97,6 +97,7 @@ def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
     means, sizes = _means(x, y)
     within = float(torch.linalg.vector_norm(x - means[y], dim=1).mean())
     between = float(torch.pdist(means).mean())
+    # Over pairs, like the distances between: with each mean's cosine with itself the figure would hang on K.
     upper = torch.triu_indices(len(sizes), len(sizes), 1)
     unit = torch.nn.functional.normalize(means, dim=1)
     cosine = float((unit @ unit.T)[upper[0], upper[1]].mean())
@@ -153,6 +154,7 @@ class Atlas:
         count = len(values)
         checks.number("perplexity", perplexity, f"above 0 and below the number of images, {count}", 0, count - 1)
         first = _tsne(values, "pca", perplexity, seed)
+        # The reference is mapped once more, from the start that all others have: equal features then give equal maps.
         start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
         return cls(start, _tsne(values, start, perplexity, seed), perplexity, seed)
 
@@ -187,6 +189,8 @@ def tsne_maps(
 
 def aligned(found: Map, reference: Map) -> Map:
     """``found`` (N x 2) centred and turned or mirrored onto the centred ``reference``; distances stay as they were."""
+    # t-SNE's loss sees distances alone, so that a map and its mirror image are one. Its scale is no part of the fit: a
+    # map that is spread out is to look so beside the others.
     centred = found - found.mean(0)
     turn, _ = orthogonal_procrustes(centred, reference - reference.mean(0))
     return np.asarray(centred @ turn, dtype=np.float64)

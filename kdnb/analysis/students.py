@@ -138,12 +138,9 @@ def of_each_seed(runs: Iterable[Run]) -> list[Students]:
 
 def in_front(every: Iterable[Run], seed: int, alpha: float) -> list[Run]:
     """Those of one seed and alpha, one a label, in the order of figures."""
-    found = [run for run in every if run.spec.init_seed == seed and _has_alpha(run, alpha)]
+    of_seed = [run for run in every if run.spec.init_seed == seed]
+    found = [run for run in of_seed if isclose(run.spec.method_parameters.get("alpha", alpha), alpha)]
     return list({run.label: run for run in sorted(found, key=_place)}.values())
-
-
-def _has_alpha(run: Run, alpha: float) -> bool:
-    return isclose(run.spec.method_parameters.get("alpha", alpha), alpha)
 
 
 def _place(run: Run) -> tuple[int, str, float]:

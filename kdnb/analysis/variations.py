@@ -69,7 +69,8 @@ def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
     for name, usual in _studies(chosen, methods=("normal", "kd")).items():
         early = [round(drop * usual.epochs / profiles.DROPS_OF) for drop in EARLY]
         other = _studies(replace(chosen, profiles=(name,)), methods=("normal", "kd"), drops=early)
-        found |= _both(name, {_drops(study): study for study in (usual, *other.values())})
+        both = {"drops " + "/".join(map(str, one.students[0].spec.drops)): one for one in (usual, *other.values())}
+        found |= _both(name, both)
     return found
 
 
@@ -111,10 +112,6 @@ def _squared_label(run: Run) -> str:
     """The label that the run would have with T squared."""
     given = run.spec.method_parameters
     return methods.label(run.spec.method, given | ({"squared": 1.0} if "squared" in given else {}))
-
-
-def _drops(study: Study) -> str:
-    return "drops " + "/".join(map(str, study.students[0].spec.drops))
 
 
 def _alpha(run: Run) -> float:

@@ -40,12 +40,6 @@ def within(value: float, bound: float) -> tuple[float, float]:
     return bound - value, bound + value
 
 
-def _parted(numbers: Numbers) -> float:
-    """By how much the pulls on mu^2 to the teacher and to the bystander differ, as a share of all movement."""
-    pairs = [(numbers[f"{text}, teacher"], numbers[f"{text}, bystander"]) for text in ("distillation", "weight decay")]
-    return sum(abs(teacher - bystander) for teacher, bystander in pairs)
-
-
 # ---------------------------------------------------------------------------------------------------------- statements
 SHARE, R, POINTS = "{:+z.1%}", "{:+z.2f}", "{:+z.2%}"
 STATEMENTS: tuple[Claim[Study], ...] = (
@@ -71,7 +65,9 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         "The pulls of distillation and of decay on μ² to the teacher and to the bystander differ by at most "
         f"{SMALL_PART:.0%} of all movement (KD, T = {PEAK}, whole training).",
         numbers.movers,
-        lambda n: [SMALL_PART - _parted(n)],
+        lambda n: [
+            SMALL_PART - sum(abs(n[f"{pull}, teacher"] - n[f"{pull}, bystander"]) for pull in numbers.PULLS.values())
+        ],
         Measure("change of μ², share of all movement", SHARE),
     ),
     statement(

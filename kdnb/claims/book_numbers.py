@@ -16,6 +16,8 @@ from kdnb.measure.history import BYSTANDER
 from kdnb.methods import METHODS
 from kdnb.runs import Run
 
+PULLS = {"kd": "distillation", "decay": "weight decay"}
+
 
 def _last(run: Run, column: str) -> float:
     if column not in run.history:
@@ -63,7 +65,7 @@ def movers(students: Students) -> Numbers:
     total = sum(abs(float(history[column].sum())) for column in ("pull_ce", "pull_kd", "pull_decay", "spread"))
     return {
         f"{text}, {whose}": float(history[f"{side}pull_{cause}"].sum()) / total
-        for cause, text in (("kd", "distillation"), ("decay", "weight decay"))
+        for cause, text in PULLS.items()
         for side, whose in (("", "teacher"), (BYSTANDER, "bystander"))
     }
 

@@ -133,10 +133,18 @@ class Together:
     def checks(self, seeds: Sequence[Students]) -> list[Check]:
         """The six of the rules."""
         kind: Kind = "correlation" if len(self.ties) == 1 else "value"
+
+        def this_teacher(mine: Students) -> float:
+            return self._number(mine) - self._number(mine, side=BYSTANDER)
+
+        def this_run(mine: Students) -> float:
+            others = known(partial(self._number, mine), [other for other in seeds if other.seed != mine.seed])
+            return self._number(mine) - float(np.mean(others)) if others else np.nan
+
         found: list[tuple[str, Kind, Callable[[Students], float]]] = [
             (f"over seeds: {self.what}", kind, self._number),
-            ("this teacher: less the same with μ to the bystander", "value", self._this_teacher),
-            ("this run: less the same with the curves of other seeds", "value", partial(self._this_run, seeds)),
+            ("this teacher: less the same with μ to the bystander", "value", this_teacher),
+            ("this run: less the same with the curves of other seeds", "value", this_run),
             *((text, kind, partial(self._number, reading=readings.READINGS[name])) for name, text in TEXTS.items()),
         ]
         return [Check(Measure(text, R, kind), self.sign, known(number, seeds)) for text, kind, number in found]
@@ -149,13 +157,6 @@ class Together:
         reading: readings.Reading = readings.READINGS[readings.PAPERS],
     ) -> float:
         return self.made(*(reading(tie.curves(mine, other or mine, side)) for tie in self.ties))
-
-    def _this_teacher(self, mine: Students) -> float:
-        return self._number(mine) - self._number(mine, side=BYSTANDER)
-
-    def _this_run(self, seeds: Sequence[Students], mine: Students) -> float:
-        others = known(partial(self._number, mine), [other for other in seeds if other.seed != mine.seed])
-        return self._number(mine) - float(np.mean(others)) if others else np.nan
 
 
 def known(number: Callable[[Students], float], seeds: Iterable[Students]) -> list[float]:

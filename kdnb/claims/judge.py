@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.students import Missing, Students
 
 PapersWord = Literal["reproduced", "partly", "not reproduced", "not testable"]
@@ -48,7 +48,7 @@ class Measure:
 
     def write(self, value: float) -> str:
         """The number as it is shown, with a true minus; "undefined" for nan."""
-        return self.form.format(value).replace("-", "−") if np.isfinite(value) else "undefined"
+        return words.number(value, self.form)
 
     def over_seeds(self, values: Sequence[float]) -> str:
         """Their mean; of choices all, since between two temperatures there may be none."""

@@ -15,13 +15,13 @@ from kdnb.analysis.curves import (
     mu_window,
     r_bystander,
     r_with_loss,
-    rank_correlation,
     roughness,
     same_shape,
     window,
 )
 from kdnb.analysis.separation import ClassDistances
 from kdnb.analysis.spaces import class_distances
+from kdnb.analysis.stats import rank_correlation
 from kdnb.analysis.students import HOTTEST, PEAK, Missing, Students
 from kdnb.claims.judge import Numbers
 from kdnb.claims.thresholds import LEAST_TEMPERATURES

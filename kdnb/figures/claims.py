@@ -10,12 +10,12 @@ from pathlib import Path
 import yaml
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
-from kdnb.claims.judge import Claim, Measure, Verdict
+from kdnb.claims.judge import Claim, Verdict
 from kdnb.claims.thresholds import LEAST_TEMPERATURES
 from kdnb.figures import mu_curves, style, tsne
 from kdnb.figures.claim_words import sentence
@@ -121,9 +121,11 @@ def _by_decay(name: str, folder: Path, squared: bool, own: Path) -> Iterator[Jud
         mine = [run for run in students if run.spec.weight_decay == decay]
         if folder != own and not (has_sweep(mine) and decay in DECAYS):
             continue
-        words = f"weight decay {decay:g}" if decay else "no weight decay"
+        said = f"weight decay {decay:g}" if decay else "no weight decay"
         trained = frozenset(json.dumps(run.spec.as_json(), sort_keys=True) for run in mine)
-        yield Judged(name, words, _made_of(mine), trained, paper.judge(mine), controls.judge(mine))
+        spec = mine[0].spec
+        made_of = f"{style.networks(spec)}, {spec.epochs} epochs, {style.seeds(mine)}"
+        yield Judged(name, said, made_of, trained, paper.judge(mine), controls.judge(mine))
 
 
 def has_sweep(students: Sequence[Run]) -> bool:
@@ -139,11 +141,6 @@ def independent(found: Sequence[Judged]) -> list[Judged]:
         if not any(one.trained & other.trained for other in kept):
             kept.append(one)
     return [one for one in found if one in kept]
-
-
-def _made_of(every: Sequence[Run]) -> str:
-    spec = every[0].spec
-    return f"{style.networks(spec)}, {spec.epochs} epochs, {style.seeds(every)}"
 
 
 # ------------------------------------------------------------------------------------------------------------ summary
@@ -169,21 +166,21 @@ def agreement(found: Sequence[Judged]) -> str:
 
 def stood(found: Sequence[Judged]) -> str:
     """How the claims that have controls stand against them, a line a study: a list in Markdown."""
-    return "\n".join(f"- **{one.name}**, {one.decay}: {_stood(one)}" for one in found)
-
-
-def _stood(one: Judged) -> str:
-    checked = {claim.id: one.checks(claim) for claim in paper.CLAIMS if one.checks(claim)}
-    answers = [check.answer for checks in checked.values() for check in checks]
-    said = len(answers) - answers.count("cannot be said")
-    if not said:
-        return f"of the controls nothing can be said; it takes {stats.LEAST_RUNS} seeds."
-    stand = [name for name, checks in checked.items() if controls.stands(checks)]
-    named = f" ({style.joined(stand)})" if stand else ""
-    return (
-        f"{answers.count('yes')} of {said} checks are answered yes; {len(stand)} of {len(checked)} claims that have "
-        f"controls stand against all of them{named}."
-    )
+    lines = []
+    for one in found:
+        checked = {claim.id: one.checks(claim) for claim in paper.CLAIMS if one.checks(claim)}
+        answers = [check.answer for checks in checked.values() for check in checks]
+        said = len(answers) - answers.count("cannot be said")
+        stand = [name for name, checks in checked.items() if controls.stands(checks)]
+        named = f" ({style.joined(stand)})" if stand else ""
+        text = (
+            f"{answers.count('yes')} of {said} checks are answered yes; {len(stand)} of {len(checked)} claims that "
+            f"have controls stand against all of them{named}."
+        )
+        if not said:
+            text = f"of the controls nothing can be said; it takes {stats.LEAST_RUNS} seeds."
+        lines.append(f"- **{one.name}**, {one.decay}: {text}")
+    return "\n".join(lines)
 
 
 @exhibit("verdicts", "A row a claim, a cell a study: the verdict, and below it how it stands against its controls.")
@@ -251,7 +248,7 @@ def address(shown: Maker[...], of: str = "") -> str:
 def _card(claim: Claim[Students], one: Judged) -> str:
     verdict = one.of(claim)
     count = len(verdict.seeds)
-    many = f" · {count} seed{'s' * (count != 1)}" if count else ""
+    many = f" · {words.counted(count, 'seed')}" if count else ""
     body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
     body += _controls(one.checks(claim))
     return (
@@ -261,17 +258,16 @@ def _card(claim: Claim[Students], one: Judged) -> str:
 
 
 def _numbers(claim: Claim[Students], verdict: Verdict) -> str:
-    rows = "".join(_number(shown, verdict.values[name]) for name, shown in claim.measures.items())
-    return f'<dl style="margin:0.5em 0">{rows}</dl>'
-
-
-def _number(shown: Measure, values: Sequence[float]) -> str:
-    """The mean over seeds; below it the interval, and every seed's value."""
-    text = f"<strong>{shown.over_seeds(values)}</strong>"
-    if len(values) > 1 and shown.kind != "choice":
-        text += f"<br><small>95 %: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
-    name = html.escape(shown.text)
-    return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em">{text}</dd>'
+    """Of each number the mean over seeds; below it the interval, and every seed's value."""
+    rows = []
+    for key, shown in claim.measures.items():
+        values = verdict.values[key]
+        text = f"<strong>{shown.over_seeds(values)}</strong>"
+        if len(values) > 1 and shown.kind != "choice":
+            text += f"<br><small>95 %: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
+        name = html.escape(shown.text)
+        rows.append(f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em">{text}</dd>')
+    return f'<dl style="margin:0.5em 0">{"".join(rows)}</dl>'
 
 
 def _parts(verdict: Verdict) -> str:
@@ -290,15 +286,13 @@ def _controls(checks: Sequence[Check]) -> str:
         return ""
     head = f'<summary style="padding:0.4em 0;cursor:pointer">Controls: <strong>{standing(checks)}</strong></summary>'
     claimed = f"<small>Claimed: each {'above' if checks[0].sign > 0 else 'below'} 0.</small>"
-    rows = "".join(_check(check) for check in checks)
+    rows = ""
+    for check in checks:
+        shown = check.measure
+        mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
+        name = f"{check.mark} {html.escape(shown.text)}"
+        text = f"{mean}<small>95 %: {shown.between(check.values)}</small>"
+        rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
     return (
         f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}{claimed}<dl style="margin:0">{rows}</dl></details>'
     )
-
-
-def _check(check: Check) -> str:
-    shown = check.measure
-    mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
-    name = f"{check.mark} {html.escape(shown.text)}"
-    text = f"{mean}<small>95 %: {shown.between(check.values)}</small>"
-    return f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 
@@ -22,8 +23,7 @@ def groups(dataset: str, labels: np.ndarray) -> list[Group]:
     """The groups that the data set says it has; else one for each class among ``labels`` (N)."""
     known = SOURCES[dataset].groups if dataset in SOURCES else {}
     each = {f"class {k}": {int(k): f"class {k}"} for k in np.unique(labels)}
-    return [Group(name, _color(place), classes) for place, (name, classes) in enumerate((known or each).items())]
-
-
-def _color(place: int) -> str:
-    return style.CLASSES[place % len(style.CLASSES)]
+    colors = cycle(style.CLASSES)
+    return [
+        Group(name, color, classes) for color, (name, classes) in zip(colors, (known or each).items(), strict=False)
+    ]

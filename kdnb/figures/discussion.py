@@ -1,13 +1,14 @@
 """Chapter 14: this book's own statements, each with the figure that carries it and what becomes of it by study."""
 
 import html
+import textwrap
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdnb.analysis import words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import HOT
@@ -54,16 +55,15 @@ def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Verdict]]:
 
 def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     """When the statement holds, and what becomes of it on each study, in Markdown."""
-    lines = [f"- **{name}**: {_answer(one, found)}" for name, found in outcomes.items()]
-    return "\n".join([f"*It holds when:* {one.text}", "", *lines])
-
-
-def _answer(one: Claim[Study], found: Verdict) -> str:
-    if found.verdict == "cannot be said":
-        return f"{MARKS[found.verdict]} cannot be said here; it needs {found.missing}."
-    many = len(found.seeds)
-    numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
-    return f"{MARKS[found.verdict]} **{found.verdict}** ({found.held} of {many} seed{'s' * (many > 1)}). {numbers}."
+    lines = [f"*It holds when:* {one.text}", ""]
+    for name, found in outcomes.items():
+        seeds = words.counted(len(found.seeds), "seed")
+        numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
+        said = f"**{found.verdict}** ({found.held} of {seeds}). {numbers}."
+        if found.verdict == "cannot be said":
+            said = f"cannot be said here; it needs {found.missing}."
+        lines.append(f"- **{name}**: {MARKS[found.verdict]} {said}")
+    return "\n".join(lines)
 
 
 def _mean(one: Claim[Study], values: Sequence[float]) -> str:
@@ -97,9 +97,13 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
             offset = (place - (len(outcomes) - 1) / 2) * 0.26
             fig.add_traces(_marks(one, name, outcomes[name], texts, place, offset))
     fig.add_vline(0, line={"color": style.QUIET, "width": 1})
-    rows = {"tickvals": list(range(len(texts))), "ticktext": [_broken(text) for text in texts]}
+    # In lines that leave room for the figure on a phone.
+    broken = ["<br>".join(textwrap.wrap(text, 20, break_long_words=False, break_on_hyphens=False)) for text in texts]
+    rows = {"tickvals": list(range(len(texts))), "ticktext": broken}
     fig.update_yaxes(range=[len(texts) - 0.4, -0.6], **rows)
-    fig.update_xaxes(title_text=one.measure.text, tickformat=_ticks(one))
+    # Accuracies may lie within a point of each other.
+    ticks = (".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else None
+    fig.update_xaxes(title_text=one.measure.text, tickformat=ticks)
     fig.update_layout(margin_l=130)
     shown = [run for name in known or outcomes for run in shown_of[name].students]
     text = f"mean over seeds, 95 %: {style.joined(known)}" if known else "no study has the runs for this"
@@ -111,29 +115,13 @@ def _marks(
 ) -> list[go.Scatter]:
     """The means with their intervals, and the seeds behind them."""
     rows = {text: found.values[text] for text in texts if text in found.values}
-    estimates = {text: estimate(values, interval=partial(_ends, one)) for text, values in rows.items()}
+    estimates = {
+        text: estimate(values, interval=lambda values: one.measure.interval(values) or (np.nan, np.nan))
+        for text, values in rows.items()
+    }
     look = {"color": COLORS[place % len(COLORS)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
     traces = intervals.points(estimates, name, "", look, lambda estimate: _mean(one, estimate.values))
     return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
-
-
-def _ends(one: Claim[Study], values: Sequence[float]) -> tuple[float, float]:
-    return one.measure.interval(values) or (np.nan, np.nan)
-
-
-def _ticks(one: Claim[Study]) -> str | None:
-    """How the axis writes its numbers: those of accuracies may lie within a point of each other."""
-    return (".1%" if ".0%" not in one.measure.form else ".0%") if "%" in one.measure.form else None
-
-
-def _broken(text: str, width: int = 20) -> str:
-    """A row's name in lines that leave room for the figure on a phone."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(lines)
 
 
 def heading(one: Claim[Study], of: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import accounts, correlations
+from kdnb.analysis import accounts, correlations, words
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, mu_curves, style
@@ -22,41 +22,28 @@ def answers(shown: Sequence[Study]) -> Exhibit:
 
 def as_html(shown: Sequence[Study]) -> str:
     """The table, to read."""
-    columns = {_title(study): [answer(study) for answer in ANSWERS.values()] for study in shown}
+    columns = {
+        f"{study.folder.name}, weight decay {study.students[0].spec.weight_decay:g}": [
+            answer(study) for answer in ANSWERS.values()
+        ]
+        for study in shown
+    }
     return style.table(pd.DataFrame({"question": list(ANSWERS), **columns}))
-
-
-def _title(study: Study) -> str:
-    return f"{study.folder.name}, weight decay {study.students[0].spec.weight_decay:g}"
 
 
 def _fall(study: Study) -> str:
     """Change of raw mu after the warm-up, beside the bystander's."""
     run = _peak(study)
-    return f"{mu_curves.percent(study.change('mu_raw', run))} (bystander {_bystander(study, run)})"
-
-
-def _bystander(study: Study, run: Run) -> str:
     known = "bystander_mu_raw" in run.history
-    return mu_curves.percent(study.change("bystander_mu_raw", run)) if known else "not measured"
+    other = mu_curves.percent(study.change("bystander_mu_raw", run)) if known else "not measured"
+    return f"{mu_curves.percent(study.change('mu_raw', run))} (bystander {other})"
 
 
-def _r(study: Study) -> str:
-    return _two(study, _peak(study))
-
-
-def _r_normal(study: Study) -> str:
-    run = study.get("normal")
-    return _two(study, run) if run else "not trained"
-
-
-def _two(study: Study, run: Run) -> str:
-    to_teacher, to_bystander = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
-    return f"{_number(to_teacher)} (bystander {_number(to_bystander)})"
-
-
-def _number(r: float) -> str:
-    return f"{r:.2f}".replace("-", "−") if np.isfinite(r) else "undefined"
+def _r(study: Study, run: Run | None) -> str:
+    if run is None:
+        return "not trained"
+    own, other = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
+    return f"{words.number(own, '{:.2f}')} (bystander {words.number(other, '{:.2f}')})"
 
 
 def _greatest(study: Study) -> str:
@@ -65,7 +52,7 @@ def _greatest(study: Study) -> str:
     if not there:
         return "not trained"
     best = max(there, key=there.__getitem__)
-    return f"T = {best:g}, r = {_number(there[best])}"
+    return f"T = {best:g}, r = {words.number(there[best], '{:.2f}')}"
 
 
 def _relabelled(study: Study) -> str:
@@ -90,34 +77,25 @@ def _moved(study: Study) -> str:
     return f"{bars.cause_look(most)[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
 
 
-def _verdicts(study: Study) -> str:
-    return claim_words.sentence(claim_words.judged(study))
-
-
 def _peak(study: Study) -> Run:
     return study.nearest(PEAK) or study.students[0]
 
 
 ANSWERS: dict[str, Callable[[Study], str]] = {
     "How much does μ change after the warm-up? (KD, T = 4)": _fall,
-    "r of μ and the loss (KD, T = 4)": _r,
-    "r of μ and the loss (normal training)": _r_normal,
+    "r of μ and the loss (KD, T = 4)": lambda study: _r(study, _peak(study)),
+    "r of μ and the loss (normal training)": lambda study: _r(study, study.get("normal")),
     "Where is r greatest?": _greatest,
     "What is left of μ when the student's features are relabelled to match the teacher's?": _relabelled,
     "Does the teacher's classifier work on the student's features? (test accuracy)": _plug_in,
     "What changed μ² most, over the whole training?": _moved,
-    "How do the paper's claims fare?": _verdicts,
+    "How do the paper's claims fare?": lambda study: claim_words.sentence(claim_words.judged(study)),
 }
 
 
 def sentence(shown: Sequence[Study]) -> str:
     """How much r depends on whose classifier mu is the distance to: the student's teacher's, or the bystander's."""
-    pairs = [
-        [correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES]
-        for study in shown
-        for run in study.kd.values()
-    ]
-    gaps = [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
+    gaps = [gap for study in shown for gap in correlations.gaps(study)]
     if not gaps:
         return "No student here was trained beside a bystander."
     return (

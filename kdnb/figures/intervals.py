@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import stats
+from kdnb.analysis import stats, words
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
@@ -24,12 +24,18 @@ def colors(study: Study) -> list[str]:
     return [str(style.line(run, study.hottest)["color"]) for run in study.students]
 
 
+def said(found: Estimate) -> str:
+    """The mean, its interval where there is one, and of how many runs."""
+    interval = f"95 %: {found.low:.3g} to {found.high:.3g}, " if np.isfinite(found.low) else ""
+    return f"{found.mean:.3g} ({interval}n = {len(found.values)})"
+
+
 def points(
     found: Mapping[str, Estimate],
     name: str,
     what: str,
     look: Mapping[str, Any],
-    say: Callable[[Estimate], str] | None = None,
+    say: Callable[[Estimate], str] = said,
 ) -> list[go.Scatter]:
     """Two traces: a dot a run, and the mean with its interval where there is one.
 
@@ -51,7 +57,7 @@ def points(
     means = go.Scatter(
         x=list(there),
         y=style.significant(mean),
-        text=[(say or _said)(estimate) for estimate in there.values()],
+        text=[say(estimate) for estimate in there.values()],
         error_y=bars if np.isfinite(low).any() else None,
         marker={"size": 9, "line": {"width": 2 if hollow else 0}} | dict(look),
         hovertemplate=f"%{{x}}<br>{name}<br>{what} %{{text}}<extra></extra>",
@@ -111,17 +117,12 @@ def axis(fig: go.Figure, labels: Sequence[str], **where: int) -> None:
     fig.update_xaxes(tickangle=-60, **where)
 
 
-def _said(found: Estimate) -> str:
-    interval = f"95 %: {found.low:.3g} to {found.high:.3g}, " if np.isfinite(found.low) else ""
-    return f"{found.mean:.3g} ({interval}n = {len(found.values)})"
-
-
 def told(differences: np.ndarray, unit: str = "") -> str:
     """A mean difference with its interval over runs, or without where there is one run."""
     if not len(differences):
         return "not known"
-    low, high = stats.mean_interval(differences)
-    text = f"{differences.mean():+.3g}{unit}"
-    count = f"{len(differences)} seed{'s' * (len(differences) > 1)}"
-    over = f"95 % interval {low:+.3g} to {high:+.3g}, {count}" if np.isfinite(low) else f"{count}, no interval"
-    return f"{text} ({over})".replace("-", "−")
+    ends = stats.mean_interval(differences)
+    mean, low, high = (words.number(value, "{:+.3g}") for value in (differences.mean(), *ends))
+    count = words.counted(len(differences), "seed")
+    over = f"95 % interval {low} to {high}, {count}" if np.isfinite(ends).all() else f"{count}, no interval"
+    return f"{mean}{unit} ({over})"

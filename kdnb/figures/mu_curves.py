@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import alignment
@@ -74,25 +73,9 @@ def draw_curves(study: Study, shown: Sequence[Run]) -> go.Figure:
     fig.update_yaxes(title_text=MEASURES["mu_raw"], row=1)
     style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
-    fig.update_layout(updatemenus=[_menu(tables)], margin_t=96)
+    menu = style.measures_menu(tables, MEASURES, lambda column: {}, list(range(len(tables))))
+    fig.update_layout(updatemenus=[menu], margin_t=96)
     return style.captioned(fig, study, style.window(study), shown)
-
-
-def _menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
-    there = {column: name for column, name in MEASURES.items() if any(column in table for table in tables)}
-    buttons = [
-        {
-            "label": name,
-            "method": "update",
-            "args": [
-                {"y": [style.curve(table, column, name, {}).y for table in tables]},
-                {"yaxis.title.text": name},
-                list(range(len(tables))),
-            ],
-        }
-        for column, name in there.items()
-    ]
-    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
 
 
 @exhibit(
@@ -108,7 +91,12 @@ def panels(study: Study) -> Exhibit:
     normal = study.get("normal")
     runs = list(study.kd.values()) or list(study.students)
     compared = [*runs, normal] if normal else runs
-    limits = {column: _limits(compared, column) for column in PANELS}
+    limits = {}  # the same for every temperature
+    for column in PANELS:
+        there = [one.history[column].to_numpy(float) for one in compared if column in one.history]
+        values = np.concatenate(there or [np.array([0.0, 1.0])])
+        # Of the loss exponents: its axis is logarithmic.
+        limits[column] = style.limits(np.log10(np.maximum(values, 1e-12)) if column == "loss" else values)
     return Exhibit({run.label: _panels(study, run, normal, limits) for run in runs})
 
 
@@ -130,17 +118,6 @@ def _panels(study: Study, run: Run, normal: Run | None, limits: Mapping[str, lis
     if study.warm_up:
         fig.add_vrect(0, study.warm_up, fillcolor=style.QUIET, opacity=0.3, line_width=0)
     return style.captioned(fig, study, f"{run.label}; shaded: warm-up", shown)
-
-
-def _limits(runs: Sequence[Run], column: str) -> list[float]:
-    """The same range for every temperature; exponents for the loss, whose axis is logarithmic."""
-    there = [run.history[column].to_numpy(float) for run in runs if column in run.history]
-    values = np.concatenate(there or [np.array([0.0, 1.0])])
-    if column == "loss":
-        values = np.log10(np.maximum(values, 1e-12))
-    low, high = float(values.min()), float(values.max())
-    margin = 0.05 * (high - low) or 0.5
-    return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
 
 
 @exhibit(
@@ -236,31 +213,26 @@ def _ladder(study: Study, run: Run) -> go.Figure:
 def sentence(study: Study) -> str:
     """What the curves show: how far mu moves after the warm-up, and ||W_s|| and the bystander's mu beside it."""
     shown = [run for run in (study.nearest(4), study.get("normal")) if run]
-    parts = [_movement(study, run) for run in shown or study.students[:1]]
+    parts = []
+    for run in shown or study.students[:1]:
+        if "mu_raw" not in run.history:
+            parts.append(f"**{run.label}** has no μ, since its classifier is not its own")
+            continue
+        moves = [
+            f"{name} from {study.first(column, run):.3g} to {run.last(column):.3g} "
+            f"({percent(study.change(column, run))})"
+            for name, column in (("raw μ goes", "mu_raw"), ("‖W_s‖", "weight_norm"))
+        ]
+        if "bystander_mu_raw" in run.history:
+            change = percent(study.change("bystander_mu_raw", run))
+            moves.append(f"and μ to the bystander, which this student never saw, by {change}")
+        parts.append(f"for **{run.label}** {', '.join(moves)}")
     return f"In {style.window(study)}, {'; '.join(parts)}."
-
-
-def _movement(study: Study, run: Run) -> str:
-    if "mu_raw" not in run.history:
-        return f"**{run.label}** has no μ, since its classifier is not its own"
-    return (
-        f"for **{run.label}** raw μ goes from {study.first('mu_raw', run):.3g} to {run.last('mu_raw'):.3g} "
-        f"({percent(study.change('mu_raw', run))}), ‖W_s‖ from {study.first('weight_norm', run):.3g} to "
-        f"{run.last('weight_norm'):.3g} ({percent(study.change('weight_norm', run))}){_beside_bystander(study, run)}"
-    )
 
 
 def percent(share: float) -> str:
     """A relative change, to read."""
     return f"{share:+.1%}" if np.isfinite(share) else "undefined"
-
-
-def _beside_bystander(study: Study, run: Run) -> str:
-    if "bystander_mu_raw" not in run.history:
-        return ""
-    return (
-        f", and μ to the bystander, which this student never saw, by {percent(study.change('bystander_mu_raw', run))}"
-    )
 
 
 def ladder_sentence(study: Study) -> str:
@@ -272,7 +244,7 @@ def ladder_sentence(study: Study) -> str:
     rest = [f"{kind} {run.last(f'mu_{kind}') / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
     text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
     if study.teacher is not None:
-        nothing = float(np.asarray(alignment.unrelated(study, run))[-1])
+        nothing = float(alignment.unrelated(study, run)[-1])
         text += f" Two classifiers of these norms with nothing in common would be {nothing:.3g} apart."
     if "bystander_mu_raw" in run.history:
         text += (

@@ -17,14 +17,16 @@ def of(runs: Sequence[Run], teacher: Run | None = None) -> dict[str, Any]:
     """
     every = [*runs, *([teacher] if teacher and teacher not in runs else [])]
     sessions = [session for run in every for session in run.provenance["sessions"]]
+    days = _unique(session["started"][:10] for session in sessions)
+    versions = [session["versions"] for session in sessions]
     digest = {
         "runs": [run.path.name for run in every],
         "of": _unique(run.path.absolute().parent.name for run in every),
         "seeds": sorted({run.spec.init_seed for run in runs}),
-        "trained": _ends(session["started"][:10] for session in sessions),
+        "trained": days[:1] + days[1:][-1:],  # the first and the last
         "commit": _unique(commit(session) for session in sessions),
         "hardware": _unique(hardware(session) for session in sessions),
-        "versions": _unique(text for session in sessions for text in _versions(session)),
+        "versions": _unique(f"{PACKAGES[name]} {one[name]}" for one in versions for name in PACKAGES if name in one),
     }
     return {name: values for name, values in digest.items() if values}
 
@@ -45,14 +47,5 @@ def commit(session: dict[str, Any]) -> str:
     return (session["commit"] or "unknown")[:10] + (" and changes" if session["uncommitted_changes"] else "")
 
 
-def _versions(session: dict[str, Any]) -> list[str]:
-    return [f"{PACKAGES[name]} {version}" for name, version in session["versions"].items() if name in PACKAGES]
-
-
 def _unique(values: Iterable[str]) -> list[str]:
     return sorted(set(values))
-
-
-def _ends(days: Iterable[str]) -> list[str]:
-    every = sorted(set(days))
-    return every[:1] + every[1:][-1:]

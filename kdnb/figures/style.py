@@ -1,7 +1,7 @@
 """How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from kdnb.analysis import words
 from kdnb.analysis.selection import Study
 from kdnb.figures import origin
 from kdnb.runs import Run, RunSpec
@@ -78,6 +79,57 @@ def grid(rows: int, columns: int, titles: Sequence[str] = (), height: int = 420,
     return fig
 
 
+def menu(buttons: Sequence[Mapping[str, object]], y: float, **more: object) -> dict[str, object]:
+    """A menu of ``buttons`` above the left end of a figure, at height ``y`` of its panels."""
+    return {"buttons": list(buttons), "x": 0, "xanchor": "left", "y": y, "yanchor": "bottom", **more}
+
+
+def measures_menu(
+    tables: Sequence[pd.DataFrame],
+    measures: Mapping[str, str],
+    axis: Callable[[str], Mapping[str, object]] = lambda column: {},
+    *only: Sequence[int],
+) -> dict[str, object]:
+    """A menu that puts another column of ``tables`` in the place of the one whose curves are drawn.
+
+    measures: names by column, of which those in any table are offered; ``axis``: what more a column changes of the
+    layout; ``only``: the traces whose curves they are, where there are others.
+    """
+    buttons = [
+        {
+            "label": name,
+            "method": "update",
+            "args": [
+                {"y": [curve(table, column, name, {}).y for table in tables]},
+                {"yaxis.title.text": name, **axis(column)},
+                *only,
+            ],
+        }
+        for column, name in measures.items()
+        if any(column in table for table in tables)
+    ]
+    return menu(buttons, 1.02, pad={"b": 2})
+
+
+def limits(values: ArrayLike, share: float = 0.05, least: float = 0.5) -> list[float]:
+    """Ends of an axis: ``share`` of what ``values`` span beyond both, or ``least``; 0 and 1 where there are none."""
+    known = np.asarray(values, float)
+    if not np.isfinite(known).any():
+        return [0.0, 1.0]
+    low, high = float(np.nanmin(known)), float(np.nanmax(known))
+    margin = share * (high - low) or least
+    return [float(f"{end:.{DIGITS}g}") for end in (low - margin, high + margin)]
+
+
+def map_axes(fig: go.Figure, reach: float) -> None:
+    """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both, from -reach to reach."""
+    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
+    fig.update_xaxes(range=[-reach, reach], constrain="domain", **bare)
+    fig.update_yaxes(range=[-reach, reach], constrain="domain", **bare)
+    for axis in fig.select_yaxes():
+        axis.update(scaleanchor=axis.anchor)
+
+
 def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | None = None) -> go.Figure:
     """Put the :func:`caption` where the title would be, small enough to leave room, and say which runs are shown.
 
@@ -108,7 +160,7 @@ def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
     """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
     listed = list(study.students if shown is None else shown)
     spec = next((run.spec for run in listed if run.spec.teacher), listed[0].spec)
-    parts = [f"{study.name}, {networks(spec)}", f"n = {len(listed)} run{'s' * (len(listed) != 1)}, {seeds(listed)}"]
+    parts = [f"{study.name}, {networks(spec)}", f"n = {words.counted(len(listed), 'run')}, {seeds(listed)}"]
     unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
     return "\u00a0· ".join([*unbroken, what])
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from plotly.subplots import make_subplots
 
+from kdnb.analysis import accounts
 from kdnb.data import Dataset, Views
 from kdnb.figures import origin
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -148,18 +149,17 @@ def shown_epochs(run: Run, count: int = 13) -> list[int]:
 
 def results(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a student at the last epoch; the best epoch is shown as such, never as the result."""
-    return pd.DataFrame([_result(run) for run in runs]).set_index("student")
-
-
-def _result(run: Run) -> dict[str, object]:
-    last = run.history.iloc[-1]
-    row: dict[str, object] = {
-        "student": run.label,
-        "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
-        "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
-        "matched at": run.matched_epoch or "never",
-    }
-    return row | {name: round(last[column], 2) for name, column in _NORMS.items() if column in last}
+    rows = []
+    for run in runs:
+        last = run.history.iloc[-1]
+        row: dict[str, object] = {
+            "student": run.label,
+            "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
+            "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
+            "matched at": run.matched_epoch or "never",
+        }
+        rows.append(row | {name: round(last[column], 2) for name, column in _NORMS.items() if column in last})
+    return pd.DataFrame(rows).set_index("student")
 
 
 _NORMS = {
@@ -169,17 +169,6 @@ _NORMS = {
     "μ rotated": "mu_rotated",
     "μ, bystander": "bystander_mu_raw",
 }
-
-
-def account_error(runs: Sequence[Run]) -> tuple[float, str, int]:
-    """Largest imbalance of the account of mu, relative to mu^2, over all runs and epochs; its run and epoch."""
-    worst = (0.0, "", 0)
-    for run in runs:
-        for prefix in ("", "bystander_"):
-            if f"{prefix}account_residual" in run.history:
-                error = (run.history[f"{prefix}account_residual"] / run.history[f"{prefix}mu_raw"] ** 2).abs()
-                worst = max(worst, (float(error.max()), run.label, int(error.argmax()) + 1))
-    return worst
 
 
 def teacher_sentence(run: Run, dataset: Dataset) -> str:
@@ -196,7 +185,7 @@ def teacher_sentence(run: Run, dataset: Dataset) -> str:
 
 def students_sentence(runs: Sequence[Run]) -> str:
     """How many students, and how exactly the account of mu balances."""
-    error, label, epoch = account_error(runs)
+    error, label, epoch = accounts.imbalance(runs)
     epochs = sum(len(run.history) for run in runs)
     return (
         f"{len(runs)} students, {epochs} epochs in all. The account of μ balances on every one of them: the largest "
@@ -211,16 +200,16 @@ def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
         for session in run.provenance["sessions"]:
             key = (session["started"], *session["group"])
             sessions.setdefault(key, (session, []))[1].append(run.label)
-    return pd.DataFrame([_session(session, labels) for session, labels in sessions.values()]).set_index("started")
-
-
-def _session(session: dict[str, Any], labels: Sequence[str]) -> dict[str, object]:
-    return {
-        "started": session["started"][:19].replace("T", " "),
-        "ended": session.get("ended", "killed")[:19].replace("T", " "),
-        "epochs": f"{session['first_epoch']} to {session.get('last_epoch', '?')}",
-        "runs": ", ".join(labels),
-        "hardware": origin.hardware(session),
-        "torch": session["versions"]["torch"],
-        "commit": origin.commit(session),
-    }
+    rows = [
+        {
+            "started": session["started"][:19].replace("T", " "),
+            "ended": session.get("ended", "killed")[:19].replace("T", " "),
+            "epochs": f"{session['first_epoch']} to {session.get('last_epoch', '?')}",
+            "runs": ", ".join(labels),
+            "hardware": origin.hardware(session),
+            "torch": session["versions"]["torch"],
+            "commit": origin.commit(session),
+        }
+        for session, labels in sessions.values()
+    ]
+    return pd.DataFrame(rows).set_index("started")

@@ -104,37 +104,27 @@ def _points(found: maps.Spaces, drawn: Mapping[str, Map], label: str, legend: bo
     points = drawn[label]
     labels = found.networks[label].labels[: len(points)]
     groups = classes.groups(found.study.students[0].spec.dataset, labels)
-    return [
-        _group(group, points, labels, label).update(showlegend=legend and len(groups) <= len(style.CLASSES))
-        for group in groups
-    ]
-
-
-def _group(group: classes.Group, points: Map, labels: np.ndarray, label: str) -> go.Scatter:
-    mine = np.isin(labels, list(group.classes))
-    size = 5 if len(points) <= 600 else 3.5
-    several = len(group.classes) > 1
-    return go.Scatter(
-        x=style.significant(points[mine, 0], 3),
-        y=style.significant(points[mine, 1], 3),
-        name=group.name,
-        legendgroup=group.name,
-        mode="markers",
-        marker={"size": size, "color": group.color, "opacity": 0.8},
-        text=[group.classes[k] for k in labels[mine]] if several else None,
-        hovertemplate=f"{'%{text}' if several else group.name}<extra>{label}</extra>",
-    )
+    traces = []
+    for group in groups:
+        mine, several = np.isin(labels, list(group.classes)), len(group.classes) > 1
+        trace = go.Scatter(
+            x=style.significant(points[mine, 0], 3),
+            y=style.significant(points[mine, 1], 3),
+            name=group.name,
+            legendgroup=group.name,
+            showlegend=legend and len(groups) <= len(style.CLASSES),
+            mode="markers",
+            marker={"size": 5 if len(points) <= 600 else 3.5, "color": group.color, "opacity": 0.8},
+            text=[group.classes[k] for k in labels[mine]] if several else None,
+            hovertemplate=f"{'%{text}' if several else group.name}<extra>{label}</extra>",
+        )
+        traces.append(trace)
+    return traces
 
 
 def _bare(found: maps.Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
-    """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both."""
-    # One scale for all that is compared: a spread-out map is to look spread out.
-    reach = 1.05 * max(float(np.abs(points).max()) for points in drawn.values())
-    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
-    fig.update_xaxes(range=[-reach, reach], constrain="domain", **bare)
-    fig.update_yaxes(range=[-reach, reach], constrain="domain", **bare)
-    for axis in fig.select_yaxes():
-        axis.update(scaleanchor=axis.anchor)
+    """Bare axes and a caption; one scale for all of ``drawn``: a spread-out map is to look spread out."""
+    style.map_axes(fig, 1.05 * max(float(np.abs(points).max()) for points in drawn.values()))
     epochs = ", ".join(f"{label}: epoch {found.networks[label].epoch}" for label in labels)
     count = len(next(iter(drawn.values())))
     teacher = [found.study.teacher] if found.study.teacher else []

@@ -42,36 +42,39 @@ def account(study: Study) -> Exhibit:
     for row, side in enumerate(SIDES, start=1):
         for trace in _bars(study.students, side, study.warm_up):
             fig.add_trace(trace.update(showlegend=row == 1), row, 1)
-    fig.update_layout(barmode="relative", margin_t=110, updatemenus=[_menu(study)])
+    buttons = []
+    for label, warm_up in {"after the warm-up": study.warm_up, "the whole training": 0}.items():
+        y = [list(trace.y) for side in SIDES for trace in _bars(study.students, side, warm_up)]
+        buttons.append({"label": label, "method": "restyle", "args": [{"y": y}]})
+    fig.update_layout(barmode="relative", margin_t=110, updatemenus=[style.menu(buttons, 1.06)])
     fig.update_yaxes(title_text="change of μ²")
     fig.update_xaxes(type="category", tickangle=-60)
     return Exhibit(style.captioned(fig, study, f"warm-up: {study.warm_up} epochs"), sentence(study))
 
 
-def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:
-    table = pd.DataFrame([accounts.totals(run, side, warm_up) for run in runs], index=[run.label for run in runs])
+def stacked(table: pd.DataFrame, form: str, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
+    """A bar a row of ``table``, a part of it a column (cause), and a diamond where the parts add up.
+
+    form, digits: of the numbers; ``diamond``: its size.
+    """
     labels = table.index.tolist()
     bars: list[go.Scatter | go.Bar] = []
     known = [cause for cause in COLORS if cause in table]
     for cause in known + [str(other) for other in table if other not in COLORS]:
         name, color = cause_look(cause)
-        hover = f"%{{x}}<br>{name}: %{{y:.4g}}<extra></extra>"
-        y = style.significant(table[cause])
+        hover = f"%{{x}}<br>{name}: %{{y:{form}}}<extra></extra>"
+        y = style.significant(table[cause], digits)
         bars.append(go.Bar(x=labels, y=y, name=name, marker_color=color, legendgroup=name, hovertemplate=hover))
-    net = style.significant(table.sum(axis=1, min_count=1))
-    look = {"symbol": "diamond", "size": 8, "color": "#ffffff", "line": {"color": "#1b1f24", "width": 1.5}}
-    hover = "%{x}<br>sum: %{y:.4g}<extra></extra>"
+    net = style.significant(table.sum(axis=1, min_count=1), digits)
+    look = {"symbol": "diamond", "size": diamond, "color": "#ffffff", "line": {"color": "#1b1f24", "width": 1.5}}
+    hover = f"%{{x}}<br>sum: %{{y:{form}}}<extra></extra>"
     mark = go.Scatter(x=labels, y=net, name="sum", mode="markers", marker=look, legendgroup="sum", hovertemplate=hover)
     return [*bars, mark]
 
 
-def _menu(study: Study) -> dict[str, object]:
-    windows = {"after the warm-up": study.warm_up, "the whole training": 0}
-    buttons = []
-    for label, warm_up in windows.items():
-        traces = [trace for side in SIDES for trace in _bars(study.students, side, warm_up)]
-        buttons.append({"label": label, "method": "restyle", "args": [{"y": [list(trace.y) for trace in traces]}]})
-    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.06, "yanchor": "bottom"}
+def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:
+    totals = [accounts.totals(run, side, warm_up) for run in runs]
+    return stacked(pd.DataFrame(totals, index=[run.label for run in runs]), ".4g", style.DIGITS, 8)
 
 
 def sentence(study: Study) -> str:
@@ -89,5 +92,5 @@ def sentence(study: Study) -> str:
             f" To the bystander μ² changed by {sum(bystander.values()):+.3g}; what only the teacher shows is the "
             f"difference, {excess:+.3g} (negative: nearer to the teacher)."
         )
-    rest = accounts.residual(study)
+    rest, *_ = accounts.imbalance(study.students, [""])
     return f"{text} The account balances: the largest remainder of any epoch is {rest:.0e} of μ² itself."

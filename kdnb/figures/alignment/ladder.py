@@ -1,11 +1,12 @@
 """Chapter 8: what each freedom to align leaves of mu, beside the bystander, and over seeds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, over_seeds, stats
+from kdnb.analysis import alignment, over_seeds
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, mu_curves, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -33,7 +34,12 @@ def ladder(study: Study) -> Exhibit:
         fig.add_trace(rung(study.students, values, name, {"color": color, "dash": dash, "width": 2}, symbol))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
     intervals.axis(fig, [run.label for run in study.students])
-    fig.update_layout(updatemenus=[_unit_menu(study.students)], margin_t=110)
+    buttons = []
+    for unit in UNITS:
+        y = [_through_kd(study.students, _in_unit(study.students, column, unit))[1] for column in mu_curves.RUNGS]
+        look = {"yaxis.title.text": unit, "yaxis.tickformat": "" if unit == "μ" else ".0%"}
+        buttons.append({"label": unit, "method": "update", "args": [{"y": y}, look]})
+    fig.update_layout(updatemenus=[style.menu(buttons, 1.03)], margin_t=110)
     return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), ladder_sentence(study))
 
 
@@ -59,15 +65,6 @@ def _through_kd(runs: Sequence[Run], values: Sequence[float]) -> tuple[list[str]
 def _in_unit(runs: Sequence[Run], column: str, unit: str) -> list[float]:
     sizes = [UNITS[unit](run) for run in runs]
     return [run.last(column) / size if size > 0 else np.nan for run, size in zip(runs, sizes, strict=True)]
-
-
-def _unit_menu(runs: Sequence[Run]) -> dict[str, object]:
-    buttons = []
-    for unit in UNITS:
-        y = [_through_kd(runs, _in_unit(runs, column, unit))[1] for column in mu_curves.RUNGS]
-        look = {"yaxis.title.text": unit, "yaxis.tickformat": "" if unit == "μ" else ".0%"}
-        buttons.append({"label": unit, "method": "update", "args": [{"y": y}, look]})
-    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.03, "yanchor": "bottom"}
 
 
 def ladder_sentence(study: Study) -> str:
@@ -121,21 +118,16 @@ def sides_sentence(study: Study) -> str:
     for kind, name in KINDS.items():
         found = alignment.differences(study, kind, "cosine")
         told = [f"**{label}** {intervals.told(np.array([*found[label].values()]))}" for label in shown if found[label]]
-        if told:
-            parts.append(f"{name.capitalize()}: {style.joined(told)}{_beyond_normal(study, found)}")
+        if not told:
+            continue
+        part = f"{name.capitalize()}: {style.joined(told)}"
+        beyond = [estimate(over_seeds.paired(found, found, run.label, "normal")) for run in study.kd.values()]
+        if sides := [one.side for one in beyond if len(one.values) > 1]:
+            part += (
+                f"; by a whole 95 % interval, KD is above normal training of the same seed at {sides.count(1)} of "
+                f"{len(sides)} temperatures and below it at {sides.count(-1)}"
+            )
+        parts.append(part)
     if not parts:
         return "A teacher or a bystander is not in this folder, so that the length of its classifier is not known."
     return f"The cosine with the teacher's classifier minus that with the bystander's, last epoch. {'. '.join(parts)}."
-
-
-def _beyond_normal(study: Study, found: Mapping[str, Mapping[int, float]]) -> str:
-    """At how many temperatures KD has more of it, or less, than normal training of the same seed, by an interval."""
-    pairs = [over_seeds.paired(found, found, run.label, "normal") for run in study.kd.values()]
-    ends = [stats.mean_interval(pair) for pair in pairs if len(pair) > 1]
-    if not ends:
-        return ""
-    more, less = sum(low > 0 for low, _ in ends), sum(high < 0 for _, high in ends)
-    return (
-        f"; by a whole 95 % interval, KD is above normal training of the same seed at {more} of {len(ends)} "
-        f"temperatures and below it at {less}"
-    )

@@ -1,6 +1,6 @@
 """Chapter 8: does W_t work on the student's features, are they like the teacher's, and do they collapse as its do?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -56,7 +56,7 @@ def plugged_sentence(study: Study) -> str:
     shown = [run for run in _telling(study) if "plug_in_accuracy" in run.history]
     if not shown:
         return "Plug-in accuracy was not measured on these students."
-    parts = [f"**{run.label}** {_three(run)}" for run in shown]
+    parts = [f"**{run.label}** {', '.join(f'{run.last(column):.1%}' for column in PLUGGED)}" for run in shown]
     return f"Test accuracy at the last epoch with W_t as it is, relabelled, and with the own W_s: {'; '.join(parts)}."
 
 
@@ -64,11 +64,6 @@ def _telling(study: Study) -> list[Run]:
     """Normal training, and KD at the lowest, at T = 4 and at the highest temperature."""
     kd = [study.nearest(t) for t in (0.0, 4.0, study.hottest)]
     return list({run.label: run for run in (study.get("normal"), *kd) if run}.values())
-
-
-def _three(run: Run) -> str:
-    columns = ("plug_in_accuracy", "plug_in_accuracy_matched", "test_accuracy")
-    return ", ".join(f"{run.last(column):.1%}" for column in columns)
 
 
 # ---------------------------------------------------------------------------------------------------- CKA and collapse
@@ -81,44 +76,29 @@ def collapse(study: Study) -> Exhibit:
     """One figure a student: CKA and neural collapse over epochs, the teacher's own and normal training's behind."""
     runs = study.students
     every = [*runs, *([study.teacher] if study.teacher else [])]
-    limits = {column: _limits(every, column) for column in PANELS}
+    values = {column: np.concatenate([column_of(run.history, column) for run in every]) for column in PANELS}
+    values["nc1"] = np.log10(values["nc1"])  # an axis of powers of ten
+    limits = {column: style.limits(found) for column, found in values.items()}  # one range for all steps
     return Exhibit({run.label: _collapse(study, run, limits) for run in runs}, collapse_sentence(study))
 
 
 def _collapse(study: Study, run: Run, limits: Mapping[str, list[float]]) -> go.Figure:
     fig = style.grid(2, 2, list(PANELS.values()), 560, vertical_spacing=0.13, horizontal_spacing=0.13)
+    drawn = (  # the student last
+        ("teacher, its own training", study.teacher, {"color": style.TEACHER, "width": 1.5, "dash": "dash"}),
+        ("normal training", study.get("normal"), BACK),
+        ("this student", run, {"color": OWN, "width": 2.5}),
+    )
     for place, column in enumerate(PANELS):
         where = {"row": place // 2 + 1, "col": place % 2 + 1}
-        for name, one, look in _behind(study, run):
-            trace = style.curve(one.history, column, name, look, legendgroup=name, showlegend=column == "nc1")
-            fig.add_trace(trace, **where)
+        for name, one, look in drawn:
+            if one is not None:
+                trace = style.curve(one.history, column, name, look, legendgroup=name, showlegend=column == "nc1")
+                fig.add_trace(trace, **where)
         fig.update_yaxes(range=limits[column], **where)
     fig.update_yaxes(type="log", dtick=1, row=1, col=2)
     fig.update_xaxes(title_text="epoch", row=2)
     return style.captioned(fig, study, run.label, _with_normal(study, run))
-
-
-def _behind(study: Study, run: Run) -> list[tuple[str, Run, dict[str, object]]]:
-    """What is drawn in a panel, the student last."""
-    teacher, normal = study.teacher, study.get("normal")
-    found: list[tuple[str, Run, dict[str, object]]] = []
-    if teacher:
-        found.append(("teacher, its own training", teacher, {"color": style.TEACHER, "width": 1.5, "dash": "dash"}))
-    if normal:
-        found.append(("normal training", normal, BACK))
-    return [*found, ("this student", run, {"color": OWN, "width": 2.5})]
-
-
-def _limits(runs: Sequence[Run], column: str) -> list[float]:
-    """One range for all steps; of NC1, whose axis is logarithmic, in powers of ten."""
-    values = np.concatenate([column_of(run.history, column) for run in runs])
-    if column == "nc1":
-        values = np.log10(values)
-    if not np.isfinite(values).any():
-        return [0.0, 1.0]
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    margin = 0.05 * (high - low) or 0.5
-    return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
 
 
 def collapse_sentence(study: Study) -> str:

@@ -1,10 +1,9 @@
 """Chapter 8: squared mu taken apart, ||W_t||^2 + ||W_s||^2 - 2 <W_t, W_s>: what moves, norm or angle?"""
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment
+from kdnb.analysis import alignment, words
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -49,32 +48,27 @@ def _step(study: Study, run: Run) -> go.Figure:
 
 
 def sentence(study: Study) -> str:
-    """What moved mu after the warm-up in KD and in normal training, and how large the angle's part is at most."""
+    """What moved mu after the warm-up in KD and in normal training, and the norm's part of it over the students."""
     shown = [run for run in (study.nearest(4), study.get("normal")) if run and "mu_raw" in run.history]
     if not shown:
         return "None of these students has a μ to take apart."
-    parts = [f"**{run.label}**: μ² {_terms(alignment.moves(study, run).iloc[-1])}" for run in shown]
-    return f"From epoch {study.warm_up + 1} to {study.epochs}: {'; '.join(parts)}. {_share(study)}"
-
-
-def _terms(last: pd.Series) -> str:
-    text = f"{amount(last['squared'])} = norm {amount(last['student'])}, angle {amount(last['angle'])}"
-    return f"{text} (to the bystander {amount(last['bystander'])})" if np.isfinite(last["bystander"]) else text
+    parts = []
+    for run in shown:
+        end = {term: amount(change) for term, change in alignment.moves(study, run).iloc[-1].dropna().items()}
+        beside = f" (to the bystander {end['bystander']})" if "bystander" in end else ""
+        parts.append(f"**{run.label}**: μ² {end['squared']} = norm {end['student']}, angle {end['angle']}{beside}")
+    ends = [alignment.moves(study, run).iloc[-1] for run in study.students]
+    sizes = [(abs(float(end["student"])), abs(float(end["angle"]))) for end in ends]
+    known = [norm / (norm + angle) for norm, angle in sizes if norm + angle > 0]
+    text = f"From epoch {study.warm_up + 1} to {study.epochs}: {'; '.join(parts)}."
+    if not known:
+        return text
+    return (
+        f"{text} Of all that moved (sizes of norm and angle together), the norm is {np.median(known):.0%} at the "
+        f"median over {len(known)} students, {min(known):.0%} at least and {max(known):.0%} at most."
+    )
 
 
 def amount(change: float) -> str:
     """A change of mu^2, to read: its sign, three digits, no powers of ten below a million."""
-    return f"{float(f'{change:.3g}'):+,g}".replace("-", "−")
-
-
-def _share(study: Study) -> str:
-    """The norm's part of all that moved, over the students."""
-    ends = [alignment.moves(study, run).iloc[-1] for run in study.students]
-    sizes = [(abs(float(end["student"])), abs(float(end["angle"]))) for end in ends]
-    known = [norm / (norm + angle) for norm, angle in sizes if norm + angle > 0]
-    if not known:
-        return ""
-    return (
-        f"Of all that moved (sizes of norm and angle together), the norm is {np.median(known):.0%} at the median over "
-        f"{len(known)} students, {min(known):.0%} at least and {max(known):.0%} at most."
-    )
+    return words.number(float(f"{change:.3g}"), "{:+,g}")

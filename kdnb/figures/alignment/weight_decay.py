@@ -14,6 +14,12 @@ LOOKS = {5e-4: ("circle", "solid"), 0.0: ("circle-open", "dot")}  # the field's 
 RUNGS = {
     column: look for column, look in mu_curves.RUNGS.items() if column.startswith("mu_")
 }  # the bystander's: in words
+SAID = {
+    "weight_norm": "‖W_s‖",
+    "mu_raw": "raw μ",
+    "mu_rotated": "rotated μ",
+    "bystander_mu_rotated": "the bystander's",
+}
 Pair = Mapping[float, Sequence[Run]]
 
 
@@ -56,20 +62,13 @@ def sentence(runs: Pair) -> str:
     if not runs:
         return "There are no students here that were trained both with weight decay and without."
     shown = [run.label for run in runs[0.0] if run.label in ("normal", "KD T=4")] or [runs[0.0][0].label]
-    return "Without weight decay, at the last epoch: " + "; ".join(_change(runs, label) for label in shown) + "."
-
-
-def _change(runs: Pair, label: str) -> str:
-    with_decay, without = (next(run for run in runs[decay] if run.label == label) for decay in LOOKS)
-    columns = {
-        "‖W_s‖": "weight_norm",
-        "raw μ": "mu_raw",
-        "rotated μ": "mu_rotated",
-        "the bystander's": "bystander_mu_rotated",
-    }
-    parts = [
-        f"{name} {without.last(column):.3g} in place of {with_decay.last(column):.3g}"
-        for name, column in columns.items()
-        if column in without.history and column in with_decay.history
-    ]
-    return f"for **{label}** {style.joined(parts)}"
+    said = []
+    for label in shown:
+        decayed, free = (next(run for run in runs[decay] if run.label == label) for decay in LOOKS)
+        parts = [
+            f"{name} {free.last(column):.3g} in place of {decayed.last(column):.3g}"
+            for column, name in SAID.items()
+            if column in free.history and column in decayed.history
+        ]
+        said.append(f"for **{label}** {style.joined(parts)}")
+    return f"Without weight decay, at the last epoch: {'; '.join(said)}."

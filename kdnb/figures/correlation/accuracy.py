@@ -21,8 +21,10 @@ def by_temperature(study: Study) -> Exhibit:
     trace = go.Scatter(x=list(own), y=style.significant(list(own.values())), name="KD", mode="lines+markers")
     trace.update(marker={"size": 11, "color": colors}, line={"color": style.QUIET, "width": 2})
     fig.add_trace(trace.update(hovertemplate="T = %{x}<br>accuracy: %{y:.2%}<extra></extra>"))
-    if seeds := _other_seeds(study):
-        x, y = zip(*seeds, strict=True)
+    others = [run for group in study.by_seeds.values() for run in group if run not in study.students]
+    if seeds := [run for run in others if run.spec.method == "kd"]:
+        x = [run.spec.method_parameters["temperature"] for run in seeds]
+        y = [last_accuracy(run) for run in seeds]
         dots = {"size": 6, "color": style.OTHER, "symbol": "circle-open"}
         fig.add_trace(go.Scatter(x=x, y=style.significant(y), name="KD, other seeds", mode="markers", marker=dots))
     for run in study.others:
@@ -33,13 +35,6 @@ def by_temperature(study: Study) -> Exhibit:
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
     return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), sentence(study))
-
-
-def _other_seeds(study: Study) -> list[tuple[float, float]]:
-    shown = set(study.kd)
-    runs = [r for group in study.by_seeds.values() for r in group if r not in study.students]
-    found = [(r.spec.method_parameters["temperature"], last_accuracy(r)) for r in runs if r.spec.method == "kd"]
-    return [pair for pair in found if pair[0] in shown]
 
 
 def last_accuracy(run: Run) -> float:

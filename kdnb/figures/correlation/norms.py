@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import correlations, norms
+from kdnb.analysis import correlations, norms, over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -32,12 +32,13 @@ def by_temperature(study: Study) -> Exhibit:
     Lines: means over seeds after the warm-up; dots: seeds; the paper's two r across.
     """
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
-    students = _students(study)
+    groups = over_seeds.groups(study)
+    students = {temperature: groups[run.label] for temperature, run in study.kd.items()}
     for column, name in CURVES.items():
         read = {t: [correlations.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
         for trace in intervals.course(read, f"r of {name}", LOOKS[column], ".3f"):
             fig.add_trace(trace, 1, 1)
-    moved = {t: [_change(study, run) for run in group] for t, group in students.items()}
+    moved = {t: [study.change("weight_norm", run) for run in group] for t, group in students.items()}
     for trace in intervals.course(moved, "change of ‖W_s‖", LOOKS["weight_norm"], "+.2%"):
         fig.add_trace(trace.update(showlegend=False), 2, 1)
     for value in (PAPERS_R, -PAPERS_R):
@@ -70,17 +71,6 @@ def sentence(study: Study) -> str:
         f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.2f}), and in {agree} of them r is "
         f"positive where ‖W_s‖ shrinks after the warm-up and negative where it grows.** No teacher is in that sentence."
     )
-
-
-def _students(study: Study) -> dict[float, list[Run]]:
-    """KD's runs of all seeds by temperature."""
-    by_label = {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
-    return {temperature: by_label[run.label] for temperature, run in study.kd.items()}
-
-
-def _change(study: Study, run: Run) -> float:
-    norm = run.after(study.warm_up)["weight_norm"].to_numpy(float)
-    return float(norm[-1] / norm[0] - 1)
 
 
 @exhibit(

@@ -132,12 +132,6 @@ def _differences(study: Study, table: pd.DataFrame) -> go.Scatter:
     )
 
 
-def _rest(known: pd.DataFrame) -> str:
-    """How many independent epochs there are at most, and what follows where there are too few."""
-    most = f", never more than {known['n_eff'].max():.0f}" if known["n_eff"].notna().any() else ""
-    return most + ("; in the others no p-value holds" if known["n_eff"].isna().any() else "")
-
-
 def as_html(table: pd.DataFrame) -> str:
     """:func:`readings` as a table to read; a dash where there are too few epochs."""
     columns: dict[str, Callable[[pd.Series], str]] = {
@@ -194,7 +188,12 @@ def _scatter(study: Study, run: Run) -> go.Figure:
 def sentence(study: Study) -> str:
     """The paper's finding as these runs show it, and the bystander's r beside it."""
     shown = [run for run in (study.nearest(4), study.get("normal")) if run] or study.students[:1]
-    parts = [_r_of(study, run) for run in shown]
+    parts = []
+    for run in shown:
+        own, other = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
+        beside = f", and {other:.3f} with μ to the bystander" if np.isfinite(other) else ""
+        none = f"no r (fewer than {stats.LEAST_POINTS} epochs, or a constant curve)"
+        parts.append(f"**{run.label}** has {f'r = {own:.3f}{beside}' if np.isfinite(own) else none}")
     r = {t: correlations.r_after(run, study.warm_up) for t, run in study.kd.items()}
     known = {t: value for t, value in r.items() if np.isfinite(value)}
     text = f"In {style.window(study)} (n = {study.epochs - study.warm_up}): {'; '.join(parts)}."
@@ -202,14 +201,6 @@ def sentence(study: Study) -> str:
         top, low = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
         text += f" Over T, r is greatest at T = {top:g} ({known[top]:.2f}) and least at T = {low:g} ({known[low]:.2f})."
     return text
-
-
-def _r_of(study: Study, run: Run) -> str:
-    own, other = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
-    if not np.isfinite(own):
-        return f"**{run.label}** has no r (fewer than {stats.LEAST_POINTS} epochs, or a constant curve)"
-    beside = f", and {other:.3f} with μ to the bystander" if np.isfinite(other) else ""
-    return f"**{run.label}** has r = {own:.3f}{beside}"
 
 
 def honest_sentence(table: pd.DataFrame) -> str:
@@ -221,6 +212,8 @@ def honest_sentence(table: pd.DataFrame) -> str:
     strong = known[known["r"].abs() > 0.9]
     named = f" ({style.joined(clear.index)})" if 0 < len(clear) < len(known) else ""
     sized = int(known["n_eff"].notna().sum())
+    most = f", never more than {known['n_eff'].max():.0f}" if sized else ""
+    rest = "; in the others no p-value holds" if sized < len(known) else ""
     changes = (
         "The changes from epoch to epoch are too few for an r of their own"
         if known["low"].isna().all()
@@ -228,7 +221,7 @@ def honest_sentence(table: pd.DataFrame) -> str:
     )
     return (
         f"Of {len(known)} runs, {len(strong)} have |r| above 0.9 in the paper's way. {changes}. The epochs are worth "
-        f"at least {stats.LEAST_EFFECTIVE_SIZE:g} independent ones in {sized} of {len(known)} runs{_rest(known)}."
+        f"at least {stats.LEAST_EFFECTIVE_SIZE:g} independent ones in {sized} of {len(known)} runs{most}{rest}."
     )
 
 

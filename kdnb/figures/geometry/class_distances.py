@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
-from kdnb.analysis import class_agreement, over_seeds, spaces
+from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
@@ -129,12 +129,10 @@ def agreements(study: Study, found: class_agreement.Agreement) -> Exhibit:
 
 def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
     """Are KD's class distances more its teacher's than the bystander's, and than normal training's are?"""
-    hot = study.nearest(4)
     final = found.students["final"]
     if "own" not in final:
         return f"The teacher of these students is not in {study.folder.name}: its class distances are not known."
-    label, normal = (hot or study.students[0]).label, "normal"
-    own = final["own"]
+    own, label, normal = final["own"], (study.nearest(4) or study.students[0]).label, "normal"
     text = [f"At the last epoch of **{label}** the mean ρ with its teacher is {_mean(own, label)}"]
     if normal in own and normal != label:
         beside = intervals.told(over_seeds.paired(own, own, label, normal))
@@ -144,12 +142,9 @@ def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
         text.append(f"with the bystander it is {_mean(final['bystander'], label)}; difference {beside}")
     floors = [f"{FLOORS[kind][0]} {value:z.2f}" for kind, value in found.floors.items()]
     end = f" What was not learned gives: {style.joined(floors)}." if floors else ""
-    missing = (
-        ""
-        if "bystander" in final
-        else f" Of a bystander only the last classifier is published. {class_agreement.how_to(study)}"
-    )
-    return f"{'; '.join(text)}.{end}{missing}"
+    if "bystander" not in final:
+        end += f" Of a bystander only the last classifier is published. {class_agreement.how_to(study)}"
+    return f"{'; '.join(text)}.{end}"
 
 
 def _mean(values: Values, label: str) -> str:
@@ -185,14 +180,12 @@ def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
         f"{name} {intervals.told(over_seeds.paired(found[key], found[key], hot.label, normal.label))}"
         for key, name in class_agreement.SEPARATION.items()
     ]
-    trends = [f"{name} {_trend(study, found[key])}" for key, name in class_agreement.SEPARATION.items()]
+    trends = []
+    for key, name in class_agreement.SEPARATION.items():
+        pairs = [(t, value) for t, run in study.kd.items() for value in found[key].get(run.label, {}).values()]
+        rank = stats.rank_correlation(*zip(*pairs, strict=True)) if len(pairs) > 2 else np.nan
+        trends.append(f"{name} {words.number(rank, '{:z.2f}')}")
     return (
         f"**{hot.label}** minus normal training, seed by seed: {'; '.join(parts)}. Rank correlation of each "
         f"run's value with its T: {style.joined(trends)}."
     )
-
-
-def _trend(study: Study, values: Values) -> str:
-    pairs = [(t, value) for t, run in study.kd.items() for value in values.get(run.label, {}).values()]
-    r = class_agreement.rank(*np.array(pairs).T) if len(pairs) > 2 else np.nan
-    return f"{r:z.2f}".replace("-", "−") if np.isfinite(r) else "undefined"

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import plotly.graph_objects as go
 
 from kdnb import paths
@@ -77,20 +76,16 @@ def width(study: Study) -> int:
 
 def sentence(shown: Mapping[str, Study]) -> str:
     """For each pair what is left of mu, and how r with teacher and bystander differ; or what is missing."""
-    missing = [name for name in PROFILES if name not in shown]
-    absent = f"Not published here yet: {style.joined(missing)}." if missing else ""
-    return " ".join([*map(_one, shown.values()), absent]).strip()
-
-
-def _one(study: Study) -> str:
-    run = study.nearest(4) or study.students[0]
-    parts = [f"{name} {alignment.share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
-    r = [
-        [correlations.r_after(one, study.warm_up, column) for column in correlations.SIDES] for one in study.kd.values()
-    ]
-    gaps = [abs(mine - other) for mine, other in r if np.isfinite(mine) and np.isfinite(other)]
-    told = f" r with the teacher and r with the bystander differ by {max(gaps):.2f} at most over T." if gaps else ""
-    return (
-        f"**{style.networks(study.students[0].spec)}** (D = {width(study)}, {run.label}): of the distance of "
-        f"classifiers with nothing in common there remain {style.joined(parts)}.{told}"
-    )
+    said = []
+    for study in shown.values():
+        run = study.nearest(4) or study.students[0]
+        parts = [f"{name} {alignment.share(study, run, column):.2f}" for column, (name, *_) in KINDS.items()]
+        gaps = correlations.gaps(study)
+        told = f" r with the teacher and r with the bystander differ by {max(gaps):.2f} at most over T." if gaps else ""
+        said.append(
+            f"**{style.networks(study.students[0].spec)}** (D = {width(study)}, {run.label}): of the distance of "
+            f"classifiers with nothing in common there remain {style.joined(parts)}.{told}"
+        )
+    if missing := [name for name in PROFILES if name not in shown]:
+        said.append(f"Not published here yet: {style.joined(missing)}.")
+    return " ".join(said)

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, map_stability, over_seeds
+from kdnb.analysis import class_agreement, map_stability, over_seeds, words
 from kdnb.analysis.comparisons import TEACHERS_MAP
-from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -47,11 +46,7 @@ def _page(study: Study, atlas: map_stability.Atlas, shown: Mapping[str, map_stab
     for col, network in enumerate(atlas.epochs, 1):
         for trace in _points(study, shown[network]):
             fig.add_trace(trace.update(showlegend=col == 1), 1, col)
-    bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
-    fig.update_xaxes(range=[-1.05, 1.05], constrain="domain", **bare)
-    fig.update_yaxes(range=[-1.05, 1.05], constrain="domain", **bare)
-    for axis in fig.select_yaxes():
-        axis.update(scaleanchor=axis.anchor)
+    style.map_axes(fig, 1.05)
     fig.update_layout(legend={"itemsizing": "constant", "orientation": "h", "y": -0.05}, uirevision="kept")
     fig.update_layout(margin={"l": 8, "r": 8})
     told = ", ".join(f"{name}: epoch {epoch}" for name, epoch in atlas.epochs.items())
@@ -93,7 +88,8 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
         for pair, (name, color, symbol) in PAIRS.items():
             part = table[table["pair"] == pair]
             look = {"color": color, "symbol": symbol}
-            values = over_seeds.estimates(_values(part, kind), independent=False)
+            by_perplexity = {str(label): dict(enumerate(rows[kind])) for label, rows in part.groupby("perplexity")}
+            values = over_seeds.estimates(by_perplexity, independent=False)
             for trace in intervals.points(values, name, map_stability.KEPT[kind], look):
                 fig.add_trace(trace.update(showlegend=col == 1 and trace.showlegend is not False), 1, col)
         intervals.axis(fig, labels, row=1, col=col)
@@ -104,10 +100,6 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
     return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", runs or None)
 
 
-def _values(part: pd.DataFrame, kind: str) -> Values:
-    return {str(perplexity): dict(enumerate(rows[kind])) for perplexity, rows in part.groupby("perplexity")}
-
-
 def sentence(atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
     """Which of the two can be read off a map: who is near whom, or how far groups are from each other."""
     mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], name)() for name in ("mean", "min"))
@@ -115,19 +107,15 @@ def sentence(atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
     count, every, spaces = map_stability.recognised(atlas), len(atlas.random), len(atlas.spaces)
     limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
     better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
+    common = 10 * 10 / (len(atlas.maps[0].points) - 1)  # of two random sets of 10 among the other points, about
+    rank = {pair: [words.number(one[pair], "{:z.2f}") for one in far] for pair in PAIRS}
     return (
         f"Two maps of the same features from different random starts share {near[0]['random']:.0%} of their nearest "
-        f"neighbours (at least {near[1]['random']:.0%}; by chance {_chance(len(atlas.maps[0].points)):.1%}), and their "
-        f"class distances have rank correlation {far[0]['random']:z.2f} (at least {far[1]['random']:z.2f}). A map and "
-        f"the feature space it is of: {near[0]['features']:.0%} and {far[0]['features']:z.2f} (at least "
-        f"{far[1]['features']:z.2f}). {every} maps from random starts were compared with the feature spaces of all "
+        f"neighbours (at least {near[1]['random']:.0%}; by chance {common / (2 * 10 - common):.1%}), and their "
+        f"class distances have rank correlation {rank['random'][0]} (at least {rank['random'][1]}). A map and "
+        f"the feature space it is of: {near[0]['features']:.0%} and {rank['features'][0]} (at least "
+        f"{rank['features'][1]}). {every} maps from random starts were compared with the feature spaces of all "
         f"{spaces} networks: by who is near whom {count['neighbours']} of them fit their own network best, by the "
         f"distances of the classes {count['classes']}, by chance {every / spaces:.0f}. So what tells a network on "
         f"such a map is: {style.joined(better) if better else 'neither'}."
-    ).replace("-", "−")
-
-
-def _chance(count: int, size: int = 10) -> float:
-    """About the Jaccard overlap of two random sets of ``size`` among ``count`` - 1 others."""
-    common = size * size / (count - 1)
-    return common / (2 * size - common)
+    )

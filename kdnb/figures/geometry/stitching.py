@@ -59,11 +59,12 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
         own, other = (_mean(stitched.values(study, found, relation, column)) for relation in ("own", "alike"))
         if np.isfinite(own) and np.isfinite(other):
             parts.append(f"{name}: {own:.1%} with its teacher's classifier, {other:.1%} with another seed's")
-    gap = _gap(study, found)
+    accuracy = _mean(stitched.values(study, found, "own", "accuracy"))
+    ahead = intervals.told(100 * stitched.ahead(study, found), " percentage points")
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
     return (
-        f"Mean over the {len(study.shown)} students shown (their own classifiers: {_accuracy(study, found):.1%}); "
-        f"{'; '.join(parts)}. With a linear map the own teacher is ahead by {gap}. "
+        f"Mean over the {len(study.shown)} students shown (their own classifiers: {accuracy:.1%}); "
+        f"{'; '.join(parts)}. With a linear map the own teacher is ahead by {ahead}. "
         f"The same map without any training: {style.joined(level)}."
     )
 
@@ -71,19 +72,3 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
 def _mean(shown: Values) -> float:
     every = [value for by_seed in shown.values() for value in by_seed.values()]
     return float(np.mean(every)) if every else np.nan
-
-
-def _accuracy(study: Study, found: pd.DataFrame) -> float:
-    return _mean(stitched.values(study, found, "own", "accuracy"))
-
-
-def _gap(study: Study, found: pd.DataFrame) -> str:
-    """Of the linear map: own teacher minus another of its model, a mean for each seed, so that the unit is the seed."""
-    own, other = (stitched.values(study, found, relation, "linear") for relation in ("own", "alike"))
-    pairs = {label: set(by_seed) & set(other.get(label, {})) for label, by_seed in own.items()}
-    seeds = sorted(set().union(*pairs.values()))
-    means = [
-        np.mean([own[label][seed] - other[label][seed] for label, there in pairs.items() if seed in there])
-        for seed in seeds
-    ]
-    return intervals.told(np.array(means) * 100, " percentage points")

@@ -1,7 +1,5 @@
 """Chapter 12: KD with something done to the classifier. Does accuracy follow mu, and what do the features look like?"""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -43,9 +41,15 @@ def curves(study: Study) -> Exhibit:
     for run, table in zip(runs, tables, strict=True):
         fig.add_trace(style.curve(table, "test_accuracy", short(run), _line(study, run)))
     style.mark_drops(fig, runs[0])
-    fig.update_yaxes(title_text=CURVES["test_accuracy"], range=_range(study, tables, "test_accuracy"))
+
+    def span(column: str) -> list[float]:
+        after = [column_of(table[table["epoch"] > study.warm_up], column) for table in tables]
+        return style.limits(np.concatenate(after), 0.1, 0.05)
+
+    fig.update_yaxes(title_text=CURVES["test_accuracy"], range=span("test_accuracy"))
     fig.update_xaxes(title_text="epoch")
-    fig.update_layout(updatemenus=[_menu(study, tables)], margin_t=96)
+    menu = style.measures_menu(tables, CURVES, lambda column: {"yaxis.range": span(column)})
+    fig.update_layout(updatemenus=[menu], margin_t=96)
     each = f"a point: {interventions.block(study)} epochs" if interventions.block(study) > 1 else "a point an epoch"
     return Exhibit(style.captioned(fig, study, each, runs), curves_sentence(study), of=study.folder.name)
 
@@ -57,48 +61,26 @@ def _line(study: Study, run: Run) -> dict[str, object]:
     return look | {"width": look["width"] / narrow}
 
 
-def _menu(study: Study, tables: Sequence[pd.DataFrame]) -> dict[str, object]:
-    there = {column: name for column, name in CURVES.items() if any(column in table for table in tables)}
-    buttons = [
-        {
-            "label": name,
-            "method": "update",
-            "args": [
-                {"y": [style.curve(table, column, name, {}).y for table in tables]},
-                {"yaxis.title.text": name, "yaxis.range": _range(study, tables, column)},
-            ],
-        }
-        for column, name in there.items()
-    ]
-    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
-
-
-def _range(study: Study, tables: Sequence[pd.DataFrame], column: str) -> list[float]:
-    """From the least value after the warm-up to the greatest, and a tenth more at both ends."""
-    values = np.concatenate([column_of(table[table["epoch"] > study.warm_up], column) for table in tables])
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    margin = 0.1 * (high - low) or 0.05
-    return style.significant([low - margin, high + margin])  # type: ignore[return-value]  # finite
-
-
 def curves_sentence(study: Study) -> str:
     """Who is first to where KD ends."""
     kd = study.nearest(by_method.TEMPERATURE)
     if kd is None:
         return "KD was not trained here, so that there is no level to reach."
     goal = kd.last("test_accuracy")
-    reached = {short(run): _first(interventions.blocks(study, run), goal) for run in shown(study) if run is not kd}
-    there = sorted((epoch, label) for label, epoch in reached.items() if epoch is not None)
-    never = [label for label, epoch in reached.items() if epoch is None]
+    there, never = [], []
+    for run in (run for run in shown(study) if run is not kd):
+        table = interventions.blocks(study, run)
+        reached = table["epoch"][table["test_accuracy"] >= goal]
+        if reached.empty:
+            never.append(short(run))
+        else:
+            there.append((int(reached.iloc[0]), short(run)))
     text = f"**{kd.label}** ends at {goal:.2%}. "
     if there:
-        text += f"First to stand there: {style.joined(f'{label} (epoch {epoch})' for epoch, label in there[:3])}. "
+        text += (
+            f"First to stand there: {style.joined(f'{label} (epoch {epoch})' for epoch, label in sorted(there)[:3])}. "
+        )
     return text + (f"Never: {style.joined(never)}." if never else "Each of the others stood there at some time.")
-
-
-def _first(table: pd.DataFrame, goal: float) -> int | None:
-    reached = table["epoch"][table["test_accuracy"] >= goal]
-    return None if reached.empty else int(reached.iloc[0])
 
 
 # -------------------------------------------------------------------------------------------------- paired differences
@@ -127,7 +109,7 @@ def paired(study: Study) -> Exhibit:
     fig.add_hline(0, line={"color": style.QUIET, "width": 2})
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     intervals.axis(fig, list(found))
-    runs = interventions._paired_runs(study) or study.students
+    runs = interventions.beside_kd(study) or study.students
     return Exhibit(
         style.captioned(fig, study, "same seed; bars: 95 % over seeds, where there are three", runs),
         paired_sentence(study),

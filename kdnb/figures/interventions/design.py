@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, out_of_reach, stats
-from kdnb.analysis.curves import rank_correlation
+from kdnb.analysis import design, out_of_reach, stats, words
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -64,30 +63,23 @@ def sentence(study: Study) -> str:
 
 def _answer(found: Mapping[tuple[str, str], Cell]) -> str:
     """The answer in a few words: it can turn out either way, and with few seeds it is that nothing is decided."""
-    theirs, others = found[("answers", "W_t")], found[("answers", "W_o")]
-    any_will_do = _side(others.less(theirs))
-    words = {
-        "less": "distilling answers needs the teacher's own classifier.",
-        "no less": "distilling answers does not need the teacher's own classifier; another's does as well.",
-        "undecided": "no difference is seen between the teacher's own classifier and another's, and none is excluded.",
-        "too few seeds": "too few seeds to say whose classifier it takes.",
-    }
-    return words[any_will_do]
-
-
-def _side(differences: np.ndarray) -> str:
-    """Whether a mean difference in accuracy is a loss beyond the margin, surely none, or not decided by its seeds."""
-    if len(differences) < stats.LEAST_RUNS:
-        return "too few seeds"
+    differences = found[("answers", "W_o")].less(found[("answers", "W_t")])
     low, high = stats.mean_interval(differences)
-    return "less" if high < -ACCURACY_MARGIN else "no less" if low > -ACCURACY_MARGIN else "undecided"
+    if len(differences) < stats.LEAST_RUNS:
+        return "too few seeds to say whose classifier it takes."
+    if high < -ACCURACY_MARGIN:
+        return "distilling answers needs the teacher's own classifier."
+    if low > -ACCURACY_MARGIN:
+        return "distilling answers does not need the teacher's own classifier; another's does as well."
+    return "no difference is seen between the teacher's own classifier and another's, and none is excluded."
 
 
 def _compared(what: str, differences: np.ndarray) -> str:
     """A mean difference in points, with its interval over seeds."""
-    low, high = stats.mean_interval(differences)
-    between = f" (95 %: {100 * low:+.2f} to {100 * high:+.2f})" if np.isfinite(low) else f" (n = {len(differences)})"
-    return f"{what} makes {100 * float(np.mean(differences)):+.2f} points{between}".replace("-", "−")
+    ends = stats.mean_interval(differences)
+    mean, low, high = (words.number(100 * value, "{:+.2f}") for value in (float(np.mean(differences)), *ends))
+    between = f"95 %: {low} to {high}" if np.isfinite(ends).all() else f"n = {len(differences)}"
+    return f"{what} makes {mean} points ({between})"
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
@@ -136,13 +128,13 @@ def reach_sentence(found: pd.DataFrame) -> str:
     text += f"{_points(able)} beside KD"
     if unable.empty:
         return f"**{text}.**"
-    order = rank_correlation(found["missed"], found["points"])
+    order = stats.rank_correlation(found["missed"], found["points"])
     dearer = able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN
     so = "What it cannot say is what it costs." if dearer else "What it cannot say costs no more."
     text += f"; the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, {_points(unable)}. {so}"
-    rank = f"Rank correlation of what is missed and the points, over all {len(found)}: {order:+.2f}."
-    return f"**{text}** {rank}".replace("-", "−")
+    rank = f"Rank correlation of what is missed and the points, over all {len(found)}:"
+    return f"**{text}** {rank} {words.number(order, '{:+.2f}')}."
 
 
 def _points(part: pd.DataFrame) -> str:
-    return f"{part['points'].mean():+.2f} points"
+    return words.number(part["points"].mean(), "{:+.2f} points")

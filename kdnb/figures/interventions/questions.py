@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import by_method, stats
+from kdnb.analysis import by_method, stats, words
 from kdnb.analysis.by_method import short
 from kdnb.analysis.interventions import LOOKS, against_kd, differences, group
 from kdnb.analysis.selection import Study
@@ -67,9 +67,7 @@ def spread(points: ArrayLike) -> str:
     values = np.asarray(points, float)
     if not values.size:
         return "–"
-    low, high = stats.mean_interval(values)
-    half = f"\u00a0±\u00a0{(high - low) / 2:.2f}" if np.isfinite(low) else ""
-    return f"{values.mean():+.2f}{half}"
+    return f"{values.mean():+.2f}{words.plus_minus(*stats.mean_interval(values), '{:.2f}')}"
 
 
 def answers(study: Study) -> str:
@@ -93,24 +91,20 @@ def _answer(study: Study, question: str, one: str, other: str) -> dict[str, str]
 
 def answers_sentence(study: Study) -> str:
     """The same in words: what each intervention's mu and accuracy are beside those of what it is compared with."""
-    told = {other: [text for one in ones if (text := _told(study, one, other))] for other, ones in REFERENCES.items()}
-    parts = [
-        f"Against **{short(group(study, other)[0])}** (final raw μ {_final_mu(study, other)}): {'; '.join(texts)}."
-        for other, texts in told.items()
-        if texts
-    ]
+    parts = []
+    for other, ones in REFERENCES.items():
+        told = []
+        for one in ones:
+            if points := differences(study, one, other):
+                run = group(study, one)[0]
+                end = f"ends at μ = {_final_mu(study, one)}" if by_method.has_mu(run) else "has no μ"
+                told.append(f"*{short(run)}* {end}, {spread([100 * value for value in points.values()])} points")
+        if told:
+            against = f"**{short(group(study, other)[0])}** (final raw μ {_final_mu(study, other)})"
+            parts.append(f"Against {against}: {'; '.join(told)}.")
     if not parts:
         return "No two of the interventions were trained here with the same seed."
     return f"{' '.join(parts)} Points are of test accuracy, of the same seed.{_worth(study)}"
-
-
-def _told(study: Study, one: str, other: str) -> str:
-    if not (points := differences(study, one, other)):
-        return ""
-    told = spread([100 * value for value in points.values()])
-    runs = group(study, one)
-    end = f"ends at μ = {_final_mu(study, one)}" if by_method.has_mu(runs[0]) else "has no μ"
-    return f"*{short(runs[0])}* {end}, {told} points"
 
 
 def _final_mu(study: Study, method: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import variations
+from kdnb.analysis import variations, words
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOTTEST
 from kdnb.figures import intervals, style
@@ -15,9 +15,6 @@ from kdnb.figures.exhibit import Exhibit, exhibit
 FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 BLUE, ORANGE = style.TEACHER, style.NORMAL
-
-
-# ------------------------------------------------------------------------------------------------------------ reading
 
 
 # ------------------------------------------------------------------------------------------------------------- drawing
@@ -64,27 +61,21 @@ def _figure(varied: variations.Varied, colors: Mapping[str, str]) -> go.Figure:
     In the first panel, dotted: the same with mu to the bystander.
     """
     fig = style.grid(3, 1, height=680, shared_xaxes=True, vertical_spacing=0.06)
-    for name, part in varied.table.groupby("line", sort=False):
+    for key, part in varied.table.groupby("line", sort=False):
+        name, look = str(key), {"color": colors[str(key)]}
         for row, column in enumerate(PANELS, start=1):
-            line, dots = _line(colors[str(name)], str(name), part, column)
+            line, dots = intervals.course(_by_place(part, column), name, look, FORMS.get(column, ".4g"))
             fig.add_trace(line.update(showlegend=row == 1), row, 1)
             fig.add_trace(dots, row, 1)
-        fig.add_trace(_beside(colors[str(name)], str(name), part), 1, 1)
+        look |= {"dash": "dot", "symbol": "square-open"}
+        beside, _ = intervals.course(_by_place(part, "bystander"), f"{name}, bystander", look)
+        fig.add_trace(beside.update(legendgroup=name), 1, 1)
     for row, title in enumerate(PANELS.values(), start=1):
         fig.update_yaxes(title_text=title, row=row)
     fig.update_yaxes(tickformat=".1%", row=3)
     fig.update_xaxes(type="category", categoryorder="array", categoryarray=varied.places)
     fig.update_xaxes(title_text=varied.axis, row=3)
     return style.captioned(fig, varied.study, f"r: {style.window(varied.study)}", varied.runs)
-
-
-def _line(color: str, name: str, part: pd.DataFrame, column: str) -> list[go.Scatter]:
-    return intervals.course(_by_place(part, column), name, {"color": color}, FORMS.get(column, ".4g"))
-
-
-def _beside(color: str, name: str, part: pd.DataFrame) -> go.Scatter:
-    look = {"color": color, "dash": "dot", "symbol": "square-open"}
-    return intervals.course(_by_place(part, "bystander"), f"{name}, bystander", look)[0].update(legendgroup=name)
 
 
 def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:
@@ -145,7 +136,7 @@ def both_sentence(varied: variations.Varied) -> str:
     share, points = other["mu"] / one["mu"] - 1, 100 * (other["accuracy"] - one["accuracy"])
     seeds = varied.table["seed"].nunique()
     text = (
-        f"From *{first}* to *{second}*, over {len(one)} methods and {seeds} seed{'s' * (seeds > 1)}: final raw μ "
+        f"From *{first}* to *{second}*, over {len(one)} methods and {words.counted(seeds, 'seed')}: final raw μ "
         f"changes by {share.min():+.1%} to {share.max():+.1%}, accuracy by {points.min():+.2f} to {points.max():+.2f} "
         "points."
     )

@@ -4,14 +4,14 @@ One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean 
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb import methods
-from kdnb.analysis import by_method, literature, stats
+from kdnb.analysis import by_method, literature, stats, words
 from kdnb.analysis.selection import Study
 from kdnb.figures import mu_curves, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -78,8 +78,7 @@ def number(value: float, how: str) -> str:
 
 def interval(value: float, low: float, high: float) -> str:
     """A share with half the width of its symmetric interval, where it has one."""
-    half = f"\u00a0±\u00a0{(high - low) / 2:.2%}" if np.isfinite(low) else ""
-    return f"{value:.2%}{half}"
+    return f"{value:.2%}{words.plus_minus(low, high, '{:.2%}')}"
 
 
 def table_sentence(study: Study) -> str:
@@ -111,16 +110,12 @@ def curves_sentence(study: Study) -> str:
     if not there:
         return "No method here has a μ that could move."
     ordered = sorted(there, key=lambda name: moves[name][0])
-    parts = [
-        f"{end} for **{name}** ({_moves(study, there[name])})"
-        for end, name in zip(("least", "most"), ordered[:1] + ordered[-1:], strict=True)
-    ]
-    return f"In {style.window(study)} raw μ changes {style.joined(parts)}."
-
-
-def _moves(study: Study, run: Run) -> str:
     columns = {"": "mu_raw", ", to the bystander ": "bystander_mu_raw", ", ‖W_s‖ ": "weight_norm"}
-    return "".join(f"{name}{mu_curves.percent(study.change(column, run))}" for name, column in columns.items())
+    parts = []
+    for end, name in zip(("least", "most"), ordered[:1] + ordered[-1:], strict=True):
+        changes = [f"{text}{mu_curves.percent(study.change(c, there[name]))}" for text, c in columns.items()]
+        parts.append(f"{end} for **{name}** ({''.join(changes)})")
+    return f"In {style.window(study)} raw μ changes {style.joined(parts)}."
 
 
 @exhibit("methods-mu-{of}", "Raw mu and training loss over the epochs after the warm-up, a curve for each method.")
@@ -144,18 +139,14 @@ def draw_scatter(study: Study) -> go.Figure:
     drawn = {label: group for label, group in by_method.groups(study).items() if by_method.has_mu(group[0])}
     for row, (column, name) in enumerate(AXES.items(), start=1):
         for label, group in drawn.items():
-            fig.add_trace(_marks(study, label, group, column, name).update(showlegend=row == 1), row, 1)
+            x, y = (style.significant([run.last(c) for run in group]) for c in (column, "test_accuracy"))
+            runs = [f"{label}, seed {run.spec.init_seed}" for run in group]
+            trace = go.Scatter(x=x, y=y, name=label, mode="markers", text=runs, marker=look(study, group[0]))
+            hover = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
+            fig.add_trace(trace.update(hovertemplate=hover, legendgroup=label, showlegend=row == 1), row, 1)
         fig.update_xaxes(title_text=name, row=row)
     fig.update_yaxes(title_text="test accuracy", tickformat=".1%")
     return style.captioned(fig, study, f"epoch {study.epochs}", [run for group in drawn.values() for run in group])
-
-
-def _marks(study: Study, label: str, group: Sequence[Run], column: str, name: str) -> go.Scatter:
-    hover = [f"{label}, seed {run.spec.init_seed}" for run in group]
-    x, y = ([run.last(c) for run in group] for c in (column, "test_accuracy"))
-    trace = go.Scatter(x=style.significant(x), y=style.significant(y), name=label, mode="markers", text=hover)
-    template = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
-    return trace.update(marker=look(study, group[0]), hovertemplate=template, legendgroup=label)
 
 
 def look(study: Study, run: Run) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import crossed
+from kdnb.analysis import crossed, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, origin, style
@@ -44,14 +44,11 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         _, means = intervals.points(found_of, "mean over pairs", "", {"color": style.TEACHER})
         fig.add_trace(means.update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
-    fig.update_xaxes(categoryorder="array", categoryarray=sorted(found["label"].unique(), key=_place))
+    # Normal training, then KD by rising temperature.
+    ordered = sorted(found["label"].unique(), key=lambda label: float(label.partition("T=")[2] or 0))
+    fig.update_xaxes(categoryorder="array", categoryarray=ordered)
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
     return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
-
-
-def _place(label: str) -> float:
-    """Normal training, then KD by rising temperature."""
-    return float(label.partition("T=")[2] or 0)
 
 
 def _pairs(found: pd.DataFrame) -> int:
@@ -66,7 +63,7 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
     for label in ("KD T=4", "normal"):
         read = {column: crossed.spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
         there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
-        near = [f"{name} ({mean:+.3g})".replace("-", "−") for name, (mean, low, _) in there.items() if low > 0]
+        near = [f"{name} ({words.number(mean, '{:+.3g}')})" for name, (mean, low, _) in there.items() if low > 0]
         what = style.joined(near) if near else "nothing"
         text.append(f"**{label}**: nearer to its own teacher by a whole interval over pairs in {what}")
     return f"Over {_pairs(found)} pairs of teachers, {'; '.join(text)}."

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import mismatched_pairs
+from kdnb.analysis import mismatched_pairs, words
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import count, few_seeds, sides_of, students_of
+from kdnb.figures.statistics.over_seeds import line_a_study, off_zero
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
 
@@ -80,22 +80,18 @@ def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
     return warm_ups.framed(fig, one, f"{label}; median, least, greatest", one.study.by_seeds[label])
 
 
-def cut_sentence(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> str:
-    """For how many students a run's own loss stands out, here and at other cuts: a line a study, in Markdown."""
-    each = zip(found, tables, strict=True)
-    return "\n".join(f"- **{one.name}**: {_cut_sentence(one, t) if one.enough else few_seeds()}" for one, t in each)
-
-
-def _cut_sentence(one: Measured, table: pd.DataFrame) -> str:
-    here = _sides(table[table["cut"] == one.study.warm_up], one.enough)
-    counts = [count(_sides(table[table["cut"] == cut], one.enough)) for cut in table["cut"].unique()]
+@line_a_study
+def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
+    """For how many students a run's own loss stands out, here and at other cuts."""
     part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]
     medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
-    same, other = (f"{median:.3f}".replace("-", "−") for median in medians)
+    same, other = (words.number(median, "{:.3f}") for median in medians)
+    most = max(sum(map(abs, _sides(of_cut, one.enough).values())) for _, of_cut in table.groupby("cut"))
     return (
-        f"without the first {one.study.warm_up} epochs, the median r over {students_of(one.enough)} is {same} with "
-        f"the run's own loss and {other} with another seed's. The interval over seeds of a run's own less the "
-        f"others' leaves out zero for {count(here)}{sides_of(here)}, and at no cut for more than {max(counts)}."
+        f"without the first {one.study.warm_up} epochs, the median r over "
+        f"{words.counted(len(one.enough), 'student')} is {same} with the run's own loss and {other} with another "
+        f"seed's. The interval over seeds of a run's own less the others' leaves out zero for "
+        f"{off_zero(_sides(part, one.enough))}, and at no cut for more than {most}."
     )
 
 

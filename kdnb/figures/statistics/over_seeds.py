@@ -1,11 +1,13 @@
 """Chapter 10: r of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import r_over_seeds, stats
+from kdnb.analysis import r_over_seeds, stats, words
 from kdnb.analysis import readings as readings_of_r
 from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.over_seeds import Estimate
@@ -84,7 +86,7 @@ def _readings(one: Measured) -> go.Figure:
 
 
 def _said(found: Estimate) -> str:
-    return f"{found.mean:.3f} (95 %: {found.between})".replace("-", "−")
+    return f"{words.number(found.mean, '{:.3f}')} (95 %: {found.between})"
 
 
 def _finished(fig: go.Figure, one: Measured) -> go.Figure:
@@ -94,82 +96,63 @@ def _finished(fig: go.Figure, one: Measured) -> go.Figure:
 
 
 # -------------------------------------------------------------------------------------------------------------- words
-def sentence(found: Sequence[Measured]) -> str:
+def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
+    """A sentence on one study as a list of several studies in Markdown, where seeds are enough to say something."""
+    few = f"no student has {stats.LEAST_RUNS} seeds, and nothing is said of what another seed would show."
+
+    @wraps(say)
+    def lines(found: Sequence[Measured], *more: Sequence[Any]) -> str:
+        each = zip(found, *more, strict=True)
+        return "\n".join(f"- **{one.name}**: {say(one, *its) if one.enough else few}" for one, *its in each)
+
+    return lines
+
+
+@line_a_study
+def sentence(one: Measured) -> str:
     """For how many students the interval of r leaves out zero, on which side, and for how many the bystander's does."""
-    return _list(found, _sentence)
-
-
-def _sentence(one: Measured) -> str:
-    teacher, bystander = ({label: one.of(label, side).side for label in one.enough} for side in SIDES)
+    teacher, bystander = (off_zero({label: one.of(label, side).side for label in one.enough}) for side in SIDES)
     return (
-        f"of {students_of(one.enough)} with three seeds or more, the interval of r with μ to the teacher leaves out "
-        f"zero for {count(teacher)}{sides_of(teacher)}; with μ to the bystander for {count(bystander)}"
-        f"{sides_of(bystander)}."
+        f"of {words.counted(len(one.enough), 'student')} with three seeds or more, the interval of r with μ to the "
+        f"teacher leaves out zero for {teacher}; with μ to the bystander for {bystander}."
     )
 
 
-def difference_sentence(found: Sequence[Measured]) -> str:
+@line_a_study
+def difference_sentence(one: Measured) -> str:
     """For how many students r is higher or lower with mu to the teacher than with mu to the bystander."""
-    return _list(found, _difference_sentence)
-
-
-def _difference_sentence(one: Measured) -> str:
     shown = {label: one.difference(label) for label in one.enough}
-    sides = {label: difference.side for label, difference in shown.items()}
     sizes = [abs(difference.mean) for difference in shown.values() if np.isfinite(difference.mean)]
     if not sizes:
         return "no bystander was followed."
+    sides, of = {label: one.side for label, one in shown.items()}, f" of {words.counted(len(shown), 'student')}"
     return (
         f"r(teacher) and r(bystander) differ in the mean over seeds by {np.median(sizes):.3f} at the median over "
         f"students, and by {max(sizes):.2f} at most. The interval of the difference leaves out zero for "
-        f"{count(sides)} of {students_of(shown)}{sides_of(sides)}."
+        f"{off_zero(sides, of)}."
     )
 
 
-def readings_sentence(found: Sequence[Measured]) -> str:
+@line_a_study
+def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
-    return _list(found, _readings_sentence)
-
-
-def _readings_sentence(one: Measured) -> str:
     sides = {name: {label: one.of(label, name).side for label in one.enough} for name in readings_of_r.READINGS}
-    paper = {label: side for label, side in sides[readings_of_r.PAPERS].items() if side}
-    parts = [_kept(paper, sides[name], name) for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
+    paper = {label: side for label, side in sides.pop(readings_of_r.PAPERS).items() if side}
+    parts = []
+    for name, found in sides.items():
+        same = [label for label, side in paper.items() if found[label] == side]
+        turned = sum(found[label] == -side for label, side in paper.items())
+        named = f" ({style.joined(same)})" if same else ""
+        parts.append(f"*{name}*: {len(same)} with the same sign{named}, {turned} with the other")
     return (
-        f"the interval of the paper's r leaves out zero for {len(paper)} of {students_of(one.enough)}. For how many of "
-        f"these it still does in the other readings: {'; '.join(parts)}."
+        f"the interval of the paper's r leaves out zero for {len(paper)} of "
+        f"{words.counted(len(one.enough), 'student')}. For how many of these it still does in the other readings: "
+        f"{'; '.join(parts)}."
     )
 
 
-def _kept(paper: Mapping[str, int], sides: Mapping[str, int], name: str) -> str:
-    same = [label for label, side in paper.items() if sides[label] == side]
-    turned = sum(sides[label] == -side for label, side in paper.items())
-    named = f" ({style.joined(same)})" if same else ""
-    return f"*{name}*: {len(same)} with the same sign{named}, {turned} with the other"
-
-
-def _list(found: Iterable[Measured], say: Callable[[Measured], str]) -> str:
-    """A line a study, in Markdown."""
-    return "\n".join(f"- **{one.name}**: {say(one) if one.enough else few_seeds()}" for one in found)
-
-
-def few_seeds() -> str:
-    """What is said of a study in which no student has enough seeds."""
-    return f"no student has {stats.LEAST_RUNS} seeds, and nothing is said of what another seed would show."
-
-
-def count(sides: Mapping[str, int]) -> int:
-    return sum(side != 0 for side in sides.values())
-
-
-def students_of(labels: Iterable[str]) -> str:
-    count = len(list(labels))
-    return f"{count} student{'s' * (count != 1)}"
-
-
-def sides_of(sides: Mapping[str, int]) -> str:
-    """Which are above zero, and which below."""
-    words = {1: "above it", -1: "below it"}
-    named = {side: [label for label, found in sides.items() if found == side] for side in words}
-    parts = [f"{words[side]} {style.joined(labels)}" for side, labels in named.items() if labels]
-    return f" ({'; '.join(parts)})" if parts else ""
+def off_zero(sides: Mapping[str, int], of: str = "") -> str:
+    """How many intervals leave out zero, and which lie above it and which below; ``of``: what follows the number."""
+    above, below = ([label for label, found in sides.items() if found == side] for side in (1, -1))
+    named = [f"{where} it {style.joined(labels)}" for where, labels in (("above", above), ("below", below)) if labels]
+    return f"{len(above + below)}{of}" + (f" ({'; '.join(named)})" if named else "")

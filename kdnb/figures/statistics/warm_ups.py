@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.colors import hex_to_rgb
@@ -14,7 +13,7 @@ from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.statistics.over_seeds import LOOKS, few_seeds
+from kdnb.figures.statistics.over_seeds import LOOKS, line_a_study
 from kdnb.runs import Run
 
 
@@ -25,8 +24,10 @@ from kdnb.runs import Run
 )
 def against_warm_up(found: Sequence[Measured], every: Sequence[r_over_seeds.Curves]) -> Exhibit:
     """One figure a study and student; ``every``: the :func:`curves` of each study."""
-    pairs = zip(found, every, strict=True)
-    figures = {f"{label}, {one.name}": fig for one, own in pairs for label, fig in _of_study(one, own).items()}
+    figures: dict[str, go.Figure] = {}
+    for one, own in zip(found, every, strict=True):
+        behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
+        figures |= {f"{label}, {one.name}": _figure(one, label, shown, behind) for label, shown in own.items()}
     return Exhibit(figures, sentence(found, every), start=start(found, figures))
 
 
@@ -34,11 +35,6 @@ def start(found: Sequence[Measured], labels: Collection[str]) -> str | None:
     """Which of ``labels`` is shown at first: KD at T = 4, or the nearest, of the first study that has it."""
     wanted = [f"{run.label}, {one.name}" for one in found if (run := one.study.nearest(4))]
     return next((label for label in wanted if label in labels), None)
-
-
-def _of_study(one: Measured, own: r_over_seeds.Curves) -> dict[str, go.Figure]:
-    behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
-    return {label: _figure(one, label, shown, behind) for label, shown in own.items()}
 
 
 def _behind(study: Study, run: Run, shown: Sequence[Estimate]) -> go.Scatter:
@@ -81,13 +77,9 @@ def framed(fig: go.Figure, one: Measured, what: str, runs: Sequence[Run]) -> go.
     return style.captioned(fig, one.study, what, runs)
 
 
-def sentence(found: Sequence[Measured], every: Sequence[r_over_seeds.Curves]) -> str:
-    """Whose sign hangs on the cut, and what KD at T = 4 shows over it: a line a study, in Markdown."""
-    pairs = zip(found, every, strict=True)
-    return "\n".join(f"- **{one.name}**: {_sentence(one, own) if one.enough else few_seeds()}" for one, own in pairs)
-
-
-def _sentence(one: Measured, own: r_over_seeds.Curves) -> str:
+@line_a_study
+def sentence(one: Measured, own: r_over_seeds.Curves) -> str:
+    """Whose sign hangs on the cut, and what KD at T = 4 shows over it."""
     sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
     both = [label for label, found in sides.items() if {1, -1} <= set(found)]
     named = f" ({style.joined(both)})" if both else ""
@@ -96,16 +88,9 @@ def _sentence(one: Measured, own: r_over_seeds.Curves) -> str:
         f"cut and below it at another{named}."
     )
     run = one.study.nearest(4)
-    return text if run is None or run.label not in sides else f"{text} {_signs(one, run.label, sides[run.label])}"
-
-
-def _signs(one: Measured, label: str, sides: Sequence[int]) -> str:
-    """At which cuts the interval of one student is above zero, below it, or neither."""
-    words = {1: "above zero", -1: "below zero", 0: "on both sides of it"}
-    chosen = np.array(r_over_seeds.cuts(one.study))
-    parts = [
-        f"{words[side]} at {count} of {len(chosen)} cuts"
-        for side in words
-        if (count := int(np.sum(np.equal(sides, side))))
-    ]
-    return f"That of **{label}** lies {style.joined(parts)}."
+    if run is None or run.label not in sides:
+        return text
+    shown = sides[run.label]
+    where = {1: "above zero", -1: "below zero", 0: "on both sides of it"}
+    parts = [f"{where[side]} at {shown.count(side)} of {len(shown)} cuts" for side in where if side in shown]
+    return f"{text} That of **{run.label}** lies {style.joined(parts)}."

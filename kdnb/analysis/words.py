@@ -1,0 +1,18 @@
+"""Numbers as a reader meets them: with a true minus, and in words where there is none."""
+
+import numpy as np
+
+
+def number(value: float, form: str) -> str:
+    """``value`` in ``form`` ("{:+.2f} points"); "undefined" for nan."""
+    return form.format(value).replace("-", "−") if np.isfinite(value) else "undefined"
+
+
+def plus_minus(low: float, high: float, form: str) -> str:
+    """What follows a mean: half the width of its symmetric interval, in ``form``; nothing where there is none."""
+    return f"\u00a0±\u00a0{form.format((high - low) / 2)}" if np.isfinite(low) else ""
+
+
+def counted(count: int, what: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{count} {what}{'s' * (count != 1)}"
