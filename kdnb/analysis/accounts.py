@@ -21,7 +21,7 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
+    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" for the teacher, or BYSTANDER. Empty without one."""
     table = run.after(warm_up)
     prefix = f"{side}pull_"
     sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}

@@ -22,13 +22,18 @@ def load(path: Path | str) -> Run:
 
 
 def find(root: Path | str, **wanted: object) -> list[Run]:
-    """Finished runs under ``root`` whose spec has the ``wanted`` field values, by method, temperature, seed."""
+    """Finished runs under ``root`` whose spec has the ``wanted`` field values, by method, temperature, seed.
+
+    A copy of a run's folder under another name is no second run.
+    """
     known = [field.name for field in fields(RunSpec)]
     for name in wanted:
         choice("run field", name, known)
     specs = sorted(Path(root).glob("*/spec.json"))
     every = [load(file.parent) for file in specs if (file.parent / "history.parquet").exists()]
-    chosen = [run for run in every if all(getattr(run.spec, name) == value for name, value in wanted.items())]
+    names = {run.path.name: run for run in every}
+    once = [run for run in every if (own := names.get(run.spec.name, run)) is run or own.spec != run.spec]
+    chosen = [run for run in once if all(getattr(run.spec, name) == value for name, value in wanted.items())]
     return sorted(chosen, key=_order)
 
 

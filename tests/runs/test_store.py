@@ -1,6 +1,7 @@
 """The run store: what is written can be read again, and nothing half written is ever seen."""
 
 import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Train
+from made_up import SPEC, write
 from scipy import optimize, special
 
 from kdnb import __main__ as command_line
@@ -181,3 +183,11 @@ def test_runs_of_other_code_are_set_aside_not_deleted(
     moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
     pd.testing.assert_frame_equal(Run(moved).history, history)
     assert not run.path.exists()
+
+
+def test_a_copied_folder_is_no_second_run(tmp_path: Path) -> None:
+    made = write(tmp_path, SPEC)
+    shutil.copytree(made.path, tmp_path / f"{made.path.name} (copy)")
+    assert [run.path for run in runs.find(tmp_path)] == [made.path]
+    shutil.rmtree(made.path)
+    assert [run.path.name for run in runs.find(tmp_path)] == [f"{made.path.name} (copy)"]
