@@ -10,6 +10,7 @@ source, where the configuration says so, the runs it made; any other file of kdn
 
 import json
 import os
+from pathlib import Path
 
 from kdnb import paths
 from kdnb.parameters import StudentParameters
@@ -21,7 +22,7 @@ if "runs" in config:
     os.environ["KDNB_RUNS"] = str(paths.root() / config["runs"])
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
-BUILD = config.get("build", f"build/{PROFILE}")
+BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}

@@ -5,26 +5,26 @@ kdnb students --profile cifar100 --temperatures 1 4 10
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CalledProcessError
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import tyro
+from annotated_types import MinLen
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from kdnb import __version__, data, paths, profiles
 from kdnb.device import DeviceLost
 from kdnb.files import write_atomically
-from kdnb.parameters import StudentParameters, TeacherParameters
+from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
 from kdnb.train.budget import TimeUp
 from kdnb.train.study import train_students, train_teacher
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class _Reading:
     """What commands have in common that read runs and write for the book; each imports what it alone needs."""
 
@@ -38,7 +38,7 @@ class _Reading:
         return self.output or paths.results(self.profile)
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class Publish(_Reading):
     """Small copies of a study's finished runs, fit for the repository (see kdnb.analysis.publish)."""
 
@@ -52,13 +52,13 @@ class Publish(_Reading):
         print(f"{self.results}: {len(written)} written, {size(self.results) / 1e6:.2f} MB in all")
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class Compare(_Reading):
     """Several full runs side by side, in small files beside published ones (see kdnb.analysis.comparisons)."""
 
     runs: tuple[Path, ...] = ()  # folders of full runs; none: runs/PROFILE
     data_dir: Path | None = None  # where the data set's files are; None: data/
-    limit: int | None = None  # so many images of each split, if the runs were trained with a limit
+    limit: Count | None = None  # so many images of each split, if the runs were trained with a limit
 
     def run(self) -> None:
         """Compare; say which files there are."""
@@ -70,7 +70,7 @@ class Compare(_Reading):
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class Representability(_Reading):
     """What is within a frozen classifier's reach, from published runs (see kdnb.analysis.representability)."""
 
@@ -90,11 +90,11 @@ class Representability(_Reading):
         print(f"{file}: {len(found)} classifiers")
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class Crossed(_Reading):
     """The own teacher less another's, over all pairs of teachers (see kdnb.analysis.crossed)."""
 
-    runs: tuple[Path, ...]  # a folder for each pair of teachers
+    runs: Annotated[tuple[Path, ...], MinLen(1)]  # a folder for each pair of teachers
 
     def run(self) -> None:
         """Compute and write; show how much nearer students are to their own."""
@@ -107,7 +107,7 @@ class Crossed(_Reading):
         print(f"{file}: {len(found)} rows")
 
 
-@dataclass(frozen=True, kw_only=True)
+@command
 class Book:
     """The book from executed notebooks; nothing is trained or executed (see kdnb.book.build)."""
 
@@ -127,7 +127,7 @@ class Book:
         print(f"The book is ready: open {page.as_uri()}")
 
 
-@dataclass(frozen=True)
+@command
 class SetAside:
     """Set aside the runs that other training code made, for studies that are cheap to redo. Nothing is deleted."""
 

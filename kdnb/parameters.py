@@ -9,6 +9,7 @@ papermill and YAML hand over ``5e-4`` so.
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -49,7 +50,17 @@ def checked(kind: type[T]) -> type[T]:
 
     Raises ValueError, a line a field, naming the field, the value and the rule.
     """
-    made: Any = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(kind)
+    return _checked(kind, kw_only=False)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def command(kind: type[T]) -> type[T]:
+    """The same for the options of a command, which have names only."""
+    return _checked(kind, kw_only=True)
+
+
+def _checked(kind: type[T], kw_only: bool) -> type[T]:
+    made: Any = dataclass(frozen=True, kw_only=kw_only, config=ConfigDict(extra="forbid"))(kind)
     build = made.__init__
 
     def init(self: T, *values: Any, **named: Any) -> None:
@@ -106,7 +117,7 @@ def rule_of(annotation: Any, inside: bool = False) -> str:
         element = get_args(annotation)[0]
         several = "a list that is not empty" if any(isinstance(limit, MinLen) for limit in limits) else "a list"
         return rule_of(element) if inside else f"{several}, of which each is {rule_of(element)}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
     return words[annotation] + _range(limits)
 
 

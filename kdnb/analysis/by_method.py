@@ -8,9 +8,11 @@ import pandas as pd
 from kdnb import methods
 from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import ORDER
 from kdnb.runs import Run
 
-METHODS = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+PUBLISHED = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+METHODS = (*PUBLISHED, *(name for name in methods.METHODS if name not in ORDER))  # and all of one's own
 TEMPERATURE = 4.0  # of the KD that stands for KD
 
 FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
@@ -51,7 +53,7 @@ def with_mu(study: Study) -> list[Run]:
 
 def planned() -> dict[str, tuple[str, dict[str, float]]]:
     """By label, the methods this chapter compares, and their parameters: trained or not."""
-    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in METHODS if name not in ("kd", "simkd")]
+    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in PUBLISHED if name not in ("kd", "simkd")]
     given.insert(1, ("kd", {"temperature": TEMPERATURE}))
     given += [("simkd", {"factor": factor}) for factor in FACTORS]
     full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]

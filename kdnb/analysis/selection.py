@@ -179,20 +179,26 @@ def load(chosen: ChapterParameters) -> Study:
             f"{folder} holds no finished students of seed {chosen.seed}, alpha {chosen.alpha:g}, weight decay "
             f"{chosen.weight_decay:g} and methods {', '.join(chosen.methods)} "
             f"(there: {', '.join(_names(folder)) or 'none'}). "
-            "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name another output_dir."
+            "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name others in methods, "
+            "or another output_dir."
         )
-    dataset = students[0].spec.dataset
     study = Study(
         students=students,
         every=every,
         alpha=chosen.alpha,
-        name=chosen.profile if profiles.get(chosen.profile).dataset == dataset else dataset,
+        name=name_of(chosen.profile, students),
         folder=folder,
         warm_up=_warm_up(students, chosen.warm_up),
     )
     if chosen.output_dir is None and runs.are_published(folder):
         print(study.origin)
     return study
+
+
+def name_of(profile: str, students: Sequence[Run]) -> str:
+    """What a study is called: the profile, or its data set where that is another than the profile's."""
+    dataset = students[0].spec.dataset
+    return profile if profiles.get(profile).dataset == dataset else dataset
 
 
 def sweep(chosen: ChapterParameters) -> list[Run]:

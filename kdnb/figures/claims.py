@@ -11,7 +11,7 @@ import yaml
 
 from kdnb import paths, profiles, runs
 from kdnb.analysis import stats, words
-from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers
+from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers, name_of
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
@@ -102,7 +102,7 @@ def _folders(chosen: ClaimsParameters) -> dict[str, Path]:
     """Folders with finished students by the name of their study, this study first."""
     own = _own(chosen)
     if runs.find(own, role="student"):
-        found = {chosen.profile: own}
+        found = {name_of(chosen.profile, runs.find(own, role="student")): own}
     elif chosen.output_dir is None:
         found = {}
     else:
