@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 PIP ?= $(BIN)/pip
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help study book test bench links colab environment lock clean
+.PHONY: help study book test bench links colab binder environment lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,13 @@ colab: VENV = build/colab
 colab:  ## notebooks as Colab runs them, in its versions (its Python: PYTHON=python3.13)
 	$(PYTHON) -m venv $(VENV)
 	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --requirement tools/colab-pins.txt
-	$(BIN)/python tools/colab.py
+	$(BIN)/python tools/elsewhere.py colab
+
+binder:  ## notebooks with what Binder installs (needs micromamba)
+	micromamba create --yes --quiet --prefix build/binder --file binder/environment.yml
+	micromamba install --yes --quiet --prefix build/binder --channel conda-forge jupyterlab # which Binder adds
+	micromamba run --prefix build/binder binder/postBuild
+	micromamba run --prefix build/binder python tools/elsewhere.py binder
 
 environment: $(VENV)/ready  ## what requirements.txt pins, in .venv
 

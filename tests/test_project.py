@@ -140,7 +140,7 @@ def test_repository_is_named_in_one_place() -> None:
     assert PROJECT["urls"] == {"Homepage": site, "Repository": url, "Issues": f"{url}/issues"}
     excluded = tomllib.loads((ROOT / ".github" / "lychee.toml").read_text())["exclude"]
     assert excluded == ["^" + re.escape(site)]
-    assert f'"{url}"' in (ROOT / "tools" / "colab.py").read_text()
+    assert f'"{url}"' in (ROOT / "tools" / "elsewhere.py").read_text()
     for name in ("Makefile", "Snakefile", ".ci/run"):
         assert url not in (ROOT / name).read_text(), name
 
