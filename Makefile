@@ -1,11 +1,16 @@
-# For a fresh machine: `make study` trains and builds the book, `make book` builds it from what is published, `make test`.
+# For a fresh machine; `make` alone lists what there is. The workflows in .github/ call these targets.
 PYTHON ?= python3
 PROFILE ?= digits
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN = $(VENV)/bin
+# Or `uv pip`: with UV_TORCH_BACKEND=cpu it takes the torch without CUDA, a tenth of the size.
+PIP ?= $(BIN)/pip
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study book test bench environment lock clean
+.PHONY: help study book test bench links colab binder environment lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper)
 	$(BIN)/python tools/study.py $(PROFILE)
@@ -22,13 +27,27 @@ test: environment  ## lint, types, walls, every test
 bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)
 	$(BIN)/python -m benchmarks.bench $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
 
-environment: $(VENV)/ready
+links:  ## every link of the book to elsewhere (needs lychee); the books of `make book` and `make study`
+	lychee --config .github/lychee.toml "build/results/book/**/*.html" "build/digits/book/**/*.html"
+
+colab: VENV = build/colab
+colab:  ## notebooks as Colab runs them, in its versions (its Python: PYTHON=python3.13)
+	$(PYTHON) -m venv $(VENV)
+	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --requirement tools/colab-pins.txt
+	$(BIN)/python tools/elsewhere.py colab
+
+binder:  ## notebooks with what Binder installs (needs micromamba)
+	micromamba create --yes --quiet --prefix build/binder --file binder/environment.yml
+	micromamba install --yes --quiet --prefix build/binder --channel conda-forge jupyterlab # which Binder adds
+	micromamba run --prefix build/binder binder/postBuild
+	micromamba run --prefix build/binder python tools/elsewhere.py binder
+
+environment: $(VENV)/ready  ## what requirements.txt pins, in .venv
 
 $(VENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdnb needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --constraint requirements.txt --editable '.[notebooks,book,workflow,test]'
 	touch $@
 
 lock:  ## requirements.txt anew from pyproject.toml

@@ -1,6 +1,7 @@
 """``kdnb``, or ``python -m kdnb``: train without Jupyter, publish and compare what was trained, build the book.
 
 kdnb students --profile cifar100 --temperatures 1 4 10
+kdnb students --help: its options; kdnb --version: which kdnb this is
 """
 
 import sys
@@ -18,6 +19,7 @@ from kdnb import __version__, data, paths, profiles
 from kdnb.device import DeviceLost
 from kdnb.files import write_atomically
 from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
+from kdnb.surroundings import lasting
 from kdnb.train.budget import TimeUp
 from kdnb.train.study import train_students, train_teacher
 
@@ -35,7 +37,7 @@ class _Reading:
     def results(self) -> Path:
         """Where published runs are, or will be; ValueError for an unknown profile."""
         profiles.get(self.profile)
-        return self.output or paths.results(self.profile)
+        return lasting(self.output or paths.results(self.profile))
 
 
 @command

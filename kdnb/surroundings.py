@@ -1,9 +1,13 @@
-"""Where code runs: before somebody at a kernel, or for a page."""
+"""Where code runs: before somebody at a kernel, for a page, on a machine of Colab's that a disconnect loses."""
 
 import os
 import sys
+from pathlib import Path
 
 from kdnb.checks import choice
+
+DRIVE = Path("/content/drive")  # where Colab's folder icon mounts it
+OF_DRIVE = ("MyDrive", "My Drive", "Shareddrives", "Shared drives")  # what a mounted Drive holds, wherever it is
 
 
 def is_live() -> bool:
@@ -18,3 +22,22 @@ def is_live() -> bool:
     if asked := os.environ.get("KDNB_DISPLAY"):
         return choice("KDNB_DISPLAY", asked, ("static", "live")) == "live"
     return "google.colab" in sys.modules or bool({"JPY_SESSION_NAME", "VSCODE_PID"} & os.environ.keys())
+
+
+def lasting(folder: str | Path) -> Path:
+    """Return ``folder``, unless it is Google Drive's in name only: on Colab's own disk, which a disconnect loses.
+
+    Raises: FileNotFoundError when this is Colab and no Drive is mounted where ``folder`` says.
+    """
+    whole = Path(folder).resolve()
+    upwards = [whole, *whole.parents]
+    drive = next((part.parent for part in upwards if part.name in OF_DRIVE), DRIVE if DRIVE in upwards else None)
+    # COLAB_RELEASE_TAG: in Colab's terminal and `!python -m kdnb` there is no google.colab.
+    in_colab = "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
+    if in_colab and drive is not None and not drive.is_mount():
+        raise FileNotFoundError(
+            f"{folder} is on no Drive: none is mounted at {drive}, and Colab's own disk is lost when it disconnects. "
+            f"Mount it (the folder icon, or `from google.colab import drive; drive.mount('{drive}')`), or name a "
+            "folder elsewhere."
+        )
+    return Path(folder)

@@ -84,6 +84,7 @@ def test_a_notebook_is_stored_clean_and_opens_in_colab(path: Path) -> None:
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     guard = code[0].source
     assert '"google.colab" in sys.modules' in guard and "--no-deps" in guard
+    assert guard == nbformat.read(NOTEBOOKS[0], as_version=4).cells[1].source  # one folder for what trains and reads
     assert not re.search(r"install[^\n]*\b(torch|numpy)\b", guard)
     (badge,) = re.findall(
         r"colab\.research\.google\.com/github/kdnb/kdnb/blob/main/([^)\s]+)", notebook.cells[0].source

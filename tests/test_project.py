@@ -1,13 +1,17 @@
 """The repository's shell: the lock is current, pins what pyproject.toml asks for, and names no index of anybody's."""
 
+import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -34,8 +38,18 @@ def lock() -> ModuleType:
     return tool("lock")
 
 
+def lines(name: str) -> list[str]:
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
 def pinned() -> list[Requirement]:
-    return [Requirement(line) for line in LOCK.splitlines() if line and not line.startswith("#")]
+    return [Requirement(line) for line in lines("requirements.txt")]
+
+
+def everything_asked() -> list[Requirement]:
+    return [
+        Requirement(line) for line in (*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), []))
+    ]
 
 
 def versions(name: str, python: str, platform: str = "linux") -> list[str]:
@@ -63,8 +77,7 @@ def test_lock_sees_a_changed_dependency(lock: ModuleType, tmp_path: Path) -> Non
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_every_dependency_is_pinned_once_within_its_bounds(python: str, platform: str) -> None:
-    asked = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
-    for requirement in map(Requirement, asked):
+    for requirement in everything_asked():
         (version,) = versions(canonicalize_name(requirement.name), python, platform)
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but locked {version}"
 
@@ -120,11 +133,43 @@ def test_vendored_scripts_are_the_pinned_ones() -> None:
 
 
 def test_repository_is_named_in_one_place() -> None:
-    """The book's configuration holds the address; the citation file and nothing else of the shell repeats it."""
-    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    """The book's configuration holds the address; what repeats it for others' machines says the same."""
+    book = yaml.safe_load((ROOT / "_config.yml").read_text())
+    url, site = book["repository"]["url"], book["html"]["baseurl"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == url
-    for name in ("pyproject.toml", "Makefile", "Snakefile", ".ci/run"):
+    assert PROJECT["urls"] == {"Homepage": site, "Repository": url, "Issues": f"{url}/issues"}
+    excluded = tomllib.loads((ROOT / ".github" / "lychee.toml").read_text())["exclude"]
+    assert excluded == ["^" + re.escape(site)]
+    assert f'"{url}"' in (ROOT / "tools" / "elsewhere.py").read_text()
+    for name in ("Makefile", "Snakefile", ".ci/run"):
         assert url not in (ROOT / name).read_text(), name
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Not only what happens to come along with something else."""
+    declared = {canonicalize_name(requirement.name) for requirement in everything_asked()}
+    of_pydantic = {"pydantic-core"}  # which pins it exactly
+    known = packages_distributions()
+    for file in [file for folder in ("kdnb", "tools", "tests") for file in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in {name.split(".")[0] for name in names} - {"kdnb"}:
+                providers = {canonicalize_name(each) for each in known.get(name, [])}
+                assert not providers or providers & (declared | of_pydantic), f"{file} imports {name}: {providers}"
+
+
+def test_colab_has_what_is_needed_or_installs_it() -> None:
+    """Each bound is kept by Colab's own version, or named in the cell that prepares Colab."""
+    colab = {pin.name: str(pin.specifier).removeprefix("==") for pin in map(Requirement, lines("tools/colab-pins.txt"))}
+    cell = nbformat.read(ROOT / "notebooks" / "00_start.ipynb", as_version=4).cells[1].source
+    installed = set(re.findall(r'"([a-z-]+>=[\d.]+)"', cell))
+    of_notebooks = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]}
+    assert installed <= of_notebooks
+    for requirement in map(Requirement, sorted(of_notebooks - installed)):
+        if requirement.name not in {"jupyter", "papermill"}:  # Colab is the one, and the other is for the command line
+            assert requirement.specifier.contains(colab[requirement.name]), f"{requirement}, and Colab's is older"
 
 
 def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(

@@ -89,7 +89,6 @@ def test_binder_has_what_the_notebooks_import_and_no_more() -> None:
     asked = {line.replace("pytorch-cpu", "torch") for line in environment["dependencies"][2:]}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    shown = {"anywidget", "ipywidgets", "plotly"}
-    drawing = {line for line in extras["notebooks"] + extras["book"] if Requirement(line).name in shown}
+    drawing = {line for line in extras["notebooks"] if Requirement(line).name not in {"jupyter", "papermill"}}
     assert asked == {*project["dependencies"], *drawing}
     assert "--no-deps" in (ROOT / "binder" / "postBuild").read_text()

@@ -16,6 +16,7 @@ from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
+from kdnb.surroundings import lasting
 
 
 @checked
@@ -209,7 +210,7 @@ def sweep(chosen: ChapterParameters) -> list[Run]:
 def _folder(chosen: ChapterParameters) -> Path:
     profiles.get(chosen.profile)
     if chosen.output_dir:
-        return Path(chosen.output_dir)
+        return lasting(chosen.output_dir)
     own, kept = paths.runs(chosen.profile), paths.results(chosen.profile)
     return own if _names(own) or not _names(kept) else kept
 

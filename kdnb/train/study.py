@@ -12,6 +12,7 @@ from kdnb.checks import choice
 from kdnb.data import Dataset
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.runs import Run, RunSpec, are_published, run_in, student_name, teacher_name
+from kdnb.surroundings import lasting
 from kdnb.train import published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
@@ -29,13 +30,13 @@ class Identified(Protocol):
 def folder(parameters: StudyParameters) -> Path:
     """Where the study's runs are kept."""
     profiles.get(parameters.profile)
-    return Path(parameters.output_dir) if parameters.output_dir else paths.runs(parameters.profile)
+    return lasting(parameters.output_dir or paths.runs(parameters.profile))
 
 
 def dataset(parameters: StudyParameters) -> Dataset:
     """The study's data set."""
     name = parameters.dataset or profiles.get(parameters.profile).dataset
-    return data.load(name, parameters.data_dir or paths.root() / "data", limit=parameters.limit)
+    return data.load(name, lasting(parameters.data_dir or paths.root() / "data"), limit=parameters.limit)
 
 
 def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -> Run:

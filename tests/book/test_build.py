@@ -30,6 +30,7 @@ from kdnb.paths import root
 print(f"in {root()} and {root() / 'runs'}")
 """
 STEPPER = """
+from kdnb.train import study  # as chapters do that train
 import plotly.graph_objects as go
 from kdnb.book.show import show
 from kdnb.figures.exhibit import Exhibit
@@ -154,6 +155,12 @@ def test_colab_button_points_at_the_notebooks_own_path(html: Path) -> None:
         f"{repository['url'].replace('https://github.com', 'github')}/blob/{repository['branch']}/notebooks/one.ipynb"
     )
     assert f'href="https://colab.research.google.com/{link}"' in (html / "notebooks" / "one.html").read_text()
+
+
+def test_binder_is_not_offered_where_a_chapter_trains(html: Path) -> None:
+    reads, trains = ((html / "notebooks" / f"{name}.html").read_text() for name in ("one", "two"))
+    assert "mybinder.org/v2/gh/" in reads and "mybinder.org" not in trains
+    assert "colab.research.google.com/github/" in trains
 
 
 def test_published_notebooks_tell_nothing_of_the_machine(html: Path, executed: Path) -> None:

@@ -1,0 +1,80 @@
+"""On Colab what is meant for Google Drive goes there or is refused: its own disk is lost when it disconnects."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from kdnb import __main__ as command_line
+from kdnb import paths
+from kdnb.analysis import selection
+from kdnb.parameters import TeacherParameters
+from kdnb.surroundings import lasting
+from kdnb.train import study
+
+
+@pytest.fixture(params=["notebook", "terminal"])
+def colab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colab as a notebook sees it, and as ``!python -m kdnb`` does."""
+    if request.param == "notebook":
+        monkeypatch.setitem(sys.modules, "google.colab", object())
+    else:
+        monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("drive/MyDrive/kdnb", "drive"),
+        ("drive/My Drive", "drive"),
+        ("elsewhere/Shareddrives/team/kdnb", "elsewhere"),
+        ("/content/drive/MyDrive/kdnb", "/content/drive"),
+        ("/content/drive/mistyped", "/content/drive"),
+    ],
+)
+def test_a_drive_that_is_not_mounted_is_refused(name: str, where: str, colab: None, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"none is mounted at {tmp_path / where}, .* drive.mount"):
+        lasting(tmp_path / name)
+
+
+def test_nothing_is_made_where_the_drive_would_be(colab: None, tmp_path: Path) -> None:
+    """Not by any way in: a folder in its place would hinder the mount as well."""
+    drive = tmp_path / "drive" / "MyDrive"
+    with pytest.raises(FileNotFoundError, match="on no Drive"):
+        study.train_teacher(TeacherParameters(output_dir=str(drive / "runs"), limit=64))
+    with pytest.raises(FileNotFoundError, match="on no Drive"):
+        study.train_teacher(TeacherParameters(data_dir=str(drive / "data"), output_dir=str(tmp_path / "runs")))
+    with pytest.raises(FileNotFoundError, match="on no Drive"):
+        selection.load(selection.ChapterParameters(output_dir=str(drive / "runs")))
+    assert command_line.main(["publish", "--profile", "digits", "--output", str(drive / "results")]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_drive_is_one(colab: None, tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to(tmp_path / "drive" / "MyDrive")
+    with pytest.raises(FileNotFoundError, match="on no Drive"):
+        lasting(tmp_path / "mine" / "kdnb")
+
+
+def test_a_mounted_drive_and_any_other_folder_are_taken(
+    colab: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "drive")
+    for folder in (tmp_path / "drive" / "MyDrive" / "kdnb", tmp_path / "runs", "runs"):
+        assert lasting(folder) == Path(folder)
+
+
+def test_elsewhere_a_name_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    assert lasting(tmp_path / "MyDrive" / "kdnb") == tmp_path / "MyDrive" / "kdnb"
+
+
+def test_in_colab_what_trains_and_what_reads_stand_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All notebooks begin with one cell, which goes to the clone; runs are beside it, whoever asks."""
+    monkeypatch.delenv("KDNB_RUNS", raising=False)
+    (tmp_path / "kdnb").mkdir()
+    (tmp_path / "_config.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert study.folder(TeacherParameters()) == tmp_path / "runs" / "digits" == paths.runs("digits")
