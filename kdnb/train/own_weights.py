@@ -275,4 +275,4 @@ def _key(key: object) -> str:
 
 def _short(error: Exception) -> str:
     reason = str(error).rpartition("WeightsUnpickler error: ")[2].strip()  # torch's advice around it is not for here
-    return (reason or type(error).__name__).splitlines()[0][:120]
+    return (reason if re.search("[a-z]{3}", reason) else type(error).__name__).splitlines()[0][:120]
