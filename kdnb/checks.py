@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-HIGHEST_TEMPERATURE = 1e6  # beyond it single precision sees no differences of logits
+# KD's loss is about T times a difference of logits for small T: below, it would leave single precision.
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-30, 1e6
 
 
 def choice(name: str, value: object, known: Iterable[str]) -> str:
@@ -16,19 +17,19 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
     raise ValueError(f"unknown {name} {value!r}; known: {', '.join(options)}.{hint}")
 
 
-def number(name: str, value: object, rule: str, low: float, high: float, *, open_low: bool = False) -> float:
-    """Return ``value`` as a float within [low, high] (``open_low``: low excluded); otherwise raise ValueError.
+def number(name: str, value: object, rule: str, low: float, high: float) -> float:
+    """Return ``value`` as a float within [low, high]; otherwise raise ValueError.
 
     ``rule`` says the range in words, for the message.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name} is {value!r}, not a number; it must be {rule}.")
-    if not (low <= value <= high) or (open_low and value == low):
+    if not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be {rule}.")
     return float(value)
 
 
-def temperature(value: object) -> float:
-    """``value`` if it is a temperature of distillation; otherwise ValueError."""
-    rule = f"a finite number above 0, at most {HIGHEST_TEMPERATURE:g}"
-    return number("temperature", value, rule, 0, HIGHEST_TEMPERATURE, open_low=True)
+def temperature(value: object, low: float = LOWEST_TEMPERATURE, high: float = HIGHEST_TEMPERATURE) -> float:
+    """``value`` if it is a temperature of distillation, within [low, high]; otherwise ValueError."""
+    rule = f"a finite number above 0, from {low:g} to {high:g} (beyond, single precision loses what it computes)"
+    return number("temperature", value, rule, low, high)

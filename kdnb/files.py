@@ -1,8 +1,11 @@
 """Atomic files: a reader sees the old content or the new one, never a half-written one."""
 
+import errno
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -25,10 +28,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise OSError(
-            f"could not write {path}: {error}. What was there before is untouched; make room, then run again."
+            f"could not write {path}: {error}. What was there before is untouched; {way_out(error)}, then run again."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            temporary.unlink(missing_ok=True)
+
+
+def way_out(error: OSError | SafetensorError) -> str:
+    """What to do about an error of writing, by its number: safetensors has it in its text only."""
+    said = re.search(r"os error (\d+)", str(error))
+    number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "make room"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "choose a folder that you may write to, or change its permissions"
+    if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return "choose another folder, or move away what has the name of one"
+    return "see to that"
 
 
 def write_json(path: Path, content: object) -> None:

@@ -43,4 +43,10 @@ def load(name: str, root: str | Path = "data", *, download: bool = True, limit: 
     source = SOURCES[choice("data set", name, SOURCES)]()
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit is {limit!r}; it must be a whole number of at least 1, or None for all images.")
-    return prepare(source, source.read(Path(root), download), limit)
+    raw = source.read(Path(root), download)
+    if limit is not None and limit < len(raw.class_names):
+        raise ValueError(
+            f"limit is {limit}; {name} has {len(raw.class_names)} classes, and each needs an image in both splits: it "
+            f"must be at least {len(raw.class_names)}, or None for all images."
+        )
+    return prepare(source, raw, limit)

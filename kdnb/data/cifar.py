@@ -7,12 +7,16 @@ before its checksum is found right, and a refusal names the file and the way out
 
 import http.client
 import os
+import shutil
 import tempfile
 import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from kdnb.data.source import Raw, Source
 
@@ -55,6 +59,7 @@ SUPERCLASSES = {
 }
 # What an address that cannot be reached or gives another file raises, in urllib and torchvision.
 _NO_DOWNLOAD = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, RuntimeError)
+_SCRATCH, _ALIVE = ".fetch-", "alive.lock"
 NAMES = sorted(name for kinds in SUPERCLASSES.values() for names in kinds.values() for name in names.split())
 
 
@@ -101,31 +106,49 @@ def _check_whole(path: Path, md5: str) -> None:
     if path.exists() and not check_integrity(path, md5):
         raise ValueError(
             f"{path} is corrupt or truncated ({path.stat().st_size} bytes, not the official checksum). "
-            "It was kept as it is; to fetch it again, move it away and run again with download=True."
+            "It was kept as it is; to fetch it again, move it away and run again."
         )
 
 
 def _fetch(kind: Any, root: Path, download: bool) -> None:
     """Unpack the archive in ``root``, downloading it if need be, and put the files that are missing in their place.
 
-    All happens in a scratch folder beside the target, so that an interrupted download leaves no half file behind.
+    All happens in a scratch folder in the nearest folder that is there, so that an interrupted download leaves no half
+    file behind, and a failed one no folder. What a killed one left is removed by the next.
     """
     from torchvision.datasets.utils import download_url, extract_archive
 
     archive, folder = root / kind.filename, root / kind.base_folder
     way_out = f"Put {kind.filename} (from {kind.url}) or its unpacked folder {kind.base_folder} into {root.resolve()}"
+    if root.exists() and not root.is_dir():
+        raise ValueError(f"{root} is a file; data_dir must be a folder, or where one can be made.")
     _check_whole(archive, kind.tgz_md5)
     if not archive.exists() and not download:
         missing = ", ".join(_missing_files(kind, folder))
-        raise FileNotFoundError(f"missing in {folder}: {missing}. {way_out}, or allow the download.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as scratch:
+        allowed = f"kdnb.data.load({kind.__name__.lower()!r}, {str(root)!r})"
+        raise FileNotFoundError(f"missing in {folder}: {missing}. {way_out}, or allow the download: {allowed}.")
+    with _scratch_folder(next(place for place in (root, *root.resolve().parents) if place.is_dir())) as scratch:
         if not archive.exists():
-            archive = Path(scratch) / kind.filename
+            archive = scratch / kind.filename
             try:
-                download_url(kind.url, scratch, kind.filename, kind.tgz_md5)
+                download_url(kind.url, str(scratch), kind.filename, kind.tgz_md5)
             except _NO_DOWNLOAD as error:
                 raise ConnectionError(f"cannot download {kind.filename}: {error}. {way_out} and run again.") from error
         extract_archive(archive, scratch)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in _missing_files(kind, folder):
-            os.replace(Path(scratch) / kind.base_folder / name, folder / name)
+            os.replace(scratch / kind.base_folder / name, folder / name)
+
+
+@contextmanager
+def _scratch_folder(place: Path) -> Iterator[Path]:
+    """A folder in ``place`` that goes with its owner, after those that killed owners left.
+
+    A lock in it says that its owner lives: the system frees it when a process ends, in whatever way.
+    """
+    for left in place.glob(f"{_SCRATCH}*/{_ALIVE}"):
+        with suppress(Timeout, OSError), FileLock(left, timeout=0):
+            shutil.rmtree(left.parent, ignore_errors=True)
+    made = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=place, ignore_cleanup_errors=True)
+    with made as scratch, FileLock(Path(scratch) / _ALIVE):
+        yield Path(scratch)

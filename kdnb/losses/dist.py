@@ -10,6 +10,9 @@ Official weights on CIFAR-100: 1 CE + 2 L with tau = 4, beta = gamma = 1 (ImageN
 is in the authors' classification code, which this follows, but neither in the paper nor in their segmentation code. As
 there, 1e-8 is added to the product of norms: where that product is as small (a class that no image of the batch
 suggests), the correlation reads nearer to 0 than it is, and a batch of one has intra = 1.
+
+tau is limited: above 1000 all probabilities are so near 1/K that the 1e-8 and rounding outweigh what is correlated;
+below 0.01 rounding of z / tau decides which class is likely.
 """
 
 from torch import Tensor
@@ -17,6 +20,8 @@ from torch.linalg import vector_norm
 
 from kdnb import checks
 from kdnb.losses.arguments import logit_pair, weight_of
+
+TEMPERATURES = 1e-2, 1e3
 
 
 def dist(
@@ -31,7 +36,8 @@ def dist(
     >>> abs(round(dist(logits, logits + 3, 4, 1, 1).item(), 4)), dist(-logits, logits, 4, 1, 1).item() > 16
     (0.0, True)
     """
-    tau, beta, gamma = checks.temperature(temperature), weight_of("beta", beta), weight_of("gamma", gamma)
+    tau = checks.temperature(temperature, *TEMPERATURES)
+    beta, gamma = weight_of("beta", beta), weight_of("gamma", gamma)
     student, teacher = ((z / tau).softmax(1) for z in logit_pair(student_logits, teacher_logits))
     inter = 1 - _pearson(student, teacher, 1).mean()
     intra = 1 - _pearson(student, teacher, 0).mean()

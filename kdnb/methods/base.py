@@ -4,6 +4,7 @@ A new method is one file in this folder: a frozen dataclass that inherits :class
 are its parameters, numbers all, and part of a run's identity.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -84,4 +85,4 @@ def check_alpha(value: float) -> None:
 
 def check_weight(name: str, value: float) -> None:
     """ValueError unless ``value`` can weight a loss."""
-    number(name, value, "a number from 0 up", 0, float("inf"))
+    number(name, value, "a number from 0 up, and finite", 0, sys.float_info.max)

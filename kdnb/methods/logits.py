@@ -7,6 +7,7 @@ from torch import Tensor
 
 from kdnb import losses
 from kdnb.checks import temperature
+from kdnb.losses.dist import TEMPERATURES
 from kdnb.methods.base import Method, Step, check_alpha, check_weight
 
 
@@ -45,9 +46,8 @@ class KD(Method):
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce`` and ``kd``."""
-        distance = losses.kd(step.student.logits, step.taught.logits, self.temperature)
-        if not self.squared:
-            distance = distance / self.temperature**2
+        student, teacher = step.student.logits, step.taught.logits
+        distance = losses.kd(student, teacher, self.temperature, squared=bool(self.squared))
         cross_entropy = losses.cross_entropy(step.student.logits, step.labels)
         return {"ce": (1 - self.alpha) * cross_entropy, "kd": self.alpha * distance}
 
@@ -66,7 +66,7 @@ class DIST(Method):
     needs = frozenset({"logits"})
 
     def __post_init__(self) -> None:
-        temperature(self.temperature)
+        temperature(self.temperature, *TEMPERATURES)
         for name in ("beta", "gamma", "weight"):
             check_weight(name, getattr(self, name))
 

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from kdnb import models
 from kdnb.data import Dataset, Views
-from kdnb.files import read_tensors
+from kdnb.data.source import balanced_order
 from kdnb.measure.history import Reference
 from kdnb.measure.outputs import collect
 from kdnb.runs import Run, weights
+from kdnb.train import own_weights
+
+JUDGED = 500  # test images, evenly of all classes, on which a file's teacher is judged before it teaches
 
 
 @dataclass(frozen=True)
@@ -52,22 +54,31 @@ def from_run(run: Run, dataset: Dataset) -> Teacher:
 
 
 def from_file(model: str, path: Path, dataset: Dataset) -> Teacher:
-    """The teacher in a checkpoint of one's own: safetensors, or a state dict that torch saved (read as data only).
+    """The teacher in a file of one's own (see :mod:`kdnb.train.own_weights`); says how well it knows the test images.
 
-    A state dict may lie under "model" or "state_dict", and name the classifier ``fc``.
+    Raises ValueError where the file cannot be read or does not fit, FileNotFoundError where there is none.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"teacher_weights {path} does not exist.")
-    if path.suffix == ".safetensors":
-        return from_state(model, read_tensors(path, "teacher_weights")[0], dataset, str(path))
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged or an unsafe file
-        raise ValueError(f"teacher_weights {path} cannot be read as plain weights: {error}") from error
-    for key in ("model", "state_dict"):
-        content = content.get(key, content)
-    state = {name.replace("fc.", "classifier."): tensor for name, tensor in content.items()}
-    return from_state(model, state, dataset, str(path))
+    found = own_weights.read(path, model, dataset)
+    teacher = from_state(model, found.state, dataset, str(path))
+    images = torch.from_numpy(balanced_order(dataset.test.labels.numpy())[:JUDGED])
+    accuracy = collect(teacher.network, Views(dataset.test, dataset, "cpu"), images).accuracy
+    place = f", at {found.place}" if found.place else ""
+    left = f" (left: {', '.join(found.left)})" if found.left else ""
+    known = f"{model}, {100 * accuracy:.2f} % right of {len(images)} test images of {dataset.name}"
+    print(f"teacher_weights {path}{place}{left}: {known}", flush=True)
+    chance = 1 / dataset.num_classes
+    if accuracy < min(2 * chance, (1 + chance) / 2):  # of two classes, twice chance would be perfection
+        print(
+            f"warning: a guess is right in {100 * chance:.2f} %. Does the teacher know the classes in this order "
+            f"({', '.join(dataset.class_names[:3])}, ...), and images normalised by mean {_rounded(dataset.mean)} and "
+            f"standard deviation {_rounded(dataset.std)}?",
+            flush=True,
+        )
+    return teacher
+
+
+def _rounded(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
 
 
 def from_state(model: str, state: dict[str, Tensor], dataset: Dataset, source: str) -> Teacher:

@@ -154,3 +154,6 @@ def test_refusals_of_arguments() -> None:
     for limit in (0, -3, 2.5, True):
         with pytest.raises(ValueError, match="limit is .* must be a whole number of at least 1"):
             data.load("digits", limit=limit)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="limit is 9; digits has 10 classes, .* at least 10, or None for all"):
+        data.load("digits", limit=9)
+    assert sorted(data.load("digits", limit=10).train.labels.tolist()) == list(range(10))

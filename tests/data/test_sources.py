@@ -170,7 +170,40 @@ def test_no_network_says_where_to_put_the_files(fake: FakeCifar, tmp_path: Path)
         ConnectionError, match=rf"cannot download .*Put {fake.kind.filename} .*into {root} and run again"
     ):
         data.load(name_of(fake), root)
-    assert not [path for path in root.rglob("*") if path.is_file()]
+    assert not root.exists() and not list(tmp_path.glob(".fetch-*"))
+
+
+def test_what_a_killed_download_left_is_removed_and_a_living_ones_is_not(
+    fake: FakeCifar, tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "data"
+    fake.archive.rename(server[0] / "it")
+    monkeypatch.setattr(fake.kind, "url", server[1] + "/it")
+    code = """
+import pathlib, sys
+from kdnb.data.cifar import _scratch_folder
+with _scratch_folder(pathlib.Path(sys.argv[1])) as scratch:
+    (scratch / "half").write_bytes(bytes(1000))
+    print(scratch, flush=True)
+    sys.stdin.read()
+"""
+    root.mkdir()
+    command = [sys.executable, "-c", code, str(root)]
+    both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    killed, living = (Path(process.stdout.readline().strip()) for process in both if process.stdout)
+    both[0].kill()
+    both[0].wait()
+    assert (killed / "half").exists()
+    data.load(name_of(fake), root)
+    assert not killed.exists() and (living / "half").exists()
+    both[1].communicate("")
+    assert [path.name for path in root.iterdir()] == [fake.kind.base_folder]
+
+
+def test_a_file_in_place_of_the_folder_is_said_before_anything_is_fetched(fake: FakeCifar, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ValueError, match="data is a file; data_dir must be a folder"):
+        data.load(name_of(fake), tmp_path / "data")
 
 
 def test_a_download_with_another_checksum_is_refused(
@@ -180,7 +213,7 @@ def test_a_download_with_another_checksum_is_refused(
     monkeypatch.setattr(fake.kind, "url", server[1] + "/it")
     with pytest.raises(ConnectionError, match="cannot download .* and run again"):
         data.load(name_of(fake), tmp_path / "empty")
-    assert not [path for path in (tmp_path / "empty").rglob("*") if path.is_file()]
+    assert not (tmp_path / "empty").exists() and not list(tmp_path.glob(".fetch-*"))
 
 
 def test_without_permission_to_download_missing_files_are_listed(fake: FakeCifar) -> None:
@@ -230,7 +263,6 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_read_in_alphabetical_order(pictures: Path) -> None:
-    (pictures / "train" / "cat" / "notes.txt").write_text("not a picture")
     loaded = data.load("folder", pictures)
     assert loaded.class_names == ("cat", "dog")
     assert loaded.train.labels.tolist() == [0, 0, 0, 1, 1, 1] and loaded.test.labels.tolist() == [0, 1]

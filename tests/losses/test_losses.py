@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -209,3 +210,85 @@ def test_shapes_must_agree() -> None:
             CASES[name][0](z[0], z[0])
     with pytest.raises(ValueError, match=r"labels \(6,\)"):
         losses.cross_entropy(z, LABELS)
+
+
+# The range of temperatures.
+
+
+def kd_exactly(z: Tensor, t: Tensor, temperature: float) -> tuple[float, list[list[float]]]:
+    """KD and its gradient on z from the equation, in 80 decimal digits."""
+    with mpmath.workdps(80):
+        value, gradient = mpmath.mpf(0), []
+        for student, teacher in zip(z.tolist(), t.tolist(), strict=True):
+            scaled = [[mpmath.mpf(entry) / temperature for entry in row] for row in (student, teacher)]
+            logs = [max(row) + mpmath.log(sum(mpmath.exp(v - max(row)) for v in row)) for row in scaled]
+            log_q, log_p = ([v - log for v in row] for row, log in zip(scaled, logs, strict=True))
+            p, q = ([mpmath.exp(v) for v in row] for row in (log_p, log_q))
+            value += sum(a * (log_a - log_b) for a, log_a, log_b in zip(p, log_p, log_q, strict=True))
+            gradient.append([float((b - a) * temperature / len(z)) for a, b in zip(p, q, strict=True)])
+        return float(value * temperature**2 / len(z)), gradient
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e-3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-30, 1e-10, 1e-3, 0.1, 1.0, 4.0, 100.0, 1e4, 1e5, 1e6])
+def test_kd_is_right_at_every_temperature_it_accepts(temperature: float, dtype: torch.dtype, apart: float) -> None:
+    random = torch.Generator().manual_seed(3)
+    t = 3 * torch.randn(B, K, generator=random, dtype=torch.float64)
+    z, t = (t + 3 * apart * torch.randn(B, K, generator=random, dtype=torch.float64)).to(dtype), t.to(dtype)
+    wanted, slopes = kd_exactly(z, t, temperature)
+    value = losses.kd(z.requires_grad_(), t, temperature)
+    (gradient,) = torch.autograd.grad(value, z)
+    digits = 1e-12 if dtype == torch.float64 else 1e-6
+    smallest = 1e-37  # below single precision's range: none
+    assert value.item() == pytest.approx(wanted, rel=digits, abs=smallest) and value.item() >= 0
+    rounding = 4e-3 if dtype == torch.bfloat16 else digits  # a gradient has the type of its logits
+    largest = max(abs(slope) for row in slopes for slope in row)
+    np.testing.assert_allclose(gradient.double().numpy(), slopes, rtol=0, atol=max(rounding * largest, smallest))
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 0.1, 1e6])
+def test_kd_without_t_squared_is_the_bare_divergence(temperature: float, pair: tuple[Tensor, Tensor]) -> None:
+    student, teacher = (z.detach().float() for z in pair)
+    whole, bare = (
+        losses.kd(student.requires_grad_(), teacher, temperature, squared=squared) for squared in (True, False)
+    )
+    assert whole.item() / temperature / temperature == pytest.approx(bare.item(), rel=1e-5)
+    (pull,) = torch.autograd.grad(bare, student)
+    assert torch.isfinite(pull).all() and pull.abs().max() > 0
+
+
+def test_an_improbable_class_far_off_among_near_ones_keeps_kds_digits() -> None:
+    t = torch.tensor([[0.0, 0.0, -23.0], [0.0, 1.0, -60.0]])
+    z = torch.tensor([[1e-5, 0.0, -22.0], [0.0, 1.0, 60.0]])
+    wanted, _ = kd_exactly(z, t, 1.0)
+    assert losses.kd(z, t, 1.0).item() == pytest.approx(wanted, rel=1e-6)
+    assert losses.kd(z[:1], t[:1], 1.0).item() == pytest.approx(kd_exactly(z[:1], t[:1], 1.0)[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [losses.kd, losses.dist])
+@pytest.mark.parametrize("temperature", [1e-31, 1.0000001e6])
+def test_temperatures_outside_single_precision_are_refused_with_the_reason(
+    loss: Callable[..., Tensor], temperature: float
+) -> None:
+    z = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match="temperature is .*; it must be .* from .* to .*single precision"):
+        loss(z, z, temperature)
+
+
+@pytest.mark.parametrize("temperature", [1e-2, 0.1, 4.0, 1e3])
+def test_dist_in_single_precision_is_right_wherever_it_is_accepted(temperature: float) -> None:
+    random = torch.Generator().manual_seed(4)
+    t = 3 * torch.randn(64, 10, generator=random)
+    z = (t + torch.randn(64, 10, generator=random)).requires_grad_()
+    value = losses.dist(z, t, temperature)
+    exact = losses.dist(z.double(), t.double(), temperature)
+    assert value.item() == pytest.approx(exact.item(), rel=1e-4)
+    got, wanted = (torch.autograd.grad(each, z)[0] for each in (value, exact))
+    assert (got - wanted).abs().max() <= 1e-3 * wanted.abs().max()
+
+
+@pytest.mark.parametrize("temperature", [9e-3, 1.1e3])
+def test_dist_refuses_temperatures_at_which_it_sees_nothing(temperature: float) -> None:
+    with pytest.raises(ValueError, match="from 0.01 to 1000"):
+        losses.dist(torch.zeros(2, 3), torch.zeros(2, 3), temperature)
