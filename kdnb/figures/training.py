@@ -1,6 +1,7 @@
 """Chapters 1 and 2: the data and its views, how teacher and students were trained, and what came out."""
 
 import base64
+import html
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -123,11 +124,12 @@ def _class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Fi
     weight = run.trace()[0][run.trace_epochs.index(epoch)]
     centred = weight - weight.mean(0)
     rows = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    shown = [html.escape(name, quote=False) for name in class_names]  # a folder's name is text, Plotly draws HTML
     fig = go.Figure(
         go.Heatmap(
             z=np.round(rows @ rows.T, 3).astype(np.float32),
-            x=list(class_names),
-            y=list(class_names),
+            x=shown,
+            y=shown,
             zmin=-1,
             zmax=1,
             colorscale="RdBu",

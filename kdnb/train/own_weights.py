@@ -130,7 +130,7 @@ def _saved_by_torch(path: Path) -> Any:
             ):
                 return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
-            unknown = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+            unknown = re.search(r"GLOBAL ([\w.]+) was not an allowed global", str(error))
             name = unknown[1] if unknown and isinstance(error, pickle.UnpicklingError) else ""
             name = name if "." in name else f"builtins.{name}"
             if not unknown or name in stubs or len(stubs) == STUBS:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdnb.files import write_json
+from kdnb.files import way_out, write_json
 from kdnb.train import locks
 
 LIVE = "use teacher_outputs='live'"
@@ -66,7 +66,8 @@ class Part:
                 os.fsync(file.fileno())
         except OSError as error:
             raise OSError(
-                f"could not write {self.path}: {error}. Recorded chunks are kept; make room and run again, or {LIVE}."
+                f"could not write {self.path}: {error}. Recorded chunks are kept; {way_out(error)} and run again, or "
+                f"{LIVE}."
             ) from error
         return _checksum(content)
 

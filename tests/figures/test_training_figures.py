@@ -46,6 +46,12 @@ def test_class_similarity_is_the_cosine_of_centred_rows(tiny_runs: list[Run]) ->
         assert shown[i, j] == pytest.approx(expected, abs=6e-4)
 
 
+def test_class_names_are_drawn_as_text_not_as_html(tiny_runs: list[Run]) -> None:
+    names = ["<b>cat</b>", "R&D", "a<br>b", *"3456789"]
+    drawn = training._class_similarity(tiny_runs[0], 2, names).data[0]
+    assert list(drawn.x[:3]) == ["&lt;b&gt;cat&lt;/b&gt;", "R&amp;D", "a&lt;br&gt;b"] and list(drawn.y) == list(drawn.x)
+
+
 def test_results_are_of_the_last_epoch(tiny_runs: list[Run]) -> None:
     table = training.results(tiny_runs)
     for run in tiny_runs:

@@ -5,7 +5,6 @@ import collections
 import io
 import json
 import pathlib
-import random
 import re
 import struct
 import tarfile
@@ -16,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from damaged import FUZZ, damaged, made_up
+from hypothesis import given
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
@@ -260,22 +261,19 @@ def files(state: State) -> dict[str, bytes]:
     return whole
 
 
+HEADS = [b"", b"PK\x03\x04", b"\x80\x02", struct.pack("<Q", 200) + b'{"', json.dumps({"a": 1}).encode()]
+
+
 @pytest.mark.parametrize("kind", ["safetensors", "torch True", "torch False", "random"])
 def test_damaged_files_end_in_our_own_errors(kind: str, state: State, digits: data.Dataset, tmp_path: Path) -> None:
-    """Cut, with bits flipped, with pieces exchanged, or of random bytes: refused by name, or read."""
-    chance, path = random.Random(kind), tmp_path / "own.pth"
-    whole = files(state)
-    heads = [b"", b"PK\x03\x04", b"\x80\x02", struct.pack("<Q", 200) + b'{"', json.dumps({"a": 1}).encode()]
-    for _ in range(150):
-        if kind == "random":
-            damaged = bytearray(chance.choice(heads) + chance.randbytes(chance.randrange(400)))
-        else:
-            damaged = bytearray(whole[kind])
-            if chance.random() < 0.3:
-                del damaged[chance.randrange(len(damaged)) :]
-            for _ in range(chance.choice([1, 3, 30])):
-                place = chance.randrange(len(damaged) or 1)
-                damaged[place : place + 1] = chance.randbytes(chance.choice([0, 1, 1, 2]))
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="own.pth"):  # what survives lacks weights
+    """Refused by name, whatever is wrong: also what survives lacks weights."""
+    path = tmp_path / "own.pth"
+
+    @FUZZ
+    @given(made_up(HEADS) if kind == "random" else damaged(files(state)[kind]))
+    def refused(content: bytes) -> None:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="own.pth"):
             own_weights.read(path, "resnet8", digits)
+
+    refused()
