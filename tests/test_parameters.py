@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,24 @@ def test_help_explains_every_option(kind: str, least: int, capsys: pytest.Captur
         assert len(words.split()) >= 2, lines[start]
 
 
+def test_a_path_and_a_count_come_as_what_they_are() -> None:
+    words = ["compare", "--profile", "digits", "--runs", "one", "two", "--output", "three", "--limit", "7"]
+    asked = command_line.parse(words)
+    assert isinstance(asked, command_line.Compare)
+    assert (asked.runs, asked.output, asked.data_dir, asked.limit) == (
+        (Path("one"), Path("two")),
+        Path("three"),
+        None,
+        7,
+    )
+    assert command_line.parse(["set-aside", "runs"]) == command_line.SetAside(Path("runs"))
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["--version"]) == 0 and capsys.readouterr().out == f"kdnb {__version__}\n"
+    with pytest.raises(SystemExit):
+        command_line.main(["--help"])
+    assert "kdnb --version" in capsys.readouterr().out
 
 
 def test_the_command_line_refuses_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
