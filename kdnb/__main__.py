@@ -123,7 +123,9 @@ class Book:
 
         made = paths.root() / "build" / self.profile
         try:
-            page = build(paths.root(), self.executed or made / "executed", lasting(self.output or made / "book").resolve())
+            page = build(
+                paths.root(), self.executed or made / "executed", lasting(self.output or made / "book").resolve()
+            )
         except CalledProcessError as error:
             raise OSError(f"Sphinx gave up (status {error.returncode}); its warnings are above.") from None
         print(f"The book is ready: open {page.as_uri()}")

@@ -114,7 +114,7 @@ def test_a_path_and_a_count_come_as_what_they_are() -> None:
         None,
         7,
     )
-    assert command_line.parse(["set-aside", "runs"]) == command_line.SetAside(Path("runs"))
+    assert command_line.parse(["set-aside", "runs"]) == command_line.SetAside(folder=Path("runs"))
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
