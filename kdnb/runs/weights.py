@@ -22,8 +22,12 @@ def network(model: str, state: dict[str, Tensor], dataset: Dataset, source: str)
     Raises ValueError naming ``source`` and the first weight that does not fit.
     """
     found = models.create(model, dataset.num_classes, dataset.in_channels)
-    try:
-        found.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"the weights in {source} do not fit {model}: {error}") from error
+    asked, there = ({name: tuple(one.shape) for name, one in some.items()} for some in (found.state_dict(), state))
+    if odd := [name for name in asked | there if asked.get(name) != there.get(name)]:
+        first, more = odd[0], f"; {len(odd) - 1} more do not" * (len(odd) > 1)
+        raise ValueError(
+            f"the weights in {source} do not fit {model}: {first} is {there.get(first, 'missing')} there and "
+            f"{asked.get(first, 'unknown')} in the network{more}."
+        )
+    found.load_state_dict(state)
     return found.eval().requires_grad_(False)
