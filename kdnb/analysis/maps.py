@@ -55,7 +55,7 @@ def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
 
 
 def measured(found: Spaces) -> pd.DataFrame:
-    """Separation of the classes in feature space, a row a network: the fields of ``embed.Separation``, epoch,
+    """Separation of the classes in feature space, a row a network: the fields of ``Separation``, epoch,
     and distances in units of the mean feature length (``between_norm``, ``within_norm``).
     """
     rows = [vars(space.separation) for space in found.networks.values()]

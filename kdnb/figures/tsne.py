@@ -138,7 +138,7 @@ def _bare(found: maps.Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapp
     "Six measures of how classes separate in feature space against T, other networks as lines.",
 )
 def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
-    """``table`` of :func:`measured` against T in six panels, the other networks across."""
+    """``table`` of `maps.measured` against T in six panels, the other networks across."""
     study = found.study
     fig = style.grid(
         3, 2, list(MEASURES.values()), 680, shared_xaxes=True, vertical_spacing=0.09, horizontal_spacing=0.19
@@ -172,7 +172,7 @@ def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
 
 
 def as_html(table: pd.DataFrame) -> str:
-    """:func:`measured` as a table to read."""
+    """`maps.measured` as a table to read."""
     columns = {"epoch": "{:.0f}".format, **dict.fromkeys(MEASURES, "{:.3f}".format)}
     text = {MEASURES.get(column, column): table[column].map(show) for column, show in columns.items()}
     return style.table(pd.DataFrame({"network": table.index, **text}))

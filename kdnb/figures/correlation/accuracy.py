@@ -6,7 +6,6 @@ import plotly.graph_objects as go
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
 
 
 @exhibit(
@@ -16,7 +15,7 @@ from kdnb.runs import Run
 def by_temperature(study: Study) -> Exhibit:
     """Test accuracy of the last epoch against T; normal, DIST, MSE and the teacher across; other seeds as dots."""
     fig = style.grid(1, 1, height=430)
-    own = {t: last_accuracy(run) for t, run in study.kd.items()}
+    own = {t: run.last("test_accuracy") for t, run in study.kd.items()}
     colors = [style.temperature_color(t, study.hottest) for t in own]
     trace = go.Scatter(x=list(own), y=style.significant(list(own.values())), name="KD", mode="lines+markers")
     trace.update(marker={"size": 11, "color": colors}, line={"color": style.QUIET, "width": 2})
@@ -24,29 +23,24 @@ def by_temperature(study: Study) -> Exhibit:
     others = [run for group in study.by_seeds.values() for run in group if run not in study.students]
     if seeds := [run for run in others if run.spec.method == "kd"]:
         x = [run.spec.method_parameters["temperature"] for run in seeds]
-        y = [last_accuracy(run) for run in seeds]
+        y = [run.last("test_accuracy") for run in seeds]
         dots = {"size": 6, "color": style.OTHER, "symbol": "circle-open"}
         fig.add_trace(go.Scatter(x=x, y=style.significant(y), name="KD, other seeds", mode="markers", marker=dots))
     for run in study.others:
-        fig.add_trace(style.across(study, run, last_accuracy(run), "accuracy"))
+        fig.add_trace(style.across(study, run, run.last("test_accuracy"), "accuracy"))
     if study.teacher is not None:
-        teacher = style.across(study, study.teacher, last_accuracy(study.teacher), "accuracy")
+        teacher = style.across(study, study.teacher, study.teacher.last("test_accuracy"), "accuracy")
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
     return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), sentence(study))
 
 
-def last_accuracy(run: Run) -> float:
-    """Test accuracy of the last epoch."""
-    return float(run.history["test_accuracy"].iloc[-1])
-
-
 def sentence(study: Study) -> str:
     """Where the best temperature is, and how much a test set of this size can tell apart."""
     if not study.kd:
         return "There are no KD runs to compare temperatures with."
-    values = {t: last_accuracy(run) for t, run in study.kd.items()}
+    values = {t: run.last("test_accuracy") for t, run in study.kd.items()}
     best = max(values.values())
     winners = style.joined([t for t, value in values.items() if value == best])
     size = study.students[0].test_images

@@ -46,7 +46,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
     step="warm-up",
 )
 def r(study: Study) -> Exhibit:
-    """Fig. 6 for every warm-up of :func:`cuts` and the chapter's own, with labels for a stepper."""
+    """Fig. 6 for every warm-up of `correlations.cuts` and the chapter's own, with labels for a stepper."""
     ordered = sorted({study.warm_up, *correlations.cuts(study)})
     return Exhibit(
         {f"{cut} epochs": by_temperature(study, cut) for cut in ordered},
@@ -60,7 +60,7 @@ def r(study: Study) -> Exhibit:
     "For each run, r within phases of the learning rate, and r of epoch-to-epoch changes with intervals.",
 )
 def honest(study: Study, table: pd.DataFrame) -> Exhibit:
-    """``table`` of :func:`readings`: r within each phase of the learning rate above, r of first differences below.
+    """`correlations.readings` as ``table``: r within phases of the learning rate above, r of first differences below.
 
     Bars below: 95 % block-bootstrap intervals.
     """
@@ -133,7 +133,7 @@ def _differences(study: Study, table: pd.DataFrame) -> go.Scatter:
 
 
 def as_html(table: pd.DataFrame) -> str:
-    """:func:`readings` as a table to read; a dash where there are too few epochs."""
+    """`correlations.readings` as a table to read; a dash where there are too few epochs."""
     columns: dict[str, Callable[[pd.Series], str]] = {
         "epochs": lambda row: f"{row['n']:.0f}",
         "r (the paper's)": lambda row: f"{row['r']:.3f}" if np.isfinite(row["r"]) else "undefined",

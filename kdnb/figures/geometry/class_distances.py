@@ -156,7 +156,7 @@ def _mean(values: Values, label: str) -> str:
     "Four measures of how classes separate at matched accuracy, by method and T, with all seeds.",
 )
 def separations(study: Study, found: Mapping[str, Values]) -> Exhibit:
-    """``found`` of :func:`separation`, a panel a measure."""
+    """``found`` of `class_agreement.separation`, a panel a measure."""
     labels = list(over_seeds.groups(study))
     fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
     for row, (name, title) in enumerate(class_agreement.SEPARATION.items(), 1):

@@ -81,7 +81,7 @@ def kept_parts(study: Study, atlas: map_stability.Atlas | None) -> Exhibit:
 
 
 def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -> go.Figure:
-    """``table`` of :func:`kept`, drawn."""
+    """``table`` of `map_stability.kept`, drawn."""
     fig = style.grid(1, 2, list(map_stability.KEPT.values()), 400, horizontal_spacing=0.14)
     labels = [str(perplexity) for perplexity in sorted(table["perplexity"].unique())]
     for col, kind in enumerate(map_stability.KEPT, 1):

@@ -137,7 +137,7 @@ def paired_sentence(study: Study) -> str:
     "Six measures of the features and the classifier at the last epoch, a row for each intervention.",
 )
 def features(study: Study, table: pd.DataFrame) -> Exhibit:
-    """``table`` of :func:`looks`: a panel a measure, a row a network."""
+    """``table`` of `interventions.looks`: a panel a measure, a row a network."""
     fig = style.grid(
         3, 2, list(interventions.LOOKS.values()), 900, shared_yaxes=True, vertical_spacing=0.09, horizontal_spacing=0.06
     )

@@ -43,12 +43,12 @@ def asked(study: Study) -> Exhibit:
 
 @exhibit("interventions-{of}", "Every intervention in numbers: accuracy and mu over seeds, features of one seed.")
 def numbers(study: Study, looks: pd.DataFrame) -> Exhibit:
-    """Every intervention in numbers; ``looks`` of :func:`kdnb.figures.interventions.curves.looks`."""
+    """Every intervention in numbers; ``looks`` of `kdnb.analysis.interventions`."""
     return Exhibit(None, answer=f"**{study.folder.name}**", table=as_html(study, looks), of=study.folder.name)
 
 
 def as_html(study: Study, table: pd.DataFrame) -> str:
-    """Every intervention in numbers: accuracy and mu over seeds, ``table`` of :func:`looks` of one seed."""
+    """Every intervention in numbers: accuracy and mu over seeds, ``table`` of `interventions.looks`, one seed."""
     found, kd = by_method.measured(study), against_kd(study).groupby("label", sort=False)["points"]
     rows = []
     for name, row in found.to_dict("index").items():

@@ -29,7 +29,7 @@ def all_methods(study: Study) -> Exhibit:
 
 
 def as_html(study: Study) -> str:
-    """The table of :func:`measured` with what is published beside it; a planned method that was not trained says so."""
+    """`by_method.measured` with what is published beside it; a planned method that was not trained says so."""
     found, wanted = by_method.measured(study), by_method.planned()
     trained = {by_method.short(run): (run.spec.method, run.spec.method_parameters) for run in by_method.shown(study)}
     rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]

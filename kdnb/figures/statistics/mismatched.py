@@ -21,7 +21,7 @@ KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
     "r of mu with the loss of the same run and with the loss of other seeds, for each method and T.",
 )
 def own_or_other(study: Study, table: pd.DataFrame) -> Exhibit:
-    """``table`` of :func:`pairs`: is r with the run's own loss any higher than with another seed's?"""
+    """``table`` of `mismatched_pairs.pairs`: is r with the run's own loss any higher than with another seed's?"""
     if table.empty:
         return Exhibit(says=sentence(table))
     fig = style.grid(1, 1, height=420)
@@ -61,7 +61,7 @@ def sentence(table: pd.DataFrame) -> str:
     step="student",
 )
 def against_warm_up(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -> Exhibit:
-    """One figure a study and student of two seeds or more; ``tables`` of :func:`by_cut`."""
+    """One figure a study and student of two seeds or more; ``tables`` of `mismatched_pairs.by_cut`."""
     figures = {
         f"{label}, {one.name}": _figure(one, str(label), part)
         for one, table in zip(found, tables, strict=True)
