@@ -59,7 +59,7 @@ given_to = {
     "02_students": everything if GROUPS else COMMON,
     "06_cifar100": {"profile": config["published"]},
     # What only published studies have, side by side: the notebooks name them.
-    **dict.fromkeys(["10_statistics", "11_methods", "12_interventions", "13_geometry", "14_discussion"], {}),
+    **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
 }
 RESULTS = sorted(
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")

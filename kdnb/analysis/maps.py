@@ -1,4 +1,4 @@
-"""The feature spaces that chapter 5 compares, at matched accuracy or the last epoch: maps, how classes keep apart."""
+"""The feature spaces of 05_tsne, at matched accuracy or the last epoch: maps, and how classes keep apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

@@ -86,7 +86,7 @@ class ResultsParameters(SweepParameters):
 
 @checked
 class StudiesParameters(SweepParameters):
-    """Of ``10_statistics`` to ``14_discussion``: published studies side by side."""
+    """Of ``08_statistics`` to ``13_discussion``: published studies side by side."""
 
     profiles: Names = ("digits", "cifar100-small")  # whose published results
     results_dir: str | None = None  # where they are, a folder each; None: results/ of the repository
@@ -104,7 +104,7 @@ class StudiesParameters(SweepParameters):
 
 @checked
 class ClaimsParameters:
-    """Of ``07_claims``: this study, and the published ones beside it."""
+    """Of ``12_claims``: this study, and the published ones beside it."""
 
     profile: str = "digits"  # of this study
     output_dir: str | None = None  # where its runs are; None: runs/<profile>

@@ -1,4 +1,4 @@
-"""Chapter 6: what the published results are of, and how well these networks learned."""
+"""What the published results are of, and how well these networks learned."""
 
 from kdnb import profiles, runs
 from kdnb.analysis.selection import Study

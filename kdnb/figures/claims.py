@@ -1,4 +1,4 @@
-"""Chapter 7: every claim on every study at hand: verdict, numbers with intervals over seeds, parts, controls, link."""
+"""Every claim on every study at hand: verdict, numbers with intervals over seeds, parts, controls, link."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Chapter 14: this book's own statements, each with the figure that carries it and what becomes of it by study."""
+"""This book's own statements, each with the figure that carries it and what becomes of it by study."""
 
 import html
 import textwrap

@@ -1,4 +1,4 @@
-"""Chapter 3: mu over the epochs (paper, Fig. 1, 3 and 7), and what raw mu must not be shown without."""
+"""Mu over the epochs (paper, Fig. 1, 3 and 7), and what raw mu must not be shown without."""
 
 from collections.abc import Mapping, Sequence
 

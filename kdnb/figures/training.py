@@ -1,4 +1,4 @@
-"""Chapters 1 and 2: the data and its views, how teacher and students were trained, and what came out."""
+"""The data and its views, how teacher and students were trained, and what came out."""
 
 import base64
 import html

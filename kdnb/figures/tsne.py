@@ -1,4 +1,4 @@
-"""Chapter 5: t-SNE maps at matched accuracy (paper, Fig. 2, 4), measures in feature space, cosine of features."""
+"""T-SNE maps at matched accuracy (paper, Fig. 2, 4), measures in feature space, cosine of features."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

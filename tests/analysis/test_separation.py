@@ -180,7 +180,7 @@ def test_shared_neighbours_are_the_jaccard_overlap_of_sets() -> None:
 
 
 def test_only_a_random_start_has_a_use_for_a_seed(networks: dict) -> None:
-    """What chapter 13 says of maps: started from the teacher's they are the same for every seed."""
+    """What the chapter on geometry says of maps: started from the teacher's they are the same for every seed."""
     first, again = (separation.Atlas.of(networks["teacher"], 20, seed) for seed in (0, 1))
     assert np.array_equal(first.map(networks["other"]), again.map(networks["other"]))
     here, there = (first.map(networks["other"], chance) for chance in (0, 1))

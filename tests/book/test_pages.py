@@ -125,7 +125,7 @@ def test_a_term_is_explained_where_it_stands(built: Path, read: Read) -> None:
 def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     """A verdict points to the figure that it was read from, which is drawn long after its page has arrived."""
     reading = read(1300)
-    reading.open(f"{address}/notebooks/07_claims.html")
+    reading.open(f"{address}/notebooks/12_claims.html")
     link = reading.page.locator("a[href$='#r-by-temperature']").first
     reading.open(link.evaluate("link => link.href"))
     reading.page.wait_for_function(
@@ -196,7 +196,7 @@ def test_without_scripts_each_figure_is_a_picture(built: Path, read: Read, name:
     """In the place of every figure and widget, with words for it; the claims alone are tables."""
     page = read(1300, scripts=False).page
     page.goto((built / f"{name}.html").as_uri())
-    assert bool(page.locator(PLACES).count()) == (name != "notebooks/07_claims")
+    assert bool(page.locator(PLACES).count()) == (name != "notebooks/12_claims")
     for output in page.locator(f"div.cell_output:has({PLACES})").all():
         pictures = output.locator("noscript").get_by_role("img").all()
         assert len(pictures) >= output.locator(PLACES).count()

@@ -1,4 +1,4 @@
-"""Figures and tables of chapter 6: published results."""
+"""Figures and tables of published results."""
 
 import json
 from dataclasses import replace

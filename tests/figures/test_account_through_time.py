@@ -1,4 +1,4 @@
-"""Figures of chapter 9: the account of mu through time, by phase, and what only the teacher shows."""
+"""Figures of the account of mu through time, by phase, and what only the teacher shows."""
 
 from dataclasses import replace
 from pathlib import Path

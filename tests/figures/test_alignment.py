@@ -1,4 +1,4 @@
-"""Figures of chapter 8: rungs, teacher against bystander, norm and angle, plug-in, collapse, decay."""
+"""Alignment: rungs, teacher against bystander, norm and angle, plug-in, collapse, decay."""
 
 from dataclasses import replace
 from pathlib import Path

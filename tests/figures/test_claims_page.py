@@ -207,7 +207,7 @@ def test_in_colab_a_claim_links_to_the_notebook(found: list[Judged], monkeypatch
 
 
 def test_the_notebook_has_a_section_a_claim_under_its_title() -> None:
-    sources = cells(ROOT / "notebooks" / "07_claims.ipynb")
+    sources = cells(ROOT / "notebooks" / "12_claims.ipynb")
     for claim in paper.CLAIMS:
         (place,) = [k for k, s in enumerate(sources) if s.startswith(f"({claim.id.lower()})=\n")]
         assert sources[place].splitlines()[1] == f"## {claim.id}. {claim.title}"

@@ -1,4 +1,4 @@
-"""Figures of chapter 13 say what the runs and the comparisons say, and what is not there is said as well."""
+"""Figures of geometry say what the runs and the comparisons say, and what is not there is said as well."""
 
 from dataclasses import replace
 from pathlib import Path

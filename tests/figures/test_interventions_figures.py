@@ -1,4 +1,4 @@
-"""Chapter 12: interventions are compared seed by seed, and what they are by construction holds in published runs."""
+"""Interventions are compared seed by seed, and what they are by construction holds in published runs."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Chapter 11: the table of all methods, rows as templates of classes, and what is varied one thing at a time."""
+"""The table of all methods, rows as templates of classes, and what is varied one thing at a time."""
 
 import re
 from collections.abc import Sequence

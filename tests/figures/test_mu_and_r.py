@@ -1,4 +1,4 @@
-"""Figures of chapters 3 and 4 say what the histories say: data, numbers in sentences, frames, colours."""
+"""Figures of mu and of r say what the histories say: data, numbers in sentences, frames, colours."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Chapter 10: every dot is a run's r, every bar Student's over seeds, every sentence counts what is drawn."""
+"""Every dot is a run's r, every bar Student's over seeds, every sentence counts what is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import replace

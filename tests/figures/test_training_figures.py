@@ -1,4 +1,4 @@
-"""Figures of chapters 1 and 2 show what the store holds."""
+"""Figures of training show what the store holds."""
 
 import base64
 import io

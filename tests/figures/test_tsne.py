@@ -1,4 +1,4 @@
-"""Figures of chapter 5 say what the snapshots say; and every figure survives an incomplete store."""
+"""Figures of t-SNE say what the snapshots say; and every figure survives an incomplete store."""
 
 import json
 from dataclasses import replace

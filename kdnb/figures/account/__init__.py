@@ -1,1 +1,1 @@
-"""Chapter 9: which loss term, decay or plain noise moved mu."""
+"""Which loss term, decay or plain noise moved mu."""

@@ -1,4 +1,4 @@
-"""Chapter 3, the account of mu: which loss term, decay or spread moved mu, to the teacher and to a bystander."""
+"""The account of mu: which loss term, decay or spread moved mu, to the teacher and to a bystander."""
 
 from collections.abc import Sequence
 

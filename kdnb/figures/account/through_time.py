@@ -1,4 +1,4 @@
-"""Chapter 9: the account of mu through time, by phase of the learning rate, and what only the teacher shows."""
+"""The account of mu through time, by phase of the learning rate, and what only the teacher shows."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""Chapter 8: what mu measures."""
+"""What mu measures."""

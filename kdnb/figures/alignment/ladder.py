@@ -1,4 +1,4 @@
-"""Chapter 8: what each freedom to align leaves of mu, beside the bystander, and over seeds."""
+"""What each freedom to align leaves of mu, beside the bystander, and over seeds."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Chapter 8: does W_t work on the student's features, are they like the teacher's, and do they collapse as its do?"""
+"""Does W_t work on the student's features, are they like the teacher's, and do they collapse as its do?"""
 
 from collections.abc import Mapping
 

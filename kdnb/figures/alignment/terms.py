@@ -1,4 +1,4 @@
-"""Chapter 8: squared mu taken apart, ||W_t||^2 + ||W_s||^2 - 2 <W_t, W_s>: what moves, norm or angle?"""
+"""Squared mu taken apart, ||W_t||^2 + ||W_s||^2 - 2 <W_t, W_s>: what moves, norm or angle?"""
 
 import numpy as np
 import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""Chapter 8: the same students with and without weight decay."""
+"""The same students with and without weight decay."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""Chapter 4, the paper's correlation of mu and the loss: against T, what is left of it, whose length it is."""
+"""The paper's correlation of mu and the loss: against T, what is left of it, whose length it is."""

@@ -1,4 +1,4 @@
-"""Chapter 4, accuracy against temperature (the paper's claim that T = 4 is best)."""
+"""Accuracy against temperature (the paper's claim that T = 4 is best)."""
 
 import numpy as np
 import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""Chapter 4: is the paper's correlation the length of the student's classifier, and what sets that length?"""
+"""Is the paper's correlation the length of the student's classifier, and what sets that length?"""
 
 from collections.abc import Sequence
 

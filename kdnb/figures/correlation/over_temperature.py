@@ -1,4 +1,4 @@
-"""Chapter 4: the paper's correlation of mu and the loss (Fig. 6), and the readings that keep it honest."""
+"""The paper's correlation of mu and the loss (Fig. 6), and the readings that keep it honest."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,1 +1,1 @@
-"""Chapter 13: the spaces of features."""
+"""The spaces of features."""

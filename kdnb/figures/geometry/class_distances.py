@@ -1,4 +1,4 @@
-"""Chapter 13: where classes lie in the feature spaces, in numbers: class by class, and over seeds."""
+"""Where classes lie in the feature spaces, in numbers: class by class, and over seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

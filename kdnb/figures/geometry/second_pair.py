@@ -1,4 +1,4 @@
-"""Chapter 13, the second pair of networks: does mu look the same where the features are as wide as the paper's?"""
+"""The second pair of networks: does mu look the same where the features are as wide as the paper's?"""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Chapter 13, what is stable on t-SNE maps: the same features mapped many times, and what of it comes back."""
+"""What is stable on t-SNE maps: the same features mapped many times, and what of it comes back."""
 
 from collections.abc import Iterable, Mapping
 

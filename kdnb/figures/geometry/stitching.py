@@ -1,4 +1,4 @@
-"""Chapter 13, stitching: teachers' classifiers behind students' features, as they are, relabelled, linearly mapped."""
+"""Stitching: teachers' classifiers behind students' features, as they are, relabelled, linearly mapped."""
 
 import numpy as np
 import pandas as pd

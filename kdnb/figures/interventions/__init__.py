@@ -1,1 +1,1 @@
-"""Chapter 12: what happens if one intervenes."""
+"""What happens if one intervenes."""

@@ -1,4 +1,4 @@
-"""Chapter 12: KD with something done to the classifier. Does accuracy follow mu, and what do the features look like?"""
+"""KD with something done to the classifier. Does accuracy follow mu, and what do the features look like?"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Chapter 12: what does reuse need? The design {what is matched} x {whose classifier}, and what is within reach."""
+"""What does reuse need? The design {what is matched} x {whose classifier}, and what is within reach."""
 
 from collections.abc import Mapping
 

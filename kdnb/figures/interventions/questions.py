@@ -1,4 +1,4 @@
-"""Chapter 12, what the interventions answer: each question is the difference between two of them, seed by seed."""
+"""What the interventions answer: each question is the difference between two of them, seed by seed."""
 
 import numpy as np
 import pandas as pd

@@ -1,1 +1,1 @@
-"""Chapter 11: every method beside every other."""
+"""Every method beside every other."""

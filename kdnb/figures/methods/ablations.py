@@ -1,4 +1,4 @@
-"""Chapter 11, one thing varied at a time: alpha, temperatures beyond 10, the schedule, T squared."""
+"""One thing varied at a time: alpha, temperatures beyond 10, the schedule, T squared."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Chapter 11, rows of the classifier as templates: does a student hold the same classes to be alike as its teacher?
+"""Rows of the classifier as templates: does a student hold the same classes to be alike as its teacher?
 
 No features are compared, so nothing has to be aligned. Source of the view: Nayak et al. 2019 (zero-shot distillation).
 """

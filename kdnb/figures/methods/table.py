@@ -1,4 +1,4 @@
-"""Chapter 11: every method beside every other: accuracy, and mu with its controls.
+"""Every method beside every other: accuracy, and mu with its controls.
 
 One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean over seeds of the last epoch.
 """

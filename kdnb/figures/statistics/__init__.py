@@ -1,1 +1,1 @@
-"""Chapter 10: what can be believed."""
+"""What can be believed."""

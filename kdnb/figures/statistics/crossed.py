@@ -1,4 +1,4 @@
-"""Chapter 8: own teacher less another's, over every ordered pair of several teachers."""
+"""Own teacher less another's, over every ordered pair of several teachers."""
 
 import pandas as pd
 import plotly.graph_objects as go

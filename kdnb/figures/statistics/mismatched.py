@@ -1,4 +1,4 @@
-"""Chapters 4 and 10, the mismatched-pair null: is mu closer to its own run's loss than to another seed's?"""
+"""The mismatched-pair null: is mu closer to its own run's loss than to another seed's?"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Chapter 10: r of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
+"""R of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps

@@ -1,4 +1,4 @@
-"""Chapter 10: r of mu and the loss as a function of the warm-up that is left out, with intervals over seeds."""
+"""R of mu and the loss as a function of the warm-up that is left out, with intervals over seeds."""
 
 from collections.abc import Collection, Mapping, Sequence
 
