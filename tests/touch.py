@@ -1,5 +1,7 @@
 """Doing what a reader does to a figure, and seeing whether its data changed."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Locator, Page
 
 # What is drawn, figure by figure: numbers, what is visible, kinds of axes; no pixels, no colours of the page.
@@ -78,3 +80,41 @@ def figures_with(page: Page, part: str) -> list[Locator]:
         part,
     )
     return [page.locator(f"#{name}") for name in names]
+
+
+def move(area: Locator) -> None:
+    """Move each slider of ``area`` by keyboard and by drag, then press play; each time its figures must change."""
+    before = shown(area)
+    for handle in area.locator(".noUi-handle").all():
+        press(handle)
+        before = wait_for_change(area, before)
+        at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+        for end in (0, 1) if at_end else (1, 0):
+            drag(handle, to=end)
+            before = wait_for_change(area, before)
+    play = area.locator(".widget-play button").first
+    play.click()
+    wait_for_change(area, before)
+    play.click()
+
+
+def click_through(page: Page, part: str, *steps: Callable[[Locator], None]) -> None:
+    """Take ``steps`` in each figure that holds ``part``; each figure must change."""
+    for figure in figures_with(page, part):
+        before = shown(figure)
+        for step in steps:
+            step(figure)
+        wait_for_change(figure, before)
+
+
+def use_controls(page: Page) -> None:
+    """Take each control that Plotly draws in each figure of ``page``: sliders, buttons, menus, legends."""
+    click_through(page, ".slider-rail-touch-rect", lambda figure: click(figure.locator(".slider-rail-touch-rect")))
+    click_through(page, ".updatemenu-button", lambda figure: click(figure.locator(".updatemenu-button").first))
+    click_through(
+        page,
+        ".updatemenu-header",
+        lambda figure: click(figure.locator(".updatemenu-header").first),
+        lambda figure: click(figure.locator(".updatemenu-dropdown-button").last),
+    )
+    click_through(page, ".legendtoggle", lambda figure: click(figure.locator(".legendtoggle").first))

@@ -59,7 +59,8 @@ def _widgets(output: Any, state: Mapping[str, Any], model: str) -> Iterator[Draw
     if "steps" in own.get("figures", {}):
         packed, index = own["figures"], own["index"]
         every = [unpack(packed, place) for place in range(len(packed["steps"]))]
-        yield Drawn(own["name"], f"{own['alt']} Shown: {own['labels'][index]}.", every[index], output, every)
+        said = f" Shown: {own['labels'][index]}." if own["labels"] else ""
+        yield Drawn(own["name"], own["alt"] + said, every[index], output, every)
     for place, still in own.get("data", {}).get("stills", {}).items():
         made = [{"layout": {"meta": sweep["made"]}} for sweep in own["data"]["sweeps"]]
         yield Drawn(f"{own['name']}-{place}", still["alt"], still["spec"], output, made)

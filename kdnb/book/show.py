@@ -1,35 +1,49 @@
-"""Showing an exhibit: natively where somebody works, as a light fragment or a widget where a book is made."""
+"""Showing an exhibit: its answer, its figure or a slider over its figures, its words, its table."""
 
-import plotly.graph_objects as go
+from collections.abc import Sequence
+
 from IPython.display import HTML, Markdown, display
 
 from kdnb import surroundings
+from kdnb.book import widgets
 from kdnb.book.drawing import fragment
-from kdnb.book.widgets import stepper
 from kdnb.figures.exhibit import Exhibit, check
 
 
-def show(exhibit: Exhibit) -> None:
-    """Display an exhibit: its figure, or a slider over its figures; below it its words and its table.
+def show(*exhibits: Exhibit) -> None:
+    """Display an exhibit; of several, one a study, all answers, and under a menu the figures, one at a time.
 
-    In JupyterLab and Colab figures are Plotly's own; elsewhere fragments that the book's page draws. Plotly text is
-    Unicode and HTML (μ, T<sup>2</sup>); LaTeX stays raw. Raises: ValueError on a bad name, or a figure without alt.
+    A figure is a light fragment that the book's page draws, or, where somebody works, a widget: the same drawing,
+    strip of data and alt text in both. Plotly text is Unicode and HTML (μ, T<sup>2</sup>); LaTeX stays raw.
+
+    Raises: ValueError on a bad name, or a figure without alt.
     """
-    if exhibit.answer:
-        display(Markdown(exhibit.answer))
-    if exhibit.labels:
-        display(stepper(exhibit))
-    elif exhibit.figures:
-        _show_one(exhibit.figures[0], exhibit.name, exhibit.alt)
-    if exhibit.says:
-        display(Markdown(exhibit.says))
-    if exhibit.table:
-        display(HTML(exhibit.table))
+    several = len(exhibits) > 1
+    for exhibit in exhibits:
+        if exhibit.answer:
+            display(Markdown(f"*{exhibit.of}*: {exhibit.answer}" if several else exhibit.answer))
+    _draw([exhibit for exhibit in exhibits if exhibit.figures])
+    for exhibit in exhibits:
+        if exhibit.says:
+            display(Markdown(f"*{exhibit.of}*: {exhibit.says}" if several else exhibit.says))
+        if exhibit.table:
+            display(HTML(_folded(exhibit) if several else exhibit.table))
 
 
-def _show_one(figure: go.Figure, name: str, alt: str) -> None:
-    check(name, alt)
-    if surroundings.is_live():
-        go.Figure(figure).update_layout(template="kdnb").show(config={"displaylogo": False, "responsive": True})
-    else:
-        display(HTML(fragment(figure, name=name, alt=alt)))
+def _draw(exhibits: Sequence[Exhibit]) -> None:
+    for exhibit in exhibits:
+        check(exhibit.name, exhibit.alt)
+    if len(exhibits) > 1:
+        display(widgets.menu({exhibit.of: _widget(exhibit) for exhibit in exhibits}, "study"))
+    elif exhibits and (exhibits[0].labels or surroundings.is_live()):
+        display(_widget(exhibits[0]))
+    elif exhibits:
+        display(HTML(fragment(exhibits[0].figures[0], name=exhibits[0].name, alt=exhibits[0].alt)))
+
+
+def _widget(exhibit: Exhibit) -> widgets.FigureView | widgets.Stepper:
+    return widgets.stepper(exhibit) if exhibit.labels else widgets.view(exhibit)
+
+
+def _folded(exhibit: Exhibit) -> str:
+    return f"<details><summary>{exhibit.of} in numbers</summary>{exhibit.table}</details>"

@@ -1,21 +1,23 @@
-"""Widgets that live without a kernel and without a network: the stepper and the explorer.
+"""Widgets that live without a kernel and without a network: the figure, the stepper, the menu and the explorer.
 
 A static page has no Python: only links between widgets in JavaScript work there. The stepper is an ipywidgets slider
 and a play button linked to a small anywidget that holds all figures as JSON and draws one of them with the page's
 Plotly. The explorer is several such controls linked to an anywidget that computes its four plots from packed runs.
-In JupyterLab and Colab Python callbacks on their controls work as well.
+In JupyterLab and Colab Python callbacks on their controls work as well, and Plotly comes from the kernel's machine.
 """
 
+import gzip
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets as widgets
 import plotly.graph_objects as go
 import traitlets
-from plotly.offline import get_plotlyjs_version
+from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
+from kdnb import surroundings
 from kdnb.book import explorer_data
 from kdnb.book.drawing import compact, script
 from kdnb.checks import choice
@@ -38,6 +40,7 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
     traces; then traces share nothing.
     """
     specs = [compact(figure) for figure in figures]
+    frames = [{"frames": spec["frames"]} if "frames" in spec else {} for spec in specs]
     layout = _shared([spec["layout"] for spec in specs])
     width = len(specs[0]["data"])
     alike = all(len(spec["data"]) == width for spec in specs)
@@ -47,23 +50,51 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
         {
             "layout": _own(spec["layout"], layout),
             "data": [_own(trace, data[i] if alike else empty) for i, trace in enumerate(spec["data"])],
+            **moving,
         }
-        for spec in specs
+        for spec, moving in zip(specs, frames, strict=True)
     ]
     return {"layout": layout, "data": data, "steps": steps}
 
 
-class FigureView(anywidget.AnyWidget):
-    """Draws figure number ``index`` of ``figures`` (packed by `pack`) with the page's Plotly."""
+class PlotlySource(widgets.Widget):  # type: ignore[misc]
+    """Plotly's script from the installed wheel, for the views of one kernel: no network, and sent once."""
+
+    gzipped = traitlets.Bytes().tag(sync=True)
+    _made: ClassVar["PlotlySource | None"] = None
+
+    @classmethod
+    def of_kernel(cls) -> "PlotlySource | None":
+        """The kernel's one source; None where a page of the book will draw, which has a copy of its own."""
+        if not surroundings.is_live():
+            return None
+        if cls._made is None or cls._made.comm is None:  # none, or somebody closed all widgets
+            cls._made = cls(gzipped=gzip.compress(get_plotlyjs().encode()))
+        return cls._made
+
+
+class PlotlyView(anywidget.AnyWidget):
+    """A view that draws with Plotly: the page's own, else that of ``source``."""
+
+    name = traitlets.Unicode().tag(sync=True)
+    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
+    source = traitlets.Instance(PlotlySource, allow_none=True).tag(sync=True, **widgets.widget_serialization)
+
+    def __init__(self, **given: Any) -> None:
+        if colab := sys.modules.get("google.colab"):
+            colab.output.enable_custom_widget_manager()
+        super().__init__(source=PlotlySource.of_kernel(), **given)
+
+
+class FigureView(PlotlyView):
+    """Draws figure number ``index`` of ``figures`` (packed by `pack`); ``labels``: what a slider calls them."""
 
     _esm = script("stepper.js")
     _css = script("tools.css", shared=False)
     figures = traitlets.Dict().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
-    name = traitlets.Unicode().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
-    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
 
 
 class Stepper(widgets.VBox):  # type: ignore[misc]
@@ -80,9 +111,10 @@ class Stepper(widgets.VBox):  # type: ignore[misc]
         super().__init__([row, view], layout=widgets.Layout(width="100%"))
 
 
-def _enable_colab() -> None:
-    if colab := sys.modules.get("google.colab"):
-        colab.output.enable_custom_widget_manager()
+def view(exhibit: Exhibit) -> FigureView:
+    """Return a widget that shows the one figure of an exhibit. Raises: ValueError on a bad name, or an empty alt."""
+    check(exhibit.name, exhibit.alt)
+    return FigureView(figures=pack(exhibit.figures), name=exhibit.name, alt=exhibit.alt)
 
 
 def stepper(exhibit: Exhibit) -> Stepper:
@@ -92,13 +124,20 @@ def stepper(exhibit: Exhibit) -> Stepper:
     bad name, or an empty alt.
     """
     check(exhibit.name, exhibit.alt)
-    _enable_colab()
     labels = exhibit.labels
     index = 0 if exhibit.start is None else labels.index(choice("start", exhibit.start, labels))
     figures = pack(exhibit.figures)
-    view = FigureView(figures=figures, labels=labels, name=exhibit.name, alt=exhibit.alt, index=index)
+    shown = FigureView(figures=figures, labels=labels, name=exhibit.name, alt=exhibit.alt, index=index)
     play, slider = _player(labels, exhibit.step, index)
-    return Stepper(view, slider, play)
+    return Stepper(shown, slider, play)
+
+
+def menu(shown: Mapping[str, widgets.Widget], description: str) -> widgets.VBox:
+    """Return a menu over widgets, of which one at a time is seen; ``description``: what it chooses."""
+    choice_of = _menu(description, shown)
+    stack = widgets.Stack(list(shown.values()), selected_index=0, layout=widgets.Layout(width="100%"))
+    widgets.jslink((choice_of, "index"), (stack, "selected_index"))
+    return widgets.VBox([choice_of, stack], layout=widgets.Layout(width="100%"))
 
 
 def _player(labels: Sequence[str], description: str, index: int) -> tuple[widgets.Play, widgets.SelectionSlider]:
@@ -115,7 +154,7 @@ def _player(labels: Sequence[str], description: str, index: int) -> tuple[widget
     return play, slider
 
 
-class ExplorerView(anywidget.AnyWidget):
+class ExplorerView(PlotlyView):
     """Draws mu, loss, r against T, and a map, of what is chosen among ``data`` (of :mod:`kdnb.book.explorer_data`).
 
     data_set, decay, method, temperature and kind are places in the lists of ``data``; warm_up is a percentage of the
@@ -132,8 +171,6 @@ class ExplorerView(anywidget.AnyWidget):
     kind = traitlets.Int(0).tag(sync=True)
     warm_up = traitlets.Int(50).tag(sync=True)
     followed = traitlets.Unicode("").tag(sync=True)
-    name = traitlets.Unicode().tag(sync=True)
-    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]
@@ -169,10 +206,9 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
     name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
     """
     check(name, "four plots")
-    _enable_colab()
     temperatures = content["temperatures"]
     start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))
-    view = ExplorerView(data=dict(content), name=name, temperature=start)
+    panels = ExplorerView(data=dict(content), name=name, temperature=start)
     play, slider = _player([f"{t:g}" for t in temperatures], "T", start)
     menus = {
         "data_set": _menu("data", content["sets"]),
@@ -184,7 +220,7 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
     warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
     names = explorer_data.class_names(content)
     followed = widgets.Combobox(options=names, description="class", placeholder="point at one, or type", **look)
-    return Explorer(view, {**menus, "warm_up": warm_up, "followed": followed, "temperature": slider}, play)
+    return Explorer(panels, {**menus, "warm_up": warm_up, "followed": followed, "temperature": slider}, play)
 
 
 def _menu(description: str, options: Iterable[str]) -> widgets.Dropdown:

@@ -1,7 +1,7 @@
 """The whole book, built from results/ as `make book` does, and read as readers do: every page, served and from disk."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from browser import Read, Reading, served
 from built import from_results
 from markup import broken, parsed
 from playwright.sync_api import Locator, Page
-from touch import centre, click, drag, figures_with, press, shown, wait_for_change
+from touch import centre, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
 from kdnb.book import build
@@ -143,48 +143,13 @@ def widgets(page: Page) -> list[Locator]:
     return page.locator("div.cell_output:has(.noUi-handle):has(.js-plotly-plot)").all()
 
 
-def move(area: Locator) -> None:
-    """Move each slider of ``area`` by keyboard and by drag, then press play; each time its figures must change."""
-    before = shown(area)
-    for handle in area.locator(".noUi-handle").all():
-        press(handle)
-        before = wait_for_change(area, before)
-        at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
-        for end in (0, 1) if at_end else (1, 0):
-            drag(handle, to=end)
-            before = wait_for_change(area, before)
-    play = area.locator(".widget-play button").first
-    play.click()
-    wait_for_change(area, before)
-    play.click()
-
-
-def click_through(page: Page, part: str, *steps: Callable[[Locator], None]) -> None:
-    """Take ``steps`` in each figure that holds ``part``; each figure must change."""
-    for figure in figures_with(page, part):
-        before = shown(figure)
-        for step in steps:
-            step(figure)
-        wait_for_change(figure, before)
-
-
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_control_changes_its_figures(built: Path, read: Read, name: str) -> None:
     reading = read(1300)
     reading.open(built / f"{name}.html")
     for area in widgets(reading.page):
         move(area)
-    click_through(
-        reading.page, ".slider-rail-touch-rect", lambda figure: click(figure.locator(".slider-rail-touch-rect"))
-    )
-    click_through(reading.page, ".updatemenu-button", lambda figure: click(figure.locator(".updatemenu-button").first))
-    click_through(
-        reading.page,
-        ".updatemenu-header",
-        lambda figure: click(figure.locator(".updatemenu-header").first),
-        lambda figure: click(figure.locator(".updatemenu-dropdown-button").last),
-    )
-    click_through(reading.page, ".legendtoggle", lambda figure: click(figure.locator(".legendtoggle").first))
+    use_controls(reading.page)
     reading.check()
 
 

@@ -1,6 +1,7 @@
 """How figures are shown: which way is chosen, and what the fragment of a static page holds."""
 
 import base64
+import gzip
 import html
 import json
 import re
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from plotly.offline import get_plotlyjs
 
 from kdnb import surroundings
-from kdnb.book import drawing, show
-from kdnb.figures import style
+from kdnb.book import drawing, show, widgets
 from kdnb.figures.exhibit import Exhibit
 
 BARS = Exhibit(go.Figure(go.Bar(y=[1])), name="bars", alt="A bar.")
@@ -108,15 +109,42 @@ def test_several_figures_are_a_stepper_and_none_is_words_alone(monkeypatch: pyte
     assert [type(output).__name__ for output in shown] == ["Stepper", "Markdown"]
 
 
-def test_live_figure_is_native_and_the_callers_is_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_figure_is_a_widget_with_plotly_from_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDNB_DISPLAY", "live")
     figure = go.Figure(go.Bar(y=[1]))
     before = figure.to_json()
-    shown: list[go.Figure] = []
-    monkeypatch.setattr(go.Figure, "show", lambda self, **_: shown.append(self))
+    shown: list[widgets.FigureView] = []
+    monkeypatch.setattr(show, "display", shown.append)
     show.show(replace(BARS, figure=figure))
-    assert shown[0].layout.template.layout.colorway == style.COLORWAY
+    show.show(BARS)
+    first, second = shown
+    assert (first.name, first.alt, first.figures["steps"][0]["data"]) == ("bars", "A bar.", [{}])
+    assert first.source is second.source and gzip.decompress(first.source.gzipped).decode() == get_plotlyjs()
     assert figure.to_json() == before
+
+
+def test_a_figure_for_a_page_brings_no_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "static")
+    assert widgets.view(BARS).source is None
+
+
+def test_of_several_studies_all_answers_are_shown_and_a_menu_chooses_the_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KDNB_DISPLAY", "static")
+    shown: list[Any] = []
+    monkeypatch.setattr(show, "display", shown.append)
+    studies = [
+        replace(BARS, of=of, name=f"bars-{of}", answer=f"**{of}!**", says="A bar.", table="<table></table>")
+        for of in ("first", "second")
+    ]
+    show.show(*studies)
+    kinds = [type(output).__name__ for output in shown]
+    assert kinds == ["Markdown", "Markdown", "VBox", "Markdown", "HTML", "Markdown", "HTML"]
+    assert [output.data for output in shown[:2]] == ["*first*: **first!**", "*second*: **second!**"]
+    chooser, stack = shown[2].children
+    assert list(chooser.options) == ["first", "second"] and stack.selected_index == 0
+    assert [view.name for view in stack.children] == ["bars-first", "bars-second"]
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"name": "A b"}, "'A b' must be"), ({"alt": " "}, "no alt text")])

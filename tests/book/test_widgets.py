@@ -73,7 +73,7 @@ def test_slider_play_and_view_are_linked_in_javascript() -> None:
 
 def test_state_is_small_and_holds_no_library() -> None:
     view = widgets.stepper(steps(2, 10)).view
-    assert len(json.dumps(view.get_state(), default=str)) < 20_000
+    assert len(json.dumps(view.get_state(), default=str)) < 25_000
 
 
 def test_single_figure_is_a_stepper_too() -> None:

@@ -262,7 +262,7 @@ async function render({ model, el }) {
     return { data, layout: { ...layout, meta: choice.sweep.made } };
   };
   try {
-    const Plotly = await findPlotly(model.get("plotly"));
+    const Plotly = await findPlotly(model);
     for (const [key, [spec, alt]] of Object.entries(PANELS)) {
       const frame = box(grid, "div", "kdnb-explorer-panel kdnb-frame");
       nodes[key] = box(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });

@@ -5,9 +5,10 @@ const NARROW = 560; // pixels; below this the legend goes under the plot and the
 const PAPER = 660; // pixels: what fits on a printed page
 
 function isDark() {
-  const page = document.documentElement; // book: data-theme; Colab: theme; JupyterLab marks the body
-  return page.dataset.theme === "dark" || page.getAttribute("theme") === "dark" ||
-    document.body.dataset.jpThemeLight === "false";
+  const page = document.documentElement; // book: data-theme; Colab: theme; JupyterLab and VS Code mark the body
+  const { jpThemeLight, vscodeThemeKind = "" } = document.body.dataset;
+  return page.dataset.theme === "dark" || page.getAttribute("theme") === "dark" || jpThemeLight === "false" ||
+    ["vscode-dark", "vscode-high-contrast"].includes(vscodeThemeKind);
 }
 
 function broken(text, pixels, size) {
@@ -49,18 +50,43 @@ function onPaper(layout, width, height = layout.height ?? 450) {
   return { ...still, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", autosize: false, width, height };
 }
 
-// Plotly for a widget.
-async function findPlotly(version) {
-  if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network
-  if (globalThis.Plotly?.react) return globalThis.Plotly;
+async function load(address) {
   await new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = `https://cdn.plot.ly/plotly-${version}.min.js`;
+    script.src = address;
     script.onload = resolve;
     script.onerror = () => reject(new Error("no network"));
     document.head.append(script);
   });
+}
+
+// Plotly as the kernel's machine has it; where no kernel gave it, only its makers' server does.
+async function fetchPlotly(model) {
+  const kept = model.get("source")?.replace("IPY_MODEL_", "");
+  const source = kept && (await model.widget_manager.get_model(kept).catch(() => null));
+  if (!source) return load(`https://cdn.plot.ly/plotly-${model.get("plotly")}.min.js`);
+  const plain = new Blob([source.get("gzipped")]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(plain).text(); // runs at once, and has no address that a page could refuse
+  document.head.append(script);
+}
+
+// Plotly for a widget, once a page.
+async function findPlotly(model) {
+  if (globalThis.kdnb) return globalThis.kdnb.plotly(); // a page of the book: its own copy, never the network
+  if (globalThis.Plotly?.react) return globalThis.Plotly;
+  globalThis.kdnbPlotly ??= fetchPlotly(model);
+  await globalThis.kdnbPlotly.catch((error) => { delete globalThis.kdnbPlotly; throw error; });
   return globalThis.Plotly;
+}
+
+// Waits until node has a width: a figure that is drawn before, in a hidden tab or outside the page, has none to fill.
+async function shown(node) {
+  if (node.clientWidth) return;
+  await new Promise((resolve) => {
+    const sizes = new ResizeObserver(() => { if (node.clientWidth) { sizes.disconnect(); resolve(); } });
+    sizes.observe(node);
+  });
 }
 
 // What changes with the width and the colours; null puts a legend that was under the plot back beside it.
@@ -77,6 +103,8 @@ async function follow(Plotly, node, current) {
     drawn = state();
     await Plotly.react(node, spec.data, fitted(spec.layout, node.clientWidth), CONFIG);
   };
+  await shown(node);
+  node.replaceChildren();
   await draw();
   const frames = current().frames;
   if (frames?.length) await Plotly.addFrames(node, frames);
@@ -91,9 +119,9 @@ async function follow(Plotly, node, current) {
   };
   addEventListener("beforeprint", print);
   addEventListener("afterprint", check);
-  const themes = new MutationObserver(check);
+  const themes = new MutationObserver(() => requestAnimationFrame(check)); // JupyterLab hides all while themes change
   themes.observe(document.documentElement, { attributes: true });
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"] });
   const sizes = new ResizeObserver(check);
   sizes.observe(node);
   const stop = () => {

@@ -23,10 +23,8 @@ async function drawAll() {
   for (const holder of document.querySelectorAll("script[data-kdnb-figure]")) {
     const node = document.getElementById(holder.dataset.kdnbFigure);
     const spec = JSON.parse(holder.textContent);
-    const Plotly = await plotly();
-    node.replaceChildren();
-    await follow(Plotly, node, () => spec);
-    addTools(node, () => spec, node.id, node.getAttribute("aria-label"));
+    const drawn = follow(await plotly(), node, () => spec); // not awaited: what is folded away is drawn when it opens
+    drawn.then(() => addTools(node, () => spec, node.id, node.getAttribute("aria-label")));
   }
 }
 

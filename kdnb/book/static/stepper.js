@@ -1,9 +1,9 @@
-// The stepper's view: draws figure number `index` of a sequence that shares traces and layout.
+// A figure, or number `index` of a sequence that shares traces and layout.
 function figure(model) {
   const { data, layout, steps } = model.get("figures");
   const step = steps[model.get("index")];
   const traces = step.data.map((own, i) => ({ ...data[i], ...own }));
-  return { data: traces, layout: { ...layout, ...step.layout } };
+  return { data: traces, layout: { ...layout, ...step.layout }, frames: step.frames };
 }
 
 async function render({ model, el }) {
@@ -17,10 +17,13 @@ async function render({ model, el }) {
   frame.className = "kdnb-frame";
   frame.append(node);
   el.append(frame);
-  const say = () => node.setAttribute("aria-label", `${model.get("alt")} Shown: ${model.get("labels")[model.get("index")]}.`);
+  const label = () => model.get("labels")[model.get("index")];
+  const said = () => model.get("alt") + (label() ? ` Shown: ${label()}.` : "");
+  const say = () => node.setAttribute("aria-label", said());
   say();
+  node.textContent = said();
   try {
-    const Plotly = await findPlotly(model.get("plotly"));
+    const Plotly = await findPlotly(model);
     const view = await follow(Plotly, node, () => figure(model));
     addTools(node, () => figure(model), node.id, model.get("alt"));
     model.on("change:index", () => { say(); view.draw(); });
