@@ -83,7 +83,8 @@ def _row(label: str, row: pd.Series) -> str:
     given = {str(column): float(value) for column, value in row.items()}
     accuracy = f"{100 * row['accuracy']:.2f}{words.plus_minus(100 * row['low'], 100 * row['high'], '{:.2f}')}"
     cells = [f"{row['seeds']:.0f}", accuracy, *distances(given).values(), number(100 * row["plug_in"], ".1f")]
-    return f'<tr><th scope="row">{html.escape(label)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    name = f'<th scope="row" style="white-space:nowrap">{html.escape(label)}</th>'
+    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def distances(row: Mapping[str, float]) -> dict[str, str]:
