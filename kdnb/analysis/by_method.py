@@ -1,12 +1,14 @@
 """Students method by method: one row a label over all its seeds, the mean of the last epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from kdnb import methods
-from kdnb.analysis import stats, words
+from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ORDER
 from kdnb.runs import Run
@@ -18,10 +20,12 @@ TEMPERATURE = 4.0  # of the KD that stands for KD
 FACTORS = (2.0, 4.0, 8.0)  # of SimKD's projector, as its authors tried them
 ROUNDING = 4  # decimals; in single precision a rotation is found to about 1e-5
 MUS = {
-    "mu_raw": "μ raw (bystander)",
-    "mu_matched": "μ matched",
-    "mu_rotated": "μ rotated (bystander)",
+    "mu_raw": "raw μ (bystander)",
+    "mu_matched": "matched μ",
+    "mu_rotated": "rotated μ (bystander)",
 }
+SAID = {"mu_raw": "raw", "mu_rotated": "rotated"}
+LEAST_METHODS = 6  # an order of fewer is an accident
 BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
 
 
@@ -49,6 +53,11 @@ def _short(name: str, label: str) -> str:
 def with_mu(study: Study) -> list[Run]:
     """Those of :func:`shown` that have a classifier of their own."""
     return [run for run in shown(study) if has_mu(run)]
+
+
+def label_of(name: str, parameters: Mapping[str, float]) -> str:
+    """What a method with these parameters, the others its own, is called in few letters."""
+    return _short(name, methods.label(name, methods.parameters_of(methods.create(name, dict(parameters)))))
 
 
 def planned() -> dict[str, tuple[str, dict[str, float]]]:
@@ -81,6 +90,20 @@ def has_mu(run: Run) -> bool:
     return "mu_raw" in run.history
 
 
-def rank(x: pd.Series, y: pd.Series) -> str:
-    """Spearman's correlation, to read; "undefined" where one does not vary."""
-    return words.number(stats.rank_correlation(x.round(ROUNDING), y.round(ROUNDING)), "{:+.2f}")
+class Order(NamedTuple):
+    """Spearman's correlation of accuracy with a mu its p-value, and over how many methods."""
+
+    rho: float
+    p: float
+    methods: int
+
+
+def order(study: Study, column: str) -> Order | None:
+    """Whether a mu orders the methods' means as accuracy does; None for too few methods, or where one does not vary."""
+    means = [[mean(one, group) for one in (column, "test_accuracy")] for group in groups(study).values()]
+    table = np.array(means).round(ROUNDING)
+    known = table[np.isfinite(table).all(1)]
+    if len(known) < LEAST_METHODS or (known == known[0]).all(0).any():
+        return None
+    found = spearmanr(known[:, 0], known[:, 1])
+    return Order(float(found.statistic), float(found.pvalue), len(known))

@@ -53,3 +53,13 @@ def between_teachers(study: Study) -> float | None:
     """Agreement of the teacher with the bystander: two networks that share data and recipe alone."""
     sides = _sides(study)
     return agreement(sides["teacher"], sides["bystander"]) if len(sides) > 1 else None
+
+
+def most_alike(weight: np.ndarray) -> tuple[int, int, float, float]:
+    """The two classes whose rows (K x D), their mean removed, have the greatest cosine; that cosine, and the least."""
+    centred = weight - weight.mean(0)
+    rows = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    first, second = np.triu_indices(len(rows), 1)
+    cosines = (rows @ rows.T)[first, second]
+    top = int(cosines.argmax())
+    return int(first[top]), int(second[top]), float(cosines[top]), float(cosines.min())

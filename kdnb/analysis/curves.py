@@ -57,6 +57,12 @@ def r_bystander(run: Run) -> float:
     return stats.r_with_loss(window(run), f"{BYSTANDER}mu_raw")
 
 
+def share_of_loss(run: Run, term: str) -> tuple[float, float]:
+    """The share of one term, weighted as it is trained, in the loss of the first and of the last epoch."""
+    shares = column(run.history, f"loss_{term}") / column(run.history, "loss")
+    return float(shares[0]), float(shares[-1])
+
+
 def same_shape(first: Run, second: Run) -> float:
     """Pearson's r of two runs' raw mu after the warm-up: 1 when one is the other moved and stretched."""
     return stats.pearson(*_pair(first, second))

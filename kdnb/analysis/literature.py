@@ -1,4 +1,4 @@
-"""Published accuracies on CIFAR-100, ResNet32x4 to ResNet8x4: quoted, not measured here, and not all comparable.
+"""Reported accuracies on CIFAR-100, ResNet32x4 to ResNet8x4: quoted, not measured here, and not all comparable.
 
 Each row is what its source states for its own protocol. Protocols differ in the weight of labels and of KD beside the
 method's loss, in the epoch that is reported and in the student alone, so that even two rows of one method differ.
@@ -47,7 +47,7 @@ SOURCES = (REPDISTILLER, SIMKD, DIST)
 
 
 @dataclass(frozen=True)
-class Published:
+class Reported:
     """One quoted accuracy: ``method`` and ``parameters`` as :func:`kdnb.methods.create` takes them, per cent."""
 
     method: str
@@ -57,45 +57,44 @@ class Published:
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def text(self) -> str:
-        """The accuracy and whose it is, to read."""
-        spread = "" if self.spread is None else f" ± {self.spread:.2f}"
-        return f"{self.accuracy:.2f}{spread} ({self.source.name})"
+    def number(self) -> str:
+        """The accuracy, to read."""
+        return f"{self.accuracy:.2f}" + ("" if self.spread is None else f" ± {self.spread:.2f}")
 
 
 FOUR = {"temperature": 4.0}
 FIGURES = (
-    Published("normal", REPDISTILLER, 72.50),
-    Published("normal", SIMKD, 73.09),
-    Published("kd", REPDISTILLER, 73.33, parameters=FOUR),
-    Published("kd", SIMKD, 74.42, parameters=FOUR),
-    Published("dist", DIST, 76.31, 0.19),
-    Published("fitnet", REPDISTILLER, 73.50),
-    Published("fitnet", SIMKD, 74.32),
-    Published("at", REPDISTILLER, 73.44),
-    Published("at", SIMKD, 75.07),
-    Published("vid", REPDISTILLER, 73.09),
-    Published("vid", SIMKD, 74.55),
-    Published("semckd", SIMKD, 76.23),
-    Published("crd", REPDISTILLER, 75.51),
-    Published("crd", SIMKD, 75.59),
-    Published("srrl", SIMKD, 75.39),
-    Published("simkd", SIMKD, 78.08, parameters={"factor": 2.0}),
-    Published("simkd", SIMKD, 77.88, parameters={"factor": 4.0}),
-    Published("simkd", SIMKD, 76.73, parameters={"factor": 8.0}),
+    Reported("normal", REPDISTILLER, 72.50),
+    Reported("normal", SIMKD, 73.09),
+    Reported("kd", REPDISTILLER, 73.33, parameters=FOUR),
+    Reported("kd", SIMKD, 74.42, parameters=FOUR),
+    Reported("dist", DIST, 76.31, 0.19),
+    Reported("fitnet", REPDISTILLER, 73.50),
+    Reported("fitnet", SIMKD, 74.32),
+    Reported("at", REPDISTILLER, 73.44),
+    Reported("at", SIMKD, 75.07),
+    Reported("vid", REPDISTILLER, 73.09),
+    Reported("vid", SIMKD, 74.55),
+    Reported("semckd", SIMKD, 76.23),
+    Reported("crd", REPDISTILLER, 75.51),
+    Reported("crd", SIMKD, 75.59),
+    Reported("srrl", SIMKD, 75.39),
+    Reported("simkd", SIMKD, 78.08, parameters={"factor": 2.0}),
+    Reported("simkd", SIMKD, 77.88, parameters={"factor": 4.0}),
+    Reported("simkd", SIMKD, 76.73, parameters={"factor": 8.0}),
 )
 
 
-def of(method: str, parameters: Mapping[str, float]) -> list[Published]:
+def of(method: str, parameters: Mapping[str, float]) -> list[Reported]:
     """What is quoted of a run's method, where its own parameters agree with those of the row."""
     return [row for row in FIGURES if row.method == method and row.parameters.items() <= dict(parameters).items()]
 
 
-def sources_sentence() -> str:
-    """Whose numbers stand in a table's published column, and under which protocol, in Markdown."""
-    told = [f"*{s.name}*: {s.protocol} ([{s.cited}]({s.url}))" for s in SOURCES]
+def sources_text() -> str:
+    """Whose numbers stand in a table of reported accuracies, and under which protocol, in HTML."""
+    told = [f'<em>{s.name}</em>: {s.protocol} (<a href="{s.url}">{s.cited}</a>)' for s in SOURCES]
     return (
-        f"Published: test accuracy in per cent on {PAIR}, quoted from the authors' repositories, a teacher of "
-        f"{TEACHER}. {'; '.join(told)}. These numbers are **not comparable** with each other, since the protocols "
+        f"Test accuracy in per cent on {PAIR}, quoted from the authors' repositories, a teacher of {TEACHER}. "
+        f"{'; '.join(told)}. These numbers are <strong>not comparable</strong> with each other, since the protocols "
         "differ down to the student alone, nor with ours: other networks, another number of epochs."
     )

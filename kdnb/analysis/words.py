@@ -1,5 +1,7 @@
 """Numbers as a reader meets them: with a true minus, and in words where there is none."""
 
+import re
+
 import numpy as np
 
 
@@ -13,6 +15,11 @@ def plus_minus(low: float, high: float, form: str) -> str:
     return f"\u00a0±\u00a0{form.format((high - low) / 2)}" if np.isfinite(low) else ""
 
 
-def counted(count: int, what: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count} {what}{'s' * (count != 1)}"
+def counted(count: int, what: str, many: str = "") -> str:
+    """``1 seed``, ``2 seeds``; ``many``: where the plural is another, such as ``studies``."""
+    return f"{count} {what if count == 1 else many or what + 's'}"
+
+
+def typeset(text: str) -> str:
+    """``W_t`` as HTML and Plotly write it, with its index below the line."""
+    return re.sub(r"\bW_([a-z])\b", r"W<sub>\1</sub>", text)

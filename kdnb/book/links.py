@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from IPython.display import display
 
 from kdnb.claims import controls, paper
-from kdnb.figures.claims import Judged
+from kdnb.claims.studies import Judged
 
 GLUED = "application/papermill.record/text/plain"  # the form in which myst_nb.glue keeps a text that is not displayed
 

@@ -26,13 +26,17 @@ def statement(
     read: Callable[[Study], Numbers],
     margins: Callable[[Numbers], Sequence[float]],
     measure: Measure,
+    quoted: Sequence[str],
 ) -> Claim[Study]:
-    """The claim ``title``, which holds by its ``rule`` when every one of ``margins`` is positive."""
+    """The claim ``title``, which holds by its ``rule`` when every one of ``margins`` is positive.
+
+    quoted: the numbers that its rule is about, for a table
+    """
 
     def parts(n: Numbers) -> Parts:
         return {f"margin {k}": margin for k, margin in enumerate(margins(n), 1)}
 
-    return Claim(name, title, rule, read, parts, by_interval, {EVERY: measure})
+    return Claim(name, title, rule, read, parts, by_interval, {EVERY: measure}, quoted=quoted)
 
 
 def within(value: float, bound: float) -> tuple[float, float]:
@@ -41,7 +45,8 @@ def within(value: float, bound: float) -> tuple[float, float]:
 
 
 # ---------------------------------------------------------------------------------------------------------- statements
-SHARE, R, POINTS = "{:+z.1%}", "{:+z.2f}", "{:+z.2%}"
+SHARE, R, POINTS = "{:+z.1%}", "{:+z.2f}", "{:+z.2f} points"
+HALF_POINT = 100 * ACCURACY_MARGIN
 STATEMENTS: tuple[Claim[Study], ...] = (
     statement(
         "S1",
@@ -50,6 +55,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         numbers.cosines,
         lambda n: [*within(n[f"KD T={PEAK}"], UNRELATED), *within(n["normal"], UNRELATED)],
         Measure("cosine of the classifiers, last epoch", R),
+        (f"KD T={PEAK}", "normal"),
     ),
     statement(
         "S2",
@@ -58,6 +64,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         numbers.correlations,
         lambda n: within(n["μ to the teacher"] - n["μ to the bystander"], SAME_R),
         Measure("r of μ and the loss after the warm-up", R, "correlation"),
+        ("μ to the teacher", "μ to the bystander"),
     ),
     statement(
         "S3",
@@ -69,85 +76,93 @@ STATEMENTS: tuple[Claim[Study], ...] = (
             SMALL_PART - sum(abs(n[f"{pull}, teacher"] - n[f"{pull}, bystander"]) for pull in numbers.PULLS.values())
         ],
         Measure("change of μ², share of all movement", SHARE),
+        ("distillation, teacher", "distillation, bystander"),
     ),
     statement(
         "S4",
-        "Up to a rotation, distillation does turn the classifier towards its teacher's",
+        "Up to a rotation, distillation turns the classifier towards its teacher's",
         "After the best rotation its cosine with the teacher's exceeds that with the bystander's, and by more than in "
         f"normal training (T = {PEAK}).",
         numbers.rotated,
         lambda n: [n[f"KD T={PEAK}"], n[f"KD T={PEAK}"] - n["normal"]],
         Measure("cosine after rotation, teacher less bystander", "{:+z.4f}"),
+        (f"KD T={PEAK}", "normal"),
     ),
     statement(
         "S5",
-        "Relabelled, the teacher's classifier works on the student's features, taught or not",
+        "In matched order the teacher's classifier works on the student's features, taught or not",
         f"It keeps {NINE_TENTHS:.0%} of the student's own accuracy, under KD and in normal training.",
         numbers.plug_in,
-        lambda n: [n[f"KD T={PEAK}, relabelled"] - NINE_TENTHS, n["normal, relabelled"] - NINE_TENTHS],
+        lambda n: [n[f"KD T={PEAK}, matched"] - NINE_TENTHS, n["normal, matched"] - NINE_TENTHS],
         Measure("accuracy of W_t, share of the student's own", "{:.0%}"),
+        (f"KD T={PEAK}, matched", "normal, matched"),
     ),
     statement(
         "S6",
         "A student learns as well with the teacher's classifier as with its own, without a projector, wherever its "
         "columns stand",
-        f"Frozen at W_t, and at W_t with its columns permuted, it is at most {100 * ACCURACY_MARGIN:g} points below "
-        "KD.",
+        f"Frozen at W_t, and at W_t with its columns permuted, it is at most {HALF_POINT:g} points below KD.",
         numbers.frozen,
-        lambda n: [n["frozen at W_t"] + ACCURACY_MARGIN, n["frozen at permuted W_t"] + ACCURACY_MARGIN],
+        lambda n: [n["frozen at W_t"] + HALF_POINT, n["frozen at permuted W_t"] + HALF_POINT],
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
+        ("frozen at W_t", "frozen at permuted W_t"),
     ),
     statement(
         "S7",
         "Drawn to W_t or kept far from it, a student learns alike",
-        f"Pulled to W_t and pushed from it, students end at most {100 * ACCURACY_MARGIN:g} points apart.",
+        f"Pulled to W_t and pushed from it, students end at most {HALF_POINT:g} points apart.",
         numbers.springs,
-        lambda n: within(n["pulled to W_t"] - n["pushed from W_t"], ACCURACY_MARGIN),
+        lambda n: within(n["pulled to W_t"] - n["pushed from W_t"], HALF_POINT),
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
+        ("pulled to W_t", "pushed from W_t"),
     ),
     statement(
         "S8",
         "What the student needs of a classifier is its axes and which classes are near which",
-        f"Frozen at a rotated or a class-shuffled W_t it is more than {100 * ACCURACY_MARGIN:g} points below frozen at "
-        "W_t.",
+        f"Frozen at a rotated or a class-shuffled W_t it is more than {HALF_POINT:g} points below frozen at W_t.",
         numbers.turned,
         lambda n: [
-            n["frozen at W_t"] - ACCURACY_MARGIN - n[f"frozen at {text} W_t"] for text in ("rotated", "class-shuffled")
+            n["frozen at W_t"] - HALF_POINT - n[f"frozen at {text} W_t"] for text in ("rotated", "class-shuffled")
         ],
         Measure(f"test accuracy beside KD T={PEAK}", POINTS),
+        ("frozen at W_t", "frozen at rotated W_t", "frozen at class-shuffled W_t"),
     ),
     statement(
         "S9",
-        "At a high temperature distillation is a squared error",
+        f"At T = {HOT} μ goes with the loss as it does under a squared error",
         f"At T = {HOT}, r of μ and the loss is at most {HALVED:g} times as far from MSE's as at T = 1.",
         numbers.nears_mse,
         lambda n: [HALVED * n["T = 1"] - n[f"T = {HOT}"]],
         Measure("distance of r from MSE's", "{:.2f}"),
+        ("T = 1", f"T = {HOT}"),
     ),
     statement(
         "S10",
         "Distilled students keep their classes farther apart",
-        "Between / within is larger than in normal training at T = 1, 4 and 10, all at one matched accuracy.",
+        "Between / within is larger than in normal training at T = 1, 4 and 10, all at one equal training accuracy.",
         numbers.separation,
         lambda n: list(n.values()),
         Measure("between / within beside normal training", SHARE),
+        ("KD T=1", "KD T=4", "KD T=10"),
     ),
     statement(
         "S11",
-        "The classes of a distilled student come to lie like its own teacher's, not like any teacher's",
+        "The classes of a distilled student come to lie like its own teacher's",
         "The rank correlation of class distances with the teacher's exceeds that with the bystander's, and by more "
         "than in normal training.",
         numbers.class_geometry,
         lambda n: [n[f"KD T={PEAK}"], n[f"KD T={PEAK}"] - n["normal"]],
         Measure("ρ with the teacher less ρ with the bystander", R),
+        (f"KD T={PEAK}", "normal"),
     ),
     statement(
         "S12",
         "Behind a linear map any teacher's classifier works as well as one's own",
-        f"Its accuracy is within {100 * ACCURACY_MARGIN:g} points of the own teacher's (KD, T = {PEAK}).",
+        f"Its accuracy is within {HALF_POINT:g} points of the own teacher's (KD, T = {PEAK}).",
         numbers.linear_map,
         lambda n: [n["another seed's teacher"] - n["its teacher"] + ACCURACY_MARGIN],
         Measure("test accuracy behind a linear map", "{:.1%}"),
+        ("its teacher", "another seed's teacher"),
     ),
     statement(
         "S13",
@@ -156,6 +171,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         f"{NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it grows.",
         numbers.norms_explain,
         lambda n: [SAME_R - n["gap"], n["sign as ‖W_s‖ says"] - NINE_TENTHS],
-        Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.2f}"),
+        Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.3f}"),
+        ("gap", "sign as ‖W_s‖ says"),
     ),
 )

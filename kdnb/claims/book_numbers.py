@@ -90,12 +90,12 @@ def plug_in(students: Students) -> Numbers:
     for text, run in _kd_and_normal(students).items():
         own = _last(run, "test_accuracy")
         numbers[f"{text}, as they are"] = _last(run, "plug_in_accuracy") / own
-        numbers[f"{text}, relabelled"] = _last(run, "plug_in_accuracy_matched") / own
+        numbers[f"{text}, matched"] = _last(run, "plug_in_accuracy_matched") / own
     return numbers
 
 
 def frozen(students: Students) -> Numbers:
-    """Accuracy beside KD's, T = 4, same seed: with W_t, with W_t renumbered, and what else was tried of the kind."""
+    """Points of accuracy beside KD's, T = 4, same seed: with W_t, with W_t permuted, and others of the kind."""
     return _beside_kd(students, ["frozen", "permuted"], ["started", "simkd"])
 
 
@@ -112,7 +112,7 @@ def turned(students: Students) -> Numbers:
 def _beside_kd(students: Students, needed: Sequence[str], others: Sequence[str] = ()) -> Numbers:
     runs = [*map(students.of, needed), *_there(students, others)]
     level = _last(students.kd_at(PEAK), "test_accuracy")
-    return {run.label: _last(run, "test_accuracy") - level for run in runs}
+    return {run.label: 100 * (_last(run, "test_accuracy") - level) for run in runs}
 
 
 def nears_mse(students: Students) -> Numbers:

@@ -13,13 +13,13 @@ import numpy as np
 from kdnb.analysis import stats, words
 from kdnb.analysis.students import Missing, Students
 
-PapersWord = Literal["reproduced", "partly", "not reproduced", "not testable"]
+PapersWord = Literal["found here too", "partly", "not found here", "not testable"]
 BooksWord = Literal["holds", "undecided", "does not hold", "too few seeds", "cannot be said"]
 Word = PapersWord | BooksWord
 MARKS: Mapping[Word, str] = {
-    "reproduced": "●",
+    "found here too": "●",
     "partly": "◐",
-    "not reproduced": "○",
+    "not found here": "○",
     "not testable": "–",
     "holds": "●",
     "undecided": "◐",
@@ -85,7 +85,8 @@ class Claim(Generic[S]):
     measures  every number that is shown by name, the main one first; or one under EVERY
     figure    the paper's number, and where it stands
     sentence  the numbers in words
-    quoted    names of the numbers that the introduction may quote
+    quoted    names of the numbers that other pages may quote
+    borrowed  the paper has it from other works, so that it is not counted among what the paper found
     """
 
     id: str
@@ -98,6 +99,7 @@ class Claim(Generic[S]):
     figure: str = ""
     sentence: str = ""
     quoted: Sequence[str] = ()
+    borrowed: bool = False
 
     @property
     def measure(self) -> Measure:
@@ -172,15 +174,15 @@ def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], 
 
 
 def by_count(enough: int) -> Callable[[Sequence[Parts]], PapersWord]:
-    """Reproduced when all parts hold in every seed, partly when ``enough`` of them do in any."""
+    """Found here too when all parts hold in every seed, partly when ``enough`` of them do in any."""
 
     def word(asked: Sequence[Parts]) -> PapersWord:
         if not asked:
             return "not testable"
         held = [sum(value > 0 for value in parts.values()) for parts in asked]
         if all(count == len(parts) for count, parts in zip(held, asked, strict=True)):
-            return "reproduced"
-        return "partly" if any(count >= enough for count in held) else "not reproduced"
+            return "found here too"
+        return "partly" if any(count >= enough for count in held) else "not found here"
 
     return word
 

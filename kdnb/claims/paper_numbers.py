@@ -5,6 +5,7 @@ measure for are not shown: its parts alone need them.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import numpy as np
 
@@ -31,6 +32,16 @@ from kdnb.runs import Run
 def correlation(run: Run) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander."""
     return {"r": r_with_loss(run), "r_bystander": r_bystander(run)}
+
+
+def r_by_temperature(seeds: Iterable[Students]) -> dict[float, list[float]]:
+    """r of mu and the loss at each of the paper's temperatures, a value for each seed that has one."""
+    found: dict[float, list[float]] = {}
+    for students in seeds:
+        for temperature, run in students.papers_kd.items():
+            with suppress(Missing):
+                found.setdefault(temperature, []).append(r_with_loss(run))
+    return dict(sorted(found.items()))
 
 
 def falling(run: Run) -> Numbers:

@@ -7,6 +7,7 @@ import pandas as pd
 from kdnb.analysis.selection import Study
 from kdnb.claims import paper
 from kdnb.claims.judge import MARKS, Verdict
+from kdnb.claims.studies import counted
 from kdnb.figures import style
 
 
@@ -16,7 +17,8 @@ def judged(study: Study) -> list[Verdict]:
 
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
-    """How many claims fared how, and on how many seeds that rests."""
+    """How many of the paper's own claims fared how, and on how many seeds that rests."""
+    verdicts = counted(verdicts)
     counts = pd.Series([found.verdict for found in verdicts]).value_counts()
     parts = [f"{counts[word]} {word}" for word in MARKS if word in counts]
     seeds = [len(found.seeds) for found in verdicts if found.seeds]

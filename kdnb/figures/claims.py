@@ -1,201 +1,126 @@
-"""Every claim on every study at hand: verdict, numbers with intervals over seeds, parts, controls, link."""
+"""Every claim on every study at hand: how the studies differ, a table on one screen, r by temperature, all details."""
 
 import html
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import yaml
 
-from kdnb import paths, profiles, runs
-from kdnb.analysis import stats, words
-from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, is_papers, name_of
+from kdnb import models, paths, profiles
+from kdnb.analysis import words
+from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
-from kdnb.claims.judge import Claim, Verdict
-from kdnb.claims.thresholds import LEAST_TEMPERATURES
+from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
+from kdnb.claims.studies import Judged, counted
 from kdnb.figures import mu_curves, style, tsne
-from kdnb.figures.claim_words import sentence
 from kdnb.figures.correlation import accuracy, over_temperature
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
-from kdnb.runs import Run
+from kdnb.figures.methods import ablations
 from kdnb.surroundings import is_live
 
 # The exhibit that carries each claim.
 SHOWN: Mapping[str, Maker[...]] = {
     **dict.fromkeys(("C1", "C2", "C4"), over_temperature.r),
-    **dict.fromkeys(("C3", "C9", "C10"), mu_curves.curves),
-    **dict.fromkeys(("C5", "C8"), mu_curves.methods),
+    **dict.fromkeys(("C3", "C10"), mu_curves.curves),
+    "C5": ablations.high_temperature,
     "C6": tsne.measures,
     "C7": tsne.cosine,
+    "C8": mu_curves.methods,
+    "C9": ablations.alpha,
     "C11": accuracy.by_temperature,
 }
-DECAYS = (5e-4, 0.0)  # the paper's two readings of its weight decay
 LINE = "1px solid rgba(128,128,128,0.4)"
-CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.25em 0.5em"
+CELL = "text-align:left;vertical-align:top;white-space:normal;padding:0.15em 0.5em"
 CARDS = "display:grid;gap:0.8em;grid-template-columns:repeat(auto-fit,minmax(min(100%,13em),1fr))"
 CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-size:0.875em"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The verdicts on one study: runs of one folder and weight decay.
-
-    name      its profile, and "published" where one's own runs of the same profile stand beside it
-    decay     its weight decay, in words
-    runs      networks, epochs and seeds, in words
-    controls  the checks of each claim that has any, by its id
-    trained   its students' specs: the same spec trained twice gives the same numbers, and is one piece of evidence
-    """
-
-    name: str
-    decay: str
-    runs: str
-    trained: frozenset[str]
-    verdicts: Sequence[Verdict]
-    controls: Mapping[str, Sequence[Check]]
-
-    @property
-    def key(self) -> str:
-        """What its glued values begin with: digits, digits_no_decay, cifar100_small."""
-        short = {f"weight decay {ChapterParameters.weight_decay:g}": "", "no weight decay": "no decay"}
-        return re.sub(r"\W+", "_", f"{self.name} {short.get(self.decay, self.decay)}".strip())
-
-    def of(self, claim: Claim[Students]) -> Verdict:
-        """The verdict on ``claim``."""
-        return next(found for found in self.verdicts if found.id == claim.id)
-
-    def checks(self, claim: Claim[Students]) -> Sequence[Check]:
-        """The controls of ``claim``; none where it has none, or cannot be tested."""
-        return self.controls.get(claim.id, ()) if self.of(claim).seeds else ()
+# ------------------------------------------------------------------------------------------------------- the studies
+@exhibit("experiments", "A row a study: its images, networks, classes and features, epochs, weight decay and seeds.")
+def experiments(found: Sequence[Judged]) -> Exhibit:
+    """How each study's experiment differs from the paper's, from its specs."""
+    papers = profiles.get("cifar100")
+    width = models.FAMILY[papers.student][1][-1]
+    first = {
+        "study": "the paper",
+        "images": papers.dataset,
+        "teacher → student": f"{papers.teacher} → {papers.student}",
+        "classes, features": f"100 < {width}",
+        "epochs": papers.epochs,
+        "weight decay": "0.0005, or 0",
+        "students": "1 seed",
+    }
+    table = pd.DataFrame([first, *map(_experiment, found)])
+    same = [one.title for one in found if _is_papers(one)]
+    said = style.joined(same) if same else "None"
+    text = f"**Of the {words.counted(len(found), 'study', 'studies')} here, the paper's own experiment: {said}.**"
+    copies = [f"{style.joined(one.copies)} share runs with those of {one.title}" for one in found if one.copies]
+    told = f"Counted once: {'; '.join(copies)}." if copies else ""
+    return Exhibit(None, told, text, style.table(table, "how the studies differ from the paper's"))
 
 
-# ------------------------------------------------------------------------------------------------------------ reading
-def judged(chosen: ClaimsParameters) -> list[Judged]:
-    """This study's verdicts, then those of every published study; FileNotFoundError when there are no runs at all."""
-    found = [
-        one
-        for name, folder in _folders(chosen).items()
-        for one in _by_decay(name, folder, chosen.squared, _own(chosen))
-    ]
-    if not found:
-        raise FileNotFoundError(
-            f"neither {_own(chosen)} nor {_kept(chosen)} holds finished students. Train them with "
-            "notebooks/02_students.ipynb, or clone the repository, whose results/ holds published ones."
-        )
-    return found
+def _experiment(one: Judged) -> dict[str, object]:
+    spec = one.students[0].spec
+    return {
+        "study": one.title,
+        "images": spec.dataset,
+        "teacher → student": style.networks(spec),
+        "classes, features": _room(one),
+        "epochs": spec.epochs,
+        "weight decay": f"{spec.weight_decay:g}",
+        "students": f"{len(one.students)}, {words.counted(len({run.spec.init_seed for run in one.students}), 'seed')}",
+    }
 
 
-def _own(chosen: ClaimsParameters) -> Path:
-    profiles.get(chosen.profile)
-    return Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
+def _room(one: Judged) -> str:
+    """Classes beside features; "–" where no classifier was kept."""
+    run = one.students[0]
+    if not (run.path / "classifier.safetensors").exists():
+        return "–"
+    classes, features = last_weight(run).shape
+    return f"{classes} {'<' if classes < features else '>' if classes > features else '='} {features}"
 
 
-def _kept(chosen: ClaimsParameters) -> Path:
-    return Path(chosen.results_dir) if chosen.results_dir else paths.root() / "results"
+def _is_papers(one: Judged) -> bool:
+    spec, papers = one.students[0].spec, profiles.get("cifar100")
+    ours = (spec.dataset, spec.teacher and spec.teacher["model"], spec.model, spec.epochs)
+    return ours == (papers.dataset, papers.teacher, papers.student, papers.epochs)
 
 
-def _folders(chosen: ClaimsParameters) -> dict[str, Path]:
-    """Folders with finished students by the name of their study, this study first."""
-    own = _own(chosen)
-    if runs.find(own, role="student"):
-        found = {name_of(chosen.profile, runs.find(own, role="student")): own}
-    elif chosen.output_dir is None:
-        found = {}
-    else:
-        raise FileNotFoundError(f"{own} holds no finished students; train them there, or name another output_dir.")
-    # A hidden folder is one that is being published.
-    for folder in sorted(_kept(chosen).glob("[!.]*/")):
-        if folder.resolve() != own.resolve() and runs.find(folder, role="student"):
-            found[f"{folder.name}, published" if folder.name in found else folder.name] = folder
-    return found
-
-
-def _by_decay(name: str, folder: Path, squared: bool, own: Path) -> Iterator[Judged]:
-    """A verdict for each weight decay; of published studies for those with the paper's sweep at one of its decays."""
-    students = [run for run in runs.find(folder, role="student") if is_papers(run, squared)]
-    for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
-        mine = [run for run in students if run.spec.weight_decay == decay]
-        if folder != own and not (has_sweep(mine) and decay in DECAYS):
-            continue
-        said = f"weight decay {decay:g}" if decay else "no weight decay"
-        trained = frozenset(json.dumps(run.spec.as_json(), sort_keys=True) for run in mine)
-        spec = mine[0].spec
-        made_of = f"{style.networks(spec)}, {spec.epochs} epochs, {style.seeds(mine)}"
-        yield Judged(name, said, made_of, trained, paper.judge(mine), controls.judge(mine))
-
-
-def has_sweep(students: Sequence[Run]) -> bool:
-    """Whether there is normal training, and KD at enough temperatures to see a course of r."""
-    temperatures = {run.spec.method_parameters["temperature"] for run in students if run.spec.method == "kd"}
-    return len(temperatures) >= LEAST_TEMPERATURES and any(run.spec.method == "normal" for run in students)
-
-
-def independent(found: Sequence[Judged]) -> list[Judged]:
-    """Those that share no run with a larger one: digits trained here and published are one study, not two."""
-    kept: list[Judged] = []
-    for one in sorted(found, key=lambda one: -len(one.trained)):
-        if not any(one.trained & other.trained for other in kept):
-            kept.append(one)
-    return [one for one in found if one in kept]
-
-
-# ------------------------------------------------------------------------------------------------------------ summary
-def counts(found: Sequence[Judged]) -> str:
-    """What each study is of, and how many claims fared how on it: a list in Markdown."""
-    return "\n".join(f"- **{one.name}**, {one.decay} ({one.runs}). {sentence(one.verdicts)}" for one in found)
-
-
-def agreement(found: Sequence[Judged]) -> str:
-    """On how many claims the studies agree, and on which they do not; runs that are there twice count once."""
-    found = independent(found)
-    by_claim = list(zip(*(one.verdicts for one in found), strict=True))
-    tested = [row for row in by_claim if all(one.verdict != "not testable" for one in row)]
-    differ = [row[0].id for row in tested if len({one.verdict for one in row}) > 1]
-    if len(found) < 2:
-        return f"{len(tested)} of {len(by_claim)} claims can be tested on these runs."
-    rest = f"; {style.joined(differ)} have not" if len(differ) > 1 else f"; {differ[0]} has not" if differ else ""
-    return (
-        f"{len(tested)} of {len(by_claim)} claims can be tested on all {len(found)} studies: "
-        f"{len(tested) - len(differ)} of them have the same verdict everywhere{rest}."
-    )
-
-
-def stood(found: Sequence[Judged]) -> str:
-    """How the claims that have controls stand against them, a line a study: a list in Markdown."""
-    lines = []
-    for one in found:
-        checked = {claim.id: one.checks(claim) for claim in paper.CLAIMS if one.checks(claim)}
-        answers = [check.answer for checks in checked.values() for check in checks]
-        said = len(answers) - answers.count("cannot be said")
-        stand = [name for name, checks in checked.items() if controls.stands(checks)]
-        named = f" ({style.joined(stand)})" if stand else ""
-        text = (
-            f"{answers.count('yes')} of {said} checks are answered yes; {len(stand)} of {len(checked)} claims that "
-            f"have controls stand against all of them{named}."
-        )
-        if not said:
-            text = f"of the controls nothing can be said; it takes {stats.LEAST_RUNS} seeds."
-        lines.append(f"- **{one.name}**, {one.decay}: {text}")
-    return "\n".join(lines)
-
-
-@exhibit("verdicts", "A row a claim, a cell a study: the verdict, and below it how it stands against its controls.")
+# ------------------------------------------------------------------------------------------------------- the verdicts
+@exhibit(
+    "verdicts", "A row a claim, a cell a study: verdict, main number, seeds, and how it stands against its controls."
+)
 def overview(found: Sequence[Judged]) -> Exhibit:
-    """All verdicts, counted and in one table."""
-    return Exhibit(None, "\n\n".join([counts(found), agreement(found), stood(found)]), table=summary(found))
+    """All verdicts in one table."""
+    return Exhibit(None, "", answer(found), summary(found))
+
+
+def answer(found: Sequence[Judged]) -> str:
+    """How many claims are found on each study, and how many of those stand against their controls."""
+    parts = []
+    for one in found:
+        mine = counted(one.verdicts)
+        there = [verdict for verdict in mine if verdict.verdict == "found here too"]
+        checked = [verdict for verdict in there if one.controls.get(verdict.id)]
+        stand = sum(controls.stands(one.controls[verdict.id]) for verdict in checked)
+        tested = sum(verdict.verdict != "not testable" for verdict in mine)
+        against = f" ({stand} of {len(checked)} with controls stand against them)" if checked else ""
+        parts.append(f"{len(there)} of {tested} on {one.title}{against}")
+    return f"**Of the claims that can be tested, found here too: {'; '.join(parts)}.**"
 
 
 def summary(found: Sequence[Judged]) -> str:
-    """The claims, each linked to its section; below it a cell a study with the verdict, and one with its controls."""
-    heads = "".join(
-        f'<th scope="col" style="{CELL}">{html.escape(one.name)}<br><small>{one.decay}</small></th>' for one in found
-    )
-    bodies = "".join(_row(claim, found) for claim in paper.CLAIMS)
+    """The claims, each linked to its details; below it a cell a study; last what the paper quotes of others."""
+    heads = "".join(f'<th scope="col" style="{CELL}">{html.escape(one.title)}</th>' for one in found)
+    own = "".join(_row(claim, found) for claim in paper.CLAIMS if not claim.borrowed)
+    others = "".join(_row(claim, found) for claim in paper.CLAIMS if claim.borrowed)
+    note = "From other works, which the paper quotes; no claim of its own experiments:"
+    apart = f'<td colspan="{len(found)}" style="{CELL};border-top:{LINE}"><small>{note}</small></td>'
     look = f"width:100%;table-layout:fixed;min-width:{8 * len(found)}em;font-size:0.875em;border-collapse:collapse"
+    bodies = f"{own}<tbody><tr>{apart}</tr></tbody>{others}"
     return framed(
         '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Verdicts on every claim">'
         f'<table style="{look}"><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
@@ -204,12 +129,20 @@ def summary(found: Sequence[Judged]) -> str:
 
 def _row(claim: Claim[Students], found: Sequence[Judged]) -> str:
     link = f'<a href="#{claim.id.lower()}">{claim.id}</a>&ensp;{html.escape(claim.title)}'
-    head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}</th>'
-    rows = ["".join(f'<td style="{CELL}">{one.of(claim).sign}</td>' for one in found)]
-    if claim.id in controls.CONTROLS:
-        checks = [one.checks(claim) for one in found]
-        rows += ["".join(f'<td style="{CELL}"><small>{standing(c) if c else ""}</small></td>' for c in checks)]
-    return f"<tbody><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in rows)}</tbody>"
+    evidence = f'<small style="font-weight:normal"> · {html.escape(claim.measure.text)}</small>'
+    head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}{evidence}</th>'
+    cells = "".join(f'<td style="{CELL}">{_cell(claim, one)}</td>' for one in found)
+    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
+
+
+def _cell(claim: Claim[Students], one: Judged) -> str:
+    """Verdict; the main number and its seeds; how the claim stands against its controls."""
+    verdict, checks = one.of(claim), one.checks(claim)
+    if not verdict.seeds:
+        return verdict.sign
+    number = claim.measure.over_seeds(next(iter(verdict.values.values())))
+    stands = f"<br>{standing(checks)}" if checks else ""
+    return f"{verdict.sign}<br><small>{number}, n = {len(verdict.seeds)}{stands}</small>"
 
 
 def framed(content: str) -> str:
@@ -217,23 +150,79 @@ def framed(content: str) -> str:
     return f'<div class="kdnb-frame">{content}</div>'
 
 
-# ---------------------------------------------------------------------------------------------------------- one claim
-@exhibit("claim-{of}", "What the paper says, and a card a study with its verdict, numbers and controls.")
-def claim(claim_id: str, found: Sequence[Judged]) -> Exhibit:
-    """One claim of the paper on every study."""
-    return Exhibit(None, table=section(claim_id, found), of=claim_id.lower())
+# ------------------------------------------------------------------------------------------------------- C1 at every T
+R = Measure("r of μ and the loss", "{:+z.2f}", "correlation")
 
 
-def section(claim_id: str, found: Sequence[Judged]) -> str:
-    """What the paper says of one claim and where, the figure that carries it, and a card a study; text is escaped."""
-    claim = next(one for one in paper.CLAIMS if one.id == claim_id)
-    cards = "".join(_card(claim, one) for one in found)
-    shown = SHOWN[claim_id]
-    link = f'<a href="{address(shown)}">the figure in chapter {int(shown.chapter[:2])}</a>'
+@exhibit(
+    "first-claim", "A row a study, a column a temperature: r of mu and the loss, and in how many seeds it is positive."
+)
+def by_temperature(found: Sequence[Judged]) -> Exhibit:
+    """C1's number at every temperature: the paper does not say which T its r is of."""
+    return Exhibit(None, "", temperatures_answer(found), strip(found))
+
+
+def temperatures_answer(found: Sequence[Judged]) -> str:
+    """At which temperatures the mean r over seeds is positive."""
+    parts, above, count = [], 0, 0
+    for one in found:
+        positive = [t for t, values in one.r.items() if sum(values) > 0]
+        above, count = above + len(positive), count + len(one.r)
+        if one.r:
+            where = f"T = {style.joined(positive)}" if positive else "no T"
+            parts.append(f"at {where} of {len(one.r)} on {one.title}")
+    if not count:
+        return "**It cannot be told: no student here learned by KD.**"
+    word = "Yes" if above == count else "At some temperatures only" if above else "No"
+    return f"**{word}: r is positive {'; '.join(parts)}.**"
+
+
+def strip(found: Sequence[Judged]) -> str:
+    """r by temperature: its mean over seeds, and in how many of them it is positive; blue above zero, orange below."""
+    temperatures = sorted({t for one in found for t in one.r})
+    heads = "".join(f'<th scope="col" style="{CELL}">T = {t:g}</th>' for t in temperatures)
+    rows = []
+    for one in found:
+        cells = "".join(_strip_cell(one.r.get(t, ())) for t in temperatures)
+        rows.append(f'<tr><th scope="row" style="{CELL}">{html.escape(one.title)}</th>{cells}</tr>')
+    look = "width:100%;font-size:0.875em;border-collapse:collapse"
     return framed(
-        f"<p><strong>The paper:</strong> {html.escape(claim.text)} <em>({html.escape(claim.figure)})</em><br>"
-        f"See for yourself: {link}.</p>"
-        f'<div style="{CARDS}">{cards}</div>'
+        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="r by temperature">'
+        f'<table style="{look}"><thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _strip_cell(values: Sequence[float]) -> str:
+    if not values:
+        return f'<td style="{CELL}">–</td>'
+    mean = sum(values) / len(values)
+    ground = f"rgba({'0,114,178' if mean > 0 else '213,94,0'},{0.4 * abs(mean):.2f})"
+    positive = sum(value > 0 for value in values)
+    return (
+        f'<td style="{CELL};background:{ground}">{R.over_seeds(values)}<br><small>{positive}/{len(values)}</small></td>'
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- every detail
+@exhibit(
+    "claims", "Each claim, folded: what the paper says, and a card a study with verdict, numbers, parts and controls."
+)
+def details(found: Sequence[Judged]) -> Exhibit:
+    """Every claim on every study, folded."""
+    return Exhibit(None, table=framed("".join(section(claim, found) for claim in paper.CLAIMS)))
+
+
+def section(claim: Claim[Students], found: Sequence[Judged]) -> str:
+    """What the paper says of one claim and where, the figure that carries it, and a card a study; text is escaped."""
+    shown = SHOWN[claim.id]
+    link = f'<a href="{address(shown, "digits")}">the figure in chapter {int(shown.chapter[:2])}</a>'
+    marks = " ".join(MARKS[one.of(claim).verdict] for one in found)
+    return (
+        f'<details style="border-top:{LINE}"><summary style="padding:0.4em 0;cursor:pointer">'
+        f"<strong>{claim.id}. {html.escape(claim.title)}</strong>&ensp;{marks}</summary>"
+        f'<p id="{claim.id.lower()}"><strong>The paper:</strong> {html.escape(claim.text)} '
+        f"<em>({html.escape(claim.figure)})</em><br>See for yourself: {link}.</p>"
+        f'<div style="{CARDS}">{"".join(_card(claim, one) for one in found)}</div></details>'
     )
 
 
@@ -252,8 +241,8 @@ def _card(claim: Claim[Students], one: Judged) -> str:
     body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
     body += _controls(one.checks(claim))
     return (
-        f'<div role="group" aria-label="{claim.id}, {html.escape(one.name)}, {one.decay}" style="{CARD}">'
-        f"{html.escape(one.name)}, {one.decay}<br><strong>{verdict.sign}</strong>{many}{body}</div>"
+        f'<div role="group" aria-label="{claim.id}, {html.escape(one.title)}" style="{CARD}">'
+        f"{html.escape(one.title)}<br><strong>{verdict.sign}</strong>{many}{body}</div>"
     )
 
 

@@ -1,11 +1,10 @@
-"""This book's own statements, each with the figure that carries it and what becomes of it by study."""
+"""This book's own statements: all in one table, and some drawn, with what becomes of each by study."""
 
 import html
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import words
@@ -13,7 +12,7 @@ from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import HOT
 from kdnb.claims.book import STATEMENTS
-from kdnb.claims.judge import MARKS, Claim, Verdict, verdict
+from kdnb.claims.judge import Claim, Verdict, Word, verdict
 from kdnb.figures import claims, intervals, origin, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
@@ -53,17 +52,29 @@ def tested(found: Mapping[str, Study]) -> dict[str, dict[str, Verdict]]:
     return {one.id: {name: verdict(one, mine) for name, mine in seeds.items()} for one in STATEMENTS}
 
 
+# How a statement's question is answered on a study.
+WORDS: Mapping[Word, str] = {
+    "holds": "yes",
+    "does not hold": "no",
+    "undecided": "undecided",
+    "too few seeds": "too few seeds",
+    "cannot be said": "not measured",
+}
+
+
 def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
-    """When the statement holds, and what becomes of it on each study, in Markdown."""
-    lines = [f"*It holds when:* {one.text}", ""]
+    """What becomes of the statement on each study, with the numbers that its rule is about, in Markdown."""
+    parts = []
     for name, found in outcomes.items():
-        seeds = words.counted(len(found.seeds), "seed")
-        numbers = "; ".join(f"{text} {_mean(one, values)}" for text, values in found.values.items())
-        said = f"**{found.verdict}** ({found.held} of {seeds}). {numbers}."
-        if found.verdict == "cannot be said":
-            said = f"cannot be said here; it needs {found.missing}."
-        lines.append(f"- **{name}**: {MARKS[found.verdict]} {said}")
-    return "\n".join(lines)
+        numbers = "; ".join(f"{text} {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
+        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)})" if numbers else ""
+        parts.append(f"{WORDS[found.verdict]} on {name}{told}")
+    said = "; ".join(parts)
+    return f"**{said[:1].upper()}{said[1:]}.**"
+
+
+def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
+    return {text: found.values[text] for text in one.quoted if text in found.values}
 
 
 def _mean(one: Claim[Study], values: Sequence[float]) -> str:
@@ -79,12 +90,14 @@ def _mean(one: Claim[Study], values: Sequence[float]) -> str:
 def statement(name: str, outcomes: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """The statement of that id: its numbers on each study, and what becomes of it."""
     one = next(one for one in STATEMENTS if one.id == name)
-    return Exhibit(
-        _figure(one, outcomes[name], studies),
-        answer(one, outcomes[name]),
-        heading(one, next(iter(studies))),
-        of=name.lower(),
-    )
+    drawn = _figure(one, outcomes[name], studies)
+    return Exhibit(drawn, missing(outcomes[name]), answer(one, outcomes[name]), of=name.lower())
+
+
+def missing(outcomes: Mapping[str, Verdict]) -> str:
+    """Which studies are not in the figure, and what they lack."""
+    lacking = {name: found.missing for name, found in outcomes.items() if not found.seeds}
+    return "".join(f"Not drawn: {name}, which lacks {words.typeset(what)}. " for name, what in lacking.items()).strip()
 
 
 def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mapping[str, Study]) -> go.Figure:
@@ -98,12 +111,13 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
             fig.add_traces(_marks(one, name, outcomes[name], texts, place, offset))
     fig.add_vline(0, line={"color": style.QUIET, "width": 1})
     # In lines that leave room for the figure on a phone.
-    broken = ["<br>".join(textwrap.wrap(text, 20, break_long_words=False, break_on_hyphens=False)) for text in texts]
+    wrapped = [textwrap.wrap(text, 20, break_long_words=False, break_on_hyphens=False) for text in texts]
+    broken = [words.typeset("<br>".join(lines)) for lines in wrapped]
     rows = {"tickvals": list(range(len(texts))), "ticktext": broken}
     fig.update_yaxes(range=[len(texts) - 0.4, -0.6], **rows)
     # Accuracies may lie within a point of each other.
     ticks = (".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else None
-    fig.update_xaxes(title_text=one.measure.text, tickformat=ticks)
+    fig.update_xaxes(title_text=words.typeset(one.measure.text), tickformat=ticks)
     fig.update_layout(margin_l=130)
     shown = [run for name in known or outcomes for run in shown_of[name].students]
     text = f"mean over seeds, 95 %: {style.joined(known)}" if known else "no study has the runs for this"
@@ -124,34 +138,67 @@ def _marks(
     return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
 
 
-def heading(one: Claim[Study], of: str) -> str:
-    """The statement, and where its details are, in Markdown; ``of``: on which study."""
-    shown = SHOWN[one.id]
-    link = f'<a href="{claims.address(shown, of)}">chapter {int(shown.chapter[:2])}</a>'
-    return f"**{html.escape(one.title)}.** In detail: {link}."
-
-
-@exhibit("statements", "A row a statement, a column a study: a mark for what became of it.")
+@exhibit("statements", "A row a statement, a cell a study: what became of it, its numbers and its seeds.")
 def overview(found: Mapping[str, Mapping[str, Verdict]]) -> Exhibit:
-    """All statements, counted and in one table."""
-    return Exhibit(None, summary(found), table=as_html(found))
+    """All statements, counted and in one table; below it, folded, when each of them holds."""
+    return Exhibit(None, "", summary(found), as_html(found) + rules())
 
 
 def as_html(found: Mapping[str, Mapping[str, Verdict]]) -> str:
-    """Every statement with its mark on every study, as a table to read."""
-    rows = [
-        {"": one.id} | {name: MARKS[of.verdict] for name, of in found[one.id].items()} | {"statement": one.title}
-        for one in STATEMENTS
-    ]
-    return style.table(pd.DataFrame(rows), "the statements and how they fare")
+    """Every statement with a link to its figure; below it a cell a study: mark, numbers, seeds."""
+    names = list(next(iter(found.values())))
+    heads = "".join(f'<th scope="col" style="{claims.CELL}">{html.escape(name)}</th>' for name in names)
+    rows = "".join(_row(one, found[one.id]) for one in STATEMENTS)
+    look = f"width:100%;table-layout:fixed;min-width:{9 * len(names)}em;font-size:0.875em;border-collapse:collapse"
+    return claims.framed(
+        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="The statements and how they fare">'
+        f'<table style="{look}"><thead><tr>{heads}</tr></thead>{rows}</table></div>'
+    )
+
+
+def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
+    shown = SHOWN[one.id]
+    link = f'<a href="{claims.address(shown, next(iter(outcomes)))}">chapter {int(shown.chapter[:2])}</a>'
+    title = words.typeset(html.escape(one.title))
+    head = (
+        f'<th scope="rowgroup" colspan="{len(outcomes)}" style="{claims.CELL};border-top:{claims.LINE}">'
+        f'{one.id}&ensp;{title} <small style="font-weight:normal">· figure in {link}</small></th>'
+    )
+    cells = "".join(f'<td style="{claims.CELL}">{_cell(one, found)}</td>' for found in outcomes.values())
+    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
+
+
+def _cell(one: Claim[Study], found: Verdict) -> str:
+    numbers = [f"{html.escape(text)} {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
+    told = f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}</small>" if numbers else ""
+    return f"{found.sign}{told}"
+
+
+def rules() -> str:
+    """When each statement holds, folded."""
+    rows = "".join(f"<li><strong>{one.id}</strong> {html.escape(one.text)}</li>" for one in STATEMENTS)
+    return claims.framed(
+        '<details><summary style="padding:0.4em 0;cursor:pointer">When does a statement hold?</summary>'
+        f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul></details>'
+    )
 
 
 def summary(found: Mapping[str, Mapping[str, Verdict]]) -> str:
-    """How many of the statements hold on each study, in a sentence."""
-    names = list(next(iter(found.values())))
+    """How many of the statements hold on each study, in a bold sentence."""
     parts = []
-    for name in names:
+    for name in next(iter(found.values())):
         answers = [outcomes[name].verdict for outcomes in found.values()]
-        said = [f"{word} {answers.count(word)}" for word in MARKS if word in answers]
-        parts.append(f"on **{name}** {', '.join(said)}")
-    return f"Of the {len(found)} statements, {'; '.join(parts)}."
+        counts = {word: answers.count(word) for word in WORDS if word in answers}
+        said = [f"{count} {COUNTED[word][count > 1]}" for word, count in counts.items()]
+        parts.append(f"on {name} {', '.join(said)}")
+    return f"**Of the {len(found)} statements, {'; '.join(parts)}.**"
+
+
+# Of one statement, and of several.
+COUNTED: Mapping[Word, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not", "do not"),
+    "undecided": ("is undecided", "are undecided"),
+    "too few seeds": ("has too few seeds", "have too few seeds"),
+    "cannot be said": ("lacks its runs", "lack their runs"),
+}

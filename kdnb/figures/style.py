@@ -13,7 +13,9 @@ from plotly.subplots import make_subplots
 
 from kdnb.analysis import words
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import ORDER
 from kdnb.figures import origin
+from kdnb.methods import METHODS
 from kdnb.runs import Run, RunSpec
 from kdnb.runs.store import column_of
 
@@ -31,6 +33,14 @@ FAMILIES = {
     "#b5889b": ("foreign", "random"),  # or what is not the teacher's
 }
 LINES |= {name: (color, dash) for color, names in FAMILIES.items() for name, dash in zip(names, DASHES, strict=False)}
+OWN = [name for name in METHODS if name not in ORDER]  # the reader's methods, in the order of their names
+OWN_COLORS = ("#009e73", "#56b4e9", "#b5bd00", "#e0529c", OTHER)
+# A symbol a method, those of one's own last: nobody needs colours to tell two apart.
+SYMBOLS = [
+    *("circle", "square", "diamond", "cross", "x", "triangle-up", "triangle-down", "pentagon", "star", "hexagram"),
+    *("star-diamond", "hourglass", "bowtie", "triangle-left", "triangle-right"),
+]
+SYMBOLS += [f"{name}-open" for name in SYMBOLS]
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
 # Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
 COLDEST, HOTTEST = 0.2, 0.87
@@ -54,8 +64,17 @@ def line(run: Run, hottest: float, width: float = 2) -> dict[str, Any]:
 
 
 def line_of(method: str) -> tuple[str, str]:
-    """Colour and dash of a method that has no temperature to show; one look for all of one's own."""
+    """Colour and dash of a method that has no temperature to show; each of one's own has its own."""
+    if method in OWN:
+        place = OWN.index(method)
+        return OWN_COLORS[place % len(OWN_COLORS)], DASHES[place % len(DASHES)]
     return LINES.get(method, (OTHER, "dashdot"))
+
+
+def symbol_of(method: str) -> str:
+    """Symbol of a method, another than that of every other."""
+    known = [*ORDER, *OWN]
+    return SYMBOLS[(known.index(method) if method in known else len(known)) % len(SYMBOLS)]
 
 
 def significant(numbers: ArrayLike, digits: int = DIGITS) -> list[float | None]:

@@ -1,87 +1,56 @@
 """The data and its views, how teacher and students were trained, and what came out."""
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import torch
-from PIL import Image
 from plotly.subplots import make_subplots
 
-from kdnb.analysis import accounts
+from kdnb import methods, paths
+from kdnb.analysis import accounts, class_rows, curves, stats, words
+from kdnb.analysis import nearness as distances
+from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.students import PEAK
 from kdnb.data import Dataset, Views
-from kdnb.figures import origin
+from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
 INK = "rgba(128,128,128,0.7)"
-SCALE = 8  # a pixel of the pictures below, in pixels of the screen, at least
-
-
-@exhibit(
-    "views",
-    "One training image a class, at its outermost and middle crops.",
-    step="class",
-)
-def views(dataset: Dataset) -> Exhibit:
-    """The first training image of each class, of ten at most, under its outermost and middle crops."""
-    classes = range(min(10, dataset.num_classes))
-    return Exhibit({dataset.class_names[label]: _view_grid(dataset, label) for label in classes})
-
-
-def _view_grid(dataset: Dataset, label: int) -> go.Figure:
-    """The first training image of class ``label`` under its outermost and middle crops, each mirrored if views are."""
-    index = int((dataset.train.labels == label).nonzero()[0, 0])
-    views = Views(dataset.train, dataset, "cpu")
-    chosen = _outer_views(dataset)
-    pictures = views(torch.full((chosen.numel(),), index), chosen.flatten())
-    mean, std = (torch.tensor(s).view(-1, 1, 1) for s in (dataset.mean, dataset.std))
-    pixels = ((pictures * std + mean) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-    fig = go.Figure(go.Image(source=_png(_tiled(pixels, *chosen.shape)), hoverinfo="skip"))
-    fig.update_xaxes(visible=False).update_yaxes(visible=False)
-    origins = {"of": [dataset.name], "checksum of the data": [dataset.checksum[:10]]}
-    return fig.update_layout(height=300, margin={"l": 0, "r": 0, "t": 8, "b": 8}, meta=origins)
-
-
-def _outer_views(dataset: Dataset) -> torch.Tensor:
-    side, flips = 2 * dataset.padding + 1, 1 + dataset.flip
-    offsets = sorted({0, dataset.padding, 2 * dataset.padding})
-    rows = [[(dy * side + dx) * flips + flip for flip in range(flips) for dx in offsets] for dy in offsets]
-    return torch.tensor(rows)
-
-
-def _tiled(pixels: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """N x S x S x C pictures as one, with a grey line between them."""
-    framed = np.pad(pixels, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=128)
-    _, side, _, channels = framed.shape
-    grid = framed.reshape(rows, columns, side, side, channels).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(rows * side, columns * side, channels)[:-1, :-1]
-
-
-def _png(picture: np.ndarray) -> str:
-    image = Image.fromarray(picture.repeat(3, 2) if picture.shape[2] == 1 else picture)
-    size = image.width * SCALE, image.height * SCALE
-    buffer = io.BytesIO()
-    image.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 @exhibit("teacher-curves", "Training and test loss, training and test accuracy of the teacher over the epochs.")
 def teacher_curves(run: Run, dataset: Dataset) -> Exhibit:
     """Loss and accuracy of the teacher."""
-    return Exhibit(_curves(run), teacher_sentence(run, dataset))
+    last = run.history.iloc[-1]
+    answer = (
+        f"**It is right on {100 * last['test_accuracy']:.2f} % of the test images (guessing: "
+        f"{100 / dataset.num_classes:.3g} %) and on {100 * last['clean_accuracy']:.2f} % of the training images shown "
+        "without augmentation.**"
+    )
+    return Exhibit(_curves(run), teacher_sentence(run, dataset), answer)
 
 
 @exhibit("student-curves", "Loss terms and accuracies of one student over the epochs.", step="student")
 def student_curves(runs: Sequence[Run]) -> Exhibit:
-    """Loss and accuracy of each student."""
-    return Exhibit({f"{run.label}, seed {run.spec.init_seed}": _curves(run) for run in runs})
+    """Loss and accuracy of each student; first KD's at T = 4, where there is one."""
+    figures = {f"{run.label}, seed {run.spec.init_seed}": _curves(run) for run in runs}
+    kd = [run for run in runs if run.spec.method == "kd"]
+    first = next((run for run in kd if run.spec.method_parameters["temperature"] == PEAK), (kd or list(runs))[0])
+    return Exhibit(figures, answer=_terms(first), start=f"{first.label}, seed {first.spec.init_seed}")
+
+
+def _terms(run: Run) -> str:
+    """What distillation makes up of the loss of one student, early and late."""
+    terms = [name for name in methods.METHODS[run.spec.method].term_names if name != "ce"]
+    if not terms or f"loss_{terms[0]}" not in run.history:
+        return f"**{run.label} learns from the labels alone.**"
+    early, late = curves.share_of_loss(run, terms[0])
+    return f"**{run.label}: distillation makes up {early:.0%} of the loss in the first epoch, {late:.0%} in the last.**"
 
 
 def _curves(run: Run) -> go.Figure:
@@ -89,24 +58,27 @@ def _curves(run: Run) -> go.Figure:
     history = run.history
     fig = make_subplots(1, 2, subplot_titles=["loss", "accuracy"], horizontal_spacing=0.12)
     terms = [str(name) for name in history if str(name).startswith("loss_")]
-    lines = [(1, "loss", "training loss", COLORWAY[0]), (1, "test_loss", "cross-entropy on the test set", COLORWAY[1])]
+    lines = [(1, "loss", *_TRAINING), (1, "test_loss", *_TEST)]
     if len(terms) > 1:
-        lines += [(1, name, f"of which {name[5:]}", color) for name, color in zip(terms, COLORWAY[3:], strict=False)]
-    lines += [(2, f"{name}_accuracy", f"{text} accuracy", color) for name, text, color in _ACCURACIES]
-    for column, name, text, color in lines:
-        trace = go.Scatter(x=history["epoch"], y=history[name].round(5), name=text, line={"color": color, "width": 1.5})
+        colors = zip(terms, COLORWAY[3:], strict=False)
+        lines += [(1, name, f"training loss, of which {name[5:]}", color, "dash") for name, color in colors]
+    lines += [(2, "train_accuracy", *_TRAINING), (2, "clean_accuracy", *_CLEAN), (2, "test_accuracy", *_TEST)]
+    named: set[str] = set()
+    for column, name, text, color, dash in lines:
+        trace = go.Scatter(x=history["epoch"], y=history[name].round(5), name=text, legendgroup=text, mode="lines")
+        trace.update(line={"color": color, "width": 1.5, "dash": dash}, showlegend=text not in named)
         fig.add_trace(trace, row=1, col=column)
+        named.add(text)
     for drop in run.spec.drops:
         fig.add_vline(x=drop + 0.5, line={"color": INK, "dash": "dot", "width": 1})
     fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(tickformat=".0%", col=2)
     return origin.mark(fig, [run]).update_layout(height=420, legend={"orientation": "h", "y": -0.25})
 
 
-_ACCURACIES = [
-    ("train", "training (augmented)", COLORWAY[0]),
-    ("clean", "training (clean)", COLORWAY[2]),
-    ("test", "test", COLORWAY[1]),
-]
+# A colour and a dash for each kind of images, in both panels.
+_TRAINING = ("training images", COLORWAY[0], "solid")
+_CLEAN = ("training images without augmentation", COLORWAY[2], "dashdot")
+_TEST = ("test images", COLORWAY[1], "dot")
 
 
 @exhibit(
@@ -115,8 +87,16 @@ _ACCURACIES = [
     step="epoch",
 )
 def class_similarity(run: Run, class_names: Sequence[str]) -> Exhibit:
-    """Cosines of the classifier's rows after a dozen epochs."""
-    return Exhibit({f"{epoch}": _class_similarity(run, epoch, class_names) for epoch in shown_epochs(run)})
+    """Cosines of the classifier's rows after a dozen epochs, the last one first."""
+    figures = {f"{epoch}": _class_similarity(run, epoch, class_names) for epoch in shown_epochs(run)}
+    one, other, top, least = class_rows.most_alike(class_rows.last_weight(run))
+    names = [html.escape(class_names[k], quote=False) for k in (one, other)]
+    collapsed = words.number(-1 / (len(class_names) - 1), "{:.2f}")
+    answer = (
+        f"**Rows whose cosines lie between {words.number(least, '{:.2f}')} and {words.number(top, '{:.2f}')} (most "
+        f"alike: {names[0]} and {names[1]}); complete neural collapse: {collapsed} for every pair.**"
+    )
+    return Exhibit(figures, answer=answer, start=list(figures)[-1])
 
 
 def _class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Figure:
@@ -174,14 +154,12 @@ _NORMS = {
 
 
 def teacher_sentence(run: Run, dataset: Dataset) -> str:
-    """What was trained on what, and how well it does, in numbers read from the run."""
+    """What was trained on what, in numbers read from the run."""
     last, spec = run.history.iloc[-1], run.spec
     return (
-        f"**{spec.model}** on {spec.dataset}: {len(dataset.train.labels)} training and {len(dataset.test.labels)} test "
-        f"images, {dataset.num_classes} classes, {Views(dataset.train, dataset, 'cpu').count} views of each training "
-        f"image. After {spec.epochs} epochs (seed {spec.init_seed}) it is right on {100 * last['test_accuracy']:.2f} % "
-        f"of the test images and on {100 * last['clean_accuracy']:.2f} % of {spec.clean_images} training images "
-        f"shown without augmentation. ‖W‖ = {last['weight_norm']:.2f}; neural collapse NC1 = {last['nc1']:.3g}."
+        f"**{spec.model}** on {spec.dataset}, seed {spec.init_seed}, {spec.epochs} epochs: {len(dataset.train.labels)} "
+        f"training and {len(dataset.test.labels)} test images, {dataset.num_classes} classes, "
+        f"{Views(dataset.train, dataset, 'cpu').count} views of each training image; ‖W‖ = {last['weight_norm']:.2f}."
     )
 
 
@@ -190,9 +168,66 @@ def students_sentence(runs: Sequence[Run]) -> str:
     error, label, epoch = accounts.imbalance(runs)
     epochs = sum(len(run.history) for run in runs)
     return (
-        f"{len(runs)} students, {epochs} epochs in all. The account of μ balances on every one of them: the largest "
-        f"imbalance is {error:.1e} of μ<sup>2</sup> ({label}, epoch {epoch})."
+        f"{len(runs)} students, {epochs} epochs in all; the account of μ balances to {error:.1e} of μ<sup>2</sup> or "
+        f"better ({label}, epoch {epoch})."
     )
+
+
+@exhibit("nearness", "Raw mu to the teacher less raw mu to the bystander: a row a student, a mark a seed.")
+def nearness(students: Sequence[Run], profile: str) -> Exhibit:
+    """Whether students end nearer to their teacher than to the bystander, over all seeds at hand; below it, numbers.
+
+    profile: whose published runs give further seeds.
+    """
+    folders = [students[0].path.parent, paths.results(profile)]
+    found = distances.differences(students, folders)
+    table = style.table(results(students).reset_index(), "the students in numbers")
+    return Exhibit(_nearness(students, found), students_sentence(students), _nearer(students, found), table)
+
+
+def _nearness(students: Sequence[Run], found: Values) -> go.Figure | None:
+    """A row a student, a mark a seed, this seed's filled; left of zero: nearer to the teacher."""
+    seeds, labels = list(distances.by_seed(found)), list(found)
+    mine = students[0].spec.init_seed
+    fig = style.grid(1, 1, height=120 + 26 * len(labels))
+    for place, seed in enumerate(seeds):
+        there = [label for label in labels if seed in found[label]]
+        symbol = style.SYMBOLS[place % 15] + ("" if seed == mine else "-open")
+        marks = go.Scatter(x=style.significant([found[label][seed] for label in there]), y=there, mode="markers")
+        marks.update(name=f"seed {seed}", marker={"symbol": symbol, "size": 9, "color": COLORWAY[place % 7]})
+        fig.add_trace(marks.update(hovertemplate=f"%{{y}}, seed {seed}: %{{x:+.3g}}<extra></extra>"))
+    fig.add_vline(0, line={"color": INK, "width": 1})
+    fig.update_xaxes(title_text="μ to the teacher less μ to the bystander (below 0: nearer to the teacher)")
+    fig.update_yaxes(type="category", autorange="reversed")
+    fig.update_layout(margin_t=16, showlegend=True)
+    return origin.mark(fig, students) if seeds else None
+
+
+def _nearer(students: Sequence[Run], found: Values) -> str:
+    """How many students of this seed end nearer to their teacher, and what the seeds say together."""
+    seeds, mine = distances.by_seed(found), students[0].spec.init_seed
+    if mine not in seeds:
+        return "**It cannot be told: these students have no bystander, or no μ.**"
+    count, of = sum(value < 0 for value in seeds[mine]), len(seeds[mine])
+    text = f"{count} of {of} students of seed {mine} end nearer to their teacher"
+    over = distances.over_seeds(seeds)
+    if np.isnan(over.low) or len(seeds) < stats.LEAST_RUNS:
+        return (
+            f"**It cannot be told from {words.counted(len(seeds), 'seed')}: {text}, and all of a seed share a start.**"
+        )
+    word = {-1: "Yes", 0: "It cannot be told", 1: "No"}[over.side]
+    mean, low, high = (words.number(value, "{:+.2f}") for value in (over.mean, over.low, over.high))
+    return f"**{word}: {text}, but over {len(seeds)} seeds the mean difference is {mean} (95 %: {low} to {high}).**"
+
+
+@exhibit("provenance", "Where, when and with what the runs were trained, a row a session.")
+def provenance(runs: Sequence[Run]) -> Exhibit:
+    """Where the runs are from, folded."""
+    table = style.table(provenance_table(runs).reset_index(), "provenance")
+    head = (
+        '<summary style="padding:0.4em 0;cursor:pointer">Where, when and with which versions it was trained</summary>'
+    )
+    return Exhibit(None, table=f"<details>{head}{table}</details>")
 
 
 def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:

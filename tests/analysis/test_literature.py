@@ -1,4 +1,4 @@
-"""Published figures: each row names a method that exists and a work of the book's references, once a protocol."""
+"""Reported figures: each row names a method that exists and a work of the book's references, once a protocol."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ def entry(key: str) -> str:
 
 
 @pytest.mark.parametrize("row", literature.FIGURES, ids=lambda row: f"{row.method}-{row.source.key}")
-def test_a_row_is_of_a_method_that_can_be_trained(row: literature.Published) -> None:
+def test_a_row_is_of_a_method_that_can_be_trained(row: literature.Reported) -> None:
     method = methods.create(row.method, row.parameters)
     assert row in literature.of(row.method, methods.parameters_of(method))
     assert 70 < row.accuracy < literature.TEACHER
@@ -47,9 +47,9 @@ def test_parameters_decide_which_number_is_a_run_s() -> None:
 
 
 def test_the_text_says_that_columns_are_not_comparable() -> None:
-    text = literature.sources_sentence()
+    text = literature.sources_text()
     assert "not comparable" in text and all(source.url in text for source in literature.SOURCES)
-    assert "76.31 ± 0.19 (DIST's code)" in [row.text for row in literature.FIGURES]
+    assert "76.31 ± 0.19" in [row.number for row in literature.FIGURES if row.source is literature.DIST]
 
 
 def test_quoting_a_number_trains_nothing_anew() -> None:

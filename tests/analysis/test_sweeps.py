@@ -11,7 +11,7 @@ from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
 from kdnb.analysis.students import Missing, of_each_seed
 from kdnb.claims import paper
-from kdnb.figures import claims as claims_page
+from kdnb.claims import studies as claims_of
 from kdnb.parameters import StudentParameters
 from kdnb.train import study
 
@@ -60,7 +60,7 @@ def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Pat
     store(tmp_path / "own", [SPEC, *sweep])
     expected = paper.judge(selection.sweep(ChapterParameters(output_dir=str(tmp_path / "own"))))
     store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY)])
-    (found,) = claims_page.judged(
+    (found,) = claims_of.judged(
         ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none"))
     )
     assert [one.evidence for one in found.verdicts] == [one.evidence for one in expected]

@@ -25,3 +25,7 @@ def test_an_interval_is_half_its_width_or_nothing() -> None:
 @pytest.mark.parametrize("count, text", [(0, "0 seeds"), (1, "1 seed"), (2, "2 seeds")])
 def test_only_one_is_singular(count: int, text: str) -> None:
     assert words.counted(count, "seed") == text
+
+
+def test_the_index_of_a_classifier_is_written_below() -> None:
+    assert words.typeset("frozen at W_t, ‖W_s‖, RAW_tie") == "frozen at W<sub>t</sub>, ‖W<sub>s</sub>‖, RAW_tie"

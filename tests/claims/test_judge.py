@@ -43,17 +43,17 @@ def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() ->
 
 
 FROZEN = {  # verdict, seeds in which each part held, and one number, as they were judged when the thresholds were new
-    "C1": ("not reproduced", [0, 0], ("r", -0.854498)),
+    "C1": ("not found here", [0, 0], ("r", -0.854498)),
     "C2": ("partly", [2, 0], ("r", -0.793579)),
-    "C3": ("not reproduced", [0, 0, 2], ("fall", -0.001432)),
+    "C3": ("not found here", [0, 0, 2], ("fall", -0.001432)),
     "C4": ("partly", [0, 1, 1, 1], ("r_last", -0.920395)),
     "C5": ("partly", [1, 0], ("r_high", 0.017916)),
-    "C6": ("not reproduced", [1, 0, 0, 0], ("gain", 0.116408)),
+    "C6": ("not found here", [1, 0, 0, 0], ("gain", 0.116408)),
     "C7": ("partly", [2, 1], ("rise", 0.030307)),
-    "C8": ("not reproduced", [0, 0], ("shape", -0.803398)),
+    "C8": ("not found here", [0, 0], ("shape", -0.803398)),
     "C9": ("not testable", [], ("n", 0)),
     "C10": ("partly", [0, 1], ("r_cosine", 0.863676)),
-    "C11": ("not reproduced", [0, 0], ("lead", -1.13)),
+    "C11": ("not found here", [0, 0], ("lead", -1.13)),
 }
 
 

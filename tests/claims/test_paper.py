@@ -115,7 +115,7 @@ def with_features(spread: float, similarity: float) -> Callable[[FakeRun], FakeR
 def test_the_papers_own_curves_reproduce_every_claim() -> None:
     judged = paper.judge(as_in_the_paper())
     assert [v.id for v in judged] == [f"C{i}" for i in range(1, 12)]
-    assert {v.id: v.verdict for v in judged} == {v.id: "reproduced" for v in judged}
+    assert {v.id: v.verdict for v in judged} == {v.id: "found here too" for v in judged}
     assert all(v.evidence["n"] == 1 and set(v.parts.values()) == {1} for v in judged)
     assert not any("{" in v.sentence for v in judged)
 
@@ -124,34 +124,34 @@ def test_the_papers_own_curves_reproduce_every_claim() -> None:
     ("claim", "changes", "expected"),
     [
         ("C1", {"kd_t4": with_r(0.5)}, "partly"),
-        ("C1", {"kd_t4": with_r(-0.1)}, "not reproduced"),
+        ("C1", {"kd_t4": with_r(-0.1)}, "not found here"),
         ("C2", {"normal": with_r(-0.5)}, "partly"),
-        ("C2", {"normal": with_r(0.9)}, "not reproduced"),
+        ("C2", {"normal": with_r(0.9)}, "not found here"),
         ("C3", {"kd_t4": column("mu_raw", lambda h: 40 - h.epoch / 32)}, "partly"),  # a little, but it never settles
-        ("C3", {"kd_t4": column("mu_raw", lambda h: 40 - h.epoch / 8)}, "not reproduced"),
-        ("C3", {"kd_t4": column("mu_raw", lambda h: 40 + h.epoch / 8)}, "not reproduced"),
+        ("C3", {"kd_t4": column("mu_raw", lambda h: 40 - h.epoch / 8)}, "not found here"),
+        ("C3", {"kd_t4": column("mu_raw", lambda h: 40 + h.epoch / 8)}, "not found here"),
         ("C4", {"kd_t8": with_r(0.99)}, "partly"),
-        ("C4", {f"kd_t{t}": with_r(0.9 + 0.001 * t) for t in range(1, 11)}, "not reproduced"),
-        ("C5", {"mse": with_r(0.1)}, "not reproduced"),
+        ("C4", {f"kd_t{t}": with_r(0.9 + 0.001 * t) for t in range(1, 11)}, "not found here"),
+        ("C5", {"mse": with_r(0.1)}, "not found here"),
         ("C5", {"mse": column("mu_raw", lambda h: h.mu_raw + 5)}, "partly"),
         ("C6", {"normal": with_features(0.1, 0)}, "partly"),
         (
             "C6",
             {"normal": with_features(0.1, 0), "kd_t9": with_features(0.1, 0), "kd_t10": with_features(3, 0)},
-            "not reproduced",
+            "not found here",
         ),
         (
             "C7",
             {"normal": column("feature_cosine", lambda h: np.where(h.epoch < 236, 0.9 - h.epoch / 999, 1))},
             "partly",
         ),
-        ("C7", {"normal": column("feature_cosine", lambda h: 0.9 - h.epoch / 999)}, "not reproduced"),
+        ("C7", {"normal": column("feature_cosine", lambda h: 0.9 - h.epoch / 999)}, "not found here"),
         ("C8", {"dist": with_r(0.3)}, "partly"),
-        ("C8", {"dist": with_r(-0.9)}, "not reproduced"),
+        ("C8", {"dist": with_r(-0.9)}, "not found here"),
         ("C10", {"kd_t4": column("classifier_cosine", lambda h: 1 - h.mu_raw / 50)}, "partly"),
-        ("C10", {"kd_t4": column("classifier_cosine", lambda h: np.exp(-h.epoch / 20))}, "not reproduced"),
+        ("C10", {"kd_t4": column("classifier_cosine", lambda h: np.exp(-h.epoch / 20))}, "not found here"),
         ("C11", {"kd_t7": column("test_accuracy", lambda h: 0.953)}, "partly"),
-        ("C11", {"kd_t7": column("test_accuracy", lambda h: 0.96)}, "not reproduced"),
+        ("C11", {"kd_t7": column("test_accuracy", lambda h: 0.96)}, "not found here"),
     ],
 )
 def test_curves_bent_against_a_claim_lose_it(claim: str, changes: dict, expected: str) -> None:
@@ -166,7 +166,7 @@ def test_alpha_that_does_not_lower_mu_or_bends_its_shape() -> None:
     assert verdict(runs, "C9").verdict == "partly"
     lowest = next(r for r in runs if r.spec.method_parameters.get("alpha") == 0.3)
     lowest.history = curves(-0.5)
-    assert verdict(runs, "C9").verdict == "not reproduced"
+    assert verdict(runs, "C9").verdict == "not found here"
 
 
 def test_the_numbers_are_those_of_the_runs() -> None:
@@ -189,8 +189,8 @@ def test_a_claim_is_only_as_good_as_its_weakest_seed() -> None:
     assert found.parts == {"r is positive": 1, "r is strong": 1}
     assert found.evidence == pytest.approx({"r": 0.24, "r_bystander": -0.24, "n": 2})
     assert "r is positive: 1 of 2" in found.sentence
-    assert verdict([*as_in_the_paper(0), *as_in_the_paper(1)], "C1").verdict == "reproduced"
-    assert verdict([*bent(0, kd_t4=with_r(-0.5)), *bent(1, kd_t4=with_r(-0.6))], "C1").verdict == "not reproduced"
+    assert verdict([*as_in_the_paper(0), *as_in_the_paper(1)], "C1").verdict == "found here too"
+    assert verdict([*bent(0, kd_t4=with_r(-0.5)), *bent(1, kd_t4=with_r(-0.6))], "C1").verdict == "not found here"
 
 
 def test_a_seed_that_lacks_the_runs_is_not_counted() -> None:
@@ -231,7 +231,7 @@ def test_a_student_that_never_reached_the_matched_accuracy_leaves_c6_untested() 
 def test_a_constant_mu_and_a_run_without_bystander_are_no_accident() -> None:
     assert "not constant" in verdict(bent(normal=column("mu_raw", lambda h: 3.0)), "C2").sentence
     alone = bent(kd_t4=lambda run: replace(run, history=run.history.drop(columns="bystander_mu_raw")))
-    assert verdict(alone, "C1").verdict == "reproduced"
+    assert verdict(alone, "C1").verdict == "found here too"
     assert np.isnan(verdict(alone, "C1").evidence["r_bystander"])
 
 

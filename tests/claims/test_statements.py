@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.analysis.students import Missing, Students
 from kdnb.claims.book import STATEMENTS, within
-from kdnb.claims.judge import Claim, by_interval, verdict
+from kdnb.claims.judge import BooksWord, Claim, by_interval, verdict
 from kdnb.figures import discussion
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -69,7 +70,9 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     assert list(seeds.x) == [0.1, 0.2, 0.6] and list(means.x) == [0.3]
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
     np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
-    assert "**undecided** (3 of 3 seeds). number +0.30" in discussion.answer(one, {"mine": found})
+    told = replace(one, quoted=("number",))
+    assert discussion.answer(told, {"mine": found}) == "**Undecided on mine (number +0.30; n = 3).**"
+    assert "undecided<br><small>number +0.30; n = 3<" in discussion._cell(told, found)
 
 
 def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
@@ -85,7 +88,8 @@ def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> Non
 def test_its_figure_is_in_the_chapter_that_it_names(one: Claim[Study]) -> None:
     shown = discussion.SHOWN[one.id]
     assert shown in exhibits_of(shown.chapter)
-    assert f"{shown.chapter}.html#{shown.id('digits')}" in discussion.heading(one, "digits")
+    outcomes = {name: {"digits": verdict(of, [])} for name, of in ((of.id, of) for of in STATEMENTS)}
+    assert f"{shown.chapter}.html#{shown.id('digits')}" in discussion.as_html(outcomes)
 
 
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
@@ -108,3 +112,14 @@ def test_alike_is_two_one_sided_tests() -> None:
     assert by_interval([dict(enumerate(within(value, 0.005))) for value in close]) == "holds"
     assert by_interval([dict(enumerate(within(value, 0.005))) for value in wide]) == "undecided"
     assert by_interval([dict(enumerate(within(value, 0.005))) for value in [0.02, 0.021, 0.022]]) == "does not hold"
+
+
+def test_every_word_of_a_verdict_answers_and_counts() -> None:
+    one = verdict(planted({}), [])
+    for word in get_args(BooksWord):
+        found = replace(one, verdict=word)
+        assert discussion.answer(planted({}), {"mine": found}).startswith(f"**{discussion.WORDS[word].capitalize()} on")
+        assert discussion.summary({"S1": {"mine": found}}) == (
+            f"**Of the 1 statements, on mine 1 {discussion.COUNTED[word][0]}.**"
+        )
+    assert discussion.missing({"mine": replace(one, missing="a run")}) == "Not drawn: mine, which lacks a run."

@@ -14,10 +14,11 @@ from made_up import SPEC, STUDENTS, kd, store, write
 from kdnb import paths
 from kdnb.analysis.selection import ClaimsParameters
 from kdnb.book import links
-from kdnb.claims import controls, paper
+from kdnb.claims import controls, paper, studies
+from kdnb.claims.judge import MARKS
+from kdnb.claims.studies import Judged
 from kdnb.figures import claim_words
 from kdnb.figures import claims as claims_page
-from kdnb.figures.claims import Judged
 
 ROOT = Path(__file__).parents[2]
 SEEDS = [*(replace(spec, init_seed=seed) for seed in (1, 2) for spec in STUDENTS[:4])]
@@ -45,20 +46,42 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> ClaimsParameters:
 
 @pytest.fixture(scope="module")
 def found(chosen: ClaimsParameters) -> list[Judged]:
-    return claims_page.judged(chosen)
+    return studies.judged(chosen)
 
 
 # ------------------------------------------------------------------------------------------------------ which studies
 def test_every_study_is_judged_by_itself_and_a_weight_decay_is_a_study(found: list[Judged]) -> None:
-    assert [(one.name, one.decay, one.key) for one in found] == [
-        ("digits", "weight decay 0.0005", "digits"),
-        ("digits", "no weight decay", "digits_no_decay"),
-        ("cifar100-small", "weight decay 0.0005", "cifar100_small"),
-        ("cifar100-small", "no weight decay", "cifar100_small_no_decay"),
-        ("digits, published", "weight decay 0.0005", "digits_published"),
+    assert [(one.title, one.key) for one in found] == [
+        ("digits", "digits"),
+        ("digits, no weight decay", "digits_no_decay"),
+        ("cifar100-small", "cifar100_small"),
+        ("cifar100-small, no weight decay", "cifar100_small_no_decay"),
     ]
-    assert found[0].runs == "resnet20 → resnet8, 24 epochs, seeds 0, 1 and 2"
-    assert [max(v.evidence["n"] for v in one.verdicts) for one in found] == [3, 1, 1, 1, 1]
+    assert [max(v.evidence["n"] for v in one.verdicts) for one in found] == [3, 1, 1, 1]
+
+
+def test_runs_that_are_there_twice_are_counted_once_and_named(found: list[Judged]) -> None:
+    """The published digits repeat some of this study's runs."""
+    assert [one.copies for one in found] == [("6 students trained here",), (), (), ()]
+    assert (
+        "Counted once: 6 students trained here share runs with those of digits." in claims_page.experiments(found).says
+    )
+    smaller = replace(found[0], students=found[0].students[:2])
+    (kept,) = studies.independent([smaller, found[0]])
+    assert kept.students == found[0].students and kept.copies == (*found[0].copies, "2 students trained here")
+
+
+def test_two_studies_of_one_profile_that_share_nothing_have_two_names(found: list[Judged]) -> None:
+    named = studies.named([found[0], found[0]])
+    assert [one.title for one in named] == ["digits, trained here", "digits"]
+
+
+def test_how_a_study_differs_from_the_paper_is_read_off_its_runs(found: list[Judged]) -> None:
+    made = claims_page.experiments(found)
+    assert made.answer == "**Of the 4 studies here, the paper's own experiment: None.**"
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", made.table, re.S)
+    assert len(rows) == 2 + len(found) and "resnet32x4 → resnet8x4" in rows[1] and "100 &lt; 256" in rows[1]
+    assert "resnet20 → resnet8" in rows[2] and "<td>24</td>" in rows[2] and "3 seeds" in rows[2]
 
 
 def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twice(chosen: ClaimsParameters) -> None:
@@ -66,43 +89,81 @@ def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twic
     for own in ({"output_dir": None}, {"output_dir": str(results / "digits")}):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("KDNB_RUNS", str(results.parent / "nowhere"))
-            names = [one.name for one in claims_page.judged(replace(chosen, **own))]
+            names = [one.name for one in studies.judged(replace(chosen, **own))]
         assert sorted(names) == ["cifar100-small", "cifar100-small", "digits"]
 
 
 def test_no_runs_at_all_and_a_named_folder_without_runs_are_said(chosen: ClaimsParameters, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no finished students; train them there"):
-        claims_page.judged(replace(chosen, output_dir=str(tmp_path)))
+        studies.judged(replace(chosen, output_dir=str(tmp_path)))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(FileNotFoundError, match="neither .* nor .* holds"):
         patch.setenv("KDNB_RUNS", str(tmp_path))
-        claims_page.judged(ClaimsParameters(results_dir=str(tmp_path)))
+        studies.judged(ClaimsParameters(results_dir=str(tmp_path)))
 
 
 def test_the_other_reading_of_the_loss_is_judged_apart(tmp_path: Path) -> None:
     unsquared = replace(SPEC, method="kd", method_parameters={"temperature": 4.0, "alpha": 0.9, "squared": 0.0})
     store(tmp_path / "own", [SPEC, unsquared])
     chosen = ClaimsParameters(output_dir=str(tmp_path / "own"), results_dir=str(tmp_path / "none"))
-    tested = [claims_page.judged(replace(chosen, squared=squared))[0].verdicts[0].seeds for squared in (True, False)]
+    tested = [studies.judged(replace(chosen, squared=squared))[0].verdicts[0].seeds for squared in (True, False)]
     assert [list(seeds) for seeds in tested] == [[], [0]]
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
 def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -> None:
-    body = claims_page.summary(found).split("<tbody>")[1:]
+    body = [row for row in claims_page.summary(found).split("<tbody>")[1:] if "rowgroup" in row]
     assert len(body) == len(paper.CLAIMS) == 11
     for row, claim in zip(body, paper.CLAIMS, strict=True):
-        cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-        assert cells == [one.of(claim).sign for one in found]
-        marks = re.findall(r"<td[^>]*><small>([^<]*)</small></td>", row)
-        checks = [one.checks(claim) for one in found] if claim.id in controls.CONTROLS else []
-        assert marks == [controls.standing(c) if c else "" for c in checks]
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+        for cell, one in zip(cells, found, strict=True):
+            verdict, checks = one.of(claim), one.checks(claim)
+            assert cell.startswith(verdict.sign)
+            if verdict.seeds:
+                main = claim.measure.over_seeds(verdict.values[next(iter(claim.measures))])
+                assert f"<small>{main}, n = {len(verdict.seeds)}" in cell
+            assert (controls.standing(checks) in cell) == bool(checks) or not checks
         assert f'href="#{claim.id.lower()}"' in row and html.escape(claim.title) in row
+
+
+def test_what_the_paper_quotes_stands_apart_and_is_not_counted(found: list[Judged]) -> None:
+    text = claims_page.summary(found)
+    assert text.index("C10</a>") < text.index("From other works") < text.index("C11</a>")
+    for one in found:
+        assert len(studies.counted(one.verdicts)) == 10
+        assert claim_words.sentence(one.verdicts).startswith("Of 10 claims: ")
+
+
+def test_the_answer_counts_what_is_found_study_by_study(found: list[Judged]) -> None:
+    said = claims_page.answer(found)
+    for one in found:
+        mine = [v.verdict for v in studies.counted(one.verdicts)]
+        tested = len(mine) - mine.count("not testable")
+        assert f"{mine.count('found here too')} of {tested} on {one.title}" in said
+
+
+def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(found: list[Judged]) -> None:
+    first = found[0]
+    r = {v.claim.id: v for v in first.verdicts}["C1"].values["r"]
+    assert list(first.r[4.0]) == list(r) and list(first.r) == sorted(first.r)
+    positive = sum(value > 0 for value in first.r[4.0])
+    assert f"{claims_page.R.over_seeds(first.r[4.0])}<br><small>{positive}/{len(r)}<" in claims_page.strip(found)
+    means = [sum(values) / len(values) for one in found for values in one.r.values()]
+    some, every = any(mean > 0 for mean in means), all(mean > 0 for mean in means)
+    word = "Yes" if every else "At some temperatures only" if some else "No"
+    assert claims_page.temperatures_answer(found).startswith(f"**{word}: r is positive at ")
+    above = [replace(first, r={1.0: [0.5], 4.0: [0.9, 0.8]})]
+    assert claims_page.temperatures_answer(above) == "**Yes: r is positive at T = 1 and 4 of 2 on digits.**"
+    below = [replace(first, r={1.0: [-0.5]})]
+    assert claims_page.temperatures_answer(below) == "**No: r is positive at no T of 1 on digits.**"
+    assert "cannot be told" in claims_page.temperatures_answer([replace(first, r={})])
 
 
 @pytest.mark.parametrize("claim", paper.CLAIMS, ids=lambda claim: claim.id)
 def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[Judged], claim: paper.Claim) -> None:
-    text = claims_page.section(claim.id, found)
+    text = claims_page.section(claim, found)
     assert html.escape(claim.text) in text and html.escape(claim.figure) in text
+    marks = " ".join(MARKS[one.of(claim).verdict] for one in found)
+    assert f"{marks}</summary>" in text and f'id="{claim.id.lower()}"' in text
     cards = text.split('role="group"')[1:]
     assert len(cards) == len(found)
     for card, one in zip(cards, found, strict=True):
@@ -124,7 +185,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
 def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_answer(
     found: list[Judged], claim: paper.Claim
 ) -> None:
-    cards = claims_page.section(claim.id, found).split('role="group"')[1:]
+    cards = claims_page.section(claim, found).split('role="group"')[1:]
     for card, one in zip(cards, found, strict=True):
         checks = one.controls[claim.id] if claim.id in one.controls and one.of(claim).seeds else []
         assert card.count("<details") == (len(checks) > 0)
@@ -136,32 +197,6 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
             mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
             assert f"{mark} {html.escape(check.measure.text)}</dt>" in card
             assert f"95 %: {check.measure.between(check.values)}<" in card
-
-
-def test_how_the_claims_stand_is_said_study_by_study(found: list[Judged]) -> None:
-    first, *others = claims_page.stood(found).splitlines()
-    checked = [one for claim in paper.CLAIMS if (one := found[0].checks(claim))]
-    answers = [check.answer for checks in checked for check in checks if check.answer != "cannot be said"]
-    stand = sum(all(check.answer == "yes" for check in checks) for checks in checked)
-    assert f": {answers.count('yes')} of {len(answers)} checks are answered yes; {stand} of {len(checked)} cl" in first
-    assert len(others) == 4 and all("nothing can be said; it takes 3 seeds" in line for line in others)
-
-
-def test_the_sentences_count_and_compare(found: list[Judged]) -> None:
-    text = claims_page.counts(found)
-    assert text.count("\n- **") == len(found) - 1 and all(claim_words.sentence(one.verdicts) in text for one in found)
-    found = claims_page.independent(found)
-    assert [one.name for one in found] == [
-        "digits",
-        "digits",
-        "cifar100-small",
-        "cifar100-small",
-    ]  # published: the same
-    tested = [c for c in paper.CLAIMS if all(one.of(c).seeds for one in found)]
-    differ = [c.id for c in tested if len({one.of(c).verdict for one in found}) > 1]
-    said = claims_page.agreement(found)
-    assert said.startswith(f"{len(tested)} of 11") and f": {len(tested) - len(differ)} of them" in said
-    assert all(name in said for name in differ)
 
 
 def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,19 +231,11 @@ def cells(path: Path) -> list[str]:
 def test_the_figure_a_claim_links_to_is_in_that_chapter(claim: paper.Claim, found: list[Judged]) -> None:
     shown = claims_page.SHOWN[claim.id]
     assert shown in exhibits_of(shown.chapter)
-    assert f'href="{shown.chapter}.html#{shown.id()}"' in claims_page.section(claim.id, found)
+    assert f'href="{shown.chapter}.html#{shown.id("digits")}"' in claims_page.section(claim, found)
 
 
 def test_in_colab_a_claim_links_to_the_notebook(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDNB_DISPLAY", "live")
     monkeypatch.setattr(paths, "root", lambda: ROOT)
-    (link,) = re.findall(r'href="([^"]*)"', claims_page.section("C1", found))
+    (link,) = re.findall(r'href="([^"]*)"', claims_page.section(paper.CLAIMS[0], found))
     assert re.fullmatch(r"https://[^#]*/blob/main/notebooks/04_correlation\.ipynb", link)
-
-
-def test_the_notebook_has_a_section_a_claim_under_its_title() -> None:
-    sources = cells(ROOT / "notebooks" / "12_claims.ipynb")
-    for claim in paper.CLAIMS:
-        (place,) = [k for k, s in enumerate(sources) if s.startswith(f"({claim.id.lower()})=\n")]
-        assert sources[place].splitlines()[1] == f"## {claim.id}. {claim.title}"
-        assert f'claims.claim("{claim.id}", judged)' in sources[place + 1]

@@ -90,39 +90,46 @@ def test_kd_stands_for_itself_at_one_temperature(studies: dict[str, Study]) -> N
     assert [run.label for run in by_method.shown(studies["cifar100-small"])] == ["normal", "KD T=2"]
 
 
-def test_the_table_lists_what_was_not_trained_and_what_is_published(studies: dict[str, Study]) -> None:
-    text = methods_table.as_html(studies["digits"])
-    rows = {row.split("</td>")[0].split("<td>")[1]: row for row in text.split("<tr>")[1:]}
-    assert set(rows) == set(by_method.planned())
-    for label in ("AT", "VID", "SemCKD", "CRD", "SRRL", "SimKD f=8", "DIST"):
-        assert "not trained here" in rows[label], label
-    assert "not trained here" not in rows["SimKD"] + rows["FitNet"] + rows["KD T=4"]
-    for row in literature.FIGURES:
-        label = methods.label(row.method, methods.parameters_of(methods.create(row.method, row.parameters)))
-        assert row.text.replace(" ", "\u00a0") in rows[label.replace("factor", "f")]
-    cells = {label: re.findall("<td>(.*?)</td>", row) for label, row in rows.items()}
-    assert cells["MSE"][4] == "–"  # nobody published it for this pair
-    assert cells["SimKD"][5:] == ["–"] * (len(by_method.MUS) + 1) and "–" not in cells["FitNet"]
+def test_the_table_has_a_row_a_method_and_names_what_was_not_trained(studies: dict[str, Study]) -> None:
+    text = methods_table.as_html(studies)
+    digits, small = text.split("<tbody>")[1:]
+    cells = {
+        re.sub("<.*?>", "", row.split("</th>")[0]): re.findall("<td>(.*?)</td>", row)
+        for row in re.split('<tr><th scope="row".*?>', digits)[1:]
+    }
+    assert set(cells) == {"normal", "KD T=4", "MSE", "FitNet", "SimKD", "SimKD f=4"}
+    left = digits.split("not trained: ")[1].split("<")[0].split(", ")
+    assert set(left) == set(by_method.planned()) - set(cells)
+    assert cells["SimKD"][2:] == ["–"] * (len(by_method.MUS) + 1) and "–" not in cells["FitNet"]
     of_kd = [run.history.iloc[-1] for run in by_method.groups(studies["digits"])["KD T=4"]]
     own, other = (sum(row[column] for row in of_kd) / len(of_kd) for column in ("mu_raw", "bystander_mu_raw"))
-    assert cells["KD T=4"][5] == f"{own:.3g} ({other:.3g})"
+    assert cells["KD T=4"][2] == f"{own:.3g} ({other:.3g})" and cells["KD T=4"][0] == "2"
+    assert "KD T=2" in small and "nan" not in text.lower()
 
 
-def test_a_method_of_one_s_own_parameters_has_its_row(studies: dict[str, Study]) -> None:
-    text = methods_table.as_html(studies["cifar100-small"])
-    assert "KD T=2" in text and "nan" not in text.lower()
+def test_what_the_literature_reports_is_folded_beside_its_sources() -> None:
+    text = methods_table.reported()
+    assert text.startswith("<details>") and "<strong>not comparable</strong>" in text
+    assert all(row.number in text and row.source.name in text for row in literature.FIGURES)
+    assert text.count("<tr") == 1 + len({by_method.label_of(row.method, row.parameters) for row in literature.FIGURES})
 
 
-def test_what_a_method_learns_from_follows_from_its_terms() -> None:
-    told = {name: methods_table._learns_from(name) for name in by_method.METHODS}
-    assert (told["normal"], told["simkd"], told["kd"]) == ("labels", "maps", "labels and logits")
-    assert all(("labels" in text) == (name != "simkd") for name, text in told.items())
+def test_the_answer_compares_the_most_accurate_with_the_nearest() -> None:
+    rows = {"a": [0.9, 3.0, 2.0], "b": [0.8, 4.0, 1.0], "SimKD": [0.7, np.nan, np.nan]}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "mu_raw", "mu_rotated"])
+    said = methods_table.nearest("digits", table)
+    assert said.startswith(
+        "in part on digits (90.00 % for a; the smallest raw μ is that of a; the smallest rotated μ is"
+    )
+    assert methods_table.nearest("digits", table.assign(mu_rotated=table["mu_raw"])).startswith("yes on digits")
+    assert methods_table.nearest("digits", table.assign(accuracy=[0.1, 0.2, 0.9])).startswith("no on digits (90.00 %")
+    assert "it cannot be told on digits" in methods_table.nearest("digits", table.iloc[1:])
 
 
 def test_one_test_image_is_what_the_snapshot_says(studies: dict[str, Study]) -> None:
-    text = methods_table.table_sentence(studies["digits"])
-    assert f"One test image of 60 is {1 / 60:.2%}" in text and methods_table.NO_MU in text
-    assert methods_table.NO_MU not in methods_table.table_sentence(studies["cifar100-small"])
+    text = methods_table.notes(studies)
+    assert f"One test image is worth {100 / 60:.2f} points on digits" in text and methods_table.NO_MU in text
+    assert methods_table.NO_MU not in methods_table.notes({"cifar100-small": studies["cifar100-small"]})
 
 
 def test_rounding_is_no_distance() -> None:
@@ -132,22 +139,46 @@ def test_rounding_is_no_distance() -> None:
 # ------------------------------------------------------------------------------------------------ accuracy against mu
 def test_every_mark_stands_at_its_run_s_last_values(studies: dict[str, Study]) -> None:
     study = studies["digits"]
-    fig = methods_table.scatter(study).figure
+    fig = methods_table.scatter(studies).figures[0]
     assert {trace.name for trace in fig.data} == {"normal", "KD T=4", "MSE", "FitNet"}  # SimKD has no mu
-    (upper,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x"]
-    (lower,) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x2"]
+    (upper, upper_mean) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x"]
+    (lower, _) = [trace for trace in fig.data if trace.name == "FitNet" and trace.xaxis == "x2"]
     tables = [Run(study.folder / f"fitnet-wd0.0005-s{seed}").history.iloc[-1] for seed in (0, 1, 2)]
     assert list(upper.x) == rounded([row["mu_raw"] for row in tables])
     assert list(lower.x) == rounded([row["mu_rotated"] for row in tables])
     assert list(upper.y) == list(lower.y) == rounded([row["test_accuracy"] for row in tables])
+    assert list(upper_mean.x) == rounded([np.mean([row["mu_raw"] for row in tables])])
+    named = [trace for trace in fig.data if trace.text == (trace.name,)]
+    assert len(named) == 8 and len({trace.marker.symbol for trace in named}) == 4
     drawable(fig)
 
 
-def test_an_order_needs_three_methods(studies: dict[str, Study]) -> None:
-    assert "Over the 4 methods with a μ" in methods_table.scatter_sentence(studies["digits"])
-    assert "Fewer than three" in methods_table.scatter_sentence(studies["cifar100-small"])
-    assert by_method.rank(pd.Series([1e-14, 2e-14, 0.0]), pd.Series([1.0, 2.0, 3.0])) == "undefined"
-    assert by_method.rank(pd.Series([3.0, 2.0, 1.0]), pd.Series([1.0, 2.0, 3.0])) == "−1.00"
+def test_neighbours_have_their_names_on_different_sides() -> None:
+    sides = methods_table._sides({"a": [1, 1], "b": [1.05, 1.05], "far": [3, 3], "c": [1.02, 1]})
+    assert len({sides[name] for name in "abc"}) == 3 and sides["far"] == methods_table.SIDES[0]
+
+
+def test_what_is_not_drawn_is_named(studies: dict[str, Study]) -> None:
+    assert "SimKD f=4 and SimKD on digits" in methods_table.without(studies) or "SimKD and SimKD f=4 on digits" in (
+        methods_table.without(studies)
+    )
+    assert methods_table.without({"cifar100-small": studies["cifar100-small"]}) == ""
+
+
+def test_an_order_needs_six_methods_and_a_rank_beyond_chance(
+    studies: dict[str, Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert methods_table.order("digits", studies["digits"]) == ("it cannot be told on digits, where 4 methods have a μ")
+    assert methods_table.scatter_sentence(studies["digits"]).startswith("It cannot be told")
+    monkeypatch.setattr(by_method, "LEAST_METHODS", 4)
+    found = by_method.order(studies["digits"], "mu_raw")
+    means = [by_method.measured(studies["digits"]).loc[["normal", "KD T=4", "MSE", "FitNet"]]]
+    expected = scipy_stats.spearmanr(means[0]["mu_raw"].round(4), means[0]["accuracy"].round(4))
+    assert found is not None and (found.rho, found.p, found.methods) == (*map(pytest.approx, expected), 4)
+    for p, word in ((0.2, "no"), (0.01, "yes")):
+        monkeypatch.setattr(by_method, "order", lambda *_, p=p: by_method.Order(0.5, p, 9))
+        said = methods_table.order("digits", studies["digits"])
+        assert said.startswith(f"{word} on digits (rank correlation of accuracy +0.50 with raw μ and ")
 
 
 # ----------------------------------------------------------------------------------------------------------- templates
@@ -180,17 +211,27 @@ def test_published_classifiers_agree_as_their_methods_make_them() -> None:
 def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     study = StudiesParameters(profiles=["digits"]).studies(methods=("normal", "kd"))["digits"]
     table = class_rows.agreements(study)
-    fig = drawn_rows.likeness(study).figure
+    made = drawn_rows.likeness({"digits": study})
+    (fig,) = made.figures
+    means = table.groupby("label")[["teacher", "bystander"]].mean()
+    count = int((means["teacher"] > means["bystander"]).sum())
+    assert f"({count} of {len(means)} methods agree more with their teacher" in made.answer
     assert [trace.name for trace in fig.data] == ["with the bystander", "with the teacher"]
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
-    assert "nan" not in drawn_rows.sentence(study, table)
+    assert "nan" not in made.answer
     drawable(fig)
 
 
 def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
     study = replace(studies["cifar100-small"], folder=Path("nowhere"))
-    assert "no rows to compare with" in drawn_rows.sentence(study, class_rows.agreements(study))
+    assert "it cannot be told on x" in drawn_rows.nearer("x", class_rows.agreements(study), None)
+
+
+@pytest.mark.parametrize("own, word", [([0.9, 0.8, 0.7], "yes"), ([0.9, 0.8, 0.1], "mostly"), ([0.9, 0.1, 0.1], "no")])
+def test_the_answer_on_likeness_can_turn_out_either_way(own: list[float], word: str) -> None:
+    table = pd.DataFrame({"label": list("abc"), "teacher": own, "bystander": 0.5})
+    assert drawn_rows.nearer("x", table, 0.5).startswith(f"{word} on x ({sum(v > 0.5 for v in own)} of 3 methods")
 
 
 # ----------------------------------------------------------------------------------------------------------- ablations
@@ -208,7 +249,7 @@ def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
 
 def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> None:
     varied = variations.alphas(chosen)["digits"]
-    fig = ablations.alpha(varied).figure
+    fig = ablations.alpha(chosen).figure["digits"]
     (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y" and "lines" in trace.mode]
     folder = varied.study.folder
     runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
@@ -227,9 +268,13 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     found = variations.temperatures(chosen)
     assert list(found) == ["digits"]
     assert found["digits"].places == ["1", "4", "10", "50", "MSE"]
-    text = ablations.mse_sentence(found["digits"])
-    assert text.startswith("At T = 1, 10 and 50 KD differs") and "MSE has one seed here" in text
-    drawable(ablations.high_temperature(found["digits"]).figure)
+    made = ablations.high_temperature(chosen)
+    table = found["digits"].table.groupby(["line", "x"])[["mu", "r", "accuracy"]].mean()
+    cold, hot = ((table.loc[("KD", t)] - table.loc[("MSE", "MSE")]).abs() for t in ("1", "50"))
+    word = {3: "Yes", 0: "No"}.get(int((hot < cold).sum()), "In")
+    assert made.answer.startswith(f"**{word}") and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
+    assert made.says == "Not trained for `cifar100-small`: a T beyond 10."
+    drawable(made.figures[0])
 
 
 def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
@@ -237,7 +282,10 @@ def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
     assert varied.lines == ["drops 15/18/21", "drops 12/15/18/21"]
     assert varied.places == ["normal", "KD T=4"] and set(varied.table["seed"]) == {0}
     assert len(varied.table) == 4
-    drawable(ablations.schedule(varied).figure)
+    made = ablations.readings(chosen)
+    assert made.labels == ["the schedule, digits", "T², digits"]
+    for figure in made.figures:
+        drawable(figure)
 
 
 def test_schedules_without_a_common_student_are_not_compared(tmp_path: Path) -> None:
@@ -256,23 +304,24 @@ def test_a_reading_of_the_loss_has_the_same_label_in_both(chosen: StudiesParamet
     table = varied.table.set_index(["line", "x"])
     run = Run(varied.study.folder / "kd-T4-a0.9-unsquared-wd0.0005-s0")
     assert table.loc[("without T²", "KD T=4"), "mu"] == run.history["mu_raw"].iloc[-1]
-    drawable(ablations.t_squared(varied).figure)
 
 
 def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesParameters) -> None:
     for found in (variations.schedules(chosen), variations.readings(chosen)):
         table = found["digits"].table
         one, other = (part.set_index("x") for _, part in table.groupby("line", sort=False))
-        text = ablations.both_sentence(found["digits"])
-        share = other["mu"] / one["mu"] - 1
-        assert f"{share.min():+.1%} to {share.max():+.1%}" in text and "over 2 methods and 1 seed:" in text
-        assert f"its sign turns in {int((one['r'] * other['r'] < 0).sum())} of 2" in text
+        text = ablations.turns("x", found["digits"])
+        share = 100 * (other["mu"] / one["mu"] - 1)
+        assert f"{share.min():+.1f} % to {share.max():+.1f} %".replace("-", "−") in text
+        assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 methods (1 seed)" in text
 
 
-def test_no_sentence_tells_of_what_is_no_number(chosen: StudiesParameters, studies: dict[str, Study]) -> None:
-    texts = [methods_table.curves_sentence(study) for study in studies.values()]
-    texts += [ablations.ends_sentence(varied) for varied in variations.alphas(chosen).values()]
-    assert not any("nan" in text.lower() for text in texts)
+def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParameters) -> None:
+    made = ablations.alpha(chosen)
+    kd = variations.alphas(chosen)["digits"].table.query("line == 'KD T=4'").groupby("x")[["mu", "bystander"]].mean()
+    own, other = 100 * (kd.loc["0.9"] / kd.loc["0.1"] - 1)
+    assert made.answer.startswith("**From α = 0.1 to 0.9 KD T=4's final raw μ changes by ")
+    assert f"by {own:+.1f} % and that to the bystander by {other:+.1f} %".replace("-", "−") in made.answer
 
 
 def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
@@ -280,9 +329,12 @@ def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
     chosen = StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))
     for read in (variations.alphas, variations.temperatures, variations.schedules, variations.readings):
         assert read(chosen) == {}
-    study = chosen.studies(methods=by_method.METHODS)["digits"]
-    assert "not trained here" in methods_table.as_html(study) and methods_table.table_sentence(study)
-    drawable(methods_table.scatter(study).figure)
+    for made in (ablations.alpha(chosen), ablations.high_temperature(chosen), ablations.readings(chosen)):
+        assert made.answer == "**It cannot be told: no study here has the runs.**" and not made.figures
+    studies = chosen.studies(methods=by_method.METHODS)
+    made = methods_table.all_methods(studies)
+    assert "not trained: normal" in made.table and "it cannot be told on digits" in made.answer.lower()
+    drawable(methods_table.scatter(studies).figures[0])
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:

@@ -218,6 +218,6 @@ def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
 
 def test_the_sentence_counts_the_verdicts(study: Study) -> None:
     judged = claim_words.judged(study)
-    reproduced = sum(found.verdict == "reproduced" for found in judged)
-    assert f"{reproduced} reproduced" in claim_words.sentence(judged) or not reproduced
+    reproduced = sum(found.verdict == "found here too" for found in judged)
+    assert f"{reproduced} found here too" in claim_words.sentence(judged) or not reproduced
     assert claim_words.sentence(judged).endswith("on 1 seed each.")

@@ -82,7 +82,17 @@ def test_every_method_has_its_place_and_a_look_of_its_own() -> None:
     assert set(style.LINES) | {"kd"} == set(known.METHODS)
     looks = list(style.LINES.values())
     assert len(set(looks)) == len(looks)
-    assert style.line_of("one of my own") == (style.OTHER, "dashdot")
+    assert style.line_of("of no file here") == (style.OTHER, "dashdot")
+    symbols = [style.symbol_of(name) for name in [*ORDER, "of no file here"]]
+    assert len(set(symbols)) == len(symbols)
+
+
+def test_each_of_one_s_own_methods_has_its_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = ["angle", "direction", "mine", "other", "yours"]
+    monkeypatch.setattr(style, "OWN", own)
+    looks = [style.line_of(name) for name in own]
+    assert len(set(looks)) == len({dash for _, dash in looks}) == len({color for color, _ in looks}) == len(own)
+    assert len({style.symbol_of(name) for name in [*ORDER, *own]}) == len(ORDER) + len(own)
 
 
 def test_families_are_told_apart_by_colour_on_light_and_dark_pages() -> None:

@@ -1,40 +1,81 @@
 """Figures of training show what the store holds."""
 
-import base64
-import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from made_up import SPEC, kd, store, write
 
 from kdnb import data
+from kdnb.analysis import class_rows
+from kdnb.analysis import nearness as distances
 from kdnb.figures import training
 from kdnb.runs import Run, find
 
 
-def picture(source: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
-
-
-def test_the_middle_of_the_grid_is_the_image_itself() -> None:
-    digits = data.load("digits")
-    grid = picture(training._view_grid(digits, 3).data[0].source)[:: training.SCALE, :: training.SCALE, 0]
-    index = int((digits.train.labels == 3).nonzero()[0, 0])
-    assert grid.shape == (26, 26)
-    np.testing.assert_array_equal(grid[9:17, 9:17], digits.train.images[index, 0].numpy())
-    # The upper left view is cropped at offset (0, 0): black padding above and left, the image moved down and right.
-    assert not grid[0, :8].any() and not grid[:8, 0].any()
-    np.testing.assert_array_equal(grid[1:8, 1:8], digits.train.images[index, 0, :7, :7].numpy())
-
-
 def test_curves_are_the_history(tiny_runs: list[Run]) -> None:
     (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
-    traces = {trace.name: trace for trace in training._curves(run).data}
-    assert len(traces) == 7
-    np.testing.assert_allclose(traces["of which kd"].y, run.history["loss_kd"], atol=1e-5)
-    np.testing.assert_allclose(traces["test accuracy"].y, run.history["test_accuracy"], atol=1e-5)
+    left, right = ({t.name: t for t in training._curves(run).data if t.xaxis == axis} for axis in ("x", "x2"))
+    assert (len(left), len(right)) == (4, 3)
+    np.testing.assert_allclose(left["training loss, of which kd"].y, run.history["loss_kd"], atol=1e-5)
+    np.testing.assert_allclose(right["test images"].y, run.history["test_accuracy"], atol=1e-5)
+    assert left["test images"].line == right["test images"].line  # one entry of the legend for both panels
+    assert [trace.name for trace in training._curves(run).data if trace.showlegend].count("test images") == 1
+
+
+def test_the_students_curves_open_on_kd_and_the_answer_is_of_it(tiny_runs: list[Run]) -> None:
+    made = training.student_curves(tiny_runs)
+    (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
+    shares = run.history["loss_kd"] / run.history["loss"]
+    assert made.start == f"KD T=4, seed {run.spec.init_seed}"
+    early, late = (f"{share:.0%} of the loss in the first" for share in (shares.iloc[0], shares.iloc[-1]))
+    assert early in made.answer and late.split(" ")[0] in made.answer
+    normal = [run for run in tiny_runs if run.label == "normal"]
+    assert training.student_curves(normal).answer == "**normal learns from the labels alone.**"
+
+
+def test_nearness_is_the_difference_of_the_last_epoch_by_seed(tmp_path: Path) -> None:
+    students = store(tmp_path / "own", [SPEC, kd(4)]).students
+    for seed in (1, 2):
+        write(tmp_path / "own", replace(kd(4), init_seed=seed))
+    write(tmp_path / "own", replace(kd(4), init_seed=3, weight_decay=0.0))  # another experiment
+    found = distances.differences(students, [tmp_path / "own"])
+    assert {label: sorted(values) for label, values in found.items()} == {"normal": [0], "KD T=4": [0, 1, 2]}
+    for run in students:
+        last = run.history.iloc[-1]
+        assert found[run.label][0] == last["mu_raw"] - last["bystander_mu_raw"]
+    fig = training._nearness(students, found)
+    assert fig is not None and [trace.name for trace in fig.data] == ["seed 0", "seed 1", "seed 2"]
+    assert len({trace.marker.symbol for trace in fig.data}) == 3
+
+
+@pytest.mark.parametrize(
+    ("others", "word"),
+    [((-1.0, -1.1), "Yes: "), ((9.0, -9.0), "It cannot be told: "), ((1.0,), "It cannot be told from 2 seeds: ")],
+)
+def test_seeds_decide_who_is_nearer_and_not_the_students_of_one(
+    tmp_path: Path, others: tuple[float, ...], word: str
+) -> None:
+    students = store(tmp_path / "own", [SPEC, kd(4)]).students
+    seeds = dict(enumerate((-1.05, *others)))
+    said = training._nearer(students, {"normal": seeds, "KD T=4": seeds})
+    assert said.startswith(f"**{word}2 of 2 students of seed 0 end nearer to their teacher")
+    assert "no bystander" in training._nearer(students, {})
+
+
+def test_the_most_alike_classes_have_the_greatest_cosine(tiny_runs: list[Run]) -> None:
+    weight = class_rows.last_weight(tiny_runs[0])
+    one, other, top, least = class_rows.most_alike(weight)
+    cosines = np.corrcoef(weight - weight.mean(0)) * 0
+    rows = weight - weight.mean(0)
+    for i, j in np.ndindex(cosines.shape):
+        cosines[i, j] = rows[i] @ rows[j] / np.linalg.norm(rows[i]) / np.linalg.norm(rows[j])
+    off = cosines[~np.eye(len(cosines), dtype=bool)]
+    assert cosines[one, other] == pytest.approx(top) == off.max() and least == pytest.approx(off.min())
+    made = training.class_similarity(tiny_runs[0], list("0123456789"))
+    assert made.start == made.labels[-1] and f"most alike: {one} and {other}" in made.answer
 
 
 def test_class_similarity_is_the_cosine_of_centred_rows(tiny_runs: list[Run]) -> None:
@@ -68,13 +109,15 @@ def test_the_sentence_holds_the_largest_imbalance(tiny_folder: Path, tiny_runs: 
     ]
     assert f"{max(errors):.1e}" in training.students_sentence(tiny_runs)
     (teacher, _) = find(tiny_folder, role="teacher")
-    sentence = training.teacher_sentence(teacher, data.load("digits", limit=128))
-    assert f"{100 * teacher.history['test_accuracy'].iloc[-1]:.2f} % of the test images" in sentence
+    made = training.teacher_curves(teacher, data.load("digits", limit=128))
+    assert f"{100 * teacher.history['test_accuracy'].iloc[-1]:.2f} % of the test images (guessing: 10 %)" in made.answer
+    assert "128 training and" in made.says and f"seed {teacher.spec.init_seed}" in made.says
 
 
 def test_provenance_has_a_row_a_session(tiny_runs: list[Run]) -> None:
     table = training.provenance_table(tiny_runs)
     (row,) = table.itertuples()
+    assert "<details>" in training.provenance(tiny_runs).table
     assert row.epochs == "1 to 3" and row.runs == ", ".join(run.label for run in tiny_runs)
 
 

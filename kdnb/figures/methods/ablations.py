@@ -2,73 +2,84 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import variations, words
 from kdnb.analysis.selection import StudiesParameters
-from kdnb.analysis.students import HOTTEST
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
-BLUE, ORANGE = style.TEACHER, style.NORMAL
+# Of the lines of a figure, in their order: colour, dash, symbol.
+LOOKS = (
+    {"color": style.TEACHER, "dash": "solid", "symbol": "circle"},
+    {"color": style.NORMAL, "dash": "dash", "symbol": "diamond"},
+    {"color": "#009e73", "dash": "dashdot", "symbol": "triangle-up"},
+)
+Found = Mapping[str, variations.Varied]
 
 
 # ------------------------------------------------------------------------------------------------------------- drawing
 @exhibit(
-    "alpha-{of}", "Final raw mu, r and test accuracy against alpha for KD at T = 4 and for MSE, a dot for each seed."
+    "alpha",
+    "Final raw mu, r and test accuracy against alpha for KD at T = 4 and for MSE, a dot for each seed.",
+    step="study",
 )
-def alpha(varied: variations.Varied) -> Exhibit:
+def alpha(chosen: StudiesParameters) -> Exhibit:
     """What the weight of distillation does."""
-    colors = {run.label: str(style.line(run, HOTTEST)["color"]) for run in varied.runs}
-    return Exhibit(_figure(varied, colors), ends_sentence(varied), of=varied.study.folder.name)
+    found = variations.alphas(chosen)
+    return _shown(found, [ends(name, one) for name, one in found.items()], absent(chosen, found, "more than one α"))
 
 
 @exhibit(
-    "high-temperature-{of}", "Final raw mu, r and test accuracy against T up to 50, with MSE at the end of the axis."
+    "high-temperature",
+    "Final raw mu, r and test accuracy against T up to 50, with MSE at the end of the axis.",
+    step="study",
 )
-def high_temperature(varied: variations.Varied) -> Exhibit:
+def high_temperature(chosen: StudiesParameters) -> Exhibit:
     """Towards MSE, which a high temperature is to become."""
-    return Exhibit(_figure(varied, {"KD": BLUE, "MSE": style.MSE}), mse_sentence(varied), of=varied.study.folder.name)
+    found = variations.temperatures(chosen)
+    return _shown(found, [nearing(name, one) for name, one in found.items()], absent(chosen, found, "a T beyond 10"))
 
 
 @exhibit(
-    "schedule-{of}",
-    "Final raw mu, r and test accuracy of normal training and KD under two schedules of the learning rate.",
+    "readings",
+    "Final raw mu, r and test accuracy under the paper's two schedules, and with and without the factor T squared.",
+    step="varied",
 )
-def schedule(varied: variations.Varied) -> Exhibit:
-    """The paper's two statements of the schedule."""
-    return Exhibit(_figure(varied, _two(varied)), both_sentence(varied), of=varied.study.folder.name)
+def readings(chosen: StudiesParameters) -> Exhibit:
+    """What the paper's two readings of the schedule and of KD's loss change."""
+    both = {"the schedule": variations.schedules(chosen), "T²": variations.readings(chosen)}
+    found = {f"{what}, {name}": one for what, some in both.items() for name, one in some.items()}
+    missing = [absent(chosen, some, f"both readings of {what}") for what, some in both.items()]
+    return _shown(found, [turns(name, one) for name, one in found.items()], " ".join(filter(None, missing)))
 
 
-@exhibit("t-squared-{of}", "Final raw mu, r and test accuracy of KD by T, with the factor T squared and without it.")
-def t_squared(varied: variations.Varied) -> Exhibit:
-    """The paper's two readings of KD's loss."""
-    return Exhibit(_figure(varied, _two(varied)), both_sentence(varied), of=varied.study.folder.name)
+def _shown(found: Found, clauses: Sequence[str], missing: str) -> Exhibit:
+    """A figure a study, and the clauses as one bold sentence, or that nothing can be told."""
+    said = "; ".join(clauses) or "it cannot be told: no study here has the runs"
+    figures = {name: _figure(one) for name, one in found.items()}
+    return Exhibit(figures or None, missing, f"**{said[:1].upper()}{said[1:]}.**")
 
 
-def _two(varied: variations.Varied) -> dict[str, str]:
-    """The colours of two lines."""
-    return dict(zip(varied.lines, (BLUE, ORANGE), strict=True))
-
-
-def _figure(varied: variations.Varied, colors: Mapping[str, str]) -> go.Figure:
+def _figure(varied: variations.Varied) -> go.Figure:
     """Final raw mu, r and test accuracy: a line through the means over seeds, a dot a seed.
 
-    In the first panel, dotted: the same with mu to the bystander.
+    In the first panel, dotted and hollow: the same with mu to the bystander.
     """
     fig = style.grid(3, 1, height=680, shared_xaxes=True, vertical_spacing=0.06)
+    looks = dict(zip(varied.lines, LOOKS, strict=False))
     for key, part in varied.table.groupby("line", sort=False):
-        name, look = str(key), {"color": colors[str(key)]}
+        name = words.typeset(str(key))
+        look = looks[str(key)]
         for row, column in enumerate(PANELS, start=1):
             line, dots = intervals.course(_by_place(part, column), name, look, FORMS.get(column, ".4g"))
             fig.add_trace(line.update(showlegend=row == 1), row, 1)
             fig.add_trace(dots, row, 1)
-        look |= {"dash": "dot", "symbol": "square-open"}
-        beside, _ = intervals.course(_by_place(part, "bystander"), f"{name}, bystander", look)
+        hollow = look | {"dash": "dot", "symbol": f"{look['symbol']}-open"}
+        beside, _ = intervals.course(_by_place(part, "bystander"), f"{name}, bystander", hollow)
         fig.add_trace(beside.update(legendgroup=name), 1, 1)
     for row, title in enumerate(PANELS.values(), start=1):
         fig.update_yaxes(title_text=title, row=row)
@@ -82,74 +93,62 @@ def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:
     return {str(place): list(values) for place, values in part.groupby("x", sort=False)[column]}
 
 
-# ----------------------------------------------------------------------------------------------------------- sentences
-def ends_sentence(varied: variations.Varied) -> str:
-    """From the first to the last place of each line: mu, its control, r and accuracy."""
-    parts = []
-    for name, part in varied.table.groupby("line", sort=False):
-        means = part.groupby("x", sort=False)[["mu", "bystander", "r", "accuracy"]].mean()
-        if len(means) > 1:
-            first, last = means.iloc[0], means.iloc[-1]
-            parts.append(
-                f"**{name}**, from {means.index[0]} to {means.index[-1]}: final raw μ {_from_to(first, last, 'mu')} "
-                f"(to the bystander {_from_to(first, last, 'bystander')}), r {_from_to(first, last, 'r', '.2f')}, "
-                f"accuracy {_from_to(first, last, 'accuracy', '.2%')}"
-            )
-    return f"{'; '.join(parts)}."
-
-
-def _from_to(first: pd.Series, last: pd.Series, column: str, how: str = ".3g") -> str:
-    shown = [format(one[column], how) if np.isfinite(one[column]) else "undefined" for one in (first, last)]
-    return " → ".join(shown)
-
-
-def mse_sentence(varied: variations.Varied) -> str:
-    """How near KD comes to MSE as T grows, beside what seeds alone do to MSE."""
-    means = varied.table.groupby(["line", "x"], sort=False)[list(PANELS)].mean()
-    mse = varied.table[varied.table["line"] == "MSE"]
-    if mse.empty:
-        return "MSE was not trained here, so that there is nothing to approach."
-    hot = [x for x in ("1", "10", "50") if ("KD", x) in means.index]
-    gaps = {column: [abs(means[column]["KD", x] - mse[column].mean()) for x in hot] for column in PANELS}
-    text = (
-        f"At T = {style.joined(hot)} KD differs from MSE in final raw μ by {_listed(gaps['mu'], '.2g')}, in r by "
-        f"{_listed(gaps['r'], '.2f')}, in accuracy by {_listed([100 * gap for gap in gaps['accuracy']], '.2f')} points"
-    )
-    if len(mse) < 2:
-        return f"{text}. MSE has one seed here."
-    spread = mse[list(PANELS)].std()
+# ------------------------------------------------------------------------------------------------------------- clauses
+def ends(name: str, varied: variations.Varied) -> str:
+    """From the first to the last place of KD's line: mu, mu to the bystander, r and accuracy."""
+    means = varied.table.groupby(["line", "x"], sort=False)[["mu", "bystander", "r", "accuracy"]].mean()
+    lines = [line for line in varied.lines if len(means.loc[line]) > 1]
+    if not lines:
+        return f"it cannot be told on {name}, where no method has two α"
+    kd = next((line for line in lines if line.startswith("KD")), lines[0])
+    part = means.loc[kd]
+    first, last = part.iloc[0], part.iloc[-1]
+    change = {
+        column: words.number(100 * (last[column] / first[column] - 1), "{:+.1f} %") for column in ("mu", "bystander")
+    }
+    points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
+    turn = " to ".join(words.number(one["r"], "{:.2f}") for one in (first, last))
     return (
-        f"{text}. MSE's own seeds have a standard deviation of {spread['mu']:.2g}, {spread['r']:.2f} and "
-        f"{100 * spread['accuracy']:.2f} points."
+        f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
+        f"bystander by {change['bystander']}, r from {turn}, accuracy by {points} ({name})"
     )
 
 
-def _listed(numbers: Sequence[float], how: str) -> str:
-    return style.joined([format(one, how) for one in numbers])
-
-
-def both_sentence(varied: variations.Varied) -> str:
-    """What the other reading changes, method by method: mu, r and its sign, accuracy."""
+def nearing(name: str, varied: variations.Varied) -> str:
+    """Whether KD is nearer to MSE at the highest T than at the lowest, in each of the three numbers."""
     means = varied.table.groupby(["line", "x"], sort=False)[list(PANELS)].mean()
-    first, second = varied.lines
-    one, other = means.loc[first], means.loc[second]
-    share, points = other["mu"] / one["mu"] - 1, 100 * (other["accuracy"] - one["accuracy"])
-    seeds = varied.table["seed"].nunique()
-    text = (
-        f"From *{first}* to *{second}*, over {len(one)} methods and {words.counted(seeds, 'seed')}: final raw μ "
-        f"changes by {share.min():+.1%} to {share.max():+.1%}, accuracy by {points.min():+.2f} to {points.max():+.2f} "
-        "points."
+    if "MSE" not in varied.lines or len(means.loc["KD"]) < 2:
+        return f"it cannot be told on {name}, where MSE or a second temperature was not trained"
+    gaps = (means.loc["KD"] - means.loc["MSE"].iloc[0]).abs()
+    cold, hot = gaps.iloc[0], gaps.iloc[-1]
+    forms = {"mu": "{:.2g} in final raw μ", "r": "{:.2f} in r", "accuracy": "{:.2f} points of accuracy"}
+    gaps["accuracy"] *= 100  # in points
+    told = [[words.number(float(gap[c]), form) for c, form in forms.items()] for gap in (gaps.iloc[0], gaps.iloc[-1])]
+    nearer = int((hot < cold).sum())
+    word = {len(PANELS): "yes", 0: "no"}.get(nearer, f"in {nearer} of {len(PANELS)} numbers")
+    places = (gaps.index[0], gaps.index[-1])
+    apart = "; ".join(f"T = {place}: {style.joined(one)}" for place, one in zip(places, told, strict=True))
+    return f"{word} on {name} (apart from MSE at {apart})"
+
+
+def turns(name: str, varied: variations.Varied) -> str:
+    """What the other reading changes, method by method: the sign of r, mu, accuracy."""
+    means = varied.table.groupby(["line", "x"], sort=False)[list(PANELS)].mean()
+    one, other = (means.loc[line] for line in varied.lines)
+    share, points = 100 * (other["mu"] / one["mu"] - 1), 100 * (other["accuracy"] - one["accuracy"])
+    signs, known = int((one["r"] * other["r"] < 0).sum()), int((one["r"] * other["r"]).notna().sum())
+    spans = [
+        f"{words.number(change.min(), form)} to {words.number(change.max(), form)}"
+        for change, form in ((share, "{:+.1f} %"), (points, "{:+.2f}"))
+    ]
+    seeds = words.counted(varied.table["seed"].nunique(), "seed")
+    return (
+        f"{name}: the sign of r turns in {signs} of {known} methods ({seeds}), final raw μ changes by {spans[0]}, "
+        f"accuracy by {spans[1]} points"
     )
-    turn = (other["r"] - one["r"]).abs().dropna()
-    if turn.empty:
-        return f"{text} r is undefined here."
-    most = str(turn.idxmax())
-    signs = int((one["r"] * other["r"] < 0).sum())
-    told = f"{one['r'].loc[most]:.2f} → {other['r'].loc[most]:.2f}"
-    return f"{text} r changes most for **{most}** ({told}), and its sign turns in {signs} of {len(turn)}."
 
 
-def absent(chosen: StudiesParameters, found: Mapping[str, variations.Varied], what: str) -> str:
+def absent(chosen: StudiesParameters, found: Found, what: str) -> str:
     """Which studies have no runs of ``what``, or nothing to say."""
     names = [name for name in chosen.profiles if name not in found]
     return f"Not trained for {style.joined(f'`{name}`' for name in names)}: {what}." if names else ""

@@ -4,66 +4,91 @@ One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean 
 """
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb import methods
-from kdnb.analysis import by_method, literature, stats, words
+from kdnb.analysis import by_method, literature, words
 from kdnb.analysis.selection import Study
-from kdnb.figures import mu_curves, style
+from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
-SYMBOLS = {"solid": "circle", "longdash": "circle", "dash": "square", "dot": "diamond", "dashdot": "triangle-up"}
+SIDES, NEAR = ("top center", "bottom center", "middle right", "middle left"), 0.1
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
 NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
 
 
-@exhibit("methods-{of}", "Every method in numbers: accuracy over seeds, beside its paper's, and its mu.")
-def all_methods(study: Study) -> Exhibit:
-    """Every method in numbers, and what they say."""
-    return Exhibit(None, table_sentence(study), f"**{study.folder.name}**", as_html(study), of=study.folder.name)
+# ---------------------------------------------------------------------------------------------------------- in numbers
+@exhibit("methods", "Every method in numbers, by study: accuracy over seeds, mu with that to the bystander, plug-in.")
+def all_methods(studies: Mapping[str, Study]) -> Exhibit:
+    """Every method in numbers; folded, what the literature reports."""
+    found = {name: by_method.measured(study) for name, study in studies.items()}
+    answer = f"**{'; '.join(nearest(name, table) for name, table in found.items())}.**"
+    answer = f"**{answer[2:3].upper()}{answer[3:]}"
+    return Exhibit(None, notes(studies), answer, as_html(studies) + reported())
 
 
-def as_html(study: Study) -> str:
-    """`by_method.measured` with what is published beside it; a planned method that was not trained says so."""
-    found, wanted = by_method.measured(study), by_method.planned()
-    trained = {by_method.short(run): (run.spec.method, run.spec.method_parameters) for run in by_method.shown(study)}
-    rows = [_cells(label, *one, found) for label, one in (wanted | trained).items()]
-    return small(style.table(pd.DataFrame(rows).fillna(""), "methods", escape=False))
-
-
-def small(table: str) -> str:
-    """A table of many columns, in smaller letters."""
-    return f'<div style="font-size:0.85em">{table}</div>'
-
-
-def _cells(label: str, name: str, parameters: Mapping[str, float], found: pd.DataFrame) -> dict[str, str]:
-    lines = [row.text.replace(" ", "\u00a0") for row in literature.of(name, parameters)]
-    quoted = "<br>".join(lines) or "–"
-    cells = {
-        "method": html.escape(label),
-        "learns from": _learns_from(name) if name in methods.METHODS else "–",
+def nearest(name: str, found: pd.DataFrame) -> str:
+    """Whether the most accurate method of one study is the one whose classifier ends nearest, in a clause."""
+    with_mu = found.dropna(subset=["mu_raw"])
+    if len(with_mu) < 2:
+        return f"it cannot be told on {name}, where fewer than two methods have a μ"
+    best = str(found["accuracy"].idxmax())
+    near = {
+        column: str(with_mu[column].idxmin()) for column in ("mu_raw", "mu_rotated") if with_mu[column].notna().any()
     }
-    if label not in found.index:
-        return cells | {"seeds": "0", "test accuracy": "not trained here", "published, %": quoted}
-    row = {str(column): value for column, value in found.to_dict("index")[label].items()}
-    accuracy = interval(row["accuracy"], row["low"], row["high"])
-    told = {"seeds": f"{row['seeds']:.0f}", "test accuracy": accuracy, "published, %": quoted}
-    return cells | told | distances(row) | {"plug-in, matched": number(row["plug_in"], ".1%")}
+    parts = [f"{words.number(100 * found['accuracy'][best], '{:.2f} %')} for {best}"]
+    parts += [f"the smallest {by_method.SAID[column]} μ is that of {label}" for column, label in near.items()]
+    word = "yes" if set(near.values()) == {best} else "in part" if best in near.values() else "no"
+    return f"{word} on {name} ({'; '.join(parts)})"
 
 
-def _learns_from(name: str) -> str:
-    """What a method's loss looks at: labels where it has a cross-entropy, and what it needs of the teacher."""
-    method = methods.METHODS[name]
-    return style.joined([*(["labels"] if "ce" in method.term_names else []), *sorted(method.needs)])
+def notes(studies: Mapping[str, Study]) -> str:
+    """What one test image is worth on each study, what ± is, and why a method may have no mu."""
+    sizes = {name: study.students[0].test_images for name, study in studies.items()}
+    worth = style.joined(f"{100 / size:.2f} points on {name}" for name, size in sizes.items() if size)
+    text = f"One test image is worth {worth}. " if worth else ""
+    text += "± is the 95 % interval over seeds, from three seeds on"
+    shown = [run for study in studies.values() for run in by_method.shown(study)]
+    return f"{text}. {NO_MU}." if not all(map(by_method.has_mu, shown)) else f"{text}."
+
+
+def as_html(studies: Mapping[str, Study]) -> str:
+    """`by_method.measured` of every study, one below the other, with a line for the methods it did not train."""
+    heads = ["method", "n", "test accuracy, %", *by_method.MUS.values(), "plug-in, matched, %"]
+    body = "".join(_study(study, len(heads)) for study in studies.values())
+    head = "".join(f'<th scope="col">{title}</th>' for title in heads)
+    return (
+        '<div style="overflow-x:auto;font-size:0.85em" tabindex="0" role="region" aria-label="table of methods">'
+        f'<table class="kdnb-table" style="min-width:34em;text-align:left"><thead><tr>{head}</tr></thead>{body}</table>'
+        "</div>"
+    )
+
+
+def _study(study: Study, columns: int) -> str:
+    """The rows of one study under its name and networks."""
+    found = by_method.measured(study)
+    rows = "".join(_row(str(label), row) for label, row in found.iterrows())
+    name = f"{html.escape(study.folder.name)}, {style.networks(study.students[0].spec)}"
+    left = [html.escape(label) for label in by_method.planned() if label not in found.index]
+    if left:
+        rows += f'<tr><td colspan="{columns}">not trained: {", ".join(left)}</td></tr>'
+    return f'<tbody><tr><th scope="rowgroup" colspan="{columns}">{name}</th></tr>{rows}</tbody>'
+
+
+def _row(label: str, row: pd.Series) -> str:
+    given = {str(column): float(value) for column, value in row.items()}
+    accuracy = f"{100 * row['accuracy']:.2f}{words.plus_minus(100 * row['low'], 100 * row['high'], '{:.2f}')}"
+    cells = [f"{row['seeds']:.0f}", accuracy, *distances(given).values(), number(100 * row["plug_in"], ".1f")]
+    name = f'<th scope="row" style="white-space:nowrap">{html.escape(label)}</th>'
+    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def distances(row: Mapping[str, float]) -> dict[str, str]:
-    """Cells of a row's mus, those to the bystander in brackets."""
+    """Cells of a row's mus by their titles, those to the bystander in brackets."""
     cells = {}
     for column, title in by_method.MUS.items():
         own, other = number(row[column], ".3g"), row.get(f"bystander_{column}", np.nan)
@@ -81,89 +106,113 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{value:.2%}{words.plus_minus(low, high, '{:.2%}')}"
 
 
-def table_sentence(study: Study) -> str:
-    """What the table is of, what one test image is worth, and what stands at the ends of its columns."""
-    found = by_method.measured(study)
-    accuracy = dict(zip(found.index, found["accuracy"], strict=True))
-    best, worst = max(accuracy, key=accuracy.__getitem__), min(accuracy, key=accuracy.__getitem__)
-    text = (
-        f"**{study.name}**, {style.networks(study.students[0].spec)}: the most accurate is **{best}** "
-        f"with {accuracy[best]:.2%}, the least **{worst}** with {accuracy[worst]:.2%}. "
+def small(table: str) -> str:
+    """A table of many columns, in smaller letters."""
+    return f'<div style="font-size:0.85em">{table}</div>'
+
+
+def reported() -> str:
+    """What the literature reports of the paper's pair, a column a source, folded."""
+    table: dict[str, dict[str, str]] = {}
+    for row in literature.FIGURES:
+        label = by_method.label_of(row.method, row.parameters)
+        table.setdefault(label, {"method": label})[f"{row.source.name}, %"] = row.number
+    rows = style.table(pd.DataFrame(table.values()).fillna("–"), "reported accuracies")
+    return (
+        '<details><summary style="padding:0.4em 0;cursor:pointer">What the literature reports of the paper\'s pair'
+        f"</summary><p>{literature.sources_text()}</p>{rows}</details>"
     )
-    if size := study.students[0].test_images:
-        p = accuracy[best]
-        text += (
-            f"One test image of {size:,} is {1 / size:.2%}, and the standard error of {p:.1%} on so many is "
-            f"{np.sqrt(p * (1 - p) / size):.2%}. "
-        )
-    single = found.index[found["seeds"] < stats.LEAST_RUNS].tolist()
-    if single:
-        text += f"± is the 95 % interval over seeds; fewer than three have none ({len(single)} of {len(found)} rows). "
-    return text + (f"{NO_MU}." if not all(map(by_method.has_mu, by_method.shown(study))) else "")
 
 
-# -------------------------------------------------------------------------------------------------- mu, and accuracy
-def curves_sentence(study: Study) -> str:
-    """Which raw mu moves least and most after the warm-up, and what the norm and mu to the bystander do there."""
-    moves = {by_method.short(run): (abs(study.change("mu_raw", run)), run) for run in by_method.with_mu(study)}
-    there = {name: run for name, (size, run) in moves.items() if np.isfinite(size)}
-    if not there:
-        return "No method here has a μ that could move."
-    ordered = sorted(there, key=lambda name: moves[name][0])
-    columns = {"": "mu_raw", ", to the bystander ": "bystander_mu_raw", ", ‖W_s‖ ": "weight_norm"}
-    parts = []
-    for end, name in zip(("least", "most"), ordered[:1] + ordered[-1:], strict=True):
-        changes = [f"{text}{mu_curves.percent(study.change(c, there[name]))}" for text, c in columns.items()]
-        parts.append(f"{end} for **{name}** ({''.join(changes)})")
-    return f"In {style.window(study)} raw μ changes {style.joined(parts)}."
-
-
-@exhibit("methods-mu-{of}", "Raw mu and training loss over the epochs after the warm-up, a curve for each method.")
-def curves(study: Study) -> Exhibit:
-    """Fig. 1 for every method that has a mu."""
-    return Exhibit(mu_curves.draw_curves(study, by_method.with_mu(study)), curves_sentence(study), of=study.folder.name)
-
-
+# ---------------------------------------------------------------------------------------------------- accuracy, and mu
 @exhibit(
-    "methods-accuracy-mu-{of}",
-    "Test accuracy against final raw mu above and final rotated mu below, a mark for each run.",
+    "methods-accuracy-mu",
+    "Test accuracy against final raw mu above and final rotated mu below, a named mark for each method.",
+    step="study",
 )
-def scatter(study: Study) -> Exhibit:
-    """Test accuracy of the last epoch against mu, a mark a run."""
-    return Exhibit(draw_scatter(study), scatter_sentence(study), of=study.folder.name)
+def scatter(studies: Mapping[str, Study]) -> Exhibit:
+    """Test accuracy of the last epoch against mu, by study."""
+    figures = {name: draw_scatter(study) for name, study in studies.items()}
+    said = "; ".join(order(name, study) for name, study in studies.items())
+    return Exhibit(figures, without(studies), f"**{said[:1].upper()}{said[1:]}.**")
 
 
 def draw_scatter(study: Study) -> go.Figure:
-    """Test accuracy of the last epoch against raw mu and rotated mu, a mark a run."""
-    fig = style.grid(len(AXES), 1, height=330 * len(AXES) + 90, vertical_spacing=0.16)
+    """Test accuracy of the last epoch against raw mu and rotated mu: a method's mean with its name, a dot a run."""
+    fig = style.grid(len(AXES), 1, height=330 * len(AXES) + 60, vertical_spacing=0.14)
     drawn = {label: group for label, group in by_method.groups(study).items() if by_method.has_mu(group[0])}
     for row, (column, name) in enumerate(AXES.items(), start=1):
+        sides = _sides({label: [by_method.mean(c, g) for c in (column, "test_accuracy")] for label, g in drawn.items()})
         for label, group in drawn.items():
-            x, y = (style.significant([run.last(c) for run in group]) for c in (column, "test_accuracy"))
-            runs = [f"{label}, seed {run.spec.init_seed}" for run in group]
-            trace = go.Scatter(x=x, y=y, name=label, mode="markers", text=runs, marker=look(study, group[0]))
-            hover = f"%{{text}}<br>{name}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
-            fig.add_trace(trace.update(hovertemplate=hover, legendgroup=label, showlegend=row == 1), row, 1)
+            for trace in _method(study, label, group, column, name):
+                fig.add_trace(trace, row, 1)
+            fig.data[-1].update(textposition=sides[label])
         fig.update_xaxes(title_text=name, row=row)
     fig.update_yaxes(title_text="test accuracy", tickformat=".1%")
-    return style.captioned(fig, study, f"epoch {study.epochs}", [run for group in drawn.values() for run in group])
+    shown = [run for group in drawn.values() for run in group]
+    return style.captioned(fig, study, f"epoch {study.epochs}", shown).update_layout(showlegend=False)
+
+
+def _sides(means: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """On which side of its mark each name stands: another than those of its neighbours to the left."""
+    places = np.array(list(means.values()), float).reshape(-1, 2)
+    scaled = places / np.where(np.ptp(places, axis=0) > 0, np.ptp(places, axis=0), 1)
+    sides: dict[str, str] = {}
+    for k in np.argsort(places[:, 0], kind="stable"):
+        near = (np.abs(scaled - scaled[k]) < NEAR).all(1)
+        taken = [sides[label] for label, close in zip(means, near, strict=True) if close and label in sides]
+        sides[list(means)[k]] = next((side for side in SIDES if side not in taken), SIDES[0])
+    return sides
+
+
+def _method(study: Study, label: str, group: list[Run], column: str, axis: str) -> list[go.Scatter]:
+    """The dots of a method's runs, and its name at their mean."""
+    mark = look(study, group[0])
+    x, y = (style.significant([run.last(c) for run in group]) for c in (column, "test_accuracy"))
+    runs = [f"{words.typeset(label)}, seed {run.spec.init_seed}" for run in group]
+    hover = f"%{{text}}<br>{axis}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
+    dots = go.Scatter(x=x, y=y, mode="markers", text=runs, hovertemplate=hover, name=label)
+    dots.update(marker={**mark, "size": 5, "opacity": 0.6})
+    mean = [style.significant([by_method.mean(c, group)]) for c in (column, "test_accuracy")]
+    named = go.Scatter(x=mean[0], y=mean[1], mode="markers+text", text=[words.typeset(label)], marker=mark, name=label)
+    return [dots, named.update(textfont={"size": 11}, hoverinfo="skip")]
 
 
 def look(study: Study, run: Run) -> dict[str, object]:
-    """Colour of a run's method, and a symbol that tells it from others of that colour."""
-    drawn = style.line(run, study.hottest)
-    return {"color": drawn["color"], "symbol": SYMBOLS.get(drawn.get("dash", "solid"), "cross"), "size": 10}
+    """Colour of a run's method, and its own symbol for those who do not see colours."""
+    color = style.line(run, study.hottest)["color"]
+    return {"color": color, "symbol": style.symbol_of(run.spec.method), "size": 11}
+
+
+def order(name: str, study: Study) -> str:
+    """Whether mu orders the methods of one study as accuracy does, in a clause."""
+    found = {said: by_method.order(study, column) for column, said in by_method.SAID.items() if column in AXES}
+    known = {said: one for said, one in found.items() if one is not None}
+    if not known:
+        count = len(by_method.with_mu(study))
+        return f"it cannot be told on {name}, where {words.counted(count, 'method has', 'methods have')} a μ"
+    told = [f"{words.number(one.rho, '{:+.2f}')} with {said} μ" for said, one in known.items()]
+    clear = [said for said, one in known.items() if one.p < 0.05]
+    word = "no" if not clear else "yes" if len(clear) == len(known) else f"for {clear[0]} μ alone"
+    count = max(one.methods for one in known.values())
+    return f"{word} on {name} (rank correlation of accuracy {style.joined(told)}; {count} methods)"
 
 
 def scatter_sentence(study: Study) -> str:
-    """Whether mu orders the methods as accuracy does: rank correlation over their means."""
-    table = pd.DataFrame(
-        {c: [by_method.mean(c, group) for group in by_method.groups(study).values()] for c in (*AXES, "test_accuracy")}
-    ).dropna()
-    if len(table) < stats.LEAST_POINTS:
-        return "Fewer than three methods here have a μ: there is no order to compare."
-    parts = [f"{name} {by_method.rank(table[column], table['test_accuracy'])}" for column, name in AXES.items()]
-    return (
-        f"Over the {len(table)} methods with a μ, the rank correlation with accuracy is: {style.joined(parts)} "
-        "(−1: the nearer the better; 0: μ does not tell)."
-    )
+    """The same as a sentence of its own."""
+    said = order(study.name, study)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def without(studies: Mapping[str, Study]) -> str:
+    """Which methods of which study are not among the marks."""
+    parts = []
+    for name, study in studies.items():
+        gone = [by_method.short(run) for run in by_method.shown(study) if not _drawn(run)]
+        if gone:
+            parts.append(f"{style.joined(gone)} on {name}")
+    return f"Not drawn in both panels, for lack of a μ: {'; '.join(parts)}." if parts else ""
+
+
+def _drawn(run: Run, columns: Iterable[str] = tuple(AXES)) -> bool:
+    return all(np.isfinite(run.last(column)) for column in columns)
