@@ -1,5 +1,7 @@
 """Own teacher less another's, over every ordered pair of several teachers."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -20,15 +22,16 @@ TITLES = {
 
 
 @exhibit(
-    "crossed-{of}",
-    "Own teacher less another, six measures, a dot for each ordered pair of teachers, means and intervals.",
+    "crossed", "Own teacher less another, six measures, a dot for each ordered pair of teachers, means.", step="study"
 )
-def own_less_other(study: Study) -> Exhibit:
-    """A panel a measure: own less other, a dot a pair, the mean with its interval; nothing where there are no pairs."""
-    found = crossed.contrasts_of(study)
-    if found.empty:
-        return Exhibit(of=study.name)
-    return Exhibit(_panels(study, found), sentence(study, found), of=study.name)
+def own_less_other(studies: Sequence[Study]) -> Exhibit:
+    """A panel a measure: own less other, a dot a pair, the mean with its interval; a figure a study that has pairs."""
+    found = [(study, table) for study in studies if not (table := crossed.contrasts_of(study)).empty]
+    if not found:
+        return Exhibit(answer="**It cannot be told: no students of other pairs of teachers were compared.**")
+    figures = {study.name: _panels(study, table) for study, table in found}
+    drawn = figures if len(figures) > 1 else next(iter(figures.values()))
+    return Exhibit(drawn, answer=sentence(*found[0]))
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -57,13 +60,16 @@ def _pairs(found: pd.DataFrame) -> int:
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher over all pairs, and what of normally trained ones."""
-    if found.empty:
-        return f"On {study.name} no students of other pairs of teachers were compared."
     text = []
     for label in ("KD T=4", "normal"):
         read = {column: crossed.spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
         there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
+        if not there:
+            continue
         near = [f"{name} ({words.number(mean, '{:+.3g}')})" for name, (mean, low, _) in there.items() if low > 0]
         what = style.joined(near) if near else "nothing"
-        text.append(f"**{label}**: nearer to its own teacher by a whole interval over pairs in {what}")
-    return f"Over {_pairs(found)} pairs of teachers, {'; '.join(text)}."
+        text.append(f"{label} in {what}")
+    return (
+        f"**On {study.name}, over {_pairs(found)} pairs of teachers, students are nearer to their own by a whole "
+        f"interval: {'; '.join(text)}.**"
+    )
