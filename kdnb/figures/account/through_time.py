@@ -101,7 +101,7 @@ def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(accounts.PARTS))
-    what = "change of μ² to the teacher less that to the bystander"
+    what = "μ², teacher − bystander"
     return Exhibit(style.captioned(fig, study, what, study.shown), answer=excess_sentence(study, found))
 
 

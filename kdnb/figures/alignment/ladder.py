@@ -115,7 +115,7 @@ def _sides(study: Study, view: str) -> go.Figure:
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False, row=1)
-    what = f"teacher − bystander, {VIEWS[view]}, epoch {study.epochs}"
+    what = f"{VIEWS[view]}, epoch {study.epochs}"
     return style.captioned(fig, study, what, study.shown)
 
 

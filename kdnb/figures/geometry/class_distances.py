@@ -46,7 +46,7 @@ def _matrices(study: Study) -> dict[str, go.Figure]:
     taught = class_agreement.class_gaps(study.teacher, "final") if study.teacher else None
     every = np.concatenate([*students.values(), *([] if taught is None else [taught])])
     limits, order = (float(every.min()), float(every.max())), _order(study)
-    text = f"{MOMENTS['final']} · below the diagonal the student, above it the teacher"
+    text = "below: the student, above: the teacher"
     return {
         run.label: style.captioned(_matrix(gaps, gaps if taught is None else taught, order, limits), study, text, [run])
         for run, gaps in students.items()

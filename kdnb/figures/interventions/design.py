@@ -107,8 +107,10 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
                 "color": COLORS[place % len(COLORS)],
                 "symbol": SYMBOLS.get(str(method), "diamond-open"),
             }
-            first = method == part["method"].iloc[0]
-            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=bool(first)))
+            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=False))
+        look = {"size": 10, "color": COLORS[place % len(COLORS)]}  # a colour without a symbol, for the legend
+        named = go.Scatter(x=[None], y=[None], mode="markers", name=f"{name} ({widths})", legendgroup=name)
+        fig.add_trace(named.update(marker=look))
     for method in found["method"].unique():  # a symbol without a colour, for the legend
         look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look, legend="legend2"))

@@ -40,7 +40,9 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         row, col = place // 2 + 1, place % 2 + 1
         part = found[found["measure"] == column]
         names = [f"teacher {t}, other {b}" for t, b in zip(part["teacher"], part["bystander"], strict=True)]
-        dots = go.Scatter(x=list(part["label"]), y=style.significant(part["nearer"]), mode="markers", text=names)
+        dots = go.Scatter(
+            x=[*map(intervals.short, part["label"])], y=style.significant(part["nearer"]), mode="markers", text=names
+        )
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
         found_of = {str(label): estimate(nearer) for label, nearer in part.groupby("label")["nearer"]}
@@ -49,7 +51,7 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     # Normal training, then KD by rising temperature.
     ordered = sorted(found["label"].unique(), key=lambda label: float(label.partition("T=")[2] or 0))
-    fig.update_xaxes(categoryorder="array", categoryarray=ordered)
+    fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
     return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
 
