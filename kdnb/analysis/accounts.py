@@ -57,25 +57,10 @@ def excess(run: Run) -> pd.DataFrame:
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 
-def phases(run: Run) -> dict[str, tuple[int, int]]:
-    """First and last epoch of each phase of constant learning rate, by their name."""
-    ends = sorted({*(drop for drop in run.spec.drops if drop < run.spec.epochs), run.spec.epochs})
-    starts = [1, *(end + 1 for end in ends[:-1])]
-    return {f"epochs {first}–{last}": (first, last) for first, last in zip(starts, ends, strict=True)}
-
-
-def moved(run: Run, span: tuple[int, int]) -> pd.Series:
-    """Change of mu^2 by cause within the epochs of ``span``, first and last."""
-    first, last = span
-    table = booked(run)
-    found: pd.Series = table[(table.index >= first) & (table.index <= last)].sum()
-    return found
-
-
-def shares(run: Run, span: tuple[int, int]) -> pd.Series:
-    """:func:`moved` over the sum of the sizes of all causes."""
-    found = moved(run, span)
-    return found / found.abs().sum()
+def mean_totals(study: Study, label: str, side: str = "") -> pd.Series:
+    """Change of mu^2 over the whole training by cause, the mean over the seeds of ``label``; empty without any."""
+    found = [totals(run, side, 0) for run in over_seeds.groups(study)[label]]
+    return pd.DataFrame([one for one in found if one]).mean()
 
 
 def excesses(study: Study) -> Excesses:

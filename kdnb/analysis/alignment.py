@@ -73,16 +73,8 @@ def moves(study: Study, run: Run) -> pd.DataFrame:
     return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
 
 
-def share(study: Study, run: Run, column: str) -> float:
-    """A mu at the last epoch, in units of sqrt(||W_t||^2 + ||W_s||^2): 1 for classifiers with nothing in common.
-
-    nan without the teacher's run or where the run has no such column.
-    """
-    return run.last(column) / float(unrelated(study, run)[-1])
-
-
 def unrelated(study: Study, run: Run) -> stats.Series:
-    """That unit in every epoch: how far apart classifiers of these norms are that are at right angles to each other.
+    """sqrt(||W_t||^2 + ||W_s||^2) in every epoch: how far apart classifiers of these norms are at right angles.
 
     nan without the teacher's run.
     """

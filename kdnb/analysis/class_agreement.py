@@ -71,6 +71,15 @@ def agreement(study: Study) -> Agreement:
     return Agreement(students, floors)
 
 
+def beyond_the_bystander(found: Agreement) -> Values:
+    """Rank correlation with the teacher's distances less that with the bystander's, last epoch, by label and seed."""
+    own, other = (found.students["final"].get(side, {}) for side in ("own", "bystander"))
+    return {
+        label: {seed: value - other[label][seed] for seed, value in of.items() if seed in other.get(label, {})}
+        for label, of in own.items()
+    }
+
+
 def _rank(run: Run, which: Which, gaps: Map) -> float | None:
     means = run.class_means(which)
     return None if means is None else stats.rank_correlation(separations.gaps(means), gaps)

@@ -1,11 +1,10 @@
-"""Interventions on the classifier beside KD of the same seed, and what their features look like."""
+"""Interventions on the classifier beside KD of the same seed."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from kdnb.analysis import spaces
-from kdnb.analysis.by_method import groups, short, shown
+from kdnb.analysis.by_method import groups, short
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
@@ -14,27 +13,6 @@ METHODS = (
     *("frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"),
     *("straight", "projected", "simkd"),
 )
-LOOKS = {
-    "ratio": "between / within",
-    "knn_accuracy": "kNN accuracy",
-    "cka": "CKA with the teacher",
-    "nc3": "NC3, self-duality",
-    "plug_in_accuracy_matched": "plug-in, matched",
-    "mu_rotated": "μ rotated",
-}
-POINTS = 24  # of a curve, where there are so many epochs
-SEPARATION = ("ratio", "knn_accuracy")  # those that the features themselves tell, not the history
-
-
-def block(study: Study) -> int:
-    """How many epochs one point of a curve is the mean of: a long training would be drawn black."""
-    return max(1, study.epochs // POINTS)
-
-
-def blocks(study: Study, run: Run) -> pd.DataFrame:
-    """The run's history, the mean over each :func:`block`, which has the number of its last epoch."""
-    last = -(-run.history["epoch"] // block(study)) * block(study)
-    return run.history.groupby(last.clip(upper=study.epochs)).mean().assign(epoch=lambda table: table.index)
 
 
 def differences(study: Study, one: str, other: str) -> dict[int, float]:
@@ -68,14 +46,3 @@ def beside_kd(study: Study) -> list[Run]:
     kd = _accuracies(group(study, "kd"))
     every = [run for group in groups(study).values() for run in group]
     return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]
-
-
-def looks(study: Study) -> pd.DataFrame:
-    """A row a student of one seed, and the teacher: LOOKS at the last epoch; nan where a history lacks it."""
-    runs = {short(run): run for run in shown(study)} | ({"teacher": study.teacher} if study.teacher else {})
-    rows = []
-    for run in runs.values():
-        space = spaces.space(run, "final")
-        apart = {} if space is None else {name: getattr(space.separation, name) for name in SEPARATION}
-        rows.append({column: run.last(column) for column in LOOKS if column not in SEPARATION} | apart)
-    return pd.DataFrame(rows, index=list(runs), columns=list(LOOKS))

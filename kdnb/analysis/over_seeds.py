@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
@@ -29,6 +30,11 @@ def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict
     return {label: {seed: v for seed, v in values.items() if v is not None} for label, values in found.items()}
 
 
+def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
+    """The mean over runs of one length of each column of their histories, epoch by epoch."""
+    return pd.concat([run.history for run in runs]).groupby("epoch", as_index=False).mean()
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One number of one student: a value a run, their mean, and its 95 % interval (nan where there is none)."""
@@ -43,6 +49,12 @@ class Estimate:
         """The interval in words, or that there is none."""
         known = np.isfinite(self.low) and np.isfinite(self.high)
         return " to ".join(words.number(end, "{:.3f}") for end in (self.low, self.high)) if known else "no interval"
+
+    def told(self, form: str) -> str:
+        """The mean, its interval where there is one, and n, in ``form``: "+0.30 (+0.20 to +0.39, n = 5)"."""
+        ends = [words.number(end, form) for end in (self.low, self.high)] if np.isfinite(self.low) else []
+        parts = [*([" to ".join(ends)] if ends else []), f"n\u00a0=\u00a0{len(self.values)}"]
+        return f"{words.number(self.mean, form)} ({', '.join(parts)})"
 
     @property
     def side(self) -> int:

@@ -9,7 +9,7 @@ from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 
-HELP = {"raw": "features as they are", "matched": "relabelled", "linear": "through a linear map"}
+HELP = {"raw": "features as they are", "matched": "matched", "linear": "through a linear map"}
 COLUMNS = ["label", "seed", "kind", "relation", "accuracy", *HELP]
 
 

@@ -54,7 +54,12 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
         "hoverlabel": {"bgcolor": ground, "bordercolor": "rgba(128,128,128,0.6)", "font": {"color": ink}},
         "hovermode": "closest",
         "legend": {"bgcolor": "rgba(0,0,0,0)"},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "rgba(128,128,128,0.7)", "activecolor": ink},
+        "modebar": {
+            "orientation": "v",
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": "rgba(128,128,128,0.7)",
+            "activecolor": ink,
+        },
         "margin": {"l": 56, "r": 16, "t": 48, "b": 48},
         "xaxis": axis,
         "yaxis": axis,

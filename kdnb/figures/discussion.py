@@ -19,7 +19,7 @@ from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.geometry import class_distances, stitching
-from kdnb.figures.interventions import curves
+from kdnb.figures.interventions import questions
 from kdnb.figures.methods import ablations
 from kdnb.figures.statistics import over_seeds
 
@@ -30,7 +30,7 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S3": through_time.excess_by_temperature,
     "S4": ladder.sides,
     "S5": plug_in.plugged,
-    **dict.fromkeys(("S6", "S7", "S8"), curves.paired),
+    **dict.fromkeys(("S6", "S7", "S8"), questions.paired),
     "S9": ablations.high_temperature,
     "S10": class_distances.separations,
     "S11": class_distances.agreements,

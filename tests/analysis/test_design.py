@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 from kdnb import methods, runs
 from kdnb.analysis import crossed, design, out_of_reach, representability, selection
 from kdnb.analysis.design import Cell
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures.interventions import design as drawn
 from kdnb.figures.statistics import crossed as drawn_crossed
@@ -70,29 +71,27 @@ def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ([0.9, 0.901, 0.902], "another's does as well"),
-        ([0.8, 0.801, 0.802], "needs the teacher's own"),
-        ([0.8, 0.95, 0.9], "none is excluded"),
-        ([0.9, 0.9], "too few seeds"),
+        ([0.9, 0.901, 0.902], "no"),
+        ([0.8, 0.801, 0.802], "yes"),
+        ([0.8, 0.95, 0.9], "undecided"),
+        ([0.9, 0.9], "it cannot be told"),
     ],
 )
 def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None:
-    found = {
-        ("answers", "W_t"): Cell(dict(enumerate([0.9, 0.901, 0.902]))),
-        ("answers", "W_o"): Cell(dict(enumerate(others))),
-    }
-    assert said in drawn._answer(found)
+    apart = Cell(dict(enumerate(others))).less(Cell(dict(enumerate([0.9, 0.901, 0.902]))))
+    assert drawn._answer(estimate(100 * apart)) == said
 
 
 def test_table_and_sentence_hold_the_cells(study: Study) -> None:
     found = design.cells(study.every)
-    text, sentence = drawn.as_html(study), drawn.sentence(study)
+    made = drawn.outcomes({"digits": study})
+    text, sentence = made.table, made.answer
     for place in (("answers", "own"), ("labels", "random"), ("maps", "W_t")):
         assert f"{100 * found[place].mean:.2f}" in text
     difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()
-    assert f"{difference:+.2f} points".replace("-", "−") in sentence
+    assert f"{difference:+.2f} (".replace("-", "−") in sentence
     alone = replace(study, every=[run for run in study.every if run.spec.method == "kd"])
-    assert "the design was not trained" in drawn.sentence(alone)
+    assert "it was not tried" in drawn.sentence({"digits": alone}) and drawn.as_html({"digits": alone}) == ""
 
 
 def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
@@ -112,10 +111,12 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
     assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
     text = drawn.reach_sentence(found)
-    assert "The 6 students whose classifier can say all but 1%" in text and "the 3 others, which miss 40%" in text
+    assert "the 6 students whose classifier can say all but 1%" in text and "the 3 others, which miss 40%" in text
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
-    assert "costs no more" in cheap and "is what it costs" in dear
-    assert sum(len(trace.x) for trace in drawn.reach(found, {"digits": study}).figure.data) == 9
+    assert cheap.startswith("**No: ") and dear.startswith("**Yes: ")
+    assert "nothing to compare" in drawn.reach_sentence(found[found["missed"] == 0])
+    marks = [trace for trace in drawn.reach(found, {"digits": study}).figure.data if trace.x != (None,)]
+    assert sum(len(trace.x) for trace in marks) == 9
 
 
 # ----------------------------------------------------------------------------------------------------- crossed teachers
@@ -166,11 +167,11 @@ def test_rows_are_the_last_epochs_columns_and_other_folders_are_asked_for(tiny_f
 
 
 def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.DataFrame) -> None:
-    assert "no students of other pairs" in drawn_crossed.sentence(study, crossed.contrasts_of(study))
+    assert "cannot be told" in drawn_crossed.own_less_other([study]).answer
     close = pairs.assign(own=pairs["own"].where(pairs["measure"] != "cka", pairs["other"] + 2 + pairs["teacher"] / 10))
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
-    assert "nearer to its own teacher by a whole interval over pairs in CKA (+2.1)" in sentence
+    assert "nearer to their own by a whole interval: KD T=4 in CKA (+2.1).**" in sentence
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over pairs" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.2

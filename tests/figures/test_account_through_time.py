@@ -1,4 +1,4 @@
-"""Figures of the account of mu through time, by phase, and what only the teacher shows."""
+"""Figures of the account of mu: in all, through time, and what only the teacher shows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis import accounts, selection
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.figures.account import through_time
+from kdnb.figures.account import bars, through_time
 from kdnb.figures.alignment.terms import amount
 from kdnb.runs import Run, RunSpec
 
@@ -76,62 +76,16 @@ def test_sums_through_time_end_at_the_change_of_squared_mu_and_keep_their_colour
     figures, labels = steps(through_time.through(walks.study))
     assert labels == ["normal", "KD T=2", "KD T=4"]
     run = walks.study.kd[4]
-    panels = [{t.name: t for t in figures[2].data if (t.yaxis or "y") == axis} for axis in ("y", "y2", "y3")]
+    panels = [{t.name: t for t in figures[2].data if (t.yaxis or "y") == axis} for axis in ("y", "y2")]
     squared = run.history["mu_raw"].to_numpy() ** 2
     total = panels[0]["sum: μ² itself"]
     assert np.diff(total.y) == pytest.approx(np.diff(squared), abs=0.01 * squared.max())
     assert list(panels[0]["cross-entropy"].y) == rounded(np.cumsum(run.history["pull_ce"]))
     below = np.cumsum(run.history["pull_kd"] - run.history["bystander_pull_kd"])
-    assert list(panels[2]["distillation (KD)"].y) == rounded(below)
-    assert panels[2]["spread ‖ΔW‖²"].y[-1] is None
+    assert list(panels[1]["distillation (KD)"].y) == rounded(below)
+    assert panels[1]["spread ‖ΔW‖²"].y[-1] is None
     assert panels[0]["cross-entropy"].line.color == through_time.bars.COLORS["ce"][1]
     assert len({len(fig.data) for fig in figures}) == 1
-
-
-def test_phases_are_the_epochs_between_two_drops_and_leave_none_out(walks: Walks) -> None:
-    spans = accounts.phases(walks.study.students[0])
-    assert list(spans) == ["epochs 1–15", "epochs 16–18", "epochs 19–21", "epochs 22–24"]
-    run = walks.study.kd[2]
-    assert sum(accounts.moved(run, span) for span in spans.values()).to_dict() == pytest.approx(
-        accounts.booked(run).sum().to_dict()
-    )
-    assert accounts.moved(run, (16, 18))["kd"] == pytest.approx(run.history["pull_kd"][15:18].sum())
-
-
-def test_drops_at_one_epoch_or_at_the_end_make_no_empty_phase(tmp_path: Path) -> None:
-    short = store(tmp_path, [replace(SPEC, epochs=3, drops=(2, 2, 3))])
-    assert accounts.phases(short.students[0]) == {"epochs 1–2": (1, 2), "epochs 3–3": (3, 3)}
-
-
-def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(walks: Walks) -> None:
-    fig = through_time.by_phase(walks.study).figure
-    second = {t.name: t for t in fig.data if t.yaxis == "y2"}
-    bars = np.array([[value or 0 for value in t.y] for t in second.values() if t.type == "bar"], float)
-    assert np.abs(bars).sum(0) == pytest.approx([1, 1, 1], abs=2e-3)
-    assert list(second["sum"].y) == pytest.approx(bars.sum(0), abs=2e-3)
-    found = accounts.moved(walks.study.kd[4], (16, 18))
-    assert second["distillation (KD)"].y[2] == pytest.approx(found["kd"] / found.abs().sum(), abs=1e-3)
-    assert second["distillation (KD)"].y[0] is None
-    shown = [trace.name for trace in fig.data if trace.showlegend]
-    assert len(shown) == len(set(shown)) == 5
-
-
-def test_the_sentence_names_the_cause_that_moved_most_in_each_phase(walks: Walks) -> None:
-    text = through_time.phase_sentence(walks.study).split("What moved μ² of **normal**")[0]
-    for name, (first, last) in accounts.phases(walks.study.kd[4]).items():
-        rows = walks.study.kd[4].history[first - 1 : last]
-        sums = {n: rows[c].sum() for n, c in (("cross-entropy", "pull_ce"), ("distillation (KD)", "pull_kd"))}
-        sums |= {"weight decay": rows["pull_decay"].sum(), "spread ‖ΔW‖²": rows["spread"].sum()}
-        most = max(sums, key=lambda cause: abs(sums[cause]))
-        expected = f"in {name} {most} ({amount(sums[most])}, all together {amount(sum(sums.values()))})"
-        assert expected in text.replace("<sup>2</sup>", "²")
-
-
-def test_a_cause_that_brings_nearer_can_be_the_one_that_moved_most(tmp_path: Path) -> None:
-    study = store(tmp_path, [SPEC])
-    run = study.students[0]
-    run.__dict__["history"] = run.history.assign(pull_decay=-100.0, pull_ce=50.0, spread=1.0)
-    assert "in epochs 16–18 weight decay (−300, all together −147)" in through_time.phase_sentence(study)
 
 
 def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
@@ -139,9 +93,24 @@ def test_half_of_the_largest_sum_is_dated(walks: Walks) -> None:
     sums = accounts.booked(run).cumsum()
     most = sums.iloc[-1].abs().idxmax()
     half = next(e for e in sums.index if abs(sums[most][e]) >= abs(sums[most][EPOCHS]) / 2)
-    text = through_time.through_sentence(walks.study)
-    assert f"half of it was there after epoch {half} of 24" in text
-    assert f"teacher minus bystander, {amount(accounts.excess(run).to_numpy().sum())}." in text
+    text = through_time.through_sentence(run)
+    assert f"half of it by epoch {half} of 24" in text and text.startswith(f"**{'Early' if half <= 12 else 'Late'}")
+    assert f"to the bystander to {amount(accounts.booked(run, 'bystander_').to_numpy().sum())}." in text
+
+
+def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(walks: Walks) -> None:
+    made = bars.account(walks.study)
+    shown = {trace.name: trace for trace in made.figure.data}
+    parts = np.array([[value or 0 for value in t.y] for t in shown.values() if t.type == "bar"], float)
+    assert np.abs(parts).sum(0) == pytest.approx([1, 1, 1], abs=2e-3)
+    assert list(shown["sum"].y) == pytest.approx(parts.sum(0), abs=2e-3)
+    runs = walks.study.by_seeds["KD T=4"]
+    means = {c: np.mean([run.history[c].sum() for run in runs]) for c in ("pull_ce", "pull_kd", "pull_decay", "spread")}
+    whole = sum(abs(value) for value in means.values())
+    assert shown["distillation (KD)"].y[2] == pytest.approx(means["pull_kd"] / whole, abs=1e-3)
+    assert shown["distillation (KD)"].y[0] is None
+    assert f"changed by {amount(sum(means.values()))}: " in made.answer and "mean over 4 seeds" in made.answer
+    assert "it is not the same" in made.answer  # what was planted
 
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:
@@ -152,12 +121,12 @@ def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_foun
     values = [(run.history["pull_kd"] - run.history["bystander_pull_kd"]).sum() for run in runs]
     assert mean.y[list(mean.x).index("T=4")] == pytest.approx(np.mean(values), rel=1e-3)
     text = through_time.excess_sentence(walks.study, found)
-    assert "is least at **T = 4**" in text
+    assert text.startswith("**Yes, at T=4: ") and "at T=4, where it is least" in text
     below = sum(
         scipy_stats.ttest_1samp([*found["distillation"][label].values()], 0, alternative="less").pvalue < 0.025
         for label in ("KD T=2", "KD T=4")
     )
-    assert below and f"for distillation below zero at {below} and above" in text
+    assert below and f"below zero at {below} and above zero at 0 of 2 temperatures" in text
     assert found["distillation"]["normal"] == {}
 
 
@@ -178,17 +147,17 @@ def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_pat
     found = accounts.excesses(study)
     for fig in (
         through_time.through(study).figures[1],
-        through_time.by_phase(study).figure,
+        bars.account(study).figure,
         through_time.excess_by_temperature(study, found).figure,
     ):
         drawable(fig)
     texts = [
-        through_time.through_sentence(study),
-        through_time.phase_sentence(study),
+        through_time.through_sentence(study.students[1]),
+        bars.sentence(study),
         through_time.excess_sentence(study, found),
     ]
     assert not [text for text in texts if "nan" in text]
-    assert ("without an account" in texts[1]) == ("pull" in without)
+    assert all("cannot be told" in text for text in texts) == ("pull" in without)
 
 
 def test_a_student_without_an_account_leaves_its_step_and_bar_empty(tmp_path: Path) -> None:
@@ -199,5 +168,5 @@ def test_a_student_without_an_account_leaves_its_step_and_bar_empty(tmp_path: Pa
     full, empty = through_time.through(study).figures
     assert any(y is not None for trace in full.data for y in trace.y)
     assert all(y is None for trace in empty.data for y in trace.y)
-    bars = [list(trace.y) for trace in through_time.by_phase(study).figure.data]
-    assert {len(y) for y in bars} == {2} and {y[1] for y in bars} == {None}
+    shown = [list(trace.y) for trace in bars.account(study).figure.data]
+    assert {len(y) for y in shown} == {2} and {y[1] for y in shown} == {None}

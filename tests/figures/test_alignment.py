@@ -1,4 +1,4 @@
-"""Alignment: rungs, teacher against bystander, norm and angle, plug-in, collapse, decay."""
+"""Alignment: rungs, teacher against bystander, norm and angle, plug-in."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +10,14 @@ from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, wri
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import alignment, selection
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.book import widgets
-from kdnb.figures.alignment import ladder, plug_in, weight_decay
+from kdnb.figures.alignment import ladder, plug_in
 from kdnb.figures.alignment import terms as parts
 from kdnb.runs import Run, RunSpec
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-LESS = [kd(4, weight_decay=0.0), replace(SPEC, weight_decay=0.0)]
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +35,40 @@ def put(run: Run, **columns: object) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
-def test_a_rung_is_the_last_epochs_and_its_line_joins_kd_alone(study: Study) -> None:
-    traces = {trace.name: trace for trace in ladder.ladder(study).figure.data}
-    rotated = traces["rotated"]
-    points = {x: y for x, y in zip(rotated.x, rotated.y, strict=True) if y is not None}
-    assert list(points) == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE"]
-    assert list(points.values()) == rounded([last(run, "mu_rotated") for run in study.students])
-    pieces = "".join("-" if y is None else "o" for y in rotated.y).strip("-").split("-")
-    assert [piece for piece in pieces if piece] == ["o", "ooo", "o", "o"]
-    other = [y for y in traces["bystander, raw"].y if y is not None]
-    assert other == rounded([last(run, "bystander_mu_raw") for run in study.students])
+def test_a_rung_is_the_last_epochs_and_every_mu_is_in_the_table(study: Study) -> None:
+    made = ladder.ladder(study)
+    dots = next(trace for trace in made.figure.data if trace.name == "rotated")
+    assert list(dots.x) == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE"]
+    assert list(dots.y) == rounded([last(run, "mu_rotated") for run in study.students])
+    assert made.table.count("<tr>") == len(ladder.NAMES) and f"{last(study.kd[4], 'mu_scaled'):.3g}" in made.table
 
 
-def test_the_menu_shows_shares_of_the_same_students_raw_mu(study: Study) -> None:
-    fig = ladder.ladder(study).figure
-    plain, shares = (button.args[0]["y"] for button in fig.layout.updatemenus[0].buttons)
-    assert [list(y) for y in plain] == [list(trace.y) for trace in fig.data]
-    expected = [last(run, "mu_matched") / last(run, "mu_raw") for run in study.students]
-    column = [trace.name for trace in fig.data].index("matched on features")
-    assert [y for y in shares[column] if y is not None] == rounded(expected)
-    found = f"matched on features {np.median(expected):.0%} ({min(expected):.0%} to {max(expected):.0%})"
-    assert found in ladder.ladder_sentence(study)
+def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
+    matched, rotated = (
+        np.median([last(run, column) / last(run, "mu_raw") for run in study.students])
+        for column in ("mu_matched", "mu_rotated")
+    )
+    text = ladder.ladder_sentence(study)
+    assert f"{matched:.0%} are left when features are matched, and {rotated:.0%}" in text
+    assert f"{'more' if rotated < 0.5 else 'less'} than half" in text
 
 
 def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:
     other = store(tmp_path, [SPEC])
     put(other.students[0], mu_raw=0.0)
-    assert ladder.ladder_sentence(other).startswith("None of these")
+    assert "None of these" in ladder.ladder_sentence(other)
+
+
+def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = {"runs": tmp_path / "runs", "results": tmp_path / "results"}
+    store(folders["runs"], [SPEC])
+    store(folders["results"], [replace(SPEC, init_seed=seed) for seed in (0, 1)])
+    for name, folder in folders.items():
+        monkeypatch.setattr(selection.paths, name, lambda _, folder=folder: folder)
+    assert selection.best(ChapterParameters()).folder == folders["results"]
+    assert selection.best(ChapterParameters(output_dir=str(folders["runs"]))).folder == folders["runs"]
+    write(folders["runs"], replace(SPEC, init_seed=1))
+    assert selection.best(ChapterParameters()).folder == folders["runs"]
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
@@ -123,32 +130,31 @@ def test_the_cosine_is_that_of_the_matrices(planted: Planted) -> None:
 
 def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted: Planted) -> None:
     figures, labels = steps(ladder.sides(planted.study))
-    assert labels == ["of μ", "of the cosine"]
+    assert labels == ["of the cosine", "of μ"]
     runs = planted.study.by_seeds["KD T=4"]
     values = np.array([last(run, "mu_raw") - last(run, "bystander_mu_raw") for run in runs])
-    mean = next(trace for trace in figures[0].data if trace.error_y.array is not None)
+    mean = next(trace for trace in figures[1].data if trace.error_y.array is not None)
     assert list(mean.x) == ["normal", "T=4", "T=10"]
     assert mean.y[1] == pytest.approx(values.mean(), rel=1e-3)
     low, _ = scipy_stats.t.interval(0.95, 2, values.mean(), scipy_stats.sem(values))
     assert mean.error_y.arrayminus[1] == pytest.approx(values.mean() - low, rel=1e-3)
 
 
-def test_the_sentence_counts_temperatures_beyond_normal_training_of_the_same_seed(planted: Planted) -> None:
+def test_the_sentence_says_on_which_side_the_intervals_lie(planted: Planted) -> None:
     text = ladder.sides_sentence(planted.study)
     for kind, name in (("raw", "As they are"), ("rotated", "Rotated")):
         found = alignment.differences(planted.study, kind, "cosine")
-        apart = 0
-        for label in ("KD T=4", "KD T=10"):
-            pairs = [found[label][seed] - found["normal"][seed] for seed in range(3)]
-            apart += scipy_stats.ttest_1samp(pairs, 0, alternative="two-sided").pvalue < 0.05 and np.mean(pairs) > 0
-        assert f"at {apart} of 2 temperatures" in text.split(f"{name}: ")[1].split(". ")[0]
+        side = estimate(found["KD T=4"].values()).side
+        pairs = [found["KD T=4"][seed] - found["normal"][seed] for seed in range(3)]
+        part = text.split(f"{name}, ")[1].split(". ")[0]
+        assert ladder.NEARER[side] in part and ladder.BEYOND[estimate(pairs).side] in part
     assert alignment.differences(planted.study, "raw", "cosine")["KD T=4"][0] > 0.2  # what was planted
 
 
 def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:
     alone = store(tmp_path, [replace(SPEC, bystander=None)], without="^bystander")
     assert alignment.differences(alone, "raw", "μ") == {"normal": {}}
-    assert "is not known" in ladder.sides_sentence(alone)
+    assert "cannot be told" in ladder.sides_sentence(alone)
     assert len(ladder.sides(alone).figures) == 2
 
 
@@ -165,7 +171,10 @@ def test_norm_and_angle_are_those_of_the_matrices(planted: Planted) -> None:
     assert moves["bystander"].to_numpy() == pytest.approx(-2 * (since * planted.bystander).sum((1, 2)), abs=1e-9)
     norms = (course**2).sum((1, 2))
     assert moves["student"].to_numpy() == pytest.approx(norms[12:] - norms[12])
-    assert f"norm {parts.amount(norms[-1] - norms[12])}" in parts.sentence(planted.study)
+    text = parts.sentence(planted.study, run)
+    turned = -2 * (since[-1] * planted.teacher).sum()
+    assert f"the norm by {parts.amount(norms[-1] - norms[12])}, the angle by {parts.amount(turned)}" in text
+    assert text.startswith("**It grows" if abs(norms[-1] - norms[12]) > abs(turned) else "**It turns")
 
 
 @pytest.mark.parametrize("profile", ["digits", "cifar100-small"])
@@ -185,7 +194,7 @@ def test_without_the_teachers_run_its_terms_are_missing_and_the_movement_is_not(
     run = orphan.students[0]
     assert alignment.split(orphan, run)[["teacher", "inner"]].isna().all(axis=None)
     assert alignment.moves(orphan, run).notna().all(axis=None)
-    assert "μ²" in parts.sentence(orphan)
+    assert "μ²" in parts.sentence(orphan, run)
 
 
 @pytest.mark.parametrize(
@@ -203,76 +212,24 @@ def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study)
     behind, *front = figures[2].data
     assert [list(trace.y) for trace in front] == [rounded(study.kd[4].history[column]) for column in columns]
     assert list(behind.y) == rounded(study.students[0].history["plug_in_accuracy_matched"])
-    told = ", ".join(f"{last(study.kd[10], column):.1%}" for column in columns)
-    assert f"**KD T=10** {told}" in plug_in.plugged_sentence(study)
-
-
-def collapsing(study: Study) -> None:
-    for run in (*study.students, study.teacher):
-        assert run
-        rng = np.random.default_rng(run.spec.epochs + len(run.label))
-        put(run, **{c: np.exp(rng.normal(size=run.spec.epochs)) for c in ("nc1", "nc2", "nc3")})
-        if run.spec.role == "student":
-            put(run, cka=rng.random(run.spec.epochs))
-
-
-def test_collapse_has_one_scale_for_all_students_and_the_teacher_behind(tmp_path: Path) -> None:
-    study = store(tmp_path)
-    collapsing(study)
-    figures, _ = steps(plug_in.collapse(study))
-    ranges = {
-        tuple(tuple(fig.layout[axis].range) for axis in ("yaxis", "yaxis2", "yaxis3", "yaxis4")) for fig in figures
-    }
-    assert len(ranges) == 1
-    every = np.concatenate([run.history["nc1"] for run in (*study.students, study.teacher) if run])
-    low, high = figures[0].layout.yaxis2.range
-    assert 10**low < every.min() and every.max() < 10**high and figures[0].layout.yaxis2.type == "log"
-    by_name = {(t.name, t.yaxis): t for t in figures[3].data}
-    assert study.teacher
-    assert list(by_name["teacher, its own training", "y3"].y) == rounded(study.teacher.history["nc2"])
-    assert list(by_name["this student", "y4"].y) == rounded(study.students[3].history["nc3"])
-    assert f"NC1 {last(study.teacher, 'nc1'):.3g}" in plug_in.collapse_sentence(study)
+    raw, matched, own = (last(study.kd[4], column) for column in columns)
+    told = f"KD T=4 {raw:.0%} as it is, {matched:.1%} matched, {own:.1%} with its own classifier"
+    text = plug_in.plugged_sentence(study)
+    assert told in text and text.startswith("**Yes" if matched >= 0.9 * own else "**No")
 
 
 def test_steps_have_as_many_traces_so_that_what_is_behind_is_stored_once(tmp_path: Path) -> None:
-    study = store(tmp_path)
-    collapsing(study)
-    for figures, behind in ((plug_in.plugged(study).figures, 1), (plug_in.collapse(study).figures, 8)):
-        packed = widgets.pack(figures)
-        assert sum("y" in shared for shared in packed["data"]) >= behind
-
-
-# --------------------------------------------------------------------------------------------------------------- decay
-def test_students_with_and_without_decay_stand_side_by_side(tmp_path: Path) -> None:
-    study = store(tmp_path, [*STUDENTS, *LESS])
-    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
-    assert {d: [run.label for run in runs] for d, runs in pair.items()} == {
-        d: ["normal", "KD T=4"] for d in (5e-4, 0.0)
-    }
-    assert all(run.spec.weight_decay == d for d, runs in pair.items() for run in runs)
-    for trace in weight_decay.with_and_without(study, pair).figure.data:
-        runs = pair[0.0 if trace.marker.symbol == "circle-open" else 5e-4]
-        if trace.name == "rotated":
-            assert [y for y in trace.y if y is not None] == rounded([last(run, "mu_rotated") for run in runs])
-    with_decay, without = (pair[d][1] for d in (5e-4, 0.0))
-    told = f"raw μ {last(without, 'mu_raw'):.3g} in place of {last(with_decay, 'mu_raw'):.3g}"
-    assert told in weight_decay.sentence(pair).split("**KD T=4**")[1]
-
-
-def test_runs_of_one_decay_are_no_pair(tmp_path: Path) -> None:
-    study = store(tmp_path)
-    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
-    assert pair == {} and "no students here" in weight_decay.sentence(pair)
+    packed = widgets.pack(plug_in.plugged(store(tmp_path)).figures)
+    assert sum("y" in shared for shared in packed["data"]) >= 1
 
 
 # --------------------------------------------------------------------------------------------------------------- all
 @pytest.mark.parametrize("without", ["$^", "^(bystander|mu_|plug_in|classifier|cka|nc|pull|spread|account)"])
 def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_path: Path, without: str) -> None:
-    study = store(tmp_path, [*STUDENTS, *LESS], without=without)
-    pair = weight_decay.pair(ChapterParameters(output_dir=str(tmp_path)), study)
-    steps = [make(study).figures[0] for make in (ladder.sides, parts.norm_and_angle, plug_in.plugged, plug_in.collapse)]
-    for fig in (ladder.ladder(study).figure, weight_decay.with_and_without(study, pair).figure, *steps):
-        drawable(fig)
-    tell = (ladder.ladder_sentence, ladder.sides_sentence, parts.sentence, plug_in.plugged_sentence)
-    texts = [weight_decay.sentence(pair), *(sentence(study) for sentence in (*tell, plug_in.collapse_sentence))]
-    assert not [text for text in texts if "nan" in text]
+    study = store(tmp_path, STUDENTS, without=without)
+    made = [make(study) for make in (ladder.ladder, ladder.sides, parts.norm_and_angle, plug_in.plugged)]
+    for one in made:
+        for fig in one.figures[:1]:
+            drawable(fig)
+        assert "nan" not in one.answer + one.says + one.table
+    assert all(("cannot be told" in one.answer or "no μ" in one.answer) for one in made[1:]) == ("mu_" in without)

@@ -8,20 +8,19 @@ import pandas as pd
 import pytest
 import torch
 from drawable import drawable
-from made_up import SPEC, STUDENTS, TEACHER, TEACHER_SPEC, kd, rounded, steps, store, write
+from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 from scipy.stats import t as student_t
 
-from kdnb.analysis import alignment, class_agreement, map_stability, over_seeds, selection, separation, stitched
+from kdnb.analysis import class_agreement, map_stability, over_seeds, selection, separation, stitched
 from kdnb.analysis import spaces as feature_spaces
-from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
+from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.data import cifar
 from kdnb.figures import intervals
-from kdnb.figures.geometry import class_distances, second_pair, stability, stitching
+from kdnb.figures.geometry import class_distances, stability, stitching
 from kdnb.files import write_tensors
 from kdnb.runs import Run, RunSpec
-from kdnb.runs.weights import checksum
 
 
 def with_weights(folder: Path, spec: RunSpec) -> Run:
@@ -128,8 +127,10 @@ def test_differences_are_of_the_same_seed() -> None:
 
 # ------------------------------------------------------------------------------------------------------- class by class
 def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> None:
-    figures, labels = steps(class_distances.matrices(study))
-    assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10"]
+    made = class_distances.matrices({"digits": study})
+    figures, labels = steps(made)
+    assert labels == [f"{label}, digits" for label in ("normal", "KD T=1", "KD T=4", "KD T=10")]
+    assert made.start == "KD T=4, digits" and "(seed 0 of " in made.answer
     assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
     run, teacher = study.students[1], study.teacher
     z = np.array(figures[1].data[0].z, float)
@@ -169,13 +170,19 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
     floors = [spearmanr(gaps, own).statistic for gaps in ([1, 3, 2], [1, 2, 3])]
     assert found.floors["untrained"] == pytest.approx(np.mean(floors))
     assert found.floors["pixels"] == pytest.approx(spearmanr([3, 2, 1], own).statistic)
-    fig = class_distances.agreements(compared, found).figure
+    made = class_distances.agreements({"digits": (compared, found)})
+    (fig,) = made.figures
     drawable(fig)
     named = [trace.name for trace in fig.data if trace.showlegend is not False]
-    assert sorted(named) == ["its teacher", "pixels", "the bystander", "untrained network"]
-    said = class_distances.agreement_sentence(compared, found)
+    assert sorted(named) == ["pixels", "untrained network"]
     paired = [final["own"]["KD T=4"][seed] - final["bystander"]["KD T=4"][seed] for seed in (0, 1)]
-    assert f"difference {intervals.told(np.array(paired))}" in said and "2 seeds" in said
+    assert class_agreement.beyond_the_bystander(found)["KD T=4"] == dict(enumerate(paired))
+    lower = next(t for t in fig.data if t.name == "teacher − bystander" and t.mode == "markers")
+    assert list(lower.y)[4:6] == rounded(paired)
+    assert (
+        f"{over_seeds.estimate(paired).told('{:+z.2f}')} more than" in made.answer
+        and "Not that it could be" in made.answer
+    )
 
 
 def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
@@ -187,8 +194,9 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
     assert {name: found[name]["KD T=4"][1] for name in class_agreement.SEPARATION} == {
         name: getattr(expected, name) for name in class_agreement.SEPARATION
     }
-    drawable(class_distances.separations(study, found).figure)
-    assert class_distances.separation_sentence(study, found).count("2 seeds") == 4
+    made = class_distances.separations({"digits": (study, found)})
+    drawable(made.figures[0])
+    assert made.answer.count("n\u00a0=\u00a02") == 4 and made.answer.startswith("**By 0 of 4 measures")
 
 
 # ----------------------------------------------------------------------------------------------------------------- maps
@@ -208,19 +216,8 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     # Half of the maps are drawn from their network's features, the others are noise.
     assert map_stability.recognised(atlas)["neighbours"] >= 2
     drawable(stability._kept_parts(compared, atlas, table))
-    assert "4 maps from random starts" in stability.sentence(atlas, table)
-
-
-def test_each_step_shows_every_network_once(compared: Study) -> None:
-    atlas = map_stability.load(compared)
-    assert atlas is not None
-    figures, labels = steps(stability.maps(compared, atlas))
-    assert labels == ["perplexity 5, teacher's start", "perplexity 5, random 0", "perplexity 5, random 1"]
-    for fig in figures:
-        assert [note.text for note in fig.layout.annotations] == ["normal", "teacher"]
-        assert sum(len(trace.x) for trace in fig.data) == 120 and len(fig.data) == 6
-        assert max(max(map(abs, trace.x + trace.y)) for trace in fig.data) == 1
-    drawable(figures[0])
+    made = stability.kept_parts({"digits": compared})
+    assert "4 maps from random starts" in made.answer and list(made.figure) == ["digits"]
 
 
 # ------------------------------------------------------------------------------------------------------------ stitching
@@ -236,40 +233,27 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
         "untrained": pytest.approx(0.2),
         "pixels": pytest.approx(0.3),
     }
-    fig = stitching.accuracies(compared, table).figure
+    made = stitching.accuracies({"digits": compared})
+    (fig,) = made.figures
     drawable(fig)
     named = [trace.name for trace in fig.data if trace.showlegend is not False]
     assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
-    said = stitching.sentence(compared, table)
     ahead = [np.mean([100 * (every[r] - 0.7) for r in compared.every if r.spec.init_seed == s]) for s in (0, 1)]
-    assert f"ahead by {intervals.told(np.array(ahead), ' percentage points')}" in said
-    assert "pixels 30.0% and untrained network 20.0%" in said
+    assert f"ahead by {over_seeds.estimate(ahead).told('{:+.2f}')} points" in made.answer
+    assert "pixels 30.0% and untrained network 20.0%" in made.answer and "so few seeds" in made.answer
 
 
 def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) -> None:
     bare = store(tmp_path / "digits", [SPEC, kd(4)])
     found = class_agreement.agreement(bare)
     assert found.floors == {} and "bystander" not in found.students["final"]
-    for said in (class_distances.agreement_sentence(bare, found), stitching.sentence(bare, stitched.table(bare))):
-        assert "`python -m kdnb compare --profile digits` makes it" in said
+    shown = {"digits": bare}
+    made = (
+        class_distances.agreements({"digits": (bare, found)}),
+        stitching.accuracies(shown),
+        stability.kept_parts(shown),
+    )
+    for one in made:
+        assert "cannot be told" in one.answer and "`python -m kdnb compare --profile digits` makes it" in one.answer
     assert map_stability.load(bare) is None
-    assert any(trace.x for trace in class_distances.agreements(bare, found).figure.data)
-
-
-# ------------------------------------------------------------------------------------------------------ the second pair
-def test_a_pair_that_is_not_there_is_named_and_shares_are_of_nothing_in_common(study: Study, tmp_path: Path) -> None:
-    (tmp_path / "digits").symlink_to(study.folder)
-    shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
-    assert list(shown) == ["digits"] and "Not published here yet: digits-wide." in second_pair.sentence(shown)
-    run, teacher = study.students[0], study.teacher
-    assert teacher is not None and teacher.weights_checksum == checksum(TEACHER)
-    norms = [float(one.history["weight_norm"].iloc[-1]) for one in (teacher, run)]
-    expected = run.history["mu_matched"].iloc[-1] / np.hypot(*norms)
-    assert alignment.share(study, run, "mu_matched") == pytest.approx(expected)
-    (tmp_path / "digits-wide").symlink_to(study.folder)
-    shown = second_pair.load(StudiesParameters(results_dir=str(tmp_path)))
-    fig = second_pair.second_pair(shown).figure
-    assert len(fig.data) == 2 * (2 + 5) and "Not published" not in second_pair.sentence(shown)
-    assert fig.data[0].x == ("normal", "T=1", "T=4", "T=10")
-    drawable(fig)
-    assert second_pair.load(StudiesParameters(results_dir=str(tmp_path / "none"))) == {}
+    assert any(trace.x for trace in made[0].figures[0].data)

@@ -11,7 +11,6 @@ from made_up import SPEC, kd, lasting, luminance, rounded, steps, store, write
 from kdnb.analysis import correlations, mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import claim_words, mu_curves, style
-from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, over_temperature
 from kdnb.figures.statistics import mismatched
 from kdnb.parameters import read
@@ -138,22 +137,6 @@ def test_the_sentence_of_mu_holds_the_change_after_the_cut(study: Study) -> None
     text = mu_curves.sentence(study)
     assert f"({100 * change:+.1f}%)" in text and f"({100 * norm:+.1f}%)" in text
     assert f"rotated {100 * h['mu_rotated'][23] / h['mu_raw'][23]:.0f}%" in mu_curves.ladder_sentence(study)
-
-
-def test_the_bars_of_the_account_add_up_to_the_change_of_squared_mu(study: Study) -> None:
-    fig = bars.account(study).figure
-    sides = [[t for t in fig.data if (t.yaxis or "y") == axis] for axis in ("y", "y2")]
-    assert len(sides[0]) == len(sides[1])
-    net = np.array(sides[0][-1].y, float)
-    stacked = np.array([list(bar.y) for bar in sides[0][:-1]], float).sum(0)
-    squares = [run.history["mu_raw"].to_numpy() ** 2 for run in study.students]
-    change = [s[23] - s[11] for s in squares]
-    assert net == pytest.approx(change, abs=2e-2) and stacked == pytest.approx(change, abs=2e-2)
-    whole = study.kd[4].history["mu_raw"][23] ** 2 - 9
-    assert f"changed by {whole:+.3g}" in bars.sentence(study)
-    everything = fig.layout.updatemenus[0].buttons[1].args[0]["y"]
-    assert len(everything) == len(fig.data)
-    assert everything[len(sides[0]) - 1][2] == pytest.approx(whole, abs=2e-2)
 
 
 # ------------------------------------------------------------------------------------------------------- correlation

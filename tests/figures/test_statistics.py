@@ -58,22 +58,12 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 # -------------------------------------------------------------------------------------------------------------- seeds
-def test_every_dot_is_a_runs_r_and_every_bar_is_students_on_fishers_scale(found: list[Measured]) -> None:
-    dots, means = over_seeds._r(found[0]).data[:2]
-    runs = by_label(found[0])
-    short = {label: label.removeprefix("KD ") for label in runs}
-    assert dots.x == tuple(short[label] for label, mine in runs.items() for _ in mine)
-    assert means.x == tuple(short.values())
-    assert list(dots.y) == rounded([r(run) for mine in runs.values() for run in mine])
-    for k, mine in enumerate(runs.values()):
+def test_r_of_a_student_is_the_mean_on_fishers_scale_with_students_interval(found: list[Measured]) -> None:
+    for label, mine in by_label(found[0]).items():
         z = np.arctanh([r(run) for run in mine])
-        low, high = np.tanh(interval(z))
-        assert means.y[k] == pytest.approx(np.tanh(z.mean()), abs=1e-3)
-        assert means.error_y.array[k] == pytest.approx(high - np.tanh(z.mean()), rel=1e-3)
-        assert means.error_y.arrayminus[k] == pytest.approx(np.tanh(z.mean()) - low, rel=1e-3)
-        assert means.text[k] == f"{np.tanh(z.mean()):.3f} (95 %: {low:.3f} to {high:.3f})".replace("-", "−")
-    bystander = over_seeds._r(found[0]).data[2]
-    assert list(bystander.y) == rounded([r(run, "bystander_mu_raw") for mine in runs.values() for run in mine])
+        shown = found[0].of(label, "mu_raw")
+        assert shown.values == pytest.approx([r(run) for run in mine])
+        assert (shown.mean, shown.low, shown.high) == pytest.approx((np.tanh(z.mean()), *np.tanh(interval(z))))
 
 
 def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
@@ -95,15 +85,19 @@ def test_each_reading_has_its_panel(found: list[Measured]) -> None:
 
 
 def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list[Measured]) -> None:
-    first, second = over_seeds.sentence(found).splitlines()
-    assert "of 2 students" in first and "leaves out zero for 2 (above it KD T=4; below it normal); with" in first
-    assert second == "- **one**: no student has 3 seeds, and nothing is said of what another seed would show."
     text = over_seeds.difference_sentence(found)
+    first, second = text.splitlines()
+    sides = {label: found[0].difference(label).side for label in by_label(found[0])}
+    assert sides == {"normal": -1, "KD T=4": 1}
+    assert "yes, " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
+    assert second == "- **one**: it cannot be told, since no student has 3 seeds."
+    made = over_seeds.differences(found)
+    assert made.answer.startswith("**Many: yes, ") and made.says.startswith("one: it cannot be told")
     gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]
-    assert f"by {np.median(np.abs(gaps)):.3f} at the median" in text and f"by {max(np.abs(gaps)):.2f} at most" in text
+    assert f"is {np.median(np.abs(gaps)):.3f} at the median" in text and f"{max(np.abs(gaps)):.2f} at most" in text
     kept = over_seeds.readings_sentence(found).splitlines()[0]
     assert "leaves out zero for 2 of 2 students" in kept
-    assert kept.count("2 with the same sign (normal and KD T=4), 0 with the other") == 3
+    assert kept.count("keeps the sign of 2 and turns it for 0") == 3
 
 
 def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measured]) -> None:
@@ -112,8 +106,8 @@ def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measu
     table.loc[mine, "changes"] *= -1
     table.loc[mine, "within phases"] = [0.1, -0.2, 0.05, 0.0]
     text = over_seeds.readings_sentence([replace(found[0], table=table)])
-    assert "*changes*: 1 with the same sign (KD T=4), 1 with the other" in text
-    assert "*within phases*: 1 with the same sign (KD T=4), 0 with the other" in text
+    assert "*changes* keeps the sign of 1 and turns it for 1 (normal)" in text
+    assert "*within phases* keeps the sign of 1 and turns it for 0" in text
 
 
 def test_two_seeds_have_no_interval_and_nothing_is_said_of_them(found: list[Measured]) -> None:
@@ -161,8 +155,8 @@ def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
     above = sum(shown.side == 1 for shown in curve)
     assert above == 15
     text = warm_ups.sentence(found[:1], [own])
-    assert "for 1 of 2 students" in text and "at another (KD T=4)" in text
-    assert f"**KD T=4** lies above zero at {above} of 16 cuts and below zero at 1 of 16 cuts" in text
+    assert "for 1 of 2 students" in text and "by a whole interval (KD T=4)" in text
+    assert f"KD T=4 lies above zero at {above} of 16 cuts and below zero at 1 of 16 cuts" in text
 
 
 # ---------------------------------------------------------------------------------------------------- mismatched pairs
@@ -185,14 +179,12 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert names["loss of other seed, lower end"] == pytest.approx(min(flat), rel=1e-3)
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
     said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
-    assert "leaves out zero for 2 (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
+    assert "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
 def test_every_figure_is_drawable_without_a_script(found: list[Measured]) -> None:
-    drawn: list[go.Figure] = [
-        draw(one) for one in found for draw in (over_seeds._r, over_seeds._differences, over_seeds._readings)
-    ]
+    drawn: list[go.Figure] = [draw(one) for one in found for draw in (over_seeds._differences, over_seeds._readings)]
     drawn += warm_ups.against_warm_up(found, [r_over_seeds.curves(one) for one in found]).figures[:1]
     drawn += mismatched.against_warm_up(found[:1], [mismatched_pairs.by_cut(found[0].study)]).figures[:1]
     for fig in drawn:

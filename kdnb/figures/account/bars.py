@@ -1,15 +1,15 @@
-"""The account of mu: which loss term, decay or spread moved mu, to the teacher and to a bystander."""
-
-from collections.abc import Sequence
+"""The account of mu over the whole training: which loss term, decay or spread moved it."""
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts
+from kdnb.analysis import accounts, over_seeds, words
 from kdnb.analysis.selection import Study
-from kdnb.figures import style
+from kdnb.claims.thresholds import SMALL_PART
+from kdnb.figures import intervals, style
+from kdnb.figures.alignment.terms import amount
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
+from kdnb.measure.history import BYSTANDER
 
 COLORS = {
     "ce": ("cross-entropy", style.NORMAL),
@@ -21,7 +21,6 @@ COLORS = {
     "spread": ("spread ‖ΔW‖²", style.OTHER),
 }
 OTHERS = "#a0522d"  # of any other method's own term
-SIDES = {"": "μ² to the teacher", "bystander_": "μ² to the bystander"}
 
 
 def cause_look(cause: str) -> tuple[str, str]:
@@ -29,27 +28,22 @@ def cause_look(cause: str) -> tuple[str, str]:
     return COLORS.get(cause, (cause, OTHERS))
 
 
-@exhibit(
-    "mu-account",
-    "Change of squared mu by cause for each run, stacked bars, to the teacher above and to the bystander below.",
-)
+@exhibit("mu-account", "What moved squared mu over the whole training: shares of the causes, a stacked bar a student.")
 def account(study: Study) -> Exhibit:
-    """Change of mu^2 by cause, stacked, one bar a run, and its sum as a diamond: teacher above, bystander below.
+    """Shares of the causes of all that moved mu^2, stacked, a bar a student; a diamond where they add up.
 
-    A menu chooses between the epochs after the warm-up and the whole training.
+    Shares and not amounts: DIST's are a hundred times KD's.
     """
-    fig = style.grid(2, 1, list(SIDES.values()), 640, shared_xaxes=True, shared_yaxes="all", vertical_spacing=0.1)
-    for row, side in enumerate(SIDES, start=1):
-        for trace in _bars(study.students, side, study.warm_up):
-            fig.add_trace(trace.update(showlegend=row == 1), row, 1)
-    buttons = []
-    for label, warm_up in {"after the warm-up": study.warm_up, "the whole training": 0}.items():
-        y = [list(trace.y) for side in SIDES for trace in _bars(study.students, side, warm_up)]
-        buttons.append({"label": label, "method": "restyle", "args": [{"y": y}]})
-    fig.update_layout(barmode="relative", margin_t=110, updatemenus=[style.menu(buttons, 1.06)])
-    fig.update_yaxes(title_text="change of μ²")
-    fig.update_xaxes(type="category", tickangle=-60)
-    return Exhibit(style.captioned(fig, study, f"warm-up: {study.warm_up} epochs"), sentence(study))
+    labels = [run.label for run in study.students]
+    causes = pd.DataFrame([accounts.mean_totals(study, label) for label in labels], index=labels)
+    shares = causes.div(causes.abs().sum(axis=1), axis=0)
+    fig = style.grid(1, 1, height=460)
+    fig.add_traces(stacked(shares.rename(index=intervals.short), ".1%", 3, 8))
+    fig.update_yaxes(title_text="share of all that moved μ²", tickformat=".0%", range=[-1.03, 1.03])
+    intervals.axis(fig, labels)
+    fig.update_layout(barmode="relative", legend={"orientation": "h", "y": -0.28})
+    drawn = style.captioned(fig, study, "whole training, mean over seeds", study.shown)
+    return Exhibit(drawn, answer=sentence(study))
 
 
 def stacked(table: pd.DataFrame, form: str, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
@@ -72,25 +66,18 @@ def stacked(table: pd.DataFrame, form: str, digits: int, diamond: int) -> list[g
     return [*bars, mark]
 
 
-def _bars(runs: Sequence[Run], side: str, warm_up: int) -> list[go.Scatter | go.Bar]:
-    totals = [accounts.totals(run, side, warm_up) for run in runs]
-    return stacked(pd.DataFrame(totals, index=[run.label for run in runs]), ".4g", style.DIGITS, 8)
-
-
 def sentence(study: Study) -> str:
-    """What moved mu over the whole training: pulls of teacher and bystander side by side; and that it balances."""
+    """What moved mu over the whole training, and whether it moved mu to the bystander as much."""
     run = study.nearest(4) or study.students[0]
-    teacher, bystander = (accounts.totals(run, side, 0) for side in SIDES)
-    if not teacher:
-        return "These runs were made without an account of μ."
-    moved = [f"{cause_look(cause)[0]} {value:+.3g}" for cause, value in teacher.items()]
-    total = f"{sum(teacher.values()):+.3g}"
-    text = f"Over the whole training of **{run.label}**, μ² changed by {total}: {style.joined(moved)}."
-    if bystander:
-        excess = sum(teacher.values()) - sum(bystander.values())
-        text += (
-            f" To the bystander μ² changed by {sum(bystander.values()):+.3g}; what only the teacher shows is the "
-            f"difference, {excess:+.3g} (negative: nearer to the teacher)."
-        )
-    rest, *_ = accounts.imbalance(study.students, [""])
-    return f"{text} The account balances: the largest remainder of any epoch is {rest:.0e} of μ² itself."
+    teacher, bystander = (accounts.mean_totals(study, run.label, side) for side in ("", BYSTANDER))
+    if teacher.empty:
+        return f"**It cannot be told: {run.label} was trained without an account of μ.**"
+    moved = [f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in teacher.items()]
+    count = words.counted(len(over_seeds.groups(study)[run.label]), "seed")
+    text = f"**Over the whole training of {run.label} μ² changed by {amount(teacher.sum())}: {style.joined(moved)}"
+    if not bystander.empty:
+        apart = float((teacher - bystander).abs().sum() / teacher.abs().sum())
+        alike = "much the same" if apart <= SMALL_PART else "not the same"
+        ends = f"{amount(bystander.sum())}, the causes differ by {apart:.0%} of all movement"
+        text += f". To the bystander it is {alike}: {ends}"
+    return f"{text} (mean over {count}).**"

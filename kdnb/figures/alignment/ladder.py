@@ -1,86 +1,94 @@
-"""What each freedom to align leaves of mu, beside the bystander, and over seeds."""
+"""What each freedom to align leaves of mu, and whether the teacher is nearer than a bystander; over seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, over_seeds
+from kdnb.analysis import alignment, over_seeds, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
-from kdnb.figures import intervals, mu_curves, style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
-UNITS: dict[str, Callable[[Run], float]] = {
-    "μ": lambda run: 1.0,
-    "share of raw μ": lambda run: run.last("mu_raw"),
+RUNGS: Mapping[str, tuple[str, str, str]] = {
+    "mu_raw": ("raw", "#0072b2", "circle"),
+    "mu_matched": ("matched", "#009e73", "square"),
+    "mu_rotated": ("rotated", "#cc79a7", "diamond"),
+}
+NAMES = {
+    "mu_raw": "μ raw",
+    "mu_centred": "μ centred: without the mean row, which softmax ignores",
+    "mu_matched": "μ matched: features relabelled by their correlation",
+    "mu_permuted": "μ permuted: relabelled so that μ is least",
+    "mu_rotated": "μ rotated: the least that a turn of the features leaves",
+    "mu_scaled": "μ scaled: both classifiers of length 1, then rotated",
+    "classifier_cosine": "cosine of the classifiers",
 }
 KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
-VIEWS = {"μ": "of μ", "cosine": "of the cosine"}
+VIEWS = {"cosine": "of the cosine", "μ": "of μ"}
+HALF = 0.5
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
-@exhibit(
-    "rungs-by-temperature",
-    "Mu of the last epoch for each student: raw, centred, matched, permuted, rotated, and to the bystander.",
-)
+@exhibit("rungs-by-temperature", "Mu of the last epoch for each student, raw, matched and rotated, mean and seeds.")
 def ladder(study: Study) -> Exhibit:
-    """Every mu of the last epoch, a point a student, a line through KD; a menu gives shares of raw mu."""
-    fig = style.grid(1, 1, height=500)
-    for column, (name, color, dash) in mu_curves.RUNGS.items():
-        symbol = "circle-open" if column.startswith("bystander") else "circle"
-        values = _in_unit(study.students, column, "μ")
-        fig.add_trace(rung(study.students, values, name, {"color": color, "dash": dash, "width": 2}, symbol))
+    """Three mus of the last epoch, a dot a seed, the mean with its interval; every mu there is in a table."""
+    if not any("mu_raw" in run.history for run in study.students):
+        return Exhibit(answer=ladder_sentence(study))
+    fig = style.grid(1, 1, height=460)
+    for column, (name, color, symbol) in RUNGS.items():
+        found = over_seeds.estimates(over_seeds.collect(study, partial(_last, column=column)))
+        fig.add_traces(intervals.points(found, name, "μ", {"color": color, "symbol": symbol}))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
     intervals.axis(fig, [run.label for run in study.students])
-    buttons = []
-    for unit in UNITS:
-        y = [_through_kd(study.students, _in_unit(study.students, column, unit))[1] for column in mu_curves.RUNGS]
-        look = {"yaxis.title.text": unit, "yaxis.tickformat": "" if unit == "μ" else ".0%"}
-        buttons.append({"label": unit, "method": "update", "args": [{"y": y}, look]})
-    fig.update_layout(updatemenus=[style.menu(buttons, 1.03)], margin_t=110)
-    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), ladder_sentence(study))
+    fig.update_layout(legend={"orientation": "h", "y": -0.28})
+    drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
+    return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
 
 
-def rung(runs: Sequence[Run], values: Sequence[float], name: str, look: dict[str, object], symbol: str) -> go.Scatter:
-    """One value a run over the names of the runs; the line joins KD alone."""
-    x, y = _through_kd(runs, values)
-    marker = {"color": look["color"], "symbol": symbol, "size": 8}
-    hover = f"%{{x}}<br>{name}: %{{y:.3g}}<extra></extra>"
-    return go.Scatter(x=x, y=y, name=name, mode="lines+markers", line=look, marker=marker, hovertemplate=hover)
-
-
-def _through_kd(runs: Sequence[Run], values: Sequence[float]) -> tuple[list[str], list[float | None]]:
-    """Points whose line has a gap before and after whatever is not KD: T orders KD alone."""
-    x: list[str] = []
-    y: list[float | None] = []
-    for run, value in zip(runs, style.significant(values), strict=True):
-        gap = 0 if run.spec.method == "kd" else 1
-        x += [intervals.short(run.label)] * (1 + 2 * gap)
-        y += [None] * gap + [value] + [None] * gap
-    return x, y
-
-
-def _in_unit(runs: Sequence[Run], column: str, unit: str) -> list[float]:
-    sizes = [UNITS[unit](run) for run in runs]
-    return [run.last(column) / size if size > 0 else np.nan for run, size in zip(runs, sizes, strict=True)]
+def _last(run: Run, column: str) -> float | None:
+    found = run.last(column)
+    return found if np.isfinite(found) else None
 
 
 def ladder_sentence(study: Study) -> str:
-    """The range over students of what each freedom leaves of raw mu, and how near the bystander's values are."""
-    shares = {
-        name: [share for share in _in_unit(study.students, column, "share of raw μ") if np.isfinite(share)]
-        for column, (name, *_) in mu_curves.RUNGS.items()
-        if column != "mu_raw"
-    }
-    parts = [f"{name} {np.median(s):.0%} ({min(s):.0%} to {max(s):.0%})" for name, s in shares.items() if s]
-    if not parts:
-        return "None of these students has a μ to take apart."
+    """What matching and rotating leave of raw mu at the median over all students, and whether that is half."""
+    shares = {column: _shares(study, column) for column in ("mu_matched", "mu_rotated")}
+    if not all(len(found) for found in shares.values()):
+        return "**None of these students has a μ to take apart.**"
+    matched, rotated = (np.median(found) for found in shares.values())
+    so = "more" if rotated < HALF else "less"
     return (
-        f"In units of a student's raw μ at the last epoch, at the median over {len(study.students)} students (least to "
-        f"most): {style.joined(parts)}."
+        f"**Of raw μ at the last epoch {matched:.0%} are left when features are matched, and {rotated:.0%} when they "
+        f"are rotated (medians over {words.counted(len(study.shown), 'student')}): {so} than half of it is the order "
+        "and the axes of the features.**"
     )
+
+
+def _shares(study: Study, column: str) -> list[float]:
+    raw = {run.path: run.last("mu_raw") for run in study.shown}
+    found = [run.last(column) / raw[run.path] for run in study.shown if raw[run.path] > 0]
+    return [share for share in found if np.isfinite(share)]
+
+
+def every_mu(study: Study) -> str:
+    """A table: every mu of the last epoch, of KD at T = 4 and of normal training, to the teacher and the bystander."""
+    runs = [run for run in (study.nearest(4), study.get("normal")) if run] or list(study.students[:1])
+    groups = over_seeds.groups(study)
+    rows = []
+    for column, name in NAMES.items():
+        cells = {"last epoch, mean over seeds": name}
+        for run in runs:
+            for side, of in (("", "to the teacher"), (BYSTANDER, "to the bystander")):
+                mean = float(np.mean([one.last(f"{side}{column}") for one in groups[run.label]]))
+                cells[f"{run.label}, {of}"] = words.number(mean, "{:.3g}") if np.isfinite(mean) else "–"
+        rows.append(cells)
+    return style.table(pd.DataFrame(rows), "every μ of the last epoch")
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
@@ -88,16 +96,16 @@ def ladder_sentence(study: Study) -> str:
 
 @exhibit(
     "mu-teacher-or-bystander",
-    "Teacher minus bystander, of mu and of the cosine, for each student: mean and interval over seeds.",
+    "Teacher minus bystander, of the cosine and of mu, for each student: mean and interval over seeds.",
     step="difference",
 )
 def sides(study: Study) -> Exhibit:
-    """Teacher minus bystander, raw above, rotated below: of mu, and of the cosine, which knows no lengths."""
-    return Exhibit({name: _sides(study, view) for view, name in VIEWS.items()}, sides_sentence(study))
+    """Teacher minus bystander, raw above, rotated below: of the cosine, which knows no lengths, and of mu."""
+    return Exhibit({name: _sides(study, view) for view, name in VIEWS.items()}, answer=sides_sentence(study))
 
 
 def _sides(study: Study, view: str) -> go.Figure:
-    fig = style.grid(2, 1, list(KINDS.values()), 560, shared_xaxes=True, vertical_spacing=0.09)
+    fig = style.grid(2, 1, list(KINDS.values()), 520, shared_xaxes=True, vertical_spacing=0.09)
     labels = [run.label for run in study.students]
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
@@ -107,27 +115,28 @@ def _sides(study: Study, view: str) -> go.Figure:
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False, row=1)
-    every = [run for group in over_seeds.groups(study).values() for run in group]
-    return style.captioned(fig, study, f"teacher − bystander, {VIEWS[view]}, epoch {study.epochs}", every)
+    what = f"{VIEWS[view]}, epoch {study.epochs}"
+    return style.captioned(fig, study, what, study.shown)
 
 
 def sides_sentence(study: Study) -> str:
-    """Whether KD's classifier points more towards its teacher's than to the bystander's, and than normal training's."""
-    shown = [run.label for run in (study.nearest(4), study.get("normal")) if run]
+    """Is KD's classifier nearer to its teacher's than to the bystander's, and more so than normal training's?"""
+    kd = study.nearest(4)
     parts = []
     for kind, name in KINDS.items():
         found = alignment.differences(study, kind, "cosine")
-        told = [f"**{label}** {intervals.told(np.array([*found[label].values()]))}" for label in shown if found[label]]
-        if not told:
+        if kd is None or not found.get(kd.label):
             continue
-        part = f"{name.capitalize()}: {style.joined(told)}"
-        beyond = [estimate(over_seeds.paired(found, found, run.label, "normal")) for run in study.kd.values()]
-        if sides := [one.side for one in beyond if len(one.values) > 1]:
-            part += (
-                f"; by a whole 95 % interval, KD is above normal training of the same seed at {sides.count(1)} of "
-                f"{len(sides)} temperatures and below it at {sides.count(-1)}"
-            )
-        parts.append(part)
-    if not parts:
-        return "A teacher or a bystander is not in this folder, so that the length of its classifier is not known."
-    return f"The cosine with the teacher's classifier minus that with the bystander's, last epoch. {'. '.join(parts)}."
+        one = estimate(found[kd.label].values())
+        beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
+        text = f"{name}, {NEARER[one.side]}, cosine {one.told('{:+.2g}')}"
+        if beyond.values:
+            text += f"; {BEYOND[beyond.side]} normal training, {beyond.told('{:+.2g}')}"
+        parts.append(f"{text[:1].upper()}{text[1:]}")
+    if kd is None or not parts:
+        return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
+    return f"**{kd.label} beside its teacher and the bystander: {'. '.join(parts)}.**"
+
+
+NEARER = {1: "it is nearer to its teacher", 0: "no difference is seen", -1: "it is nearer to the bystander"}
+BEYOND = {1: "more so than", 0: "not more so than", -1: "less so than"}

@@ -30,7 +30,9 @@ MOVES = {
 )
 def norm_and_angle(study: Study) -> Exhibit:
     """One figure a student: the terms over all epochs above, what moved after the warm-up below."""
-    return Exhibit({run.label: _step(study, run) for run in study.students}, sentence(study))
+    start = study.nearest(4) or study.students[0]
+    figures = {run.label: _step(study, run) for run in study.students}
+    return Exhibit(figures, norm_share(study), sentence(study, start), start=start.label)
 
 
 def _step(study: Study, run: Run) -> go.Figure:
@@ -47,25 +49,33 @@ def _step(study: Study, run: Run) -> go.Figure:
     return style.captioned(fig, study, run.label, [run])
 
 
-def sentence(study: Study) -> str:
-    """What moved mu after the warm-up in KD and in normal training, and the norm's part of it over the students."""
-    shown = [run for run in (study.nearest(4), study.get("normal")) if run and "mu_raw" in run.history]
-    if not shown:
-        return "None of these students has a μ to take apart."
-    parts = []
-    for run in shown:
-        end = {term: amount(change) for term, change in alignment.moves(study, run).iloc[-1].dropna().items()}
-        beside = f" (to the bystander {end['bystander']})" if "bystander" in end else ""
-        parts.append(f"**{run.label}**: μ² {end['squared']} = norm {end['student']}, angle {end['angle']}{beside}")
-    ends = [alignment.moves(study, run).iloc[-1] for run in study.students]
+def sentence(study: Study, run: Run) -> str:
+    """What moved mu of ``run`` after the warm-up: its norm, or its angle to the teacher."""
+    if "mu_raw" not in run.history:
+        return f"**{run.label} has no μ to take apart.**"
+    end = alignment.moves(study, run).iloc[-1]
+    if end[["student", "angle"]].isna().any():
+        return f"**It cannot be told: ‖W<sub>s</sub>‖ of {run.label} was not recorded.**"
+    grows = {1.0: "grows", 0.0: "stays", -1.0: "shrinks"}[float(np.sign(end["student"]))]
+    so = f"It {grows}" if abs(end["student"]) >= abs(end["angle"]) else "It turns"
+    beside = f"; the bystander's angle {amount(end['bystander'])}" if np.isfinite(end["bystander"]) else ""
+    return (
+        f"**{so}: from epoch {study.warm_up + 1} to {study.epochs} of {run.label}, seed {run.spec.init_seed}, μ² "
+        f"changed by {amount(end['squared'])}: the norm by {amount(end['student'])}, the angle by "
+        f"{amount(end['angle'])}{beside}.**"
+    )
+
+
+def norm_share(study: Study) -> str:
+    """The norm's part of all that moved, over all seeds of the students."""
+    ends = [alignment.moves(study, run).iloc[-1] for run in study.shown]
     sizes = [(abs(float(end["student"])), abs(float(end["angle"]))) for end in ends]
     known = [norm / (norm + angle) for norm, angle in sizes if norm + angle > 0]
-    text = f"From epoch {study.warm_up + 1} to {study.epochs}: {'; '.join(parts)}."
     if not known:
-        return text
+        return ""
     return (
-        f"{text} Of all that moved (sizes of norm and angle together), the norm is {np.median(known):.0%} at the "
-        f"median over {len(known)} students, {min(known):.0%} at least and {max(known):.0%} at most."
+        f"Of all that moved (sizes of norm and angle together), the norm is {np.median(known):.0%} at the median over "
+        f"{words.counted(len(known), 'student')}, {min(known):.0%} at least."
     )
 
 

@@ -8,18 +8,13 @@ import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
 from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
-from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.over_seeds import Values, estimate
 from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS
-from kdnb.runs.store import Which
 
-SIDES = {
-    "own": ("its teacher", style.TEACHER, "circle"),
-    "bystander": ("the bystander", style.BYSTANDER, "circle-open"),
-}
 FLOORS = {"pixels": ("pixels", "#009e73", "dot"), "untrained": ("untrained network", style.NORMAL, "dash")}
 FEW_PAIRS = 500  # of classes, all of whose matrices a page can hold
 
@@ -28,29 +23,46 @@ FEW_PAIRS = 500  # of classes, all of whose matrices a page can hold
 
 
 @exhibit(
-    "class-distances-{of}",
+    "class-distances",
     "Distances of all pairs of classes: one student's below the diagonal, the teacher's above it.",
     step="student",
 )
-def matrices(study: Study, which: Which = "final") -> Exhibit:
-    """Normal training and KD by T, a figure each: below the diagonal the student's class distances, above it the
-    teacher's; one colour scale for all. Of many classes only KD at T = 1, 4 and the highest, or a page grows heavy.
-
-    With the labels of a stepper. Without the teacher's run the student's are on both sides.
+def matrices(studies: Mapping[str, Study]) -> Exhibit:
+    """Normal training and KD by T of each study, a figure each: below the diagonal the student's class distances at the
+    last epoch, above it the teacher's; one colour scale a study. Without the teacher's run the student's on both sides.
     """
+    figures = {f"{label}, {name}": fig for name, study in studies.items() for label, fig in _matrices(study).items()}
+    first = next(iter(studies.values()))
+    start = (first.nearest(4) or first.students[0]).label
+    return Exhibit(figures, answer=matrix_sentence(first, start), start=f"{start}, {next(iter(studies))}")
+
+
+def _matrices(study: Study) -> dict[str, go.Figure]:
     runs = [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
-    students = {run: gaps for run in runs if (gaps := class_agreement.class_gaps(run, which)) is not None}
-    if max(len(gaps) for gaps in students.values()) > FEW_PAIRS:
+    students = {run: gaps for run in runs if (gaps := class_agreement.class_gaps(run, "final")) is not None}
+    if max((len(gaps) for gaps in students.values()), default=0) > FEW_PAIRS:  # or a page grows heavy
         few = [study.nearest(t) for t in (1, 4, study.hottest)]
         students = {run: gaps for run, gaps in students.items() if run.spec.method != "kd" or run in few}
     taught = class_agreement.class_gaps(study.teacher, "final") if study.teacher else None
     every = np.concatenate([*students.values(), *([] if taught is None else [taught])])
     limits, order = (float(every.min()), float(every.max())), _order(study)
-    figures = [_matrix(gaps, gaps if taught is None else taught, order, limits) for gaps in students.values()]
-    text = f"{MOMENTS[which]} · below the diagonal the student, above it the teacher"
-    for fig, run in zip(figures, students, strict=True):
-        style.captioned(fig, study, text, [run])
-    return Exhibit({run.label: fig for run, fig in zip(students, figures, strict=True)}, of=study.folder.name)
+    text = "below: the student, above: the teacher"
+    return {
+        run.label: style.captioned(_matrix(gaps, gaps if taught is None else taught, order, limits), study, text, [run])
+        for run, gaps in students.items()
+    }
+
+
+def matrix_sentence(study: Study, label: str) -> str:
+    """How alike the student of that label and its teacher order the distances; normal training beside it."""
+    found = class_agreement.agreement(study).students["final"].get("own", {})
+    rho = {one: found[one][study.seed] for one in (label, "normal") if study.seed in found.get(one, {})}
+    if label not in rho:
+        return "**It cannot be told: the teacher of these students is not here.**"
+    told = [f"{one} {words.number(value, '{:z.2f}')}" for one, value in rho.items()]
+    more = "more" if rho[label] > rho.get("normal", np.inf) else "no more"
+    so = f"{label} is {more} like its teacher than normal training is" if len(rho) > 1 else "One number for the picture"
+    return f"**{so}: rank correlation of the distances {', '.join(told)} (seed {study.seed} of {study.folder.name}).**"
 
 
 @dataclass(frozen=True)
@@ -103,89 +115,105 @@ def _matrix(student: Map, teacher: Map, order: _Order, limits: tuple[float, floa
 
 
 @exhibit(
-    "class-agreement-{of}",
-    "Rank correlation of students' class distances with the teacher's and the bystander's, by method and T.",
+    "class-agreement",
+    "Rank correlation of class distances with the teacher's, and how much more than with the bystander's, by T.",
+    step="study",
 )
-def agreements(study: Study, found: class_agreement.Agreement) -> Exhibit:
-    """``found`` by student, at matched accuracy above and at the last epoch below; the floors as lines."""
+def agreements(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> Exhibit:
+    """Agreement with the teacher at the last epoch above, with the floors as lines; below it less that with the
+    bystander; a figure a study.
+    """
+    figures = {name: _agreements(*one) for name, one in found.items()}
+    first = next(iter(found.values()))
+    return Exhibit(figures, sharpest(*first), agreement_sentence(*first))
+
+
+def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
     labels = list(over_seeds.groups(study))
-    fig = style.grid(2, 1, list(MOMENTS.values()), 560, shared_xaxes=True, vertical_spacing=0.09)
-    for row, which in enumerate(MOMENTS, 1):
-        for side, (name, color, symbol) in SIDES.items():
-            shown = over_seeds.estimates(found.students[which].get(side, {}))
-            for trace in intervals.points(shown, name, "ρ", {"color": color, "symbol": symbol}) if shown else []:
-                fig.add_trace(trace.update(showlegend=row == 1 and trace.showlegend is not False), row, 1)
-        for kind, value in found.floors.items():
-            fig.add_trace(intervals.level(labels, value, *FLOORS[kind]).update(showlegend=row == 1), row, 1)
-    fig.update_yaxes(title_text="rank correlation ρ")
+    titles = ["ρ with its teacher", "ρ with its teacher − ρ with the bystander"]
+    fig = style.grid(2, 1, titles, 560, shared_xaxes=True, vertical_spacing=0.1)
+    final = found.students["final"]
+    look = {"color": style.TEACHER, "symbol": "circle"}
+    own = over_seeds.estimates(final.get("own", {}))
+    beyond = over_seeds.estimates(class_agreement.beyond_the_bystander(found))
+    for row, (name, shown) in enumerate((("its teacher", own), ("teacher − bystander", beyond)), start=1):
+        for trace in intervals.points(shown, name, "ρ", look) if shown else []:
+            fig.add_trace(trace.update(showlegend=False), row, 1)
+    for kind, value in found.floors.items():
+        fig.add_trace(intervals.level(labels, value, *FLOORS[kind]), 1, 1)
+    fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), 2, 1)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.2})
-    return Exhibit(
-        style.captioned(fig, study, "class distances beside the teacher's", study.shown),
-        agreement_sentence(study, found),
-        of=study.folder.name,
-    )
+    return style.captioned(fig, study, MOMENTS["final"], study.shown)
 
 
 def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
-    """Are KD's class distances more its teacher's than the bystander's, and than normal training's are?"""
-    final = found.students["final"]
-    if "own" not in final:
-        return f"The teacher of these students is not in {study.folder.name}: its class distances are not known."
-    own, label, normal = final["own"], (study.nearest(4) or study.students[0]).label, "normal"
-    text = [f"At the last epoch of **{label}** the mean ρ with its teacher is {_mean(own, label)}"]
-    if normal in own and normal != label:
-        beside = intervals.told(over_seeds.paired(own, own, label, normal))
-        text.append(f"that of normal training {_mean(own, normal)}; difference {beside}")
-    if "bystander" in final:
-        beside = intervals.told(over_seeds.paired(own, final["bystander"], label))
-        text.append(f"with the bystander it is {_mean(final['bystander'], label)}; difference {beside}")
-    floors = [f"{FLOORS[kind][0]} {value:z.2f}" for kind, value in found.floors.items()]
-    end = f" What was not learned gives: {style.joined(floors)}." if floors else ""
-    if "bystander" not in final:
-        end += f" Of a bystander only the last classifier is published. {class_agreement.how_to(study)}"
-    return f"{'; '.join(text)}.{end}"
+    """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's are?"""
+    own, beyond = found.students["final"].get("own", {}), class_agreement.beyond_the_bystander(found)
+    label, name = (study.nearest(4) or study.students[0]).label, study.folder.name
+    if not beyond.get(label):
+        how = class_agreement.how_to(study)
+        return f"**It cannot be told on {name}: class distances of both teachers are needed.** {how}"
+    less = estimate(beyond[label].values())
+    more = estimate(over_seeds.paired(beyond, beyond, label, "normal"))
+    so = {1: "Yes", 0: "Not that it could be seen", -1: "No"}[min(less.side, more.side if more.values else 1)]
+    beside = f"; beyond normal training {more.told('{:+z.2f}')}" if more.values else ""
+    return (
+        f"**{so}: on {name} the class distances of {label} agree with its teacher's by ρ = "
+        f"{words.number(estimate(own[label].values()).mean, '{:z.2f}')}, which is {less.told('{:+z.2f}')} more than "
+        f"with the bystander's{beside}.**"
+    )
 
 
-def _mean(values: Values, label: str) -> str:
-    return f"{np.mean([*values[label].values()]):z.2f}"
+def sharpest(study: Study, found: class_agreement.Agreement) -> str:
+    """At which temperatures students agree with their teacher more than normally trained ones do."""
+    own = found.students["final"].get("own", {})
+    gaps = {t: estimate(over_seeds.paired(own, own, run.label, "normal")) for t, run in study.kd.items()}
+    enough = {t: one for t, one in gaps.items() if len(one.values) >= stats.LEAST_RUNS}
+    if not enough:
+        return ""
+    above = [f"{t:g}" for t, one in enough.items() if one.side > 0]
+    rest = [f"{t:g}" for t, one in enough.items() if one.side <= 0]
+    where = f"at T = {style.joined(above)}" if above else "at no T"
+    text = f"Agreement with the teacher is above normal training's by a whole interval {where}"
+    return f"{text}, not at T = {style.joined(rest)}." if rest else f"{text}."
 
 
 @exhibit(
-    "separation-{of}",
-    "Four measures of how classes separate at matched accuracy, by method and T, with all seeds.",
+    "separation",
+    "Four measures of how classes separate at one accuracy, by method and T, with all seeds.",
+    step="study",
 )
-def separations(study: Study, found: Mapping[str, Values]) -> Exhibit:
-    """``found`` of `class_agreement.separation`, a panel a measure."""
+def separations(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> Exhibit:
+    """What `class_agreement.separation` finds, a panel a measure, a figure a study."""
+    figures = {name: _separations(*one) for name, one in found.items()}
+    return Exhibit(figures, answer=separation_sentence(*next(iter(found.values()))))
+
+
+def _separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
     labels = list(over_seeds.groups(study))
-    fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 860, shared_xaxes=True, vertical_spacing=0.05)
+    fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 760, shared_xaxes=True, vertical_spacing=0.05)
     for row, (name, title) in enumerate(class_agreement.SEPARATION.items(), 1):
         colors = [color for label, color in zip(labels, intervals.colors(study), strict=True) if found[name].get(label)]
         for trace in intervals.points(over_seeds.estimates(found[name]), "seeds", title, {"color": colors}):
             fig.add_trace(trace.update(showlegend=False), row, 1)
     intervals.axis(fig, labels)
-    return Exhibit(
-        style.captioned(fig, study, MOMENTS["matched"], study.shown),
-        separation_sentence(study, found),
-        of=study.folder.name,
-    )
+    return style.captioned(fig, study, MOMENTS["matched"], study.shown)
 
 
 def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
-    """What KD at T = 4 has more than normal training of each measure, and how each goes with T."""
-    hot, normal = study.nearest(4), study.get("normal")
-    if hot is None or normal is None:
-        return "Without KD and normal training there is nothing to compare."
-    parts = [
-        f"{name} {intervals.told(over_seeds.paired(found[key], found[key], hot.label, normal.label))}"
-        for key, name in class_agreement.SEPARATION.items()
-    ]
-    trends = []
-    for key, name in class_agreement.SEPARATION.items():
-        pairs = [(t, value) for t, run in study.kd.items() for value in found[key].get(run.label, {}).values()]
-        rank = stats.rank_correlation(*zip(*pairs, strict=True)) if len(pairs) > 2 else np.nan
-        trends.append(f"{name} {words.number(rank, '{:z.2f}')}")
+    """Does KD at T = 4 separate classes better than normal training: what each measure says, by its interval."""
+    hot, name = study.nearest(4), study.folder.name
+    gaps = {
+        key: estimate(over_seeds.paired(found[key], found[key], hot.label if hot else "", "normal"))
+        for key in class_agreement.SEPARATION
+    }
+    if hot is None or not any(one.values for one in gaps.values()):
+        return f"**It cannot be told on {name}: KD and normal training of one seed are needed.**"
+    told = [f"{what} {gaps[key].told('{:+z.2g}')}" for key, what in class_agreement.SEPARATION.items()]
+    # Classes that are farther apart have a smaller cosine.
+    better = sum(gaps[key].side == (-1 if key == "class_similarity" else 1) for key in gaps)
     return (
-        f"**{hot.label}** minus normal training, seed by seed: {'; '.join(parts)}. Rank correlation of each "
-        f"run's value with its T: {style.joined(trends)}."
+        f"**By {better} of {len(gaps)} measures: on {name} {hot.label} has beside normal training of the same seed "
+        f"{'; '.join(told)}.**"
     )

@@ -1,18 +1,16 @@
 """What is stable on t-SNE maps: the same features mapped many times, and what of it comes back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import class_agreement, map_stability, over_seeds, words
-from kdnb.analysis.comparisons import TEACHERS_MAP
 from kdnb.analysis.selection import Study
-from kdnb.figures import classes, intervals, style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
-SHOWN = 300  # images drawn; what is computed takes all there are
 NAMED = {"neighbours": "who is near whom", "classes": "the distances of the classes"}
 PAIRS = {
     "random": ("two random starts", "#d55e00", "circle"),
@@ -20,64 +18,26 @@ PAIRS = {
 }
 
 
-# -- to look at --------------------------------------------------------------------------------------------------------
-
-
 @exhibit(
-    "many-maps-{of}",
-    "t-SNE maps of three networks side by side, for one perplexity and one start at a time.",
-    step="map",
-)
-def maps(study: Study, atlas: map_stability.Atlas | None) -> Exhibit:
-    """One figure a perplexity and start, a panel a network; nothing where no such maps were made."""
-    if atlas is None:
-        return Exhibit(of=study.folder.name)
-    figures: dict[str, go.Figure] = {}
-    for one in atlas.maps:
-        label = f"perplexity {one.perplexity}, " + ("teacher's start" if one.start == TEACHERS_MAP else one.start)
-        if label not in figures:
-            alike = [m for m in atlas.maps if (m.perplexity, m.start) == (one.perplexity, one.start)]
-            figures[label] = _page(study, atlas, {m.network: m for m in alike})
-    return Exhibit(figures, of=study.folder.name)
-
-
-def _page(study: Study, atlas: map_stability.Atlas, shown: Mapping[str, map_stability.OneMap]) -> go.Figure:
-    fig = style.grid(1, len(atlas.epochs), list(atlas.epochs), 340, horizontal_spacing=0.02)
-    for col, network in enumerate(atlas.epochs, 1):
-        for trace in _points(study, shown[network]):
-            fig.add_trace(trace.update(showlegend=col == 1), 1, col)
-    style.map_axes(fig, 1.05)
-    fig.update_layout(legend={"itemsizing": "constant", "orientation": "h", "y": -0.05}, uirevision="kept")
-    fig.update_layout(margin={"l": 8, "r": 8})
-    told = ", ".join(f"{name}: epoch {epoch}" for name, epoch in atlas.epochs.items())
-    runs = [run for run in study.students if run.label in atlas.epochs]
-    return style.captioned(fig, study, f"{min(SHOWN, len(atlas.maps[0].points))} test images · {told}", runs or None)
-
-
-def _points(study: Study, one: map_stability.OneMap) -> Iterable[go.Scatter]:
-    """A trace a class or group of classes."""
-    points, labels = one.points[:SHOWN], one.labels[:SHOWN]
-    points = points / np.abs(points).max()  # t-SNE's unit means nothing
-    for group in classes.groups(study.students[0].spec.dataset, one.labels):
-        x, y = (style.significant(column, 2) for column in points[np.isin(labels, list(group.classes))].T)
-        marker = {"size": 3.5, "color": group.color, "opacity": 0.8}
-        trace = go.Scatter(x=x, y=y, mode="markers", name=group.name, legendgroup=group.name, marker=marker)
-        yield trace.update(hovertemplate=f"{group.name}<extra>{one.network}</extra>")
-
-
-# -- to count ----------------------------------------------------------------------------------------------------------
-
-
-@exhibit(
-    "maps-kept-{of}",
+    "maps-kept",
     "Shared neighbours and rank correlation of class distances between maps, and between maps and features.",
+    step="study",
 )
-def kept_parts(study: Study, atlas: map_stability.Atlas | None) -> Exhibit:
-    """Neighbours at the left, class distances at the right, against perplexity."""
-    if atlas is None:
-        return Exhibit(says=class_agreement.how_to(study), of=study.folder.name)
-    table = map_stability.kept(atlas)
-    return Exhibit(_kept_parts(study, atlas, table), sentence(atlas, table), of=study.folder.name)
+def kept_parts(studies: Mapping[str, Study]) -> Exhibit:
+    """Neighbours at the left, class distances at the right, against perplexity; a figure a study that has maps."""
+    found = {name: (study, atlas) for name, study in studies.items() if (atlas := map_stability.load(study))}
+    if not found:
+        return Exhibit(
+            answer=f"**It cannot be told: no maps were drawn again.** {class_agreement.how_to(_first(studies))}"
+        )
+    tables = {name: map_stability.kept(atlas) for name, (_, atlas) in found.items()}
+    figures = {name: _kept_parts(study, atlas, tables[name]) for name, (study, atlas) in found.items()}
+    name = next(iter(found))
+    return Exhibit(figures, answer=sentence(name, found[name][1], tables[name]))
+
+
+def _first(studies: Mapping[str, Study]) -> Study:
+    return next(iter(studies.values()))
 
 
 def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -> go.Figure:
@@ -100,22 +60,26 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
     return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", runs or None)
 
 
-def sentence(atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
-    """Which of the two can be read off a map: who is near whom, or how far groups are from each other."""
-    mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], name)() for name in ("mean", "min"))
-    near, far = ((mean[kind], least[kind]) for kind in map_stability.KEPT)
+def sentence(name: str, atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
+    """What of a map comes back: who is near whom, and how far groups are from each other."""
+    mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], how)() for how in ("mean", "min"))
+    near, far = (mean[kind] for kind in map_stability.KEPT)
+    worst = [words.number(least["classes"][pair], "{:z.2f}") for pair in PAIRS]
+    return (
+        f"**On {name} two maps of the same features share {near['random']:.0%} of their neighbours, a map and the "
+        f"features {near['features']:.0%}; distances of classes agree by ρ = {words.number(far['random'], '{:z.2f}')} "
+        f"(at least {worst[0]}) and {words.number(far['features'], '{:z.2f}')} (at least {worst[1]}).** "
+        + recognised_sentence(atlas)
+    )
+
+
+def recognised_sentence(atlas: map_stability.Atlas) -> str:
+    """By which of the two a map can be told to be its own network's."""
     count, every, spaces = map_stability.recognised(atlas), len(atlas.random), len(atlas.spaces)
     limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
     better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
-    common = 10 * 10 / (len(atlas.maps[0].points) - 1)  # of two random sets of 10 among the other points, about
-    rank = {pair: [words.number(one[pair], "{:z.2f}") for one in far] for pair in PAIRS}
     return (
-        f"Two maps of the same features from different random starts share {near[0]['random']:.0%} of their nearest "
-        f"neighbours (at least {near[1]['random']:.0%}; by chance {common / (2 * 10 - common):.1%}), and their "
-        f"class distances have rank correlation {rank['random'][0]} (at least {rank['random'][1]}). A map and "
-        f"the feature space it is of: {near[0]['features']:.0%} and {rank['features'][0]} (at least "
-        f"{rank['features'][1]}). {every} maps from random starts were compared with the feature spaces of all "
-        f"{spaces} networks: by who is near whom {count['neighbours']} of them fit their own network best, by the "
-        f"distances of the classes {count['classes']}, by chance {every / spaces:.0f}. So what tells a network on "
-        f"such a map is: {style.joined(better) if better else 'neither'}."
+        f"Of {every} maps from random starts {count['neighbours']} fit their own network's features best by who is near"
+        f" whom, {count['classes']} by the distances of the classes (chance: {every / spaces:.0f}): "
+        f"what tells a network on such a map is {style.joined(better) if better else 'neither'}."
     )

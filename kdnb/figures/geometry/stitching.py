@@ -1,11 +1,15 @@
-"""Stitching: teachers' classifiers behind students' features, as they are, relabelled, linearly mapped."""
+"""Stitching: teachers' classifiers behind students' features, as they are, matched, linearly mapped."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, over_seeds, stitched
-from kdnb.analysis.over_seeds import Values
+from kdnb.analysis import class_agreement, over_seeds, stats, stitched
+from kdnb.analysis.over_seeds import Values, estimate
 from kdnb.analysis.selection import Study
+from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.geometry import class_distances
@@ -18,16 +22,25 @@ RELATIONS = {
 
 
 @exhibit(
-    "stitching-{of}",
-    "Test accuracy of teachers' classifiers on students' features: as they are, relabelled, mapped.",
+    "stitching",
+    "Test accuracy of teachers' classifiers on students' features: as they are, matched, mapped.",
+    step="study",
 )
-def accuracies(study: Study, found: pd.DataFrame) -> Exhibit:
-    """Test accuracy of teachers' classifiers on each student's features, a panel a help; lines: untrained."""
-    if found.empty:
-        return Exhibit(says=sentence(study, found), of=study.folder.name)
+def accuracies(studies: Mapping[str, Study]) -> Exhibit:
+    """Test accuracy of teachers' classifiers on each student's features, a panel a help; a figure a study."""
+    tables = {name: stitched.table(study) for name, study in studies.items()}
+    there = {name: (studies[name], table) for name, table in tables.items() if not table.empty}
+    if not there:
+        how = class_agreement.how_to(next(iter(studies.values())))
+        return Exhibit(answer=f"**It cannot be told: no classifier was put behind other features.** {how}")
+    figures = {name: _accuracies(*one) for name, one in there.items()}
+    return Exhibit(figures, answer=sentence(*next(iter(there.values()))))
+
+
+def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
     labels, level = list(over_seeds.groups(study)), stitched.floors(found)
     named: set[str] = set()
-    fig = style.grid(3, 1, list(stitched.HELP.values()), 760, shared_xaxes=True, vertical_spacing=0.06)
+    fig = style.grid(3, 1, list(stitched.HELP.values()), 700, shared_xaxes=True, vertical_spacing=0.06)
     for row, column in enumerate(stitched.HELP, 1):
         for relation, (name, color, symbol) in RELATIONS.items():
             shown = stitched.values(study, found, relation, column)
@@ -43,29 +56,29 @@ def accuracies(study: Study, found: pd.DataFrame) -> Exhibit:
         fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
-    return Exhibit(
-        style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown),
-        sentence(study, found),
-        of=study.folder.name,
-    )
+    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
-    """Does it single out the own teacher, and how much of it needs no training?"""
-    if found.empty:
-        return class_agreement.how_to(study)
+    """Does it single out the own teacher behind a linear map, and how much of it needs no training?"""
     parts = []
     for column, name in stitched.HELP.items():
         own, other = (_mean(stitched.values(study, found, relation, column)) for relation in ("own", "alike"))
         if np.isfinite(own) and np.isfinite(other):
-            parts.append(f"{name}: {own:.1%} with its teacher's classifier, {other:.1%} with another seed's")
-    accuracy = _mean(stitched.values(study, found, "own", "accuracy"))
-    ahead = intervals.told(100 * stitched.ahead(study, found), " percentage points")
+            parts.append(f"{name} {own:.1%} and {other:.1%}")
+    ahead = estimate(100 * stitched.ahead(study, found))
+    margin = 100 * ACCURACY_MARGIN
+    if len(ahead.values) < stats.LEAST_RUNS:
+        so = "It cannot be told with so few seeds"
+    elif ahead.low > margin:
+        so = "Those who learned from it"
+    else:
+        so = "Whoever sees these images" if ahead.high < margin else "It is undecided"
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
+    floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
     return (
-        f"Mean over the {len(study.shown)} students shown (their own classifiers: {accuracy:.1%}); "
-        f"{'; '.join(parts)}. With a linear map the own teacher is ahead by {ahead}. "
-        f"The same map without any training: {style.joined(level)}."
+        f"**{so}: on {study.folder.name}, with the own teacher's classifier and another seed's, {'; '.join(parts)}. "
+        f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{floors}.**"
     )
 
 

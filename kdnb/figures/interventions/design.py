@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import design, out_of_reach, stats, words
-from kdnb.analysis.design import Cell
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.selection import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import origin, style
@@ -27,59 +26,61 @@ ABLE = 0.01  # share of answers that may be out of reach
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
-@exhibit(
-    "design-{of}", "Test accuracy of every cell: a row for what is matched, a column for whose classifier answers."
-)
-def outcomes(study: Study) -> Exhibit:
-    """The design's table, where more than two of its cells were trained, and what it answers."""
-    return Exhibit(
-        None, sentence(study), table=as_html(study) if design.is_trained(study) else "", of=study.folder.name
+@exhibit("design", "Test accuracy of every cell: a row for what is matched, a column for whose classifier answers.")
+def outcomes(studies: Mapping[str, Study]) -> Exhibit:
+    """The design's table of each study where more than two of its cells were trained, and what it answers."""
+    return Exhibit(None, matched(studies), sentence(studies), as_html(studies))
+
+
+def as_html(studies: Mapping[str, Study]) -> str:
+    """The design's accuracies, a row for what is matched, a column for whose classifier answers; empty without any."""
+    tables = []
+    for name, study in studies.items():
+        if design.is_trained(study):
+            cells = design.table(design.cells(study.every)).rename(columns=HEADS).reset_index(names="what is matched")
+            cells.insert(1, "study", name)
+            tables.append(cells)
+    return style.table(pd.concat(tables), "accuracies of the design", escape=False) if tables else ""
+
+
+def sentence(studies: Mapping[str, Study]) -> str:
+    """Whether distilling answers needs the teacher's own classifier, study by study, in one bold sentence."""
+    parts = []
+    for name, study in studies.items():
+        found = design.cells(study.every)
+        if not {("answers", "W_t"), ("answers", "W_o")} <= set(found):
+            parts.append(f"on {name} it was not tried")
+            continue
+        apart = estimate(100 * found[("answers", "W_o")].less(found[("answers", "W_t")]))
+        parts.append(f"on {name} {_answer(apart)}, {apart.told('{:+.2f}')}")
+    text = "; ".join(parts) or "no study is here"
+    asked = (
+        "Is the teacher's own classifier needed where answers are distilled? W<sub>o</sub> less W<sub>t</sub> in points"
+    )
+    return f"**{asked}: {text}.**"
+
+
+def matched(studies: Mapping[str, Study]) -> str:
+    """How W_t and W_o do on features that were matched straight, where that was trained."""
+    parts = []
+    for name, study in studies.items():
+        found = design.cells(study.every)
+        theirs, others = (found.get(("maps", whose)) for whose in ("W_t", "W_o"))
+        if theirs is not None and others is not None:
+            parts.append(f"on {name} {theirs.mean:.1%} and {others.mean:.1%}")
+    return f"On features that were matched straight W<sub>t</sub> and W<sub>o</sub> reach {'; '.join(parts)}." * bool(
+        parts
     )
 
 
-def as_html(study: Study) -> str:
-    """The design's accuracies, a row for what is matched, a column for whose classifier answers."""
-    cells = design.table(design.cells(study.every)).rename(columns=HEADS)
-    told = cells.reset_index(names="what is matched")
-    return style.table(told, f"accuracies of the design on {study.name}", escape=False)
-
-
-def sentence(study: Study) -> str:
-    """Whether reuse needs the teacher's own classifier, any classifier, or the features, from the cells there are."""
-    found = design.cells(study.every)
-    own, theirs, others = (found.get(("answers", whose)) for whose in ("own", "W_t", "W_o"))
-    if own is None or theirs is None or others is None:
-        return f"On {study.name} the design was not trained."
-    mine = _compared("the bystander's classifier instead of the teacher's", others.less(theirs))
-    frozen = _compared("a frozen classifier of the teacher instead of its own", theirs.less(own))
-    parts = [f"With answers distilled, {frozen}, and {mine}"]
-    if (labels := found.get(("labels", "own"))) is not None:
-        parts.append(_compared("learning from labels alone instead", labels.less(own)))
-    if (straight := found.get(("maps", "W_t"))) is not None and (foreign := found.get(("maps", "W_o"))) is not None:
-        kept = _compared("W_t on features that were matched straight, in place of KD,", straight.less(own))
-        parts.append(f"{kept}; there another teacher's classifier is right on {foreign.mean:.0%}")
-    return f"**{study.name}: {_answer(found)}** {'; '.join(parts)}."
-
-
-def _answer(found: Mapping[tuple[str, str], Cell]) -> str:
-    """The answer in a few words: it can turn out either way, and with few seeds it is that nothing is decided."""
-    differences = found[("answers", "W_o")].less(found[("answers", "W_t")])
-    low, high = stats.mean_interval(differences)
-    if len(differences) < stats.LEAST_RUNS:
-        return "too few seeds to say whose classifier it takes."
-    if high < -ACCURACY_MARGIN:
-        return "distilling answers needs the teacher's own classifier."
-    if low > -ACCURACY_MARGIN:
-        return "distilling answers does not need the teacher's own classifier; another's does as well."
-    return "no difference is seen between the teacher's own classifier and another's, and none is excluded."
-
-
-def _compared(what: str, differences: np.ndarray) -> str:
-    """A mean difference in points, with its interval over seeds."""
-    ends = stats.mean_interval(differences)
-    mean, low, high = (words.number(100 * value, "{:+.2f}") for value in (float(np.mean(differences)), *ends))
-    between = f"95 %: {low} to {high}" if np.isfinite(ends).all() else f"n = {len(differences)}"
-    return f"{what} makes {mean} points ({between})"
+def _answer(apart: Estimate) -> str:
+    """In a word, from W_o less W_t in points: it can turn out either way, or that nothing is decided."""
+    margin = 100 * ACCURACY_MARGIN
+    if len(apart.values) < stats.LEAST_RUNS:
+        return "it cannot be told"
+    if apart.high < -margin:
+        return "yes"
+    return "no" if apart.low > -margin else "undecided"
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
@@ -92,7 +93,7 @@ def _compared(what: str, differences: np.ndarray) -> str:
 def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     """What a frozen classifier costs beside KD against what it cannot say, a mark a student."""
     if found.empty:
-        return Exhibit(says=reach_sentence(found))
+        return Exhibit(answer=reach_sentence(found))
     fig = style.grid(1, 1, height=520)
     for place, (name, part) in enumerate(found.groupby("study", sort=False)):
         widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
@@ -106,34 +107,42 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
                 "color": COLORS[place % len(COLORS)],
                 "symbol": SYMBOLS.get(str(method), "diamond-open"),
             }
-            first = method == part["method"].iloc[0]
-            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=bool(first)))
+            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=False))
+        look = {"size": 10, "color": COLORS[place % len(COLORS)]}  # a colour without a symbol, for the legend
+        named = go.Scatter(x=[None], y=[None], mode="markers", name=f"{name} ({widths})", legendgroup=name)
+        fig.add_trace(named.update(marker=look))
+    for method in found["method"].unique():  # a symbol without a colour, for the legend
+        look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
+        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look, legend="legend2"))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_xaxes(title_text="answers of the teacher out of reach", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
-    fig.update_layout(legend={"orientation": "h", "y": -0.2}, margin_b=130)
+    below = {"orientation": "h", "yanchor": "top", "x": 0}
+    fig.update_layout(legend=below | {"y": -0.3}, legend2=below | {"y": -0.16}, margin_b=150)
     shown = [
         run for one in studies.values() for run in one.every if run.path.name in set(out_of_reach.marks(one)["name"])
     ]
     title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
-    return Exhibit(origin.mark(fig, shown, None).update_layout(title=title), reach_sentence(found))
+    return Exhibit(origin.mark(fig, shown, None).update_layout(title=title), answer=reach_sentence(found))
 
 
 def reach_sentence(found: pd.DataFrame) -> str:
     """Whether the cost of a frozen classifier follows from what it can say, over all students with one."""
     if found.empty:
-        return "Nothing was computed of what is within reach."
+        return "**It cannot be told: what is within reach was not computed.**"
     able, unable = found[found["missed"] < ABLE], found[found["missed"] >= ABLE]
-    text = f"The {len(able)} students whose classifier can say all but {ABLE:.0%} of the teacher's answers end "
-    text += f"{_points(able)} beside KD"
-    if unable.empty:
-        return f"**{text}.**"
-    order = stats.rank_correlation(found["missed"], found["points"])
-    dearer = able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN
-    so = "What it cannot say is what it costs." if dearer else "What it cannot say costs no more."
-    text += f"; the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, {_points(unable)}. {so}"
-    rank = f"Rank correlation of what is missed and the points, over all {len(found)}:"
-    return f"**{text}** {rank} {words.number(order, '{:+.2f}')}."
+    if able.empty or unable.empty:
+        there = able if unable.empty else unable
+        which = "can" if unable.empty else "cannot"
+        text = f"{len(there)} students whose classifiers {which} say all but {ABLE:.0%} of the teacher's answers end"
+        return f"**There is nothing to compare: {text} {_points(there)} beside KD.**"
+    so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
+    order = words.number(stats.rank_correlation(found["missed"], found["points"]), "{:+.2f}")
+    return (
+        f"**{so}: the {len(able)} students whose classifier can say all but {ABLE:.0%} of the teacher's answers end "
+        f"{_points(able)} beside KD, the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, "
+        f"{_points(unable)} (rank correlation {order}).**"
+    )
 
 
 def _points(part: pd.DataFrame) -> str:

@@ -1,18 +1,21 @@
 """What the interventions answer: each question is the difference between two of them, seed by seed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from kdnb.analysis import by_method, stats, words
-from kdnb.analysis.by_method import short
-from kdnb.analysis.interventions import LOOKS, against_kd, differences, group
+from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import Study
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.methods import table as methods_table
-from kdnb.figures.methods.table import interval, number
+from kdnb.figures.methods.table import number
 
+LABELS = {"kd": "KD T=4", "simkd": "SimKD"}
 # What is asked, and the two methods whose difference answers it.
 QUESTIONS = {
     "Does it matter where the classifier starts?": ("started", "kd"),
@@ -29,37 +32,77 @@ QUESTIONS = {
     "Does a projector help to match them?": ("projected", "straight"),
     "And W<sub>t</sub> behind it, in place of a classifier of its own?": ("simkd", "projected"),
 }
-# What each of them is compared with.
-REFERENCES: dict[str, list[str]] = {}
-for _one, _other in QUESTIONS.values():
-    REFERENCES.setdefault(_other, []).append(_one)
 
 
-@exhibit("questions-{of}", "A row a question: the difference in test accuracy, and its interval, that answers it.")
-def asked(study: Study) -> Exhibit:
-    """Each question and its answer."""
-    return Exhibit(None, answers_sentence(study), f"**{study.folder.name}**", answers(study), of=study.folder.name)
+# -------------------------------------------------------------------------------------------------------- seed by seed
+@exhibit(
+    "interventions-paired",
+    "Test accuracy of each intervention less that of KD of the same seed, with intervals over seeds.",
+    step="study",
+)
+def paired(studies: Mapping[str, Study]) -> Exhibit:
+    """Test accuracy less that of KD of the same seed, in points, a figure a study: a dot a seed, the mean."""
+    figures = {name: _paired(study) for name, study in studies.items()}
+    return Exhibit(figures, answer=paired_sentence(next(iter(studies.values()))))
 
 
-@exhibit("interventions-{of}", "Every intervention in numbers: accuracy and mu over seeds, features of one seed.")
-def numbers(study: Study, looks: pd.DataFrame) -> Exhibit:
-    """Every intervention in numbers; ``looks`` of `kdnb.analysis.interventions`."""
-    return Exhibit(None, answer=f"**{study.folder.name}**", table=as_html(study, looks), of=study.folder.name)
+def _paired(study: Study) -> go.Figure:
+    by_label = against_kd(study).groupby("label", sort=False)["points"]
+    found = {str(label): estimate(points) for label, points in by_label}
+    fig = style.grid(1, 1, height=140 + 26 * len(found))
+    look = {"color": style.TEACHER, "symbol": "diamond"}
+    heights = {intervals.short(label): place for place, label in enumerate(found)}
+    traces = intervals.turned(intervals.points(found, "accuracy less KD's", "points", look), heights)
+    fig.add_traces([trace.update(showlegend=False) for trace in traces])
+    fig.add_vline(0, line={"color": style.QUIET, "width": 2})
+    fig.update_xaxes(title_text="accuracy less KD's (points)")
+    fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[len(found) - 0.4, -0.6])
+    fig.update_layout(margin_l=90)
+    return style.captioned(fig, study, "same seed; 95 % over seeds", beside_kd(study) or study.students)
 
 
-def as_html(study: Study, table: pd.DataFrame) -> str:
-    """Every intervention in numbers: accuracy and mu over seeds, ``table`` of `interventions.looks`, one seed."""
-    found, kd = by_method.measured(study), against_kd(study).groupby("label", sort=False)["points"]
+def paired_sentence(study: Study) -> str:
+    """Which differences to KD have an interval over seeds that leaves out zero."""
+    means = against_kd(study).groupby("label", sort=False)["points"]
+    enough = {str(name): found for name, part in means if len((found := estimate(part)).values) >= stats.LEAST_RUNS}
+    name = study.folder.name
+    if not enough:
+        return f"**It cannot be told on {name}: no intervention has three seeds that KD has as well.**"
+    parts = []
+    for side, what in ((-1, "costs"), (1, "gains")):
+        ends = [f"{label} ({words.number(one.mean, '{:+.2f}')})" for label, one in enough.items() if one.side == side]
+        parts.append(f"{what} accuracy beside KD for {style.joined(ends) if ends else 'none'}")
+    return f"**On {name}, of {len(enough)} with three seeds or more, it {', and '.join(parts)} (points).**"
+
+
+# ------------------------------------------------------------------------------------------------------------- answers
+@exhibit("questions", "A row a question: the difference in test accuracy, and its interval, that answers it.")
+def asked(studies: Mapping[str, Study]) -> Exhibit:
+    """Each question and its answer, a column a study."""
+    return Exhibit(None, answer=answers_sentence(studies), table=answers(studies))
+
+
+def answers(studies: Mapping[str, Study]) -> str:
+    """QUESTIONS with the difference in accuracy that answers each, and both final mus; empty without any."""
     rows = []
-    for name, row in found.to_dict("index").items():
-        points = kd.get_group(name).to_numpy(float) if name in kd.groups else np.array([])
-        looked = {str(column): float(value) for column, value in table.loc[[str(name)]].iloc[0].items()}
-        cells = {"intervention": name, "seeds": f"{row['seeds']:.0f}"}
-        cells |= {"test accuracy": interval(row["accuracy"], row["low"], row["high"]), "points to KD": spread(points)}
-        cells |= methods_table.distances({str(column): float(value) for column, value in row.items()})
-        cells |= {title: number(looked[column], ".3g") for column, title in LOOKS.items() if column != "mu_rotated"}
-        rows.append(cells)
-    return methods_table.small(style.table(pd.DataFrame(rows), "interventions"))
+    for question, pair in QUESTIONS.items():
+        cells = {name: _answer(study, *pair) for name, study in studies.items()}
+        if any(cells.values()):
+            compared = " − ".join(LABELS.get(method, method) for method in pair)
+            rows.append({"question": question, "compared": compared} | {n: c or "–" for n, c in cells.items()})
+    return style.table(pd.DataFrame(rows), "questions and differences", escape=False) if rows else ""
+
+
+def _answer(study: Study, one: str, other: str) -> str:
+    if not (points := differences(study, one, other)):
+        return ""
+    pair = [[run for run in group(study, name) if run.spec.init_seed in points] for name in (one, other)]
+    told = [f"{spread([100 * value for value in points.values()])} (n\u00a0=\u00a0{len(points)})"]
+    for column, name in (("mu_raw", "raw"), ("mu_rotated", "rotated")):
+        told.append(
+            f"<small>{name} μ {' beside '.join(number(by_method.mean(column, runs), '.3g') for runs in pair)}</small>"
+        )
+    return "<br>".join(told)
 
 
 def spread(points: ArrayLike) -> str:
@@ -67,55 +110,23 @@ def spread(points: ArrayLike) -> str:
     values = np.asarray(points, float)
     if not values.size:
         return "–"
-    return f"{values.mean():+.2f}{words.plus_minus(*stats.mean_interval(values), '{:.2f}')}"
+    return f"{words.number(values.mean(), '{:+.2f}')}{words.plus_minus(*stats.mean_interval(values), '{:.2f}')}"
 
 
-def answers(study: Study) -> str:
-    """QUESTIONS with the difference in accuracy that answers each, and both final mus; empty without any."""
-    rows = [row for question, pair in QUESTIONS.items() if (row := _answer(study, question, *pair))]
-    if not rows:
-        return ""
-    return style.table(pd.DataFrame(rows), "questions and differences", escape=False)
-
-
-def _answer(study: Study, question: str, one: str, other: str) -> dict[str, str]:
-    if not (points := differences(study, one, other)):
-        return {}
-    first, second = ([run for run in group(study, name) if run.spec.init_seed in points] for name in (one, other))
-    cells = {"question": question, "compared": f"{short(first[0])} − {short(second[0])}", "seeds": str(len(points))}
-    cells["accuracy, points"] = spread([100 * value for value in points.values()])
-    for column, title in (("mu_raw", "final raw μ"), ("mu_rotated", "final rotated μ")):
-        cells[title] = " beside ".join(number(by_method.mean(column, runs), ".3g") for runs in (first, second))
-    return cells
-
-
-def answers_sentence(study: Study) -> str:
-    """The same in words: what each intervention's mu and accuracy are beside those of what it is compared with."""
+def answers_sentence(studies: Mapping[str, Study]) -> str:
+    """Of how many questions the interval leaves out zero on each study, and for which two methods."""
     parts = []
-    for other, ones in REFERENCES.items():
-        told = []
-        for one in ones:
-            if points := differences(study, one, other):
-                run = group(study, one)[0]
-                end = f"ends at μ = {_final_mu(study, one)}" if by_method.has_mu(run) else "has no μ"
-                told.append(f"*{short(run)}* {end}, {spread([100 * value for value in points.values()])} points")
-        if told:
-            against = f"**{short(group(study, other)[0])}** (final raw μ {_final_mu(study, other)})"
-            parts.append(f"Against {against}: {'; '.join(told)}.")
+    for name, study in studies.items():
+        found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
+        enough = {pair: one for pair, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
+        clear = [
+            f"{LABELS.get(one, one)} {'above' if by.side > 0 else 'below'} {LABELS.get(other, other)}"
+            for (one, other), by in enough.items()
+            if by.side
+        ]
+        if enough:
+            which = f" ({style.joined(clear)})" if clear else ""
+            parts.append(f"{len(clear)} of {len(enough)} on {name}{which}")
     if not parts:
-        return "No two of the interventions were trained here with the same seed."
-    return f"{' '.join(parts)} Points are of test accuracy, of the same seed.{_worth(study)}"
-
-
-def _final_mu(study: Study, method: str) -> str:
-    return number(by_method.mean("mu_raw", group(study, method)), ".3g")
-
-
-def _worth(study: Study) -> str:
-    """How much of a difference between two runs is luck with test images alone."""
-    size, kd = study.students[0].test_images, study.nearest(by_method.TEMPERATURE)
-    if size is None or kd is None:
-        return ""
-    p = kd.last("test_accuracy")
-    error = 100 * np.sqrt(p * (1 - p) / size)
-    return f" The standard error of one accuracy of {p:.1%} on {size:,} images is {error:.2f} points."
+        return "**It cannot be told: no question has three seeds here.**"
+    return f"**Of the questions with three seeds, these have an answer by a whole interval: {'; '.join(parts)}.**"

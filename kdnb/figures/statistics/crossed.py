@@ -1,5 +1,7 @@
 """Own teacher less another's, over every ordered pair of several teachers."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -20,15 +22,16 @@ TITLES = {
 
 
 @exhibit(
-    "crossed-{of}",
-    "Own teacher less another, six measures, a dot for each ordered pair of teachers, means and intervals.",
+    "crossed", "Own teacher less another, six measures, a dot for each ordered pair of teachers, means.", step="study"
 )
-def own_less_other(study: Study) -> Exhibit:
-    """A panel a measure: own less other, a dot a pair, the mean with its interval; nothing where there are no pairs."""
-    found = crossed.contrasts_of(study)
-    if found.empty:
-        return Exhibit(of=study.name)
-    return Exhibit(_panels(study, found), sentence(study, found), of=study.name)
+def own_less_other(studies: Sequence[Study]) -> Exhibit:
+    """A panel a measure: own less other, a dot a pair, the mean with its interval; a figure a study that has pairs."""
+    found = [(study, table) for study in studies if not (table := crossed.contrasts_of(study)).empty]
+    if not found:
+        return Exhibit(answer="**It cannot be told: no students of other pairs of teachers were compared.**")
+    figures = {study.name: _panels(study, table) for study, table in found}
+    drawn = figures if len(figures) > 1 else next(iter(figures.values()))
+    return Exhibit(drawn, answer=sentence(*found[0]))
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -37,7 +40,9 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         row, col = place // 2 + 1, place % 2 + 1
         part = found[found["measure"] == column]
         names = [f"teacher {t}, other {b}" for t, b in zip(part["teacher"], part["bystander"], strict=True)]
-        dots = go.Scatter(x=list(part["label"]), y=style.significant(part["nearer"]), mode="markers", text=names)
+        dots = go.Scatter(
+            x=[*map(intervals.short, part["label"])], y=style.significant(part["nearer"]), mode="markers", text=names
+        )
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
         found_of = {str(label): estimate(nearer) for label, nearer in part.groupby("label")["nearer"]}
@@ -46,7 +51,7 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     # Normal training, then KD by rising temperature.
     ordered = sorted(found["label"].unique(), key=lambda label: float(label.partition("T=")[2] or 0))
-    fig.update_xaxes(categoryorder="array", categoryarray=ordered)
+    fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
     title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
     return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
 
@@ -57,13 +62,16 @@ def _pairs(found: pd.DataFrame) -> int:
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher over all pairs, and what of normally trained ones."""
-    if found.empty:
-        return f"On {study.name} no students of other pairs of teachers were compared."
     text = []
     for label in ("KD T=4", "normal"):
         read = {column: crossed.spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
         there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
+        if not there:
+            continue
         near = [f"{name} ({words.number(mean, '{:+.3g}')})" for name, (mean, low, _) in there.items() if low > 0]
         what = style.joined(near) if near else "nothing"
-        text.append(f"**{label}**: nearer to its own teacher by a whole interval over pairs in {what}")
-    return f"Over {_pairs(found)} pairs of teachers, {'; '.join(text)}."
+        text.append(f"{label} in {what}")
+    return (
+        f"**On {study.name}, over {_pairs(found)} pairs of teachers, students are nearer to their own by a whole "
+        f"interval: {'; '.join(text)}.**"
+    )

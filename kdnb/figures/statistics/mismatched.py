@@ -11,7 +11,7 @@ from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import line_a_study, off_zero
+from kdnb.figures.statistics.over_seeds import line_a_study, off_zero, told
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
 
@@ -67,7 +67,7 @@ def against_warm_up(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -
         for one, table in zip(found, tables, strict=True)
         for label, part in table.groupby("label", sort=False)
     }
-    return Exhibit(figures, cut_sentence(found, tables), start=warm_ups.start(found, figures))
+    return Exhibit(figures, **told(cut_sentence(found, tables)), start=warm_ups.start(found, figures))
 
 
 def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
@@ -87,11 +87,11 @@ def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
     same, other = (words.number(median, "{:.3f}") for median in medians)
     most = max(sum(map(abs, _sides(of_cut, one.enough).values())) for _, of_cut in table.groupby("cut"))
+    own = off_zero(_sides(part, one.enough), f" of {words.counted(len(one.enough), 'student')}")
     return (
-        f"without the first {one.study.warm_up} epochs, the median r over "
-        f"{words.counted(len(one.enough), 'student')} is {same} with the run's own loss and {other} with another "
-        f"seed's. The interval over seeds of a run's own less the others' leaves out zero for "
-        f"{off_zero(_sides(part, one.enough))}, and at no cut for more than {most}."
+        f"without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median and with "
+        f"another seed's {other}; the interval of the difference leaves out zero for {own}, "
+        f"and at no cut for more than {most}."
     )
 
 

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import r_over_seeds, stats, words
 from kdnb.analysis import readings as readings_of_r
-from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals, style
@@ -23,23 +22,13 @@ LOOKS = {
 
 # ------------------------------------------------------------------------------------------------------------ drawing
 @exhibit(
-    "seeds-r",
-    "r of mu and loss of each student, teacher beside bystander: a dot a seed, the mean and its interval.",
-    step="study",
-)
-def r(found: Sequence[Measured]) -> Exhibit:
-    """r of every student, a figure a study."""
-    return Exhibit({one.name: _r(one) for one in found}, sentence(found))
-
-
-@exhibit(
     "seeds-difference",
     "r with mu to the teacher less r with mu to the bystander, by student: a dot a seed, mean and interval.",
     step="study",
 )
 def differences(found: Sequence[Measured]) -> Exhibit:
     """What the teacher has beyond the bystander, a figure a study."""
-    return Exhibit({one.name: _differences(one) for one in found}, difference_sentence(found))
+    return Exhibit({one.name: _differences(one) for one in found}, **told(difference_sentence(found)))
 
 
 @exhibit(
@@ -49,19 +38,7 @@ def differences(found: Sequence[Measured]) -> Exhibit:
 )
 def readings(found: Sequence[Measured]) -> Exhibit:
     """Four readings of the same r, a figure a study."""
-    return Exhibit({one.name: _readings(one) for one in found}, readings_sentence(found))
-
-
-def _r(one: Measured) -> go.Figure:
-    """r of every student, teacher beside bystander: a small dot a seed, the mean with its interval."""
-    fig = style.grid(1, 1, height=460)
-    for column, name in SIDES.items():
-        shown = {label: one.of(label, column) for label in one.labels}
-        for trace in intervals.points(shown, name, "r", LOOKS[column], _said):
-            fig.add_trace(trace.update(offsetgroup=column))
-    fig.update_layout(scattermode="group", scattergap=0.4)
-    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
-    return _finished(fig, one)
+    return Exhibit({one.name: _readings(one) for one in found}, **told(readings_sentence(found)))
 
 
 def _differences(one: Measured) -> go.Figure:
@@ -98,7 +75,7 @@ def _finished(fig: go.Figure, one: Measured) -> go.Figure:
 # -------------------------------------------------------------------------------------------------------------- words
 def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
     """A sentence on one study as a list of several studies in Markdown, where seeds are enough to say something."""
-    few = f"no student has {stats.LEAST_RUNS} seeds, and nothing is said of what another seed would show."
+    few = f"it cannot be told, since no student has {stats.LEAST_RUNS} seeds."
 
     @wraps(say)
     def lines(found: Sequence[Measured], *more: Sequence[Any]) -> str:
@@ -108,14 +85,10 @@ def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
     return lines
 
 
-@line_a_study
-def sentence(one: Measured) -> str:
-    """For how many students the interval of r leaves out zero, on which side, and for how many the bystander's does."""
-    teacher, bystander = (off_zero({label: one.of(label, side).side for label in one.enough}) for side in SIDES)
-    return (
-        f"of {words.counted(len(one.enough), 'student')} with three seeds or more, the interval of r with μ to the "
-        f"teacher leaves out zero for {teacher}; with μ to the bystander for {bystander}."
-    )
+def told(lines: str) -> dict[str, str]:
+    """Lines of :func:`line_a_study` as an exhibit's ``answer``, of the study that it opens on, and what it ``says``."""
+    first, *others = [line.removeprefix("- ").replace("**", "") for line in lines.splitlines()]
+    return {"answer": f"**{first[:1].upper()}{first[1:]}**", "says": " ".join(others)}
 
 
 @line_a_study
@@ -126,10 +99,10 @@ def difference_sentence(one: Measured) -> str:
     if not sizes:
         return "no bystander was followed."
     sides, of = {label: one.side for label, one in shown.items()}, f" of {words.counted(len(shown), 'student')}"
+    so = "yes" if any(sides.values()) else "no"
     return (
-        f"r(teacher) and r(bystander) differ in the mean over seeds by {np.median(sizes):.3f} at the median over "
-        f"students, and by {max(sizes):.2f} at most. The interval of the difference leaves out zero for "
-        f"{off_zero(sides, of)}."
+        f"{so}, the interval of r(teacher) − r(bystander) leaves out zero for {off_zero(sides, of)}; in size the "
+        f"difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
     )
 
 
@@ -140,14 +113,13 @@ def readings_sentence(one: Measured) -> str:
     paper = {label: side for label, side in sides.pop(readings_of_r.PAPERS).items() if side}
     parts = []
     for name, found in sides.items():
-        same = [label for label, side in paper.items() if found[label] == side]
-        turned = sum(found[label] == -side for label, side in paper.items())
-        named = f" ({style.joined(same)})" if same else ""
-        parts.append(f"*{name}*: {len(same)} with the same sign{named}, {turned} with the other")
+        same = sum(found[label] == side for label, side in paper.items())
+        turned = [label for label, side in paper.items() if found[label] == -side]
+        named = f" ({style.joined(turned)})" if turned else ""
+        parts.append(f"*{name}* keeps the sign of {same} and turns it for {len(turned)}{named}")
     return (
         f"the interval of the paper's r leaves out zero for {len(paper)} of "
-        f"{words.counted(len(one.enough), 'student')}. For how many of these it still does in the other readings: "
-        f"{'; '.join(parts)}."
+        f"{words.counted(len(one.enough), 'student')}; of these, by a whole interval, {', '.join(parts)}."
     )
 
 

@@ -13,7 +13,7 @@ from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.statistics.over_seeds import LOOKS, line_a_study
+from kdnb.figures.statistics.over_seeds import LOOKS, line_a_study, told
 from kdnb.runs import Run
 
 
@@ -28,7 +28,7 @@ def against_warm_up(found: Sequence[Measured], every: Sequence[r_over_seeds.Curv
     for one, own in zip(found, every, strict=True):
         behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
         figures |= {f"{label}, {one.name}": _figure(one, label, shown, behind) for label, shown in own.items()}
-    return Exhibit(figures, sentence(found, every), start=start(found, figures))
+    return Exhibit(figures, **told(sentence(found, every)), start=start(found, figures))
 
 
 def start(found: Sequence[Measured], labels: Collection[str]) -> str | None:
@@ -83,14 +83,11 @@ def sentence(one: Measured, own: r_over_seeds.Curves) -> str:
     sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
     both = [label for label, found in sides.items() if {1, -1} <= set(found)]
     named = f" ({style.joined(both)})" if both else ""
-    text = (
-        f"for {len(both)} of {len(sides)} students with three seeds or more, the interval of r lies above zero at one "
-        f"cut and below it at another{named}."
-    )
+    text = f"for {len(both)} of {len(sides)} students the sign of r hangs on the cut by a whole interval{named}."
     run = one.study.nearest(4)
     if run is None or run.label not in sides:
         return text
     shown = sides[run.label]
     where = {1: "above zero", -1: "below zero", 0: "on both sides of it"}
     parts = [f"{where[side]} at {shown.count(side)} of {len(shown)} cuts" for side in where if side in shown]
-    return f"{text} That of **{run.label}** lies {style.joined(parts)}."
+    return f"{text} The interval of {run.label} lies {style.joined(parts)}."
