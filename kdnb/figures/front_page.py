@@ -48,8 +48,8 @@ def drift(study: Study) -> str:
     few = "" if len(known) >= stats.LEAST_RUNS else ", too few to be sure"
     verb = "falls" if mine < 0 else "does not fall"
     return (
-        f"**{word}: after the warm-up a student's μ {verb} ({percent(mine)}), and its μ to a bystander, a classifier it "
-        f"never saw, goes by {percent(other)} ({run.label}, {words.counted(len(known), 'seed')}{few}).**"
+        f"**{word}: after the warm-up a student's μ {verb} ({percent(mine)}), and its μ to a bystander, a classifier "
+        f"it never saw, goes by {percent(other)} ({run.label}, {words.counted(len(known), 'seed')}{few}).**"
     )
 
 
@@ -81,7 +81,8 @@ def needed(study: Study) -> str:
     if not len(gaps):
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     low, high = stats.mean_interval(gaps)
-    text = f"the bystander's classifier in its place makes {words.number(100 * gaps.mean(), '{:+z.2f}')} points{_between(100 * low, 100 * high)}"
+    points = words.number(100 * gaps.mean(), "{:+z.2f}")
+    text = f"the bystander's classifier in its place makes {points} points{_between(100 * low, 100 * high)}"
     if len(gaps) < stats.LEAST_RUNS:
         return f"**Not decided whether reuse needs the teacher's own classifier: {text}.**"
     if high < -ACCURACY_MARGIN:
@@ -124,6 +125,6 @@ def plugged(study: Study) -> str:
         for kind in ("", "_matched")
     )
     return (
-        f"Put on the features of {run.label}, W<sub>t</sub> is right on {words.number(raw, '{:.0%}')} of the test images, "
-        f"and on {words.number(matched, '{:.0%}')} once the features are matched."
+        f"Put on the features of {run.label}, W<sub>t</sub> is right on {words.number(raw, '{:.0%}')} of the test "
+        f"images, and on {words.number(matched, '{:.0%}')} once the features are matched."
     )

@@ -90,8 +90,8 @@ def separated(found: maps.Spaces) -> str:
         return "**Whether KD separates the classes better cannot be told: KD or normal training is not on the maps.**"
     better = int((kd["ratio"] > table.loc["normal", "ratio"]).sum())
     return (
-        f"**{claim_words.share(better, len(kd))}: in feature space {better} of {len(kd)} KD students separate the classes better (between / within) "
-        f"than normal training (seed {found.study.seed}).**"
+        f"**{claim_words.share(better, len(kd))}: in feature space {better} of {len(kd)} KD students keep the classes "
+        f"farther apart (between / within) than normal training (seed {found.study.seed}).**"
     )
 
 
@@ -105,8 +105,8 @@ def similarity(found: maps.Spaces) -> str:
     rank = words.number(stats.rank_correlation(by_t, there["class_similarity"]), "{:+.2f}")
     far = list(by_t)[int(there["between_norm"].argmax())]
     return (
-        f"**The cosine between class means ranks with T at {rank} (the paper: it rises), and classes lie farthest apart "
-        f"at T = {far:g} (the paper: 4).**"
+        f"**The cosine between class means ranks with T at {rank} (the paper: it rises), and classes lie farthest "
+        f"apart at T = {far:g} (the paper: 4).**"
     )
 
 
