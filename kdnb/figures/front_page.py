@@ -30,7 +30,8 @@ NAMES = {
 )
 def r(study: Study) -> Exhibit:
     """The paper's correlation beside that of the bystander and of the norm."""
-    return Exhibit(norms.draw(study).update_layout(sliders=[], height=560), answer=drift(study), of=study.name)
+    fig = norms.draw(study).update_layout(sliders=[], height=560) if study.kd else None
+    return Exhibit(fig, answer=drift(study), of=study.name)
 
 
 def drift(study: Study) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, rounded, store, write
 
-from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis import maps as mapss
+from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import claim_words, mu_curves, tsne

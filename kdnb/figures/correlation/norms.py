@@ -36,7 +36,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 )
 def by_temperature(study: Study) -> Exhibit:
     """Fig. 6, with its controls, as :func:`draw`; a slider moves the end of the warm-up."""
-    return Exhibit(draw(study), answer=sentence(study), of=study.name)
+    return Exhibit(draw(study) if study.kd else None, answer=sentence(study), of=study.name)
 
 
 def draw(study: Study) -> go.Figure:
