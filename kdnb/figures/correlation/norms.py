@@ -57,7 +57,7 @@ def draw(study: Study) -> go.Figure:
     fig.update_yaxes(title_text="change of ‖W<sub>s</sub>‖", tickformat="+.1%", row=2, col=1)
     style.temperature_axis(fig, study, row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
-    fig.update_layout(sliders=[_cuts(study)] if len(correlations.cuts(study)) > 1 else [])
+    fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
     shown = [run for group in _students(study).values() for run in group]
     return style.captioned(fig, study, f"of {study.epochs} epochs, those after the warm-up", shown or None)
 
