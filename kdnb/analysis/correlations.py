@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
