@@ -54,10 +54,14 @@ everything = {
     "temperatures": sorted({t for given in SWEEP for t in given.get("temperatures", [])}),
 }
 given_to = {
-    "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", config["published"]]))},
+    # The best evidence of each; "cifar100" stands for the study nearest to the paper's.
+    "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", "cifar100"]))},
+    **dict.fromkeys(
+        ["03_mu_curves", "04_correlation", "05_tsne"],
+        {"profiles": list(dict.fromkeys([PROFILE, "cifar100", "digits"]))},
+    ),
     "01_teacher": COMMON,
     "02_students": everything if GROUPS else COMMON,
-    "06_cifar100": {"profile": config["published"]},
     # What only published studies have, side by side: the notebooks name them.
     **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
 }

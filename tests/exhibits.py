@@ -38,6 +38,8 @@ def _shown(tree: ast.AST, modules: dict[str, str]) -> Iterator[Maker[...]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "show":
             (made,) = node.args
+            if isinstance(made, ast.Starred) and isinstance(made.value, ast.ListComp):  # one a study, under one menu
+                made = made.value.elt
             assert isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute), ast.unparse(node)
             assert isinstance(made.func.value, ast.Name)
             yield getattr(importlib.import_module(modules[made.func.value.id]), made.func.attr)

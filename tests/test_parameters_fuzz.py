@@ -11,12 +11,12 @@ from kdnb.analysis.selection import (
     ChapterParameters,
     ClaimsParameters,
     MapParameters,
-    ResultsParameters,
+    PaperParameters,
     StudiesParameters,
 )
 from kdnb.parameters import StudentParameters, TeacherParameters, read
 
-KINDS = [TeacherParameters, StudentParameters, ChapterParameters, MapParameters, ResultsParameters]
+KINDS = [TeacherParameters, StudentParameters, ChapterParameters, MapParameters, PaperParameters]
 KINDS += [StudiesParameters, ClaimsParameters]
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 PLAIN |= st.sampled_from(

@@ -27,7 +27,6 @@ class Workflow:
             "students": {"low": {"methods": ["normal", "kd"], "temperatures": [4]}},
             "gpus_a_job": 0,
             "discard_stale": True,
-            "published": "cifar100-small",
             "common": small,
             "build": str(folder / "build"),
         }

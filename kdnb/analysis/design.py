@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import stats, words
+from kdnb.analysis.over_seeds import Estimate, estimates
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ALPHA
 from kdnb.runs import Run
@@ -26,6 +27,7 @@ from kdnb.runs import Run
 CLASSIFIERS = ("own", "W_t", "W_o", "random")
 COLUMN = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
 FROZEN = {"W_t": "frozen", "W_o": "foreign", "random": "random"}
+CHANGED = ("permuted", "rotated", "shuffled")  # W_t, made another classifier
 MATCHED = {
     "answers": "answers and labels (KD + CE)",
     "labels": "labels alone (CE)",
@@ -96,3 +98,23 @@ def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
 def is_trained(study: Study) -> bool:
     """Whether there is more of the design than two of its cells."""
     return {("answers", "own"), ("answers", "W_t"), ("answers", "W_o")} <= set(cells(study.every))
+
+
+def runs_by_classifier(study: Study) -> list[Run]:
+    """The students of :func:`by_classifier`: KD at the usual temperature and alpha, whoever's classifier they have."""
+    methods = {"kd", *FROZEN.values(), *CHANGED}
+    usual = {"temperature": 4.0, "alpha": ALPHA}
+    return [
+        run for run in study.every if run.spec.method in methods and usual.items() <= run.spec.method_parameters.items()
+    ]
+
+
+def by_classifier(study: Study) -> dict[str, Estimate]:
+    """Test accuracy of KD by whose classifier the student has, as far as it was trained: CLASSIFIERS, then CHANGED."""
+    methods = {"own": "kd", **FROZEN, **{name: name for name in CHANGED}}
+    there = runs_by_classifier(study)
+    values = {
+        whose: {run.spec.init_seed: run.last("test_accuracy") for run in there if run.spec.method == method}
+        for whose, method in methods.items()
+    }
+    return estimates(values)

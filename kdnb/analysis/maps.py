@@ -46,6 +46,17 @@ def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which
     return Spaces(study, networks, [label for label, space in taken.items() if space is None], images, which)
 
 
+def late(study: Study, images: Literal["test", "train"] = "test") -> Spaces:
+    """Spaces at matched accuracy where all students reached it in the second half of their training, else their ends.
+
+    The paper compares students late, at its accuracy of 91 %: a match in the first epochs is another comparison.
+    """
+    ends = spaces(study, images, "final")
+    epochs = [space.epoch for run in study.students if (space := feature_spaces.space(run, "matched", images))]
+    is_late = len(epochs) == len(study.students) and min(epochs) > study.epochs / 2
+    return spaces(study, images, "matched") if is_late else ends
+
+
 def maps(found: Spaces, chosen: MapParameters) -> dict[str, Map]:
     """t-SNE maps by label of ``chosen.points`` images at most, each started from the reference's map.
 

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, Students, in_front
+from kdnb.analysis.students import HOTTEST, PAPERS, Students, alike, in_front
 from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 from kdnb.surroundings import lasting
+
+# Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
+NEAREST = ("cifar100", "cifar100-half", "cifar100-small")
 
 
 @checked
@@ -29,10 +34,10 @@ class SweepParameters:
     weight_decay: NotNegative = 5e-4
     warm_up: Seed | None = None  # epochs left out at the start; None: half of them, as the paper does
 
-    def of_study(self, profile: str, folder: Path) -> dict[str, Any]:
-        """The fields of :class:`ChapterParameters` that say the same of a published study."""
+    def of_study(self, profile: str, folder: Path | None) -> dict[str, Any]:
+        """The fields of :class:`ChapterParameters` that say the same of the study in ``folder`` (None: its usual)."""
         own = {field.name: getattr(self, field.name) for field in fields(SweepParameters)}
-        return {"profile": profile, "output_dir": str(folder)} | own
+        return {"profile": profile, "output_dir": folder and str(folder)} | own
 
 
 @checked
@@ -51,7 +56,46 @@ class ChapterParameters(SweepParameters):
 
 
 @checked
-class MapParameters(ChapterParameters):
+class PaperParameters(SweepParameters):
+    """Of ``03_mu_curves`` to ``05_tsne``, the paper figure by figure: studies under one menu."""
+
+    profiles: Names = ("cifar100", "digits")  # cifar100: the nearest to the paper's that there is, see NEAREST
+    output_dir: str | None = None  # a folder of runs that takes the place of its data set's study; None: the best
+    methods: Names = PAPERS  # which are shown
+    temperatures: Temperatures | None = None  # of KD: which are shown; None: all up to 10
+
+    def __post_init__(self) -> None:
+        for name in self.profiles:
+            profiles.get(name)
+        for name in self.methods:
+            choice("method", name, METHODS)
+
+    def studies(self) -> list["Study"]:
+        """The best evidence of each profile, once; what ``output_dir`` holds is asked for, and always shown."""
+        if self.output_dir is None:
+            return list({study.folder: study for study in map(self._best, self.profiles)}.values())
+        folder = lasting(self.output_dir)
+        own = load(self._chapter(_profile_of(folder, self.profiles), folder))
+        others = (self._best(name) for name in self.profiles if profiles.get(name).dataset != own.dataset)
+        return [own, *{study.folder: study for study in others}.values()]
+
+    def _best(self, profile: str) -> "Study":
+        """One's own runs where they are at least as many of each student as the published ones, else those."""
+        name = next((name for name in NEAREST if _is_there(name)), profile) if profile == NEAREST[0] else profile
+        own, kept = paths.runs(name), paths.results(name)
+        there = [load(self._chapter(name, folder)) for folder in dict.fromkeys((own, kept)) if _names(folder)]
+        if not there:
+            return load(self._chapter(name))  # which says how to make some
+        mine, published = there[0], there[-1]
+        return mine if _times(mine, published) >= _times(published, published) else published
+
+    def _chapter(self, profile: str, folder: Path | None = None) -> ChapterParameters:
+        chosen = {"methods": self.methods, "temperatures": self.temperatures}
+        return ChapterParameters(**self.of_study(profile, folder) | chosen)
+
+
+@checked
+class MapParameters(PaperParameters):
     """Of ``05_tsne``."""
 
     perplexity: Positive = 30.0  # about how many neighbours t-SNE looks at; fewer than the images shown
@@ -61,27 +105,6 @@ class MapParameters(ChapterParameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         choice("images", self.images, ("test", "train"))
-
-
-@checked
-class ResultsParameters(SweepParameters):
-    """Of ``06_cifar100``: published results."""
-
-    profile: str = "cifar100-small"  # whose published results: cifar100-small, or cifar100 (the paper)
-    results_dir: str | None = None  # where they are; None: results/<profile> of the repository
-    points: Count = 2000  # images on the maps at most
-
-    @property
-    def shown(self) -> MapParameters:
-        """What the figures show; FileNotFoundError where nothing is published."""
-        profiles.get(self.profile)
-        folder = Path(self.results_dir) if self.results_dir else paths.results(self.profile)
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"{folder} does not exist. Published results come with the repository: clone it. From full runs "
-                f"`python -m kdnb publish --profile {self.profile}` makes them. Or name another results_dir."
-            )
-        return MapParameters(**self.of_study(self.profile, folder), points=self.points)
 
 
 @checked
@@ -137,6 +160,11 @@ class Study(Students):
         return f"Read from {self.folder}: {len(self.every)} students, {what}."
 
     @property
+    def dataset(self) -> str:
+        """What the students were trained on."""
+        return self.students[0].spec.dataset
+
+    @property
     def epochs(self) -> int:
         """Epochs of every student."""
         return self.students[0].spec.epochs
@@ -166,6 +194,11 @@ class Study(Students):
         """Relative change of a column from the first epoch after the warm-up to the last; nan from zero."""
         start = self.first(column, run)
         return run.last(column) / start - 1 if start else np.nan
+
+    def course(self, column: str, run: Run) -> pd.DataFrame:
+        """epoch, and the column less its value in the first epoch after the warm-up, as a share of that (nan: none)."""
+        table = run.after(self.warm_up)
+        return table[["epoch"]].assign(**{column: column_of(table, column) / (self.first(column, run) or np.nan) - 1})
 
 
 def load(chosen: ChapterParameters) -> Study:
@@ -228,6 +261,21 @@ def _folder(chosen: ChapterParameters) -> Path:
 
 def _names(folder: Path) -> list[str]:
     return [run.path.name for run in runs.find(folder, role="student")]
+
+
+def _is_there(profile: str) -> bool:
+    return bool(_names(paths.runs(profile)) or _names(paths.results(profile)))
+
+
+def _profile_of(folder: Path, wanted: Sequence[str]) -> str:
+    """The first of the ``wanted`` profiles with the data set of the folder's students, else the first."""
+    datasets = {run.spec.dataset for run in runs.find(folder, role="student")}
+    return next((name for name in wanted if profiles.get(name).dataset in datasets), wanted[0])
+
+
+def _times(study: Study, wanted: Study) -> int:
+    """How often each student in front of ``wanted`` was trained in ``study``: of the rarest, the number of seeds."""
+    return min(len({run.spec.init_seed for run in study.every if alike(run, one)}) for one in wanted.students)
 
 
 def _warm_up(students: Sequence[Run], asked: int | None) -> int:

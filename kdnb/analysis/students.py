@@ -104,7 +104,7 @@ class Students:
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
         """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
-        groups = {mine.label: [run for run in self.every if _alike(run, mine)] for mine in self.students}
+        groups = {mine.label: [run for run in self.every if alike(run, mine)] for mine in self.students}
         return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
 
     @property
@@ -149,6 +149,7 @@ def _place(run: Run) -> tuple[int, str, float]:
     return place, method, run.spec.method_parameters.get("temperature", 0.0)
 
 
-def _alike(one: Run, other: Run) -> bool:
+def alike(one: Run, other: Run) -> bool:
+    """Whether two runs differ in nothing but the seed and the teacher."""
     fields = ("method", "method_parameters", "epochs", "dataset", "model")
     return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)

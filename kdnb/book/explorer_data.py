@@ -14,7 +14,7 @@ from kdnb import methods, runs
 from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.publish import PERPLEXITY
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters, PaperParameters, Study
 from kdnb.analysis.students import PAPERS
 from kdnb.book.drawing import compact
 from kdnb.figures import classes, mu_curves, origin, style
@@ -32,8 +32,12 @@ METHODS = ("kd", *(method for method in PAPERS if method != "kd"))  # the first 
 class ExplorerParameters:
     """Of ``00_start``: the data sets that the explorer offers, and the students' seed."""
 
-    profiles: Names = ("digits", "cifar100-small")  # the first is shown at first
+    profiles: Names = ("digits", "cifar100")  # the first is shown at first; of each its best evidence
     seed: Seed = 0  # of the students
+
+    def studies(self, methods: Sequence[str] = PAPERS) -> list[Study]:
+        """The best evidence of each profile, its students of ``methods``."""
+        return PaperParameters(profiles=self.profiles, seed=self.seed, methods=tuple(methods)).studies()
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,15 @@ class Explored:
 
 def load(chosen: ExplorerParameters) -> Explored:
     """Every study of the chosen data sets, the paper's weight decay first; FileNotFoundError where there are none."""
-    found = list(chain.from_iterable(_studies(profile, chosen.seed) for profile in chosen.profiles))
+    found = list(chain.from_iterable(_studies(first, chosen.seed) for first in chosen.studies()))
     return Explored(found, data(found))
 
 
-def _studies(profile: str, seed: int) -> list[Study]:
-    first = selection.load(ChapterParameters(profile=profile, seed=seed))
+def _studies(first: Study, seed: int) -> list[Study]:
     there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
     decays = {spec.weight_decay for spec in there if spec.method in PAPERS}
     others = decays - {first.students[0].spec.weight_decay}
-    known = ChapterParameters(profile=profile, output_dir=str(first.folder), seed=seed)
+    known = ChapterParameters(profile=first.name, output_dir=str(first.folder), seed=seed)
     return [first, *(selection.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
 
 

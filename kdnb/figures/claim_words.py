@@ -1,14 +1,22 @@
 """The verdicts on one study in a sentence; claim by claim: :mod:`kdnb.figures.claims`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import of_each_seed
 from kdnb.claims import paper
-from kdnb.claims.judge import MARKS, Verdict
+from kdnb.claims.judge import MARKS, Verdict, Word, verdict
 from kdnb.claims.studies import counted
 from kdnb.figures import style
+
+FOUND: Mapping[Word, str] = {
+    "found here too": "Found here too",
+    "partly": "Partly found here",
+    "not found here": "Not found here",
+    "not testable": "Cannot be told here",
+}
 
 
 def judged(study: Study) -> list[Verdict]:
@@ -25,3 +33,14 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     few, many = min(seeds, default=0), max(seeds, default=0)
     span = f"{few}" if few == many else f"{few} to {many}"
     return f"Of {len(verdicts)} claims: {style.joined(parts)}, on {span} seed{'s' * (many != 1)} each."
+
+
+def found(study: Study, claim: str) -> str:
+    """What became of one claim, to begin a sentence with: "Found here too", "Partly found here"."""
+    asked = next(one for one in paper.CLAIMS if one.id == claim)
+    return FOUND[verdict(asked, of_each_seed(study.every)).verdict]
+
+
+def share(held: int, of: int) -> str:
+    """The same of something that is seen in ``held`` of ``of`` students."""
+    return FOUND["found here too" if held == of else "partly" if held else "not found here"]

@@ -1,105 +1,131 @@
-"""Front page: the answers in one table, a column a study; every cell is computed from its runs."""
+"""Front page: what was asked, answered by one sentence and two figures, then in a minute."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from kdnb.analysis import accounts, correlations, words
+from kdnb.analysis import design, over_seeds, stats, words
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
-from kdnb.figures import claim_words, mu_curves, style
-from kdnb.figures.account import bars
+from kdnb.claims.thresholds import ACCURACY_MARGIN
+from kdnb.figures import claim_words, intervals, style
+from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
+from kdnb.figures.mu_curves import percent
 
-
-@exhibit("answers", "A row a question, a column a study: what came out.")
-def answers(shown: Sequence[Study]) -> Exhibit:
-    """What came out so far, in one table."""
-    return Exhibit(None, sentence(shown), table=as_html(shown))
-
-
-def as_html(shown: Sequence[Study]) -> str:
-    """The table, to read."""
-    columns = {
-        f"{study.folder.name}, weight decay {study.students[0].spec.weight_decay:g}": [
-            answer(study) for answer in ANSWERS.values()
-        ]
-        for study in shown
-    }
-    return style.table(pd.DataFrame({"question": list(ANSWERS), **columns}))
-
-
-def _fall(study: Study) -> str:
-    """Change of raw mu after the warm-up, beside the bystander's."""
-    run = _peak(study)
-    known = "bystander_mu_raw" in run.history
-    other = mu_curves.percent(study.change("bystander_mu_raw", run)) if known else "not measured"
-    return f"{mu_curves.percent(study.change('mu_raw', run))} (bystander {other})"
-
-
-def _r(study: Study, run: Run | None) -> str:
-    if run is None:
-        return "not trained"
-    own, other = (correlations.r_after(run, study.warm_up, column) for column in correlations.SIDES)
-    return f"{words.number(own, '{:.2f}')} (bystander {words.number(other, '{:.2f}')})"
-
-
-def _greatest(study: Study) -> str:
-    r = {t: correlations.r_after(run, study.warm_up) for t, run in study.kd.items()}
-    there = {t: value for t, value in r.items() if np.isfinite(value)}
-    if not there:
-        return "not trained"
-    best = max(there, key=there.__getitem__)
-    return f"T = {best:g}, r = {words.number(there[best], '{:.2f}')}"
-
-
-def _relabelled(study: Study) -> str:
-    run = _peak(study)
-    raw = run.last("mu_raw")
-    return f"{run.last('mu_matched') / raw:.0%}" if raw > 0 else "undefined"
-
-
-def _plug_in(study: Study) -> str:
-    run, normal = _peak(study), study.get("normal")
-    beside = f" (normal training {normal.last('plug_in_accuracy_matched'):.0%})" if normal else ""
-    raw, matched = (run.last(f"plug_in_accuracy{suffix}") for suffix in ("", "_matched"))
-    return f"{raw:.0%}, relabelled {matched:.0%}{beside}"
-
-
-def _moved(study: Study) -> str:
-    """The cause with the largest share of the change of squared mu over the whole training."""
-    causes = accounts.totals(_peak(study), "", 0)
-    if not causes:
-        return "not measured"
-    most = max(causes, key=lambda cause: abs(causes[cause]))
-    return f"{bars.cause_look(most)[0]}: {causes[most]:+.3g} of {sum(causes.values()):+.3g}"
-
-
-def _peak(study: Study) -> Run:
-    return study.nearest(PEAK) or study.students[0]
-
-
-ANSWERS: dict[str, Callable[[Study], str]] = {
-    "How much does μ change after the warm-up? (KD, T = 4)": _fall,
-    "r of μ and the loss (KD, T = 4)": lambda study: _r(study, _peak(study)),
-    "r of μ and the loss (normal training)": lambda study: _r(study, study.get("normal")),
-    "Where is r greatest?": _greatest,
-    "What is left of μ when the student's features are relabelled to match the teacher's?": _relabelled,
-    "Does the teacher's classifier work on the student's features? (test accuracy)": _plug_in,
-    "What changed μ² most, over the whole training?": _moved,
-    "How do the paper's claims fare?": lambda study: claim_words.sentence(claim_words.judged(study)),
+NAMES = {
+    "own": "its own, trained",
+    "W_t": "the teacher's, W<sub>t</sub>",
+    "W_o": "the bystander's, W<sub>o</sub>",
+    "random": "random rows",
+    "permuted": "W<sub>t</sub>, columns permuted",
+    "rotated": "W<sub>t</sub>, rotated",
+    "shuffled": "W<sub>t</sub>, classes shuffled",
 }
 
 
-def sentence(shown: Sequence[Study]) -> str:
-    """How much r depends on whose classifier mu is the distance to: the student's teacher's, or the bystander's."""
-    gaps = [gap for study in shown for gap in correlations.gaps(study)]
-    if not gaps:
-        return "No student here was trained beside a bystander."
+@exhibit(
+    "start-r-{of}",
+    "r with the loss of mu, of mu to the bystander and of the classifier's norm against T; change of the norm.",
+)
+def r(study: Study) -> Exhibit:
+    """The paper's correlation beside that of the bystander and of the norm."""
+    fig = norms.draw(study).update_layout(sliders=[], height=560) if study.kd else None
+    return Exhibit(fig, answer=drift(study), of=study.name)
+
+
+def drift(study: Study) -> str:
+    """The title's answer: whether mu falls, and farther than mu to the bystander, over the seeds of KD."""
+    run = study.nearest(PEAK)
+    group = over_seeds.groups(study)[run.label] if run else []
+    moves = [(study.change("mu_raw", one), study.change("bystander_mu_raw", one)) for one in group]
+    known = np.array([pair for pair in moves if np.isfinite(pair).all()])
+    if not len(known) or run is None:
+        return "**It cannot be told here: no student that learned by KD has a μ to its teacher and to a bystander.**"
+    mine, other = known.mean(axis=0)
+    low, high = stats.mean_interval(known[:, 0] - known[:, 1])
+    farther = high < 0 if len(known) >= stats.LEAST_RUNS else mine < other
+    word = "Yes" if mine < 0 and farther else "No"
+    few = "" if len(known) >= stats.LEAST_RUNS else ", too few to be sure"
+    verb = "falls" if mine < 0 else "does not fall"
     return (
-        f"Over the {len(gaps)} students of these studies that learned by KD, r with μ to the teacher and r with μ to "
-        f"the bystander differ by {np.median(gaps):.2f} at the median, and by {max(gaps):.2f} at most. As far as they "
-        "agree, the correlation is not about the teacher."
+        f"**{word}: after the warm-up a student's μ {verb} ({percent(mine)}), and its μ to a bystander, a classifier "
+        f"it never saw, goes by {percent(other)} ({run.label}, {words.counted(len(known), 'seed')}{few}).**"
+    )
+
+
+@exhibit("start-reuse-{of}", "Test accuracy by whose classifier the student was given, with 95 % intervals over seeds.")
+def reuse(study: Study) -> Exhibit:
+    """The design: a row a classifier, a dot a run, their mean and its 95 % interval."""
+    found = design.by_classifier(study)
+    if len(found) < 2:
+        return Exhibit(answer=needed(study), of=study.name)
+    labels = {NAMES[whose]: estimate for whose, estimate in found.items()}
+    fig = style.grid(1, 1, height=130 + 36 * len(labels))
+    heights = {name: float(-place) for place, name in enumerate(labels)}
+    look = {"color": style.TEACHER, "symbol": "circle"}
+    for trace in intervals.turned(intervals.points(labels, "students", "accuracy", look), heights):
+        fig.add_trace(trace.update(showlegend=False))
+    fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[-len(labels) + 0.4, 0.6])
+    fig.update_xaxes(title_text="test accuracy, last epoch", tickformat=".1%")
+    fig.update_layout(margin_l=190)
+    return Exhibit(
+        style.captioned(fig, study, "KD, T = 4", design.runs_by_classifier(study)), answer=needed(study), of=study.name
+    )
+
+
+def needed(study: Study) -> str:
+    """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
+    cells = design.cells(study.every)
+    mine, others = cells.get(("answers", "W_t")), cells.get(("answers", "W_o"))
+    gaps = others.less(mine) if mine and others else np.empty(0)
+    if not len(gaps):
+        return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
+    low, high = stats.mean_interval(gaps)
+    points = words.number(100 * gaps.mean(), "{:+z.2f}")
+    text = f"the bystander's classifier in its place makes {points} points{_between(100 * low, 100 * high)}"
+    if len(gaps) < stats.LEAST_RUNS:
+        return f"**Not decided whether reuse needs the teacher's own classifier: {text}.**"
+    if high < -ACCURACY_MARGIN:
+        return f"**Reuse needs the teacher's own classifier: {text}.**"
+    if low > -ACCURACY_MARGIN:
+        return f"**Reuse does not need the teacher's own classifier: {text}.**"
+    return f"**No need of the teacher's own classifier is seen, and none is excluded: {text}.**"
+
+
+def _between(low: float, high: float) -> str:
+    ends = " to ".join(words.number(end, "{:+.2f}") for end in (low, high))
+    return f" (95 %: {ends})" if np.isfinite(low) else ""
+
+
+def minute(papers: Sequence[Study], designs: Sequence[Study]) -> str:
+    """What was found, in a few sentences of the study with the most seeds, in Markdown."""
+    study, tried = (max(found, key=lambda one: len(one.every)) for found in (papers, designs))
+    said = [
+        drift(study),
+        norms.sentence(study),
+        plugged(study),
+        needed(tried),
+        f"**{claim_words.sentence(claim_words.judged(study))}**",
+    ]
+    told = "\n".join(f"- {text.replace('**', '')}" for text in said)
+    return f"On {study.name}, where the most students were trained:\n\n{told}"
+
+
+def plugged(study: Study) -> str:
+    """How the teacher's classifier does on the features of a student: as they are, and matched."""
+    run = study.nearest(PEAK) or study.students[0]
+    group = over_seeds.groups(study)[run.label]
+    raw, matched = (
+        float(
+            np.mean(
+                [one.last(f"plug_in_accuracy{kind}") for one in group if f"plug_in_accuracy{kind}" in one.history]
+                or [np.nan]
+            )
+        )
+        for kind in ("", "_matched")
+    )
+    return (
+        f"Put on the features of {run.label}, W<sub>t</sub> is right on {words.number(raw, '{:.0%}')} of the test "
+        f"images, and on {words.number(matched, '{:.0%}')} once the features are matched."
     )

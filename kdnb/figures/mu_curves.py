@@ -1,13 +1,14 @@
-"""Mu over the epochs (paper, Fig. 1, 3 and 7), and what raw mu must not be shown without."""
+"""Mu over the epochs, as in the paper's Fig. 1, 3 and 7."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment
+from kdnb.analysis import over_seeds, words
 from kdnb.analysis.selection import Study
-from kdnb.figures import style
+from kdnb.analysis.students import PEAK
+from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
@@ -24,14 +25,6 @@ MEASURES = {
     "bystander_mu_rotated": "μ rotated to the bystander",
     "classifier_cosine": "cosine of the classifiers",
 }
-PANELS = {
-    "mu_raw": "μ raw",
-    "bystander_mu_raw": "μ raw to the bystander",
-    "mu_matched": "μ matched",
-    "mu_rotated": "μ rotated",
-    "weight_norm": "‖W<sub>s</sub>‖",
-    "loss": "training loss",
-}
 RUNGS = {
     "mu_raw": ("raw", "#0072b2", "solid"),
     "mu_centred": ("centred", "#56b4e9", "dash"),
@@ -41,87 +34,108 @@ RUNGS = {
     "bystander_mu_raw": ("bystander, raw", style.BYSTANDER, "dash"),
     "bystander_mu_rotated": ("bystander, rotated", style.BYSTANDER, "dot"),
 }
+FRONT = (1, 4, 10)  # the temperatures that the paper picks out; where they were not trained, the nearest
+
+
+def in_front(study: Study) -> list[Run]:
+    """KD's students at the temperatures of FRONT or the nearest, each once."""
+    found = [run for run in map(study.nearest, FRONT) if run]
+    return [run for run in study.kd.values() if run in found]
 
 
 @exhibit(
-    "mu-curves",
-    "Raw mu and training loss over the epochs after the warm-up, a curve for normal training and for each T.",
+    "mu-selected-{of}",
+    "Raw mu after the warm-up in per cent of its level there: a panel each for normal training and three temperatures.",
+)
+def selected(study: Study) -> Exhibit:
+    """Fig. 1: a panel a student, each with its own axis, a thin line a seed and their mean; dotted: the bystander."""
+    groups, normal = over_seeds.groups(study), study.get("normal")
+    shown = [*in_front(study), *([normal] if normal else [])] or list(study.students[:3])
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    fig = style.grid(rows, columns, [run.label for run in shown], 90 + 230 * rows, horizontal_spacing=0.14)
+    for place, run in enumerate(shown):
+        where = {"row": place // columns + 1, "col": place % columns + 1}
+        for trace in _courses(study, run, groups[run.label]):
+            fig.add_trace(trace.update(showlegend=place == 0 and bool(trace.showlegend)), **where)
+        fig.add_hline(0, line={"color": style.QUIET, "width": 1}, **where)
+    style.mark_drops(fig, shown[0], study.warm_up)
+    fig.update_yaxes(tickformat="+.2~%", nticks=6)
+    fig.update_yaxes(title_text="change of μ raw", col=1)
+    fig.update_xaxes(title_text="epoch", row=rows)
+    fig.update_layout(legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}, margin_b=90)
+    runs = [one for run in shown for one in groups[run.label]]
+    return Exhibit(style.captioned(fig, study, style.window(study), runs), answer=answer(study), of=study.name)
+
+
+def _courses(study: Study, run: Run, group: Sequence[Run]) -> list[go.Scatter]:
+    """A thin line a seed where there are several, their mean, and the mean of mu to the bystander."""
+    color, traces = {"color": style.line(run, study.hottest)["color"]}, []
+    courses = {column: [study.course(column, one) for one in group] for column in ("mu_raw", "bystander_mu_raw")}
+    for one, table in zip(group, courses["mu_raw"], strict=True):
+        look = color | {"width": 1}
+        trace = style.curve(table, "mu_raw", f"{run.label}, seed {one.spec.init_seed}", look, opacity=0.4)
+        traces.append(trace.update(showlegend=False))
+    for column, name, look in (
+        ("mu_raw", "to the teacher (mean)", color | {"width": 3}),
+        ("bystander_mu_raw", "to the bystander (mean)", {"color": style.BYSTANDER, "width": 2, "dash": "dot"}),
+    ):
+        mean = courses[column][0].assign(**{column: np.mean([table[column] for table in courses[column]], axis=0)})
+        traces.append(style.curve(mean, column, name, look, showlegend=True))
+    # Colours differ between panels, one legend entry stands for all of them.
+    return traces[:-2] * (len(group) > 1) + traces[-2:]
+
+
+@exhibit(
+    "mu-curves-{of}",
+    "Raw mu and training loss after the warm-up, a curve a temperature; three in front, the others grey.",
 )
 def curves(study: Study) -> Exhibit:
-    """Fig. 1 and 3 of normal training and KD."""
-    return Exhibit(draw_curves(study, students(study)), sentence(study))
+    """Fig. 3: normal training and KD at every temperature, three of them in front."""
+    shown = students(study)
+    return Exhibit(
+        draw_curves(study, shown, [*in_front(study), *(run for run in shown if run.spec.method != "kd")]),
+        answer=order(study),
+        of=study.name,
+    )
 
 
 def students(study: Study) -> Sequence[Run]:
-    """Those that Fig. 1 shows, normal training and KD; all where there are none of these."""
+    """Those that Fig. 3 shows, normal training and KD; all where there are none of these."""
     return [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
 
 
-def draw_curves(study: Study, shown: Sequence[Run]) -> go.Figure:
-    """Fig. 1 and 3: raw mu above, training loss below, after the warm-up; a menu puts another measure in mu's place.
+def draw_curves(study: Study, shown: Sequence[Run], front: Sequence[Run] | None = None) -> go.Figure:
+    """Raw mu above, training loss below, after the warm-up; a menu puts another measure in mu's place.
 
-    One trace a run and panel: first mu of every run, then the loss of every run.
+    One trace a run and panel: first mu of every run, then the loss of every run. front: those that keep their colour,
+    named at their lines' ends; None: all, named in a legend.
     """
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07)
     tables = [run.after(study.warm_up) for run in shown]
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run, table in zip(shown, tables, strict=True):
-            look = style.line(run, study.hottest)
+            back = front is not None and run not in front
+            look = {"color": style.QUIET, "width": 1.5} if back else style.line(run, study.hottest)
             trace = style.curve(table, column, run.label, look, legendgroup=run.label, showlegend=row == 1)
+            if front is not None:
+                name = "" if back else run.label.removeprefix("KD ")
+                trace.update(mode="lines+text", text=[""] * (len(table) - 1) + [name], showlegend=False)
+                trace.update(textposition="middle right", textfont={"size": 11}, cliponaxis=False)
             fig.add_trace(trace, row, 1)
     style.mark_drops(fig, shown[0], study.warm_up)
     fig.update_yaxes(title_text=MEASURES["mu_raw"], row=1)
     style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
+    if front is not None:
+        fig.update_xaxes(range=[study.warm_up, study.epochs])  # the names stand beyond
     menu = style.measures_menu(tables, MEASURES, lambda column: {}, list(range(len(tables))))
-    fig.update_layout(updatemenus=[menu], margin_t=96)
+    fig.update_layout(updatemenus=[menu], margin_t=96, margin_r=16 if front is None else 64)
     return style.captioned(fig, study, style.window(study), shown)
 
 
 @exhibit(
-    "mu-panels",
-    "Six panels over all epochs: mu raw, to the bystander, matched, rotated, the weights' norm and the loss.",
-    step="temperature",
-)
-def panels(study: Study) -> Exhibit:
-    """One figure a temperature: six small panels over all epochs, the same axes for each, the warm-up shaded.
-
-    Normal training stands in each as a reference. Returned with the labels that a stepper shows.
-    """
-    normal = study.get("normal")
-    runs = list(study.kd.values()) or list(study.students)
-    compared = [*runs, normal] if normal else runs
-    limits = {}  # the same for every temperature
-    for column in PANELS:
-        there = [one.history[column].to_numpy(float) for one in compared if column in one.history]
-        values = np.concatenate(there or [np.array([0.0, 1.0])])
-        # Of the loss exponents: its axis is logarithmic.
-        limits[column] = style.limits(np.log10(np.maximum(values, 1e-12)) if column == "loss" else values)
-    return Exhibit({run.label: _panels(study, run, normal, limits) for run in runs})
-
-
-def _panels(study: Study, run: Run, normal: Run | None, limits: Mapping[str, list[float]]) -> go.Figure:
-    fig = style.grid(
-        3, 2, list(PANELS.values()), 640, shared_xaxes=True, vertical_spacing=0.09, horizontal_spacing=0.13
-    )
-    shown = [run] if normal in (None, run) else [normal, run]
-    for place, column in enumerate(PANELS):
-        row, col = place // 2 + 1, place % 2 + 1
-        for one in shown:
-            name = "KD at the chosen T" if one.spec.method == "kd" else one.label
-            trace = style.curve(one.history, column, name, style.line(one, study.hottest))
-            fig.add_trace(trace.update(legendgroup=name, showlegend=place == 0), row, col)
-        fig.update_yaxes(range=limits[column], row=row, col=col)
-    fig.update_yaxes(type="log", dtick=1, row=3, col=2)
-    fig.update_xaxes(range=[0, study.epochs], tickvals=[0, study.epochs // 2, study.epochs])
-    fig.update_xaxes(title_text="epoch", row=3)
-    if study.warm_up:
-        fig.add_vrect(0, study.warm_up, fillcolor=style.QUIET, opacity=0.3, line_width=0)
-    return style.captioned(fig, study, f"{run.label}; shaded: warm-up", shown)
-
-
-@exhibit(
-    "mu-animation",
+    "mu-animation-{of}",
     "Raw mu and training loss over the epochs; a slider brings one temperature after another to the front.",
 )
 def animation(study: Study) -> Exhibit:
@@ -130,20 +144,21 @@ def animation(study: Study) -> Exhibit:
     All runs stay behind in grey. Frames: one a temperature, its traces the last two of the figure.
     """
     runs = list(study.kd.values()) or list(study.students)
+    first = study.nearest(PEAK) or runs[0]
     fig = style.grid(2, 1, height=560, shared_xaxes=True, vertical_spacing=0.07)
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run in runs:
             trace = style.curve(run.after(study.warm_up), column, run.label, {"color": style.QUIET, "width": 1})
             fig.add_trace(trace.update(showlegend=False, hoverinfo="skip", hovertemplate=None), row, 1)
-    for row, trace in ((1, _front(study, runs[0])[0]), (2, _front(study, runs[0])[1])):
+    for row, trace in ((1, _front(study, first)[0]), (2, _front(study, first)[1])):
         fig.add_trace(trace, row, 1)
     moving = [len(fig.data) - 2, len(fig.data) - 1]
     fig.frames = [go.Frame(name=run.label, data=_front(study, run), traces=moving) for run in runs]
     fig.update_yaxes(title_text="μ raw", row=1)
     style.loss_axis(fig, [run.after(study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
-    fig.update_layout(sliders=[_slider(runs)], updatemenus=[_play()], margin_t=96)
-    return Exhibit(style.captioned(fig, study, style.window(study), runs))
+    fig.update_layout(sliders=[_slider(runs, first)], updatemenus=[_play()], margin_t=96)
+    return Exhibit(style.captioned(fig, study, style.window(study), runs), answer=together(study), of=study.name)
 
 
 def _front(study: Study, run: Run) -> list[go.Scatter]:
@@ -151,14 +166,14 @@ def _front(study: Study, run: Run) -> list[go.Scatter]:
     return [style.curve(table, column, run.label, look, showlegend=False) for column in ("mu_raw", "loss")]
 
 
-def _slider(runs: Sequence[Run]) -> dict[str, object]:
+def _slider(runs: Sequence[Run], first: Run) -> dict[str, object]:
     show = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     steps = [
         {"label": run.label.removeprefix("KD T="), "method": "animate", "args": [[run.label], show]} for run in runs
     ]
     kind = "T = " if all(run.spec.method == "kd" for run in runs) else ""
     look = {"x": 0, "len": 1, "y": -0.12, "yanchor": "top", "pad": {"t": 4}}
-    return {"steps": steps, "currentvalue": {"prefix": kind}, **look}
+    return {"steps": steps, "active": runs.index(first), "currentvalue": {"prefix": kind}, **look}
 
 
 def _play() -> dict[str, object]:
@@ -172,83 +187,83 @@ def _play() -> dict[str, object]:
     return {"type": "buttons", "buttons": buttons, "showactive": False, **look}
 
 
-@exhibit("mu-methods", "Raw mu and training loss after the warm-up for normal training, KD, DIST and MSE.")
-def methods(study: Study) -> Exhibit:
-    """Fig. 7: DIST beside KD at T = 4, MSE and normal training; the same menu of measures as Fig. 1."""
-    kd = study.nearest(4)
-    shown = [*study.others, *([kd] if kd else [])]
-    return Exhibit(draw_curves(study, shown))
+@exhibit("mu-dist-{of}", "Raw mu after the warm-up, DIST alone and KD alone, each on its own axis.")
+def dist(study: Study) -> Exhibit:
+    """Fig. 7: DIST alone on its own axis, and beside it KD at T = 4 on its own; a thin line a seed."""
+    groups = over_seeds.groups(study)
+    shown = [run for run in (study.get("DIST"), study.nearest(PEAK)) if run]
+    if not shown:
+        return Exhibit(answer=like_kd(study), of=study.name)
+    fig = style.grid(1, len(shown), [run.label for run in shown], 380, horizontal_spacing=0.14)
+    for col, run in enumerate(shown, start=1):
+        for place, one in enumerate(groups[run.label]):
+            look = style.line(one, study.hottest, 1.5) | ({} if place == 0 else {"width": 1})
+            trace = style.curve(one.after(study.warm_up), "mu_raw", f"{run.label}, seed {one.spec.init_seed}", look)
+            fig.add_trace(trace.update(showlegend=False), 1, col)
+    style.mark_drops(fig, shown[0], study.warm_up)
+    fig.update_xaxes(title_text="epoch")
+    fig.update_yaxes(title_text="μ raw", col=1)
+    runs = [one for run in shown for one in groups[run.label]]
+    return Exhibit(style.captioned(fig, study, style.window(study), runs), answer=like_kd(study), of=study.name)
 
 
-@exhibit(
-    "mu-ladder",
-    "Mu of one student over all epochs: raw, centred, matched, permuted, rotated, scaled, to the bystander.",
-    step="student",
-)
-def ladder(study: Study) -> Exhibit:
-    """One figure a run: mu raw, aligned ever more freely, and to the bystander; below it mu scaled, in its own unit.
-
-    Where the teacher's run is at hand, the mu of two classifiers without anything in common, sqrt(||W_t||^2 +
-    ||W_s||^2), is drawn as well.
-    """
-    runs = list(study.students)
-    return Exhibit({run.label: _ladder(study, run) for run in runs}, ladder_sentence(study))
+def answer(study: Study) -> str:
+    """Whether mu falls under KD, as far as it does to the bystander, over seeds."""
+    moves = [
+        f"by {_mean_change(study, run, 'mu_raw')} {_at(run)}" for run in (*in_front(study), study.get("normal")) if run
+    ]
+    peak = study.nearest(PEAK) or study.students[0]
+    other = _mean_change(study, peak, "bystander_mu_raw")
+    seeds = words.counted(len(over_seeds.groups(study)[peak.label]), "seed")
+    text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves or ['nowhere'])}"
+    return f"**{text}; to the bystander, which no student saw, by {other} {_at(peak)} ({seeds}).**"
 
 
-def _ladder(study: Study, run: Run) -> go.Figure:
-    fig = style.grid(2, 1, height=600, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.74, 0.26])
-    for column, (name, color, dash) in RUNGS.items():
-        fig.add_trace(style.curve(run.history, column, name, {"color": color, "dash": dash, "width": 2}), 1, 1)
-    unrelated = run.history.assign(unrelated=alignment.unrelated(study, run))
-    look = {"color": style.OTHER, "width": 1}
-    fig.add_trace(style.curve(unrelated, "unrelated", "nothing in common", look), 1, 1)
-    fig.add_trace(style.curve(run.history, "mu_scaled", "scaled", {"color": "#d55e00", "width": 2}), 2, 1)
-    fig.update_yaxes(title_text="μ", rangemode="tozero", row=1)
-    fig.update_yaxes(title_text="μ scaled", rangemode="tozero", row=2)
-    fig.update_xaxes(title_text="epoch", row=2)
-    style.mark_drops(fig, run)
-    return style.captioned(fig, study, f"{run.label}, all {run.spec.epochs} epochs", [run])
+def _at(run: Run) -> str:
+    return f"at T = {run.spec.method_parameters['temperature']:g}" if run.spec.method == "kd" else f"under {run.label}"
 
 
-def sentence(study: Study) -> str:
-    """What the curves show: how far mu moves after the warm-up, and ||W_s|| and the bystander's mu beside it."""
-    shown = [run for run in (study.nearest(4), study.get("normal")) if run]
-    parts = []
-    for run in shown or study.students[:1]:
-        if "mu_raw" not in run.history:
-            parts.append(f"**{run.label}** has no μ, since its classifier is not its own")
-            continue
-        moves = [
-            f"{name} from {study.first(column, run):.3g} to {run.last(column):.3g} "
-            f"({percent(study.change(column, run))})"
-            for name, column in (("raw μ goes", "mu_raw"), ("‖W_s‖", "weight_norm"))
-        ]
-        if "bystander_mu_raw" in run.history:
-            change = percent(study.change("bystander_mu_raw", run))
-            moves.append(f"and μ to the bystander, which this student never saw, by {change}")
-        parts.append(f"for **{run.label}** {', '.join(moves)}")
-    return f"In {style.window(study)}, {'; '.join(parts)}."
+def _mean_change(study: Study, run: Run, column: str) -> str:
+    group = over_seeds.groups(study)[run.label]
+    return percent(float(np.mean([study.change(column, one) for one in group])))
+
+
+def order(study: Study) -> str:
+    """At how many temperatures mu falls after the warm-up, over seeds."""
+    changes = {
+        t: float(np.mean([study.change("mu_raw", one) for one in over_seeds.groups(study)[run.label]]))
+        for t, run in study.kd.items()
+    }
+    known = {t: value for t, value in changes.items() if np.isfinite(value)}
+    if not known:
+        return "**Whether μ falls at any temperature cannot be told: no student here learned by KD and has a μ.**"
+    falling = [t for t, value in known.items() if value < 0]
+    where = f" (T = {style.joined(falling)})" if 0 < len(falling) < len(known) else ""
+    return (
+        f"**μ falls after the warm-up at {len(falling)} of {len(known)} temperatures{where}, on the mean over seeds.**"
+    )
+
+
+def together(study: Study) -> str:
+    """At how many temperatures mu and the loss move the same way after the warm-up, for the students in front."""
+    changes = [(study.change("mu_raw", run), study.change("loss", run)) for run in study.kd.values()]
+    known = [one * other > 0 for one, other in changes if np.isfinite(one) and np.isfinite(other)]
+    if not known:
+        return "**Whether μ and the loss move together cannot be told: no student here learned by KD and has a μ.**"
+    return (
+        f"**From the warm-up to the end μ and the loss go the same way at {sum(known)} of {len(known)} temperatures.**"
+    )
+
+
+def like_kd(study: Study) -> str:
+    """Whether DIST's curve of mu is like KD's, and how far either goes."""
+    run, kd = study.get("DIST"), study.nearest(PEAK)
+    if run is None or kd is None:
+        return "**Whether DIST's curve is like KD's cannot be told: one of them was not trained here.**"
+    moves = f"{_mean_change(study, run, 'mu_raw')} under DIST and {_mean_change(study, kd, 'mu_raw')} {_at(kd)}"
+    return f"**{claim_words.found(study, 'C8')}: after the warm-up μ changes by {moves}.**"
 
 
 def percent(share: float) -> str:
     """A relative change, to read."""
-    return f"{share:+.1%}" if np.isfinite(share) else "undefined"
-
-
-def ladder_sentence(study: Study) -> str:
-    """How much of raw mu an alignment takes away at the end, and how raw mu compares with unrelated classifiers."""
-    run = study.nearest(4) or study.students[0]
-    raw = run.last("mu_raw")
-    if not raw > 0:
-        return f"**{run.label}** keeps the teacher's classifier: there is no μ to take apart."
-    rest = [f"{kind} {run.last(f'mu_{kind}') / raw:.0%}" for kind in ("centred", "matched", "permuted", "rotated")]
-    text = f"For **{run.label}** at the last epoch, of raw μ = {raw:.3g} there remain: {style.joined(rest)}."
-    if study.teacher is not None:
-        nothing = float(alignment.unrelated(study, run)[-1])
-        text += f" Two classifiers of these norms with nothing in common would be {nothing:.3g} apart."
-    if "bystander_mu_raw" in run.history:
-        text += (
-            f" To the bystander's classifier raw μ is {run.last('bystander_mu_raw'):.3g} and rotated μ "
-            f"{run.last('bystander_mu_rotated'):.3g}, beside {run.last('mu_rotated'):.3g} to the teacher's."
-        )
-    return text
+    return words.number(share, "{:+.1%}").replace("%", "\u00a0%")

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import maps
-from kdnb.analysis.selection import MapParameters, Study
+from kdnb.analysis import maps, over_seeds, stats, words
+from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
-from kdnb.figures import classes, style
+from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
 from kdnb.runs.store import Which
 
+COLUMNS = 5  # of the contact sheet
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
 MEASURES = {
     "knn_accuracy": "kNN accuracy",
@@ -33,70 +33,81 @@ COSINES = {
 }
 
 
-def missing_sentence(found: maps.Spaces) -> str:
-    """Which students are compared, at which accuracy and epochs, and which are left out."""
+def compared(found: maps.Spaces) -> str:
+    """Which moment the maps are of, over which epochs, and who is left out."""
     spec = found.study.students[0].spec
-    epochs = {label: space.epoch for label, space in found.networks.items() if label != "teacher"}
-    text = ""
-    if epochs:
-        early, late = min(epochs.values()), max(epochs.values())
-        span = f"epoch {early}" if early == late else f"epochs {early} to {late}"
-        text = (
-            f"Students compared: {len(epochs)}, each at the first epoch in which `{spec.matched_on}` reached "
-            f"{spec.matched_accuracy:.0%}: {span}."
-        )
+    epochs = [space.epoch for label, space in found.networks.items() if label != "teacher"]
+    if not epochs:
+        return f"{found.study.name}: no student has a snapshot."
+    early, late = min(epochs), max(epochs)
+    when = f"epoch {early}" if early == late else f"epochs {early} to {late}"
+    rule = "at their last epoch"
+    if found.which == "matched":
+        rule = f"at the first epoch in which `{spec.matched_on}` reached {spec.matched_accuracy:.0%}"
+    text = f"{found.study.name}: {len(epochs)} students {rule} ({when} of {spec.epochs})."
     if found.missing:
         text += f" Left out, since they never reached it: {style.joined(found.missing)}."
     if "teacher" not in found.networks:
         text += f" The teacher's run is not in this folder; maps start from that of {found.reference}."
-    return text.strip()
+    return text
 
 
 @exhibit(
-    "tsne-grid",
-    "t-SNE maps of the same test images for normal training, KD at three temperatures and the teacher.",
+    "tsne-row-{of}",
+    "Five t-SNE maps of the same test images in a row: normal training, KD at three temperatures, the teacher.",
 )
-def grid(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
-    """Fig. 2: maps of normal training, KD at T = 1, 4, 10 and the teacher side by side, as far as they are there."""
-    labels = [label for label in FIG_2 if label in drawn] or list(drawn)[:6]
-    columns = min(3, len(labels))
+def row(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
+    """Fig. 2: normal training, KD at T = 1, 4, 10 and the teacher in a row, as far as they are there."""
+    labels = [label for label in FIG_2 if label in drawn] or list(drawn)[: len(FIG_2)]
+    fig = _sheet(found, drawn, labels, len(labels), 300)
+    return Exhibit(fig, compared(found), answer=separated(found), of=found.study.name)
+
+
+@exhibit("tsne-sheet-{of}", "A contact sheet of t-SNE maps of the same test images, one for every network.")
+def sheet(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
+    """Fig. 4: all maps on one scale: normal, KD by rising T, the other methods, the teacher."""
+    rows = -(-len(drawn) // COLUMNS)
+    fig = _sheet(found, drawn, list(drawn), COLUMNS, 80 + 175 * rows)
+    return Exhibit(fig, answer=similarity(found), of=found.study.name)
+
+
+def _sheet(found: maps.Spaces, drawn: Mapping[str, Map], labels: Sequence[str], columns: int, height: int) -> go.Figure:
     rows = -(-len(labels) // columns)
-    fig = style.grid(rows, columns, labels, 110 + 220 * rows, horizontal_spacing=0.02, vertical_spacing=0.08)
+    titles = [label.removeprefix("KD ") for label in labels]
+    fig = style.grid(rows, columns, titles, height, horizontal_spacing=0.01, vertical_spacing=0.15 / rows)
     for place, label in enumerate(labels):
         for trace in _points(found, drawn, label, place == 0):
             fig.add_trace(trace, place // columns + 1, place % columns + 1)
-    return Exhibit(_bare(found, fig, labels, {label: drawn[label] for label in labels}))
+    fig.update_layout(legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0}, margin_l=8, margin_r=8)
+    return _bare(found, fig, labels, {label: drawn[label] for label in labels})
 
 
-@exhibit(
-    "tsne-steps",
-    "t-SNE map of the same test images for one network at a time.",
-    step="network",
-)
-def networks(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
-    """Fig. 4: one map a network on the same axes: normal, KD by rising T, the other methods, the teacher."""
-    figures = {label: style.grid(1, 1, height=520).add_traces(_points(found, drawn, label, True)) for label in drawn}
-    return Exhibit({label: _bare(found, fig, [label], drawn) for label, fig in figures.items()})
+def separated(found: maps.Spaces) -> str:
+    """Whether KD's students separate the classes better than normal training at the accuracy they are compared at."""
+    table = maps.measured(found)
+    kd = table[table.index.str.startswith("KD T=")]
+    if kd.empty or "normal" not in table.index:
+        return "**Whether KD separates the classes better cannot be told: KD or normal training is not on the maps.**"
+    better = int((kd["ratio"] > table.loc["normal", "ratio"]).sum())
+    return (
+        f"**{claim_words.share(better, len(kd))}: in feature space {better} of {len(kd)} KD students keep the classes "
+        f"farther apart (between / within) than normal training (seed {found.study.seed}).**"
+    )
 
 
-@exhibit(
-    "cifar-tsne",
-    "t-SNE map of the same test images for one network at a time, coloured by groups of classes.",
-    step="network",
-)
-def two_epochs(study: Study, chosen: MapParameters) -> Exhibit:
-    """One map a network and epoch on the same axes: students at matched accuracy, then at their end, the teacher."""
-    moments = [maps.spaces(study, chosen.images, which) for which in MOMENTS]
-    drawn = [maps.maps(found, chosen) for found in moments]
-    every = {(k, label): points for k, by_label in enumerate(drawn) for label, points in by_label.items()}
-    figures: dict[str, go.Figure] = {}
-    for found, by_label in zip(moments, drawn, strict=True):
-        for label in by_label:
-            fig = style.grid(1, 1, height=560).add_traces(_points(found, by_label, label, True))
-            figures[f"{label}, epoch {found.networks[label].epoch}"] = _bare(found, fig, [label], every)
-    last = next((name for name in figures if name.startswith("teacher")), None)
-    ordered = sorted(figures, key=lambda name: name == last)  # stable: the teacher moves to the end
-    return Exhibit({name: figures[name] for name in ordered})
+def similarity(found: maps.Spaces) -> str:
+    """Whether classes come nearer in angle as T rises, and at which T they lie farthest apart."""
+    table, kd = maps.measured(found), found.study.kd
+    by_t = {t: run.label for t, run in kd.items() if run.label in table.index}
+    if len(by_t) < 2:
+        return "**Whether the picture changes with T cannot be told: fewer than two temperatures are on the maps.**"
+    there = table.loc[list(by_t.values())]
+    rank = words.number(stats.rank_correlation(by_t, there["class_similarity"]), "{:+.2f}")
+    far = list(by_t)[int(there["between_norm"].argmax())]
+    return (
+        f"**The cosine between class means ranks with T at {rank} (the paper: it rises), and classes lie farthest "
+        f"apart at T = {far:g} (the paper: 4).**"
+    )
 
 
 def _points(found: maps.Spaces, drawn: Mapping[str, Map], label: str, legend: bool) -> list[go.Scatter]:
@@ -125,16 +136,15 @@ def _points(found: maps.Spaces, drawn: Mapping[str, Map], label: str, legend: bo
 def _bare(found: maps.Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
     """Bare axes and a caption; one scale for all of ``drawn``: a spread-out map is to look spread out."""
     style.map_axes(fig, 1.05 * max(float(np.abs(points).max()) for points in drawn.values()))
-    epochs = ", ".join(f"{label}: epoch {found.networks[label].epoch}" for label in labels)
     count = len(next(iter(drawn.values())))
     teacher = [found.study.teacher] if found.study.teacher else []
     shown = [run for run in found.study.students if run.label in labels] or teacher
     fig.update_layout(legend={"itemsizing": "constant"}, uirevision="kept")  # what is hidden stays so on the next step
-    return style.captioned(fig, found.study, f"{count} {found.images} images · {epochs}", shown)
+    return style.captioned(fig, found.study, f"{count} {found.images} images · {MOMENTS[found.which]}", shown)
 
 
 @exhibit(
-    "feature-measures",
+    "feature-measures-{of}",
     "Six measures of how classes separate in feature space against T, other networks as lines.",
 )
 def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
@@ -166,63 +176,60 @@ def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
     shown = [run for run in study.students if run.label in table.index] or list(study.students)
     return Exhibit(
         style.captioned(fig, study, f"{MOMENTS[found.which]}, all {found.images} images", shown),
-        measures_sentence(table),
-        table=as_html(table),
+        answer=separated_best(found, table),
+        of=study.name,
     )
 
 
-def as_html(table: pd.DataFrame) -> str:
-    """`maps.measured` as a table to read."""
-    columns = {"epoch": "{:.0f}".format, **dict.fromkeys(MEASURES, "{:.3f}".format)}
-    text = {MEASURES.get(column, column): table[column].map(show) for column, show in columns.items()}
-    return style.table(pd.DataFrame({"network": table.index, **text}))
-
-
-def measures_sentence(table: pd.DataFrame) -> str:
-    """The paper's comparison in numbers: KD beside normal training, and where the classes lie farthest apart."""
+def separated_best(found: maps.Spaces, table: pd.DataFrame) -> str:
+    """Where the classes lie farthest apart and are tightest, in units of the features' length."""
     kd = table[table.index.str.startswith("KD T=")]
     if kd.empty:
-        return "No KD student has a matched snapshot; there is nothing to compare temperatures with."
-    far = str(kd["between_norm"].idxmax()).removeprefix("KD T=")
-    tight = str(kd["within_norm"].idxmin()).removeprefix("KD T=")
-    text = (
-        f"Beside the length of the features, classes lie farthest apart at T = {far} and are tightest at T = {tight}."
+        return "**Nothing can be told of T: no KD student is compared here.**"
+    far, tight = (
+        str(place).removeprefix("KD T=") for place in (kd["between_norm"].idxmax(), kd["within_norm"].idxmin())
     )
-    if "normal" in table.index:
-        better = int((kd["ratio"] > table.loc["normal", "ratio"]).sum())
-        text = f"{better} of {len(kd)} KD students separate the classes better (between / within) than normal. {text}"
-    return f"{text} One seed, one early epoch of each: differences of this size are not yet evidence."
+    return (
+        f"**Beside the length of the features, classes lie farthest apart at T = {far} and are tightest at T = {tight} "
+        f"(seed {found.study.seed}).**"
+    )
 
 
 @exhibit(
-    "feature-cosine",
-    "Mean cosine of a student's features with the teacher's over the epochs, beside shuffled pairs.",
-    step="student",
+    "feature-cosine-{of}",
+    "Mean cosine of a normally trained student's features with the teacher's over the epochs, beside shuffled pairs.",
 )
 def cosine(study: Study) -> Exhibit:
-    """Fig. 5, one figure a run, normal training first: mean cosine of test features with the teacher's over all epochs.
+    """Fig. 5, of normal training: mean cosine of test features with the teacher's over all epochs, a thin line a seed.
 
     Beside it the same for shuffled pairs, and both after the mean feature is taken out.
     """
-    return Exhibit({run.label: _cosine(study, run) for run in study.students}, cosine_sentence(study))
-
-
-def _cosine(study: Study, run: Run) -> go.Figure:
+    run = study.get("normal") or study.students[0]
+    group = over_seeds.groups(study)[run.label]
     fig = style.grid(1, 1, height=440)
     for column, (name, color, dash) in COSINES.items():
-        fig.add_trace(style.curve(run.history, column, name, {"color": color, "dash": dash, "width": 2}))
+        for place, one in enumerate(group):
+            look = {"color": color, "dash": dash, "width": 2 if place == 0 else 1}
+            trace = style.curve(one.history, column, name, look, legendgroup=name, showlegend=place == 0)
+            fig.add_trace(trace.update(opacity=1 if place == 0 else 0.4))
     style.mark_drops(fig, run)
     fig.update_xaxes(title_text="epoch")
     fig.update_yaxes(title_text="mean cosine with the teacher", range=[-0.25, 1.02])
-    return style.captioned(fig, study, f"{run.label}, all {run.spec.epochs} epochs", [run])
+    fig.update_layout(legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0})
+    what = f"{run.label}, all {run.spec.epochs} epochs"
+    return Exhibit(style.captioned(fig, study, what, group), answer=cosine_sentence(study), of=study.name)
 
 
 def cosine_sentence(study: Study) -> str:
-    """How far the cosine rises in normal training, and how far for pairs that have nothing to do with each other."""
+    """Whether the cosine rises in normal training, and as far for pairs that have nothing to do with each other."""
     run = study.get("normal") or study.students[0]
-    table = run.history
-    if "feature_cosine" not in table:
-        return "These runs were made without the cosine of features."
-    moves = {name: (float(table[c].iloc[0]), float(table[c].iloc[-1])) for c, (name, _, _) in COSINES.items()}
-    parts = [f"{name} {start:z.2f} → {end:z.2f}" for name, (start, end) in moves.items()]
-    return f"From the first epoch to the last of **{run.label}**, the mean cosine goes: {style.joined(parts)}."
+    group = over_seeds.groups(study)[run.label]
+    if not all(set(COSINES) <= set(one.history) for one in group):
+        return "**Whether features come nearer cannot be told: these runs were made without the cosine of features.**"
+    parts = []
+    for column, (name, _, _) in COSINES.items():
+        ends = (np.mean([one.history[column].iloc[place] for one in group]) for place in (0, -1))
+        start, end = (words.number(value, "{:z.2f}") for value in ends)
+        parts.append(f"of {name} from {start} to {end}")
+    text = f"from the first epoch to the last of {run.label} the cosine goes, {', '.join(parts)}"
+    return f"**{claim_words.found(study, 'C7')}: {text} ({words.counted(len(group), 'seed')}).**"

@@ -69,8 +69,12 @@ def test_the_figure_has_a_curve_for_each_and_its_change(tmp_path_factory: pytest
     study = selection.load(ChapterParameters(output_dir=str(folder)))
     fig = drawn.by_temperature(study).figure
     lines = [trace for trace in fig.data if "lines" in trace.mode]
-    assert [line.name for line in lines] == [*(f"r of {name}" for name in drawn.CURVES.values()), "change of ‖W_s‖"]
-    assert all(list(line.x) == list(study.kd) for line in lines)
+    assert [line.name for line in lines] == [
+        *(f"r of {name}" for name in drawn.CURVES.values()),
+        "normal",
+        f"change of {drawn.NORM}",
+    ]
+    assert all(list(line.x) == list(study.kd) for line in lines if line.name != "normal")
     run = study.kd[4.0]
     after = run.history[run.history["epoch"] > study.warm_up]["weight_norm"].to_numpy()
     assert lines[-1].y[list(study.kd).index(4.0)] == pytest.approx(after[-1] / after[0] - 1, rel=1e-3)

@@ -13,7 +13,7 @@ from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store
 
 from kdnb.analysis.selection import ChapterParameters, Study, load
-from kdnb.book import explorer_data, fragments, widgets
+from kdnb.book import explorer_data, fragments, reading, widgets
 from kdnb.figures import front_page
 from kdnb.files import write_tensors
 
@@ -103,23 +103,23 @@ def test_the_last_epoch_is_told_whole(studies: list[Study]) -> None:
     assert all(column in html for column in run.history) and f"{run.history['mu_raw'].iloc[-1]:.5g}" in html
 
 
-def test_findings_are_read_off_the_runs(studies: list[Study]) -> None:
-    html = front_page.as_html(studies)
+def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     run = studies[0].kd[4]
     after = run.history[run.history["epoch"] > 12]
-    r = np.corrcoef(after["mu_raw"], after["loss"])[0, 1]
-    assert f"{r:.2f}".replace("-", "−") in html and "made-up, weight decay 0.0005" in html
-    left = run.history["mu_matched"].iloc[-1] / run.history["mu_raw"].iloc[-1]
-    assert f"<td>{left:.0%}</td>" in html
+    moves = [after[c].iloc[-1] / after[c].iloc[0] - 1 for c in ("mu_raw", "bystander_mu_raw")]
+    text = front_page.drift(studies[0])
+    assert all(f"{move:+.1%}".replace("-", "−").replace("%", "\u00a0%") in text for move in moves)
+    assert text.startswith("**Yes" if moves[0] < min(0, moves[1]) else "**No") and "too few to be sure" in text
+    assert "cannot be told" in front_page.needed(studies[0])
+    assert len(front_page.minute(studies, studies).split("\n- ")) == 6
 
 
-def test_controls_differ_from_the_teacher_by_what_is_said(studies: list[Study]) -> None:
-    runs = [run for study in studies for run in study.kd.values()]
-    after = [run.history[run.history["epoch"] > 12] for run in runs]
-    r = [[np.corrcoef(h[c], h["loss"])[0, 1] for c in ("mu_raw", "bystander_mu_raw")] for h in after]
-    gaps = np.abs(np.subtract(*np.transpose(r)))
-    text = front_page.sentence(studies)
-    assert f"{len(runs)} students" in text and f"{np.median(gaps):.2f}" in text and f"{gaps.max():.2f}" in text
+def test_reading_time_counts_words_of_prose(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("one [two](http://three) four " * 100)
+    cells = [nbformat.v4.new_markdown_cell("five " * 300), nbformat.v4.new_code_cell("not = counted")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "page.ipynb")
+    assert [reading.words(tmp_path / name) for name in ("page.md", "page.ipynb")] == [300, 300]
+    assert reading.minutes([tmp_path / "page.md", tmp_path / "page.ipynb"]) == 3
 
 
 def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[Study]) -> None:

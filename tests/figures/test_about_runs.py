@@ -1,20 +1,16 @@
 """Figures and tables of published results."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, kd, lasting, steps, store
-from scipy import stats as scipy_stats
+from made_up import SPEC, kd, store
 
-from kdnb.analysis import correlations, maps, publish, selection
-from kdnb.analysis.selection import ResultsParameters, Study
-from kdnb.book import drawing, widgets
+from kdnb.analysis import maps, publish, selection
+from kdnb.analysis.selection import Study
 from kdnb.data import cifar
-from kdnb.figures import cifar100, classes, tsne
-from kdnb.figures.correlation import over_temperature
+from kdnb.figures import classes, experiment, tsne
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +21,8 @@ def results(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def chosen(results: Path) -> ResultsParameters:
-    return ResultsParameters(profile="digits", results_dir=str(results))
-
-
-@pytest.fixture(scope="module")
-def study(chosen: ResultsParameters) -> Study:
-    return selection.load(chosen.shown)
+def study(results: Path) -> Study:
+    return selection.load(selection.ChapterParameters(output_dir=str(results)))
 
 
 # ----------------------------------------------------------------------------------------------------------- classes
@@ -63,7 +54,7 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     other = replace(study, students=[type("Run", (), made)()])
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
-    fig = tsne.grid(replace(found, study=other, networks=networks), {"normal": points}).figure
+    fig = tsne.row(replace(found, study=other, networks=networks), {"normal": points}).figure
     assert [trace.name for trace in fig.data] == list(cifar.SUPERCLASSES)
     names = cifar.NAMES
     for trace in fig.data:
@@ -73,61 +64,36 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
                 assert text.split(" (")[0] == names[k]
 
 
-# -------------------------------------------------------------------------------------------------------------- maps
-def test_maps_come_in_order_on_one_scale_and_the_teacher_last(study: Study, chosen: ResultsParameters) -> None:
-    figures, labels = steps(tsne.two_epochs(study, chosen.shown))
-    assert labels == [f"{run.label}, epoch 3" for run in study.students] + ["teacher, epoch 3"]
-    assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
-    assert sum(len(trace.x) for trace in figures[0].data) == 128
-    assert len(json.dumps(widgets.pack(figures), ensure_ascii=False)) < 1e6
+# ----------------------------------------------------------------------------------------------------- which are shown
+def test_the_page_names_whose_runs_and_how_they_differ_from_the_papers(study: Study) -> None:
+    text = experiment.about([study])
+    assert "published, 1 seed a student" in text and "3 epochs in place of 240" in text
+    assert "digits in place of cifar100" in text and "resnet32x4 → resnet8x4" in text
 
 
-def test_matched_and_last_epoch_are_both_shown_where_they_differ(tmp_path: Path) -> None:
-    made = store(tmp_path, [SPEC, kd(4)])
-    figures, labels = steps(tsne.two_epochs(made, selection.MapParameters(points=20, perplexity=5)))
-    assert labels == ["normal, epoch 7", "KD T=4, epoch 7", "normal, epoch 24", "KD T=4, epoch 24", "teacher, epoch 24"]
-    assert "NaN" not in json.dumps([drawing.compact(fig) for fig in figures])
+def test_own_runs_are_shown_where_they_have_as_many_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seeds published; one of one's own is less evidence, two are as much, and a folder that is named is shown."""
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
+    specs = [SPEC, kd(4), replace(SPEC, init_seed=1), kd(4, init_seed=1)]
+    kept, own = tmp_path / "results" / "digits", tmp_path / "runs" / "digits"
+    store(kept, specs)
+    chosen = selection.PaperParameters(profiles=("digits",))
+    store(own, specs[:3])
+    assert [found.folder for found in chosen.studies()] == [kept]
+    store(own, specs)
+    assert [found.folder for found in chosen.studies()] == [own]
+    store(tmp_path / "named", specs[:2])
+    named = replace(chosen, output_dir=str(tmp_path / "named"))
+    assert [found.folder for found in named.studies()] == [tmp_path / "named"]
 
 
-# ------------------------------------------------------------------------------------------------------- few epochs
-def test_too_few_epochs_are_called_so(tmp_path: Path) -> None:
-    made = store(tmp_path, [lasting(spec, 15) for spec in STUDENTS])
-    table = correlations.readings(made)
-    assert (table["n"] == 8).all() and table[["r_differences", "low", "high", "n_eff"]].isna().all(axis=None)
-    assert over_temperature.as_html(table).count("too few epochs") == len(STUDENTS)
-    assert "too few for an r of their own" in over_temperature.honest_sentence(table)
-    drawn = over_temperature.honest(made, table).figure
-    assert "NaN" not in json.dumps(drawing.compact(drawn)) and "nan" not in over_temperature.sentence(made)
-    said = [note.text for note in drawn.layout.annotations]
-    assert said[-2:] == ["no phase has 3 epochs", "too few epochs for r of changes"]
-    assert "(n = 8)" in over_temperature.sentence(made)
-
-
-def test_r_by_chance_is_the_one_whose_p_is_a_twentieth(study: Study, tmp_path: Path) -> None:
-    made = store(tmp_path, [lasting(SPEC, 15)])
-    limit = float(over_temperature.chance_sentence(made).split("±")[1].split(" ")[0])
-    y = np.array([1.0, -2, 3, 0, -1, 2, -3, 1])
-    x = np.arange(8.0)
-    x, y = x - x.mean(), y - y.mean()
-    y -= x * (x @ y) / (x @ x)
-    mixed = limit * x / np.linalg.norm(x) + np.sqrt(1 - limit**2) * y / np.linalg.norm(y)
-    assert scipy_stats.pearsonr(x, mixed).pvalue == pytest.approx(0.05, abs=0.005)
-    assert "no r" in over_temperature.chance_sentence(replace(study, warm_up=1))
-
-
-# ------------------------------------------------------------------------------------------------------ in sentences
-def test_what_was_trained_is_read_from_the_runs(study: Study) -> None:
-    text = "**resnet8 → resnet8** on digits, 3 epochs, convolutions in fp32; 5 students of seed 0"
-    assert text in cifar100.about(study)
-    last = [run.history["test_accuracy"].iloc[-1] for run in study.students]
-    assert f"{min(last):.1%} to {max(last):.1%} of the test images" in cifar100.learned(study)
-    session = study.students[0].provenance["sessions"][0]
-    table = cifar100.made_by(study)
-    for text in (session["hardware"]["cpu"], session["versions"]["torch"]):
-        assert text in table and text in cifar100.about(study)
-    assert "teacher" in table and all(run.label in table for run in study.students)
-
-
-def test_results_that_are_not_there_say_where_they_come_from(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="clone it.*kdnb publish --profile cifar100-small"):
-        _ = ResultsParameters(results_dir=str(tmp_path / "none")).shown
+def test_cifar100_is_the_nearest_study_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
+    chosen = selection.PaperParameters(profiles=("cifar100", "cifar100-small"))
+    with pytest.raises(FileNotFoundError, match="make study"):
+        chosen.studies()
+    for name in ("cifar100-small", "cifar100-half"):
+        store(tmp_path / "results" / name, [replace(spec, dataset="cifar100") for spec in (SPEC, kd(4))])
+        assert [found.name for found in chosen.studies()] == list(dict.fromkeys([name, "cifar100-small"]))

@@ -1,17 +1,16 @@
 """Figures of mu and of r say what the histories say: data, numbers in sentences, frames, colours."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, kd, lasting, luminance, rounded, steps, store, write
+from made_up import SPEC, kd, lasting, luminance, rounded, store, write
 
-from kdnb.analysis import correlations, mismatched_pairs, selection
+from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import claim_words, mu_curves, style
-from kdnb.figures.correlation import accuracy, over_temperature
+from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.statistics import mismatched
 from kdnb.parameters import read
 from kdnb.runs import Run
@@ -110,65 +109,30 @@ def test_the_menu_puts_each_measure_in_the_place_of_mu(study: Study) -> None:
     assert len(buttons) == len(mu_curves.MEASURES)
 
 
-def test_panels_and_animation_have_one_step_a_temperature_and_panels_share_axes(study: Study) -> None:
-    figures, labels = steps(mu_curves.panels(study))
-    assert labels == ["KD T=1", "KD T=4", "KD T=10"] and len(figures) == 3
-    assert len({json.dumps(fig.to_plotly_json()["layout"]["yaxis"]) for fig in figures}) == 1
-    last = {trace.name: trace for trace in figures[2].data[:2]}["KD at the chosen T"]
-    assert list(last.y) == rounded(study.kd[10].history["mu_raw"])
-    frames = mu_curves.animation(study).figure.frames
-    assert [frame.name for frame in frames] == labels
-    assert list(frames[1].data[1].y) == rounded(study.kd[4].history["loss"][12:])
+def test_the_animation_has_a_frame_a_temperature_and_opens_at_four(study: Study) -> None:
+    fig = mu_curves.animation(study).figure
+    assert [frame.name for frame in fig.frames] == ["KD T=1", "KD T=4", "KD T=10"] and fig.layout.sliders[0].active == 1
+    assert list(fig.frames[1].data[1].y) == list(fig.data[-1].y) == rounded(study.kd[4].history["loss"][12:])
 
 
-def test_the_ladder_shows_unrelated_classifiers_of_the_same_norms(study: Study) -> None:
-    figures, labels = steps(mu_curves.ladder(study))
-    assert labels == [run.label for run in study.students]
-    trace = next(t for t in figures[2].data if t.name == "nothing in common")
-    assert study.teacher
-    norm = study.teacher.history["weight_norm"].iloc[-1]
-    assert list(trace.y) == rounded((norm**2 + study.kd[4].history["weight_norm"] ** 2) ** 0.5)
+def test_fig_1_is_the_change_since_the_warm_up_of_every_seed(tmp_path: Path) -> None:
+    three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)])
+    traces = mu_curves.selected(three).figure.data
+    shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in three.by_seeds["KD T=4"]]
+    assert [list(trace.y) for trace in traces[:3]] == [rounded(share) for share in shares]
+    assert list(traces[3].y) == rounded(np.mean(shares, axis=0))
+    change = f"{np.mean([share.iloc[-1] for share in shares]):+.1%}".replace("-", "−").replace("%", "\u00a0%")
+    assert change in mu_curves.answer(three) and "3 seeds" in mu_curves.answer(three)
 
 
-def test_the_sentence_of_mu_holds_the_change_after_the_cut(study: Study) -> None:
-    h = study.kd[4].history
-    change = (h["mu_raw"][23] - h["mu_raw"][12]) / h["mu_raw"][12]
-    norm = (h["weight_norm"][23] - h["weight_norm"][12]) / h["weight_norm"][12]
-    text = mu_curves.sentence(study)
-    assert f"({100 * change:+.1f}%)" in text and f"({100 * norm:+.1f}%)" in text
-    assert f"rotated {100 * h['mu_rotated'][23] / h['mu_raw'][23]:.0f}%" in mu_curves.ladder_sentence(study)
+def test_fig_7_is_dist_alone_beside_kd(study: Study) -> None:
+    one, other = mu_curves.dist(study).figure.data
+    assert list(one.y) == rounded(study.students[4].history["mu_raw"][12:]) and one.xaxis != other.xaxis
 
 
 # ------------------------------------------------------------------------------------------------------- correlation
 def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:
     return float(np.corrcoef(run.history[column][cut:], run.history["loss"][cut:])[0, 1])
-
-
-def test_fig_6_is_pearsons_r_at_every_warm_up(study: Study) -> None:
-    figures, labels = steps(over_temperature.r(study))
-    assert labels == [f"{cut} epochs" for cut in (0, 3, 6, 9, 12, 15, 18)]
-    for fig, cut in zip(figures, (0, 3, 6, 9, 12, 15, 18), strict=True):
-        real, control, normal, *_ = fig.data
-        assert list(real.x) == [1, 4, 10]
-        assert list(real.y) == pytest.approx([pearson(run, cut) for run in study.kd.values()], abs=1e-4)
-        other = [pearson(run, cut, "bystander_mu_raw") for run in study.kd.values()]
-        assert list(control.y) == pytest.approx(other, abs=1e-4)
-        assert list(normal.y) == pytest.approx([pearson(study.students[0], cut)] * 2, abs=1e-4)
-    assert f"r = {pearson(study.kd[4], 12):.3f}" in over_temperature.sentence(study)
-
-
-def test_differences_leave_out_steps_across_a_drop(study: Study) -> None:
-    table = correlations.readings(study)
-    h = study.kd[4].history[12:]
-    inside = ~h["epoch"][:-1].isin(SPEC.drops).to_numpy()
-    steps = [np.diff(h[column])[inside] for column in ("mu_raw", "loss")]
-    expected = np.corrcoef(*steps)[0, 1]
-    assert table["r_differences"]["KD T=4"] == pytest.approx(expected)
-    *phases, paper, changes = over_temperature.honest(study, table).figure.data
-    assert changes.y[2] == pytest.approx(expected, abs=1e-4)
-    assert paper.y[2] == pytest.approx(pearson(study.kd[4], 12), abs=1e-4)
-    assert [trace.name for trace in phases] == [f"epochs {s}" for s in ("13–15", "16–18", "19–21", "22–24")]
-    assert f"{expected:.2f} [" in over_temperature.as_html(table)
 
 
 def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other(study: Study, tmp_path: Path) -> None:
@@ -183,20 +147,31 @@ def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other
     assert [len(trace.x) for trace in mismatched.own_or_other(three, table).figure.data] == [6, 3]
 
 
+def test_the_slider_of_fig_6_has_pearsons_r_at_every_warm_up(study: Study) -> None:
+    fig = norms.by_temperature(study).figure
+    (slider,) = fig.layout.sliders
+    for step, cut in zip(slider.steps, (0, 3, 6, 9, 12, 15, 18), strict=True):
+        assert step.label == f"{cut}" and len(step.args[0]["y"]) == len(fig.data)
+        means = {0: "mu_raw", 2: "bystander_mu_raw", 4: "weight_norm"}
+        for place, column in means.items():
+            r = [pearson(run, cut, column) for run in study.kd.values()]
+            assert list(step.args[0]["y"][place]) == pytest.approx(r, abs=1e-3)
+    assert [list(trace.y) for trace in fig.data] == [list(y) for y in slider.steps[slider.active].args[0]["y"]]
+
+
+def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
+    points = over_temperature.scatter(study).figure.data[0]
+    assert list(points.marker.color) == list(range(13, 25))
+    assert list(points.x) == rounded(study.kd[4].history["loss"][12:])
+
+
 def test_accuracy_is_the_last_epochs(study: Study) -> None:
     values = [run.history["test_accuracy"].iloc[-1] for run in study.kd.values()]
     fig = accuracy.by_temperature(study).figure
     assert list(fig.data[0].y) == rounded(values)
     assert [trace.name for trace in fig.data] == ["KD", "normal", "DIST", "MSE", "teacher"]
     text = accuracy.sentence(study)
-    assert f"{max(values):.2%}" in text and f"one image is {1 / 60:.2%}" in text
-
-
-def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
-    figures, _ = steps(over_temperature.scatter(study))
-    (points,) = figures[0].data
-    assert list(points.marker.color) == list(range(13, 25))
-    assert list(points.x) == rounded(study.students[0].history["loss"][12:])
+    assert f"{max(values):.2%}" in text and f"one test image is {100 / 60:.2f} points" in text
 
 
 def test_the_sentence_counts_the_verdicts(study: Study) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import SPEC, STUDENTS, kd, lasting, rounded, steps, store, write
+from made_up import SPEC, STUDENTS, kd, lasting, rounded, store, write
 
-from kdnb.analysis import correlations, mismatched_pairs, selection
 from kdnb.analysis import maps as mapss
+from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import claim_words, mu_curves, tsne
 from kdnb.figures.account import bars
-from kdnb.figures.correlation import accuracy, over_temperature
+from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.exhibit import Exhibit
 from kdnb.figures.statistics import mismatched
 from kdnb.files import write_json
@@ -38,14 +38,15 @@ def turned(spaces: mapss.Spaces) -> dict[str, np.ndarray]:
 
 
 def test_maps_show_the_same_images_in_every_panel_by_class(spaces: mapss.Spaces) -> None:
-    fig = tsne.grid(spaces, turned(spaces)).figure
+    fig = tsne.row(spaces, turned(spaces)).figure
     assert len(fig.data) == 5 * 3  # networks of Fig. 2, classes
     assert {len(trace.x) for trace in fig.data} == {20}
     assert sum(bool(trace.showlegend) for trace in fig.data) == 3
     assert len({tuple(axis.range) for axis in [*fig.select_xaxes(), *fig.select_yaxes()]}) == 1
-    figures, labels = steps(tsne.networks(spaces, turned(spaces)))
-    assert labels == ["normal", "KD T=1", "KD T=4", "KD T=10", "DIST", "MSE", "teacher"]
-    assert len({tuple(fig.layout.xaxis.range) for fig in figures}) == 1
+    sheet = tsne.sheet(spaces, turned(spaces)).figure
+    titles = [note.text for note in sheet.layout.annotations]
+    assert titles == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE", "teacher"]
+    assert len({tuple(axis.range) for axis in sheet.select_xaxes()}) == 1
 
 
 def test_tsne_starts_from_the_teacher_and_takes_the_first_points(spaces: mapss.Spaces) -> None:
@@ -73,38 +74,44 @@ def test_a_student_without_a_matched_snapshot_is_named_and_left_out(tmp_path: Pa
     store(tmp_path, [SPEC, kd(1)])
     write(tmp_path, kd(4), matched=False)
     found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
-    assert "never reached it: KD T=4" in tsne.missing_sentence(found)
+    assert "never reached it: KD T=4" in tsne.compared(found)
     assert list(found.networks) == ["normal", "KD T=1", "teacher"]
     fig = tsne.measures(found, mapss.measured(found)).figure
     assert [list(trace.x) for trace in fig.data if trace.name == "KD"] == [[1]] * 6
 
 
 def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
-    figures, labels = steps(tsne.cosine(study))
-    assert labels[0] == "normal"
     h = study.students[0].history
-    for trace, column in zip(figures[0].data, tsne.COSINES, strict=True):
+    for trace, column in zip(tsne.cosine(study).figure.data, tsne.COSINES, strict=True):
         assert list(trace.y) == rounded(h[column])
     start, end = h["feature_cosine"].iloc[[0, -1]]
-    assert f"same image {start:.2f} → {end:.2f}" in tsne.cosine_sentence(study)
+    assert f"same image from {start:.2f} to {end:.2f}" in tsne.cosine_sentence(study)
+
+
+def test_students_are_compared_at_their_end_unless_all_matched_late(study: Study) -> None:
+    """The made-up match is in epoch 7 of 24; in one of 12 it is in the second half."""
+    assert mapss.late(study).which == "final"
+
+
+def test_a_late_match_is_compared(tmp_path: Path) -> None:
+    assert mapss.late(store(tmp_path, [lasting(spec, 12) for spec in STUDENTS[:3]])).which == "matched"
 
 
 # -------------------------------------------------------------------------------------------------- incomplete stores
 def everything(study: Study) -> dict[str, list[Exhibit]]:
     """All that the three notebooks show but t-SNE itself."""
     found = mapss.spaces(study)
-    texts = [claim_words.sentence(claim_words.judged(study)), tsne.missing_sentence(found)]
+    texts = [claim_words.sentence(claim_words.judged(study)), tsne.compared(found)]
     assert all(text.strip() and "nan" not in text for text in texts), texts
-    of_mu = (mu_curves.curves, mu_curves.animation, mu_curves.panels, mu_curves.ladder, mu_curves.methods, bars.account)
+    of_mu = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_curves.dist, bars.account)
     return {
         "03": [make(study) for make in of_mu],
         "04": [
-            *(make(study) for make in (over_temperature.r, over_temperature.scatter, accuracy.by_temperature)),
-            over_temperature.honest(study, correlations.readings(study)),
+            *(make(study) for make in (norms.by_temperature, over_temperature.scatter, accuracy.by_temperature)),
             mismatched.own_or_other(study, mismatched_pairs.pairs(study)),
         ],
         "05": [
-            *(make(found, turned(found)) for make in (tsne.grid, tsne.networks)),
+            *(make(found, turned(found)) for make in (tsne.row, tsne.sheet)),
             tsne.measures(found, mapss.measured(found)),
             tsne.cosine(study),
         ],
@@ -128,7 +135,7 @@ def test_every_figure_of_an_incomplete_store_is_drawn(
 ) -> None:
     drawn = everything(store(tmp_path, [lasting(spec, epochs) for spec in specs], **options))
     exhibits = [made for chapter in drawn.values() for made in chapter]
-    assert not [text for made in exhibits for text in (made.says, made.table) if "nan" in text]
+    assert not [text for made in exhibits for text in (made.answer, made.says, made.table) if "nan" in text]
     for fig in [fig for made in exhibits for fig in made.figures]:
         said = [note.text for note in fig.layout.annotations if "no r" in note.text]
         assert (len(fig.data) > 0) != bool(said)
@@ -151,7 +158,9 @@ def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_pa
 
 
 def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
-    widget = widgets.stepper(replace(over_temperature.r(study), start="12 epochs"))
+    figures = {f"{cut} epochs": over_temperature.by_temperature(study, cut) for cut in (0, 3, 6, 9, 12)}
+    made = Exhibit(figures, name="r", alt="r against T.", step="warm-up")
+    widget = widgets.stepper(replace(made, start="12 epochs"))
     assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 
 @exhibit(
-    "accuracy-by-temperature",
+    "accuracy-by-temperature-{of}",
     "Test accuracy of the last epoch against T, with normal training, DIST, MSE and the teacher as lines.",
 )
 def by_temperature(study: Study) -> Exhibit:
@@ -33,22 +34,18 @@ def by_temperature(study: Study) -> Exhibit:
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
-    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), sentence(study))
+    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), answer=sentence(study), of=study.name)
 
 
 def sentence(study: Study) -> str:
-    """Where the best temperature is, and how much a test set of this size can tell apart."""
-    if not study.kd:
-        return "There are no KD runs to compare temperatures with."
-    values = {t: run.last("test_accuracy") for t, run in study.kd.items()}
-    best = max(values.values())
-    winners = style.joined([t for t, value in values.items() if value == best])
+    """Where the best temperature is on the mean over seeds, its lead, and how much a test set of this size tells."""
+    groups = over_seeds.groups(study)
+    values = {t: np.mean([run.last("test_accuracy") for run in groups[run.label]]) for t, run in study.kd.items()}
+    if len(values) < 2:
+        return "**Whether there is a best temperature cannot be told: KD was not trained at several.**"
+    ordered = sorted(values, key=values.__getitem__, reverse=True)
+    lead, best = 100 * (values[ordered[0]] - values[ordered[1]]), values[ordered[0]]
+    found = f"T = {ordered[0]:g} is best by {lead:.2f} points" if lead > 0 else "No one temperature is best"
+    text = f"{found}; the highest mean accuracy is {best:.2%}, the lowest {min(values.values()):.2%}"
     size = study.students[0].test_images
-    text = f"The highest accuracy, {best:.2%}, is at T = {winners}; the lowest, {min(values.values()):.2%}."
-    if size is None:
-        return text
-    error = np.sqrt(best * (1 - best) / size) if best < 1 else 1 / size
-    return (
-        f"{text} With {size:,} test images one image is {1 / size:.2%}, and the best accuracy's own standard error "
-        f"about {error:.2%}: differences of that size rank nothing."
-    )
+    return f"**{text}{f' (one test image is {100 / size:.2f} points)' if size else ''}.**"

@@ -1,87 +1,138 @@
 """Is the paper's correlation the length of the student's classifier, and what sets that length?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import correlations, norms, over_seeds
+from kdnb.analysis import correlations, norms, over_seeds, words
 from kdnb.analysis.selection import Study
-from kdnb.figures import intervals, style
+from kdnb.claims.thresholds import NINE_TENTHS, SAME_R
+from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
-CURVES = {**correlations.SIDES, "weight_norm": "‖W_s‖"}
+NORM = "‖W<sub>s</sub>‖"
+CURVES = {**correlations.SIDES, "weight_norm": NORM}
 LOOKS = {
     "mu_raw": {"color": style.TEACHER, "dash": "solid", "symbol": "circle"},
     "bystander_mu_raw": {"color": style.BYSTANDER, "dash": "dash", "symbol": "circle-open"},
     "weight_norm": {"color": style.NORMAL, "dash": "dot", "symbol": "diamond-open"},
 }
-TITLES = {"weight_norm": "‖W_s‖", "feature_norm": "mean ‖f_s‖ of a test image", "logit_std": "spread of the logits"}
+TITLES = {
+    "weight_norm": NORM,
+    "feature_norm": "mean ‖f<sub>s</sub>‖ of a test image",
+    "logit_std": "spread of the logits",
+}
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @exhibit(
-    "norms-by-temperature",
+    "r-by-temperature-{of}",
     "r with the loss of mu, of mu to the bystander and of the classifier's norm against T; change of the norm.",
 )
 def by_temperature(study: Study) -> Exhibit:
+    """Fig. 6, with its controls, as :func:`draw`; a slider moves the end of the warm-up."""
+    return Exhibit(draw(study) if study.kd else None, answer=sentence(study), of=study.name)
+
+
+def draw(study: Study) -> go.Figure:
     """Above: r with the loss of mu, of mu to the bystander, of ||W_s||, against T; below: the change of ||W_s||.
 
-    Lines: means over seeds after the warm-up; dots: seeds; the paper's two r across.
+    Lines: means over seeds after the warm-up; dots: seeds; the paper's two r and normal training across.
     """
-    fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
-    groups = over_seeds.groups(study)
-    students = {temperature: groups[run.label] for temperature, run in study.kd.items()}
-    for column, name in CURVES.items():
-        read = {t: [correlations.r_after(run, study.warm_up, column) for run in group] for t, group in students.items()}
-        for trace in intervals.course(read, f"r of {name}", LOOKS[column], ".3f"):
-            fig.add_trace(trace, 1, 1)
-    moved = {t: [study.change("weight_norm", run) for run in group] for t, group in students.items()}
-    for trace in intervals.course(moved, "change of ‖W_s‖", LOOKS["weight_norm"], "+.2%"):
-        fig.add_trace(trace.update(showlegend=False), 2, 1)
+    fig = style.grid(2, 1, height=660, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
+    for trace, row in _traces(study, study.warm_up):
+        fig.add_trace(trace, row, 1)
     for value in (PAPERS_R, -PAPERS_R):
         fig.add_hline(value, line={"color": style.QUIET, "width": 1, "dash": "dash"}, row=1, col=1)
-    fig.add_annotation(
-        text="the paper: ±0.97", x=1, xref="x domain", y=PAPERS_R, showarrow=False, yshift=9, row=1, col=1
-    )
+        said = {"text": "the paper: " + words.number(value, "{:+.2f}"), "x": 1, "xref": "x domain", "xanchor": "right"}
+        fig.add_annotation(y=value, showarrow=False, yshift=9 if value > 0 else -9, row=1, col=1, **said)
     for row in (1, 2):
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=1)
-    fig.update_yaxes(title_text="Pearson r with the loss", range=[-1.12, 1.12], row=1, col=1)
-    fig.update_yaxes(title_text="change after warm-up", tickformat="+.1%", row=2, col=1)
+    fig.update_yaxes(title_text="Pearson r with the loss", range=[-1.2, 1.2], row=1, col=1)
+    fig.update_yaxes(title_text="change of ‖W<sub>s</sub>‖", tickformat="+.1%", row=2, col=1)
     style.temperature_axis(fig, study, row=2, col=1)
-    fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
-    fig.update_layout(margin_t=96)
-    return Exhibit(
-        style.captioned(fig, study, style.window(study), [run for group in students.values() for run in group]),
-        sentence(study),
-    )
+    fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
+    fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
+    shown = [run for group in _students(study).values() for run in group]
+    return style.captioned(fig, study, f"of {study.epochs} epochs, those after the warm-up", shown or None)
+
+
+def _students(study: Study) -> dict[float, Sequence[Run]]:
+    groups = over_seeds.groups(study)
+    return {temperature: groups[run.label] for temperature, run in study.kd.items()}
+
+
+def _traces(study: Study, cut: int) -> list[tuple[go.Scatter, int]]:
+    """Every trace with its row: three curves and normal training's level after ``cut`` epochs; the norm's change."""
+    students, after, traces = _students(study), replace(study, warm_up=cut), []
+    for column, name in CURVES.items():
+        read = {t: [correlations.r_after(run, cut, column) for run in group] for t, group in students.items()}
+        for trace in intervals.course(read, f"r of {name}", LOOKS[column], ".3f") if read else ():
+            traces.append((trace, 1))
+    if normal := study.get("normal"):
+        group = over_seeds.groups(study)["normal"]
+        r = float(np.mean([correlations.r_after(run, cut) for run in group]))
+        traces.append((style.across(study, normal, r, "r of μ, mean over seeds"), 1))
+    moved = {t: [after.change("weight_norm", run) for run in group] for t, group in students.items()}
+    for trace in intervals.course(moved, f"change of {NORM}", LOOKS["weight_norm"], "+.2%") if moved else ():
+        traces.append((trace.update(showlegend=False), 2))
+    return traces
+
+
+def _cuts(study: Study) -> dict[str, object]:
+    """A slider of warm-ups: each puts its r and its change of the norm in the place of those that are drawn."""
+    cuts = correlations.cuts(study)
+    steps = [
+        {"label": f"{cut}", "method": "restyle", "args": [{"y": [list(trace.y) for trace, _ in _traces(study, cut)]}]}
+        for cut in cuts
+    ]
+    look = {"x": 0, "len": 1, "y": -0.1, "yanchor": "top", "pad": {"t": 26}}
+    return {"steps": steps, "active": cuts.index(study.warm_up), "currentvalue": {"prefix": "warm-up, epochs: "}} | look
 
 
 def sentence(study: Study) -> str:
-    """Whether r of mu is r of the norm, over all students of the study, and whether its sign is what the norm does."""
+    """Whether r goes with T as in the paper; whether it is r of the norm, and its sign what the norm does."""
     found = norms.table(study.shown)
     if found.empty:
-        return "No student here has a μ that could be compared with ‖W_s‖."
+        return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
-    yes = found["gap"].median() <= 0.1 and agree >= 0.9 * len(found)
+    yes = found["gap"].median() <= SAME_R and agree >= NINE_TENTHS * len(found)
+    verb = "It is" if yes else "It is not only"
+    text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb} the length of W<sub>s</sub>"
     return (
-        f"**{'Yes' if yes else 'No'}: over {len(found)} students r of μ and r of ‖W_s‖ differ by "
-        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.2f}), and in {agree} of them r is "
-        f"positive where ‖W_s‖ shrinks after the warm-up and negative where it grows.** No teacher is in that sentence."
+        f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
+        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.2f}), and in {agree} r is positive "
+        "where it shrinks and negative where it grows.**"
     )
 
 
+def _ends(study: Study) -> str:
+    """r at three temperatures, over seeds."""
+    r = {
+        t: np.mean([correlations.r_after(run, study.warm_up) for run in group]) for t, group in _students(study).items()
+    }
+    known = {t: float(value) for t, value in r.items() if np.isfinite(value)}
+    if not known:
+        return ""
+    top = max(known, key=known.__getitem__)
+    told = [f"{words.number(known[t], '{:.2f}')} at T = {t:g}" for t in dict.fromkeys((min(known), top, max(known)))]
+    return f": r is {style.joined(told)}, greatest at T = {top:g} (the paper: 4)"
+
+
 @exhibit(
-    "lengths-by-temperature",
+    "lengths-by-temperature-{of}",
     "Norm of the classifier, length of the features and spread of the logits against T, a line a weight decay.",
 )
 def lengths(study: Study) -> Exhibit:
     """||W_s||, the features' length and the logits' spread at the last epoch against T, a line a weight decay."""
     every = norms.everything(study)
     if not every:
-        return Exhibit(says=lengths_sentence(study, every))
+        return Exhibit(answer=lengths_sentence(study, every), of=study.name)
     found = norms.scales(every)
     fig = style.grid(3, 1, list(TITLES.values()), 760, shared_xaxes=True, vertical_spacing=0.07)
     decays = sorted(found["weight_decay"].unique())
@@ -100,29 +151,26 @@ def lengths(study: Study) -> Exhibit:
         fig.add_annotation(text="the teacher", x=1, xref="x domain", y=level, showarrow=False, yshift=9, row=3, col=1)
     fig.update_yaxes(rangemode="tozero")
     style.temperature_axis(fig, study, row=3, col=1)
-    return Exhibit(style.captioned(fig, study, "last epoch, mean over seeds", every), lengths_sentence(study, every))
+    return Exhibit(
+        style.captioned(fig, study, "last epoch, mean over seeds", every),
+        answer=lengths_sentence(study, every),
+        of=study.name,
+    )
 
 
 def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
-    """How the three go from the lowest to the highest T, and what weight decay does to them."""
+    """How the three go from the lowest to the highest T at the study's weight decay."""
     found = norms.scales(every)
-    if not every:
-        return "These histories are from before features' lengths and logits' spread were recorded."
     mine = found[found["weight_decay"] == study.students[0].spec.weight_decay]
-    parts = [f"{name} from {_at(mine, column, 'min')} to {_at(mine, column, 'max')}" for column, name in TITLES.items()]
+    if mine.empty:
+        return "**What sets the length cannot be told: these histories have no features' lengths and logits' spread.**"
     low, high = mine["temperature"].min(), mine["temperature"].max()
-    text = f"From T = {low:g} to T = {high:g}: {style.joined(parts)}."
-    decays = sorted(found["weight_decay"].unique())
-    if len(decays) > 1:
-        by_decay = found.groupby("weight_decay")[list(norms.SCALES)].mean()
-        ends = [
-            f"{name} {by_decay[column].iloc[0]:.3g} and {by_decay[column].iloc[-1]:.3g}"
-            for column, name in TITLES.items()
-        ]
-        text += f" Mean over T at weight decay {decays[0]:g} and {decays[-1]:g}: {style.joined(ends)}."
-    return text
+    ends = {column: (_at(mine, column, low), _at(mine, column, high)) for column in TITLES}
+    parts = [f"{name} goes from {ends[column][0]:.3g} to {ends[column][1]:.3g}" for column, name in TITLES.items()]
+    ratio = {column: last / first for column, (first, last) in ends.items()}
+    most = max(ratio, key=lambda column: abs(np.log(ratio[column])))
+    return f"**From T = {low:g} to T = {high:g}, {TITLES[most]} changes most: {style.joined(parts)}.**"
 
 
-def _at(table: pd.DataFrame, column: str, end: str) -> str:
-    temperature = getattr(table["temperature"], end)()
-    return f"{table.loc[table['temperature'] == temperature, column].mean():.3g}"
+def _at(table: pd.DataFrame, column: str, temperature: float) -> float:
+    return float(table.loc[table["temperature"] == temperature, column].mean())
