@@ -11,7 +11,6 @@ from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import claim_words, mu_curves, style
 from kdnb.figures.correlation import accuracy, norms, over_temperature
-from kdnb.figures.statistics import mismatched
 from kdnb.parameters import read
 from kdnb.runs import Run
 
@@ -135,16 +134,14 @@ def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:
     return float(np.corrcoef(run.history[column][cut:], run.history["loss"][cut:])[0, 1])
 
 
-def test_with_one_seed_the_null_says_so_with_three_it_pairs_each_with_each_other(study: Study, tmp_path: Path) -> None:
+def test_with_one_seed_there_is_no_pair_with_three_each_meets_each_other(study: Study, tmp_path: Path) -> None:
     assert mismatched_pairs.pairs(study).empty
-    assert "one seed" in mismatched.sentence(mismatched_pairs.pairs(study))
     three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)] + [kd(1)])
     table = mismatched_pairs.pairs(three)
     counts = table.groupby(["label", "kind"]).size().to_dict()
     assert counts == {("KD T=4", "same run"): 3, ("KD T=4", "other seed"): 6}
     same = [pearson(run, 12) for run in three.by_seeds["KD T=4"]]
-    assert f"is {np.median(same):.3f}" in mismatched.sentence(table)
-    assert [len(trace.x) for trace in mismatched.own_or_other(three, table).figure.data] == [6, 3]
+    assert sorted(table.loc[table["kind"] == "same run", "r"]) == pytest.approx(sorted(same))
 
 
 def test_the_slider_of_fig_6_has_pearsons_r_at_every_warm_up(study: Study) -> None:

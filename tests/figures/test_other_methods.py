@@ -16,7 +16,6 @@ from kdnb.claims import paper
 from kdnb.figures import mu_curves, style, training, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
-from kdnb.figures.statistics import mismatched
 from kdnb.runs import Run, RunSpec
 
 ODD = ("simkd", "frozen", "permuted", "fitnet")
@@ -118,7 +117,6 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
     found = maps.spaces(shown)
     exhibits = [
         *(make(shown) for make in of_study),
-        mismatched.own_or_other(shown, mismatched_pairs.pairs(shown)),
         tsne.row(found, maps.maps(found, MapParameters(points=30, perplexity=5))),
         tsne.measures(found, maps.measured(found)),
     ]

@@ -9,14 +9,13 @@ import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, rounded, store, write
 
 from kdnb.analysis import maps as mapss
-from kdnb.analysis import mismatched_pairs, selection
+from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import claim_words, mu_curves, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.exhibit import Exhibit
-from kdnb.figures.statistics import mismatched
 from kdnb.files import write_json
 from kdnb.runs import Run, RunSpec
 
@@ -108,7 +107,6 @@ def everything(study: Study) -> dict[str, list[Exhibit]]:
         "03": [make(study) for make in of_mu],
         "04": [
             *(make(study) for make in (norms.by_temperature, over_temperature.scatter, accuracy.by_temperature)),
-            mismatched.own_or_other(study, mismatched_pairs.pairs(study)),
         ],
         "05": [
             *(make(found, turned(found)) for make in (tsne.row, tsne.sheet)),

@@ -7,52 +7,12 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import mismatched_pairs, words
 from kdnb.analysis.r_over_seeds import Measured
-from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
 from kdnb.figures.statistics.over_seeds import line_a_study, off_zero, told
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
-
-
-@exhibit(
-    "r-null",
-    "r of mu with the loss of the same run and with the loss of other seeds, for each method and T.",
-)
-def own_or_other(study: Study, table: pd.DataFrame) -> Exhibit:
-    """``table`` of `mismatched_pairs.pairs`: is r with the run's own loss any higher than with another seed's?"""
-    if table.empty:
-        return Exhibit(says=sentence(table))
-    fig = style.grid(1, 1, height=420)
-    for kind, color in KINDS.items():
-        part = table[table["kind"] == kind]
-        marker = {"color": color, "symbol": "circle" if kind == "same run" else "circle-open", "size": 9}
-        trace = go.Scatter(
-            x=part["label"].tolist(), y=style.significant(part["r"]), name=f"loss of {kind}", marker=marker
-        )
-        fig.add_trace(trace.update(mode="markers", hovertemplate=f"%{{x}}<br>{kind}: %{{y:.3f}}<extra></extra>"))
-    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
-    fig.update_xaxes(type="category", tickangle=-60)
-    runs = [run for group in study.by_seeds.values() for run in group]
-    return Exhibit(style.captioned(fig, study, style.window(study), runs), sentence(table))
-
-
-def sentence(table: pd.DataFrame) -> str:
-    """What the mismatched pairs say, or that there are none."""
-    if table.empty:
-        return (
-            "The runs shown here have **one seed**, so this test cannot be made: train a second one "
-            "(`seed = 1` in the notebook of the students) and run this chapter again."
-        )
-    same, other = (table.loc[table["kind"] == kind, "r"] for kind in ("same run", "other seed"))
-    return (
-        f"Over {len(same)} runs, the median r with the run's own loss is {same.median():.3f}; with the loss of another "
-        f"seed ({len(other)} pairs) it is {other.median():.3f}. What the two have in common is the schedule's doing."
-    )
-
-
-# --------------------------------------------------------------------------------------------------- for every warm-up
 
 
 @exhibit(
