@@ -120,7 +120,7 @@ class Reading:
 
 # Each place for a figure or a widget holds one, each figure in it is drawn, and the explorer says what it shows.
 ALL_DRAWN = """() => {
-    const isDrawn = box => Boolean(box?.querySelector(".main-svg"));
+    const isDrawn = box => Boolean(box?.querySelector(".main-svg") || box?.clientWidth === 0); // or folded away
     const figures = [...document.querySelectorAll("script[data-kdnb-figure]")]
         .map(holder => document.getElementById(holder.dataset.kdnbFigure));
     const widgets = [...document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']")]

@@ -12,13 +12,13 @@ SHOWN = """area => {
     const axes = ({ _fullLayout: all }) =>
         Object.keys(all).filter(key => /^[xy]axis/.test(key)).map(key => all[key].type);
     const say = node => JSON.stringify([traces(node), axes(node), node._fullLayout.title?.text], plain);
-    const figures = [area, ...area.querySelectorAll("div")].filter(node => node._fullData);
+    const figures = [area, ...area.querySelectorAll("div")].filter(node => node._fullData && node.clientWidth);
     return Object.fromEntries(figures.map(node => [node.id, say(node)]));
 }"""
 
 
 def shown(area: Locator) -> dict[str, str]:
-    """The data of each figure in ``area``, by its id."""
+    """The data of each figure that is seen in ``area``, by its id."""
     found: dict[str, str] = area.evaluate(SHOWN)
     return found
 
@@ -74,25 +74,44 @@ def click(element: Locator, across: float = 0.5) -> None:
 
 
 def figures_with(page: Page, part: str) -> list[Locator]:
-    """The figures that hold ``part``, a selector."""
+    """The figures that are seen and hold ``part``, a selector."""
     names: list[str] = page.evaluate(
-        "part => [...document.querySelectorAll('.js-plotly-plot')].filter(n => n.querySelector(part)).map(n => n.id)",
+        "part => [...document.querySelectorAll('.js-plotly-plot')]"
+        ".filter(n => n.clientWidth && n.querySelector(part)).map(n => n.id)",
         part,
     )
     return [page.locator(f"#{name}") for name in names]
 
 
+def choose(area: Locator) -> None:
+    """Take the second entry of each menu of ``area`` and go back; other figures, or other data, must be seen."""
+    for menu in area.locator("select:visible").all():
+        before = shown(area)
+        menu.select_option(index=1)
+        area.page.wait_for_function(
+            f"([area, before]) => JSON.stringify(({SHOWN})(area)) !== JSON.stringify(before)",
+            arg=[area.element_handle(), before],
+        )
+        menu.select_option(index=0)
+        area.page.wait_for_function(
+            f"([area, before]) => JSON.stringify(({SHOWN})(area)) === JSON.stringify(before)",
+            arg=[area.element_handle(), before],
+        )
+
+
 def move(area: Locator) -> None:
     """Move each slider of ``area`` by keyboard and by drag, then press play; each time its figures must change."""
     before = shown(area)
-    for handle in area.locator(".noUi-handle").all():
+    for handle in area.locator(".noUi-handle:visible").all():
         press(handle)
         before = wait_for_change(area, before)
         at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
         for end in (0, 1) if at_end else (1, 0):
             drag(handle, to=end)
             before = wait_for_change(area, before)
-    play = area.locator(".widget-play button").first
+    play = area.locator(".widget-play button:visible").first
+    if not play.count():
+        return
     play.click()
     wait_for_change(area, before)
     play.click()

@@ -64,14 +64,14 @@ def _in_the_book(text: str) -> str:
 
 
 def clean(notebook: Notebook) -> Notebook:
-    """Return a copy without papermill's records and absolute paths; parameter cells are tagged hide-input."""
+    """Return a copy without papermill's records and absolute paths; a page does not show its parameters."""
     copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
     copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
     for cell in copy.cells:
         if cell.cell_type == "markdown":
             cell.source = _in_the_book(cell.source)
         tags = set(cell.metadata.get("tags", []))
-        hidden = {"hide-input"} if tags & _HIDDEN else set()
+        hidden = {"remove-input"} if tags & _HIDDEN else set()
         cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
     return copy
 

@@ -1,23 +1,21 @@
 """Two toys that need no study, no kernel and no network: what mu does not see, and what one schedule does to r."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-import anywidget
 import ipywidgets as widgets
 import numpy as np
 import traitlets
-from plotly.offline import get_plotlyjs_version
 
 from kdnb.book.drawing import script
+from kdnb.book.widgets import PlotlyView
 
 _TEACHER = np.array([[2.0, -0.4], [1.1, 1.1], [-0.4, 2.0]])  # classes x features
 _STUDENT = np.array([[1.8, -0.2], [1.2, 0.9], [-0.5, 1.7]])
 _STYLE = "".join(script(name, shared=False) for name in ("explorer.css", "tools.css", "toys.css"))
 
 
-class ClassifiersView(anywidget.AnyWidget):
+class ClassifiersView(PlotlyView):
     """Draws ``data``'s student before and after its features are rotated (degrees), swapped and scaled (the first)."""
 
     _esm = script("classifiers.js")
@@ -27,10 +25,9 @@ class ClassifiersView(anywidget.AnyWidget):
     swap = traitlets.Bool(False).tag(sync=True)
     scale = traitlets.Float(1.0).tag(sync=True)
     name = traitlets.Unicode("toy-classifiers").tag(sync=True)
-    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
 
 
-class TwoTrendsView(anywidget.AnyWidget):
+class TwoTrendsView(PlotlyView):
     """Draws the last of ``draws`` pairs of random curves that ``seed`` starts, and the r of all of them."""
 
     _esm = script("two_trends.js")
@@ -38,16 +35,13 @@ class TwoTrendsView(anywidget.AnyWidget):
     seed = traitlets.Int(0).tag(sync=True)
     draws = traitlets.Int(1).tag(sync=True)
     name = traitlets.Unicode("toy-trends").tag(sync=True)
-    plotly = traitlets.Unicode(get_plotlyjs_version()).tag(sync=True)
 
 
 class Toy(widgets.VBox):  # type: ignore[misc]
     """A view below its ``controls``, each by the name of the trait it moves, linked in JavaScript."""
 
-    def __init__(self, view: anywidget.AnyWidget, controls: Mapping[str, widgets.Widget]) -> None:
+    def __init__(self, view: PlotlyView, controls: Mapping[str, widgets.Widget]) -> None:
         self.view, self.controls = view, dict(controls)
-        if colab := sys.modules.get("google.colab"):
-            colab.output.enable_custom_widget_manager()
         for name, control in controls.items():
             widgets.jslink((control, "value"), (view, name))
         row = [widgets.Box(list(controls.values())).add_class("kdnb-toy-controls")] if controls else []

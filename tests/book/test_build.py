@@ -168,7 +168,7 @@ def test_published_notebooks_tell_nothing_of_the_machine(html: Path, executed: P
     assert "SECRET" not in text and str(executed) not in text and str(ROOT) not in text
     assert "in . and runs" in text
     tags = [cell.metadata.tags for cell in nbformat.reads(text, as_version=4).cells]
-    assert tags == [[], ["hide-input", "parameters"], []]
+    assert tags == [[], ["parameters", "remove-input"], []]
 
 
 def test_pages_are_light_and_scripts_come_once(html: Path) -> None:

@@ -13,7 +13,7 @@ from browser import Read, Reading, served
 from built import from_results
 from markup import broken, parsed
 from playwright.sync_api import Locator, Page
-from touch import centre, drag, move, press, shown, use_controls, wait_for_change
+from touch import centre, choose, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
 from kdnb.book import build
@@ -139,8 +139,8 @@ def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
 
 # ------------------------------------------------------------------------------------------------ as it is touched
 def widgets(page: Page) -> list[Locator]:
-    """The outputs that hold a slider and figures that it moves."""
-    return page.locator("div.cell_output:has(.noUi-handle):has(.js-plotly-plot)").all()
+    """The outputs that hold a slider or a menu, and figures that it moves."""
+    return page.locator("div.cell_output:has(:is(.noUi-handle, select)):has(.js-plotly-plot)").all()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -148,6 +148,7 @@ def test_every_control_changes_its_figures(built: Path, read: Read, name: str) -
     reading = read(1300)
     reading.open(built / f"{name}.html")
     for area in widgets(reading.page):
+        choose(area)
         move(area)
     use_controls(reading.page)
     reading.check()
@@ -158,13 +159,14 @@ PLACES = "script[data-kdnb-figure], script[type='application/vnd.jupyter.widget-
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_without_scripts_each_figure_is_a_picture(built: Path, read: Read, name: str) -> None:
-    """In the place of every figure and widget, with words for it; the claims alone are tables."""
+    """In the place of every figure and widget, with words for it; the claims are tables, toys say what they need."""
     page = read(1300, scripts=False).page
     page.goto((built / f"{name}.html").as_uri())
     assert bool(page.locator(PLACES).count()) == (name != "notebooks/12_claims")
     for output in page.locator(f"div.cell_output:has({PLACES})").all():
         pictures = output.locator("noscript").get_by_role("img").all()
-        assert len(pictures) >= output.locator(PLACES).count()
+        needs_scripts = output.get_by_text("for that it needs scripts").count()
+        assert needs_scripts + len(pictures) >= output.locator(PLACES).count()
         assert all(picture.is_visible() and picture.get_attribute("alt") for picture in pictures)
         assert all(picture.evaluate("image => image.complete && image.naturalWidth > 0") for picture in pictures)
 

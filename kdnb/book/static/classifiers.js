@@ -115,7 +115,7 @@ async function render({ model, el }) {
   };
   const views = [];
   try {
-    const Plotly = await findPlotly(model.get("plotly"));
+    const Plotly = await findPlotly(model);
     for (const [key, spec] of Object.entries(specs)) {
       const frame = add(grid, "div", "kdnb-explorer-panel kdnb-frame", {});
       const alt = `The student's points and class regions, ${key === "now" ? "after the move" : "as trained"}; the rows of both classifiers.`;

@@ -110,7 +110,7 @@ async function render({ model, el }) {
   };
   const views = [];
   try {
-    const Plotly = await findPlotly(model.get("plotly"));
+    const Plotly = await findPlotly(model);
     for (const [key, [spec, alt]] of Object.entries(panels)) {
       const frame = add(grid, "div", "kdnb-explorer-panel kdnb-frame");
       const node = add(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
