@@ -92,9 +92,10 @@ def choose(area: Locator) -> None:
             f"([area, before]) => JSON.stringify(({SHOWN})(area)) !== JSON.stringify(before)",
             arg=[area.element_handle(), before],
         )
+        before = shown(area)
         menu.select_option(index=0)
         area.page.wait_for_function(
-            f"([area, before]) => JSON.stringify(({SHOWN})(area)) === JSON.stringify(before)",
+            f"([area, before]) => JSON.stringify(({SHOWN})(area)) !== JSON.stringify(before)",
             arg=[area.element_handle(), before],
         )
 

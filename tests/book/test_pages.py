@@ -126,11 +126,11 @@ def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     """A verdict points to the figure that it was read from, which is drawn long after its page has arrived."""
     reading = read(1300)
     reading.open(f"{address}/notebooks/12_claims.html")
-    link = reading.page.locator("a[href$='#r-by-temperature']").first
+    link = reading.page.locator("a[href$='#r-by-temperature-digits']").first
     reading.open(link.evaluate("link => link.href"))
     reading.page.wait_for_function(
         """() => {
-            const { top } = document.getElementById("r-by-temperature").getBoundingClientRect();
+            const { top } = document.getElementById("r-by-temperature-digits").getBoundingClientRect();
             return top >= 0 && top < innerHeight / 2;
         }"""
     )
@@ -165,7 +165,7 @@ def test_without_scripts_each_figure_is_a_picture(built: Path, read: Read, name:
     assert bool(page.locator(PLACES).count()) == (name != "notebooks/12_claims")
     for output in page.locator(f"div.cell_output:has({PLACES})").all():
         pictures = output.locator("noscript").get_by_role("img").all()
-        needs_scripts = output.get_by_text("for that it needs scripts").count()
+        needs_scripts = output.locator("noscript p", has_text="needs scripts").count()
         assert needs_scripts + len(pictures) >= output.locator(PLACES).count()
         assert all(picture.is_visible() and picture.get_attribute("alt") for picture in pictures)
         assert all(picture.evaluate("image => image.complete && image.naturalWidth > 0") for picture in pictures)

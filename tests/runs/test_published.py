@@ -76,7 +76,7 @@ def test_two_weight_decays_in_a_folder_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_maps_are_the_published_ones_and_others_are_refused_by_name(tiny_folder: Path) -> None:
-    found = selection.load(MapParameters())
+    found = selection.load(ChapterParameters())
     spaces = maps.spaces(found, which="final")
     drawn = maps.maps(spaces, MapParameters())
     assert {label: points.shape for label, points in drawn.items()} == dict.fromkeys(drawn, (128, 2))
