@@ -35,14 +35,14 @@ def _draw(exhibits: Sequence[Exhibit]) -> None:
         check(exhibit.name, exhibit.alt)
     if len(exhibits) > 1:
         display(widgets.menu({exhibit.of: _widget(exhibit) for exhibit in exhibits}, "study"))
-    elif exhibits and (exhibits[0].labels or surroundings.is_live()):
+    elif exhibits and (len(exhibits[0].figures) > 1 or surroundings.is_live()):
         display(_widget(exhibits[0]))
     elif exhibits:
         display(HTML(fragment(exhibits[0].figures[0], name=exhibits[0].name, alt=exhibits[0].alt)))
 
 
 def _widget(exhibit: Exhibit) -> widgets.FigureView | widgets.Stepper:
-    return widgets.stepper(exhibit) if exhibit.labels else widgets.view(exhibit)
+    return widgets.stepper(exhibit) if len(exhibit.figures) > 1 else widgets.view(exhibit)  # one step is no choice
 
 
 def _folded(exhibit: Exhibit) -> str:
