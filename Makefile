@@ -47,7 +47,7 @@ environment: $(VENV)/ready  ## what requirements.txt pins, in .venv
 $(VENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdnb needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --constraint requirements.txt --editable '.[notebooks,book,workflow,test]'
+	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --constraint requirements.txt --editable '.[notebooks,book,workflow,cluster,test]'
 	touch $@
 
 lock:  ## requirements.txt anew from pyproject.toml
