@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from benchmarks import floors, switches
+from benchmarks import costs, floors, switches
 from benchmarks.contender import Contender, Entry, measure
 from benchmarks.floors import Demand, Roof
 from benchmarks.loops import IMAGES, RUNS, STUDENT, TEACHER, Evaluation, Ours, Place, Setting, TableBuild, Usual
 from benchmarks.report import head, row, spread
 from kdnb import device as devices
+from kdnb.sweep.costs import Cost
 from kdnb.train import provenance
 
 FIELD_WORKERS = 8
@@ -167,8 +168,22 @@ def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
     )
 
 
-def bench(place: Place, amounts: Amounts) -> None:
-    """Measure and print everything for one device."""
+def measured_costs(measured: Mapping[str, Contender], card: str, natural: str, source: str) -> list[Cost]:
+    """What ``kdnb plan`` reads of this: seconds an image of steps and passes, on images of CIFAR's size."""
+    rows = {SWEEP: ("train", STUDENT, natural, "table", RUNS), EVALUATION: ("forward", STUDENT, "fp32", "none", 1)}
+    rows[IN_TRAINING] = ("train", TEACHER, natural, "none", 1)
+    for precision in (natural, "fp32"):
+        rows[f"{precision}, table"] = ("train", STUDENT, precision, "table", 1)
+        rows[f"table, {precision}"] = ("forward", TEACHER, precision, "none", 1)
+    return [
+        Cost(card, part, "cifar100", network, precision, outputs, group, 1 / median(rates(measured[name])), source)
+        for name, (part, network, precision, outputs, group) in rows.items()
+        if name in measured
+    ]
+
+
+def bench(place: Place, amounts: Amounts, session: Mapping[str, Any]) -> None:
+    """Measure and print everything for one device, and keep what ``kdnb plan`` reads; ``session``: its provenance."""
     device = devices.choose(place.device)
     natural = devices.natural_precision(device)
     trained, rest = students(place, amounts, natural), the_rest(place, amounts, natural)
@@ -183,6 +198,9 @@ def bench(place: Place, amounts: Amounts) -> None:
         print(f"- not measured: {', '.join(lost)}; so no sums")
     else:
         print_sums(measured, natural)
+    card, day = costs.card(session["hardware"], session["threads"]), session["started"][:10]
+    costs.add(measured_costs(measured, card, natural, f"python -m benchmarks.bench, {day}, commit {session['commit']}"))
+    print(f"- kept for `kdnb plan`: {costs.FILE}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -201,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"n = {amounts.rounds} rounds, medians (range)\n",
         flush=True,
     )
-    bench(place, amounts)
+    bench(place, amounts, session)
     if device.type == "cuda":
         print()
         switches.compare(place, device)

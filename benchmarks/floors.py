@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.clock import timed
 from kdnb import device as devices
 from kdnb import models
+from kdnb.sweep import work
 
 # How often a pass touches each convolution's output. Forward: written, read for the batch norm and written again, read
 # by the next convolution; in training also read for the batch's statistics. Backward: the gradient is written and read,
@@ -38,19 +38,7 @@ class Roof(NamedTuple):
 
 def size(name: str) -> tuple[int, int]:
     """Multiply-adds of a forward pass and numbers in all outputs, of convolutions and classifier, for a CIFAR image."""
-    model, sizes = models.create(name, 100).eval(), list[tuple[int, int]]()
-
-    def count(layer: nn.Module, _: object, output: Tensor) -> None:
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        sizes.append((weight[0].numel() * output.numel(), output.numel()))
-
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(count)
-    model(torch.zeros(1, 3, 32, 32))
-    macs, outputs = (sum(column) for column in zip(*sizes, strict=True))
-    return macs, outputs
+    return work.size(models.create(name, 100), 3, 32)
 
 
 def forward(name: str, precision: str) -> Demand:

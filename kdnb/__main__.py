@@ -1,4 +1,4 @@
-"""``kdnb``, or ``python -m kdnb``: train without Jupyter, publish and compare what was trained, build the book.
+"""``kdnb``, or ``python -m kdnb``: train without Jupyter, plan and watch sweeps, publish and compare, build the book.
 
 kdnb students --profile cifar100 --temperatures 1 4 10
 kdnb students --help: its options; kdnb --version: which kdnb this is
@@ -20,6 +20,7 @@ from kdnb.device import DeviceLost
 from kdnb.files import write_atomically
 from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
 from kdnb.surroundings import lasting
+from kdnb.sweep.commands import Plan, Status
 from kdnb.train.budget import TimeUp
 from kdnb.train.study import train_students, train_teacher
 
@@ -146,10 +147,23 @@ class SetAside:
         print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
 
 
-Asked = TeacherParameters | StudentParameters | Publish | Compare | Representability | Crossed | Book | SetAside
+Asked = (
+    TeacherParameters
+    | StudentParameters
+    | Status
+    | Plan
+    | Publish
+    | Compare
+    | Representability
+    | Crossed
+    | Book
+    | SetAside
+)
 Command = (
     Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
     | Annotated[StudentParameters, tyro.conf.subcommand("students", description="Train students, teachers first.")]
+    | Status
+    | Plan
     | Publish
     | Compare
     | Representability

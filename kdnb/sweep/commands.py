@@ -1,0 +1,60 @@
+"""``kdnb status`` and ``kdnb plan``: a sweep at a glance, and what it will cost."""
+
+import time
+from pathlib import Path
+
+import tyro
+
+from kdnb.files import write_atomically
+from kdnb.parameters import Count, command
+
+
+@command
+class Status:
+    """How far a sweep is, from its run folders alone; also while jobs run elsewhere (see kdnb.sweep.status)."""
+
+    name: tyro.conf.Positional[str]  # a configuration in config/, or a file; without one: a profile, all its runs
+    runs: Path | None = None  # where the runs are, if not where the configuration says
+    page: Path | None = None  # write the same as a page of HTML into this file
+
+    def run(self) -> None:
+        """Look, and say."""
+        from kdnb.sweep import status, status_words
+
+        title, groups = self._asked()
+        survey = status.survey(groups)
+        if self.page is None:
+            print(status_words.text(title, survey))
+            return
+        content = status_words.page(title, survey, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
+        write_atomically(self.page, lambda file: file.write_text(content, encoding="utf-8"))
+        print(f"{self.page}: {title}, {status_words.summary(survey)}")
+
+    def _asked(self) -> tuple[str, dict[str, list[Path]]]:
+        """A title, and the run folders by group."""
+        from kdnb import paths, profiles
+        from kdnb.sweep import configuration, status
+
+        if self.name not in configuration.known() and self.name in profiles.PROFILES:
+            runs = self.runs or paths.runs(self.name)
+            return f"{self.name} (all runs in {runs})", status.found(runs)
+        asked = configuration.read(self.name, self.runs)
+        return f"{self.name} ({asked.file.name}, runs in {asked.runs})", asked.folders()
+
+
+@command
+class Plan:
+    """Jobs, hours and disk of a sweep before it is begun (see kdnb.sweep.plan)."""
+
+    name: tyro.conf.Positional[str]  # a configuration in config/, or a file
+    card: str | None = None  # hours of which card: a part of its name; None: every card that was measured
+    runs_a_job: Count | None = None  # so many students a job at most; None: as the configuration says
+
+    def run(self) -> None:
+        """Count, and say."""
+        from kdnb.sweep import configuration, costs, plan, plan_words
+
+        jobs, measured = plan.jobs(configuration.read(self.name), self.runs_a_job), costs.read()
+        print(plan_words.text(self.name, jobs))
+        for card, of_it in costs.by_card(costs.of_card(self.card, measured) if self.card else measured).items():
+            print("", plan_words.hours_text(card, jobs, of_it), sep="\n")

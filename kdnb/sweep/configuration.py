@@ -1,0 +1,85 @@
+"""A study's configuration, config/NAME.yaml, read as the Snakefile reads it: which runs it asks for, and where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kdnb import paths, profiles
+from kdnb.checks import choice
+from kdnb.parameters import StudentParameters, TeacherParameters
+from kdnb.runs import teacher_name
+from kdnb.train import grid, study
+
+TEACHERS = "teachers"  # what their group is called beside the students'
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a configuration asks for.
+
+    file        the YAML file
+    profile     its profile
+    runs        the folder of its runs
+    teachers    a teacher for each of these seeds
+    students    parameters by lockstep group
+    common      parameters of every teacher
+    runs_a_job  so many students a job at most; None: a group is a job
+    """
+
+    file: Path
+    profile: str
+    runs: Path
+    teachers: tuple[int, ...]
+    students: Mapping[str, StudentParameters]
+    common: Mapping[str, Any]
+    runs_a_job: int | None = None
+
+    def folders(self) -> dict[str, list[Path]]:
+        """The run folders it asks for, by group, teachers first; what two groups ask for is the first one's."""
+        groups = {TEACHERS: [self.runs / teacher_name(seed) for seed in self.teachers]}
+        for name, given in self.students.items():
+            target = paths.root() / given.output_dir if given.output_dir else self.runs
+            groups[name] = [target / run for run in study.student_names(given)]
+        first = {one: name for name, some in reversed(groups.items()) for one in some}
+        return {name: [one for one in dict.fromkeys(some) if first[one] == name] for name, some in groups.items()}
+
+    def teacher(self, seed: int) -> TeacherParameters:
+        """Parameters of the teacher of a seed."""
+        return TeacherParameters(**{**self.common, "profile": self.profile, "seed": seed})
+
+
+def known() -> list[str]:
+    """The configurations of this clone."""
+    return sorted(file.stem for file in (paths.root() / "config").glob("*.yaml"))
+
+
+def read(name: str, runs: Path | None = None) -> Configuration:
+    """The configuration called ``name`` (or in the file ``name``); ``runs``: where its runs are, if not where it says.
+
+    ValueError, naming the file, for one that is unknown, is no YAML or asks for what no study has.
+    """
+    file = Path(name) if name.endswith((".yaml", ".yml")) else paths.root() / "config" / f"{name}.yaml"
+    if not file.is_file():
+        choice("configuration", name, known())
+        raise ValueError(f"there is no file {file}.")
+    try:
+        content = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is no YAML: {error}") from error
+    if not isinstance(content, dict) or not {"profile", "teachers", "students"} <= set(content):
+        raise ValueError(f"{file} must say profile, teachers (seeds) and students (parameters by group).")
+    profile, common = str(content["profile"]), dict(content.get("common") or {})
+    profiles.get(profile)
+    if runs is None:
+        runs = paths.root() / content["runs"] / profile if "runs" in content else paths.runs(profile)
+    try:
+        groups = grid.groups(content["students"], {"profile": profile, **common})
+        students = {name: StudentParameters(**given) for name, given in groups.items()}
+        teachers = tuple(map(int, content["teachers"]))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{file}: {error}") from error
+    of_teachers = {key: value for key, value in common.items() if key in TeacherParameters.__dataclass_fields__}
+    return Configuration(file, profile, runs, teachers, students, of_teachers, content.get("runs_a_job"))
