@@ -19,15 +19,16 @@ resnet8x4 ... 32x4  32          64, 128, 256       CIFAR: teacher resnet32x4, st
 The first block of a stage has a projection shortcut (1x1 convolution, batch norm) wherever its channels change, hence
 in all three stages of the x2 and x4 families. Convolutions start Kaiming-normal (fan-out), batch norms at 1 and 0, the
 classifier at PyTorch's default. Parameters are named as in the public CIFAR checkpoints of this family, but for
-``classifier``, which is ``fc`` there.
+``classifier``, which is ``fc`` there. Networks of one's own: :mod:`kdnb.own_networks`.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kdnb import own_networks
 from kdnb.checks import choice
 
 NARROW, HALF, WIDE = (16, 16, 32, 64), (16, 32, 64, 128), (32, 64, 128, 256)  # stem, then the three stages
@@ -40,9 +41,15 @@ FAMILY |= {f"resnet{depth}d{width}": (depth, (*NARROW[:3], width)) for depth in 
 class Output(NamedTuple):
     """What one forward pass returns; everything is differentiable."""
 
-    maps: tuple[Tensor, ...]  # f0 after the stem, f1 to f3 after the stages; B x C x H x W, after ReLU
-    features: Tensor  # B x D, f3 averaged over space: never negative
+    maps: tuple[Tensor, ...]  # f0 after the stem, f1 to f3 after the stages; B x C x H x W, here after ReLU
+    features: Tensor  # B x D, here f3 averaged over space: never negative
     logits: Tensor  # B x K, the classifier applied to the features
+
+
+class Network(nn.Module):
+    """What can teach or learn here: images B x C x S x S (normalised) to :class:`Output`, by its ``classifier``."""
+
+    classifier: nn.Linear
 
 
 class Block(nn.Module):
@@ -67,7 +74,7 @@ class Block(nn.Module):
         return F.relu_(out)
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """A CIFAR ResNet; ``create`` makes the named ones.
 
     Args: depth 6n + 2; widths of the stem and the three stages; number of classes K; channels C of the input.
@@ -88,7 +95,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, features and logits."""
-        return self.answer(self.stages(x))
+        return answer(self.stages(x), self.classifier)
 
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """The maps f0 to f3 of images B x C x H x W."""
@@ -97,11 +104,21 @@ class ResNet(nn.Module):
         f2 = self.layer2(f1)
         return f0, f1, f2, self.layer3(f2)
 
-    def answer(self, maps: tuple[Tensor, ...]) -> Output:
-        """Features (the last of ``maps``, B x D x H x W, averaged over space) and logits beside the maps."""
-        features = maps[-1].mean((2, 3)).to(self.classifier.weight.dtype)
-        with torch.autocast(features.device.type, enabled=False):  # the classifier is what is studied: never rounded
-            return Output(maps, features, self.classifier(features))
+
+def maps_of(network: Network, x: Tensor) -> tuple[Tensor, ...]:
+    """The maps of images; the classifier, which a method may have replaced, is asked in networks of one's own alone."""
+    return network.stages(x) if isinstance(network, ResNet) else network(x).maps
+
+
+def answer(maps: tuple[Tensor, ...], classifier: nn.Linear) -> Output:
+    """Features (the last of ``maps``, B x D x H x W, averaged over space) and logits beside the maps."""
+    return _answered(maps, maps[-1].mean((2, 3)), classifier)
+
+
+def _answered(maps: tuple[Tensor, ...], features: Tensor, classifier: nn.Linear) -> Output:
+    features = features.to(classifier.weight.dtype)
+    with torch.autocast(features.device.type, enabled=False):  # the classifier is what is studied: never rounded
+        return Output(maps, features, classifier(features))
 
 
 def names() -> list[str]:
@@ -109,15 +126,30 @@ def names() -> list[str]:
     return list(FAMILY)
 
 
-def create(name: str, num_classes: int, in_channels: int = 3) -> ResNet:
+def identity(name: str) -> str:
+    """What a run's identity says of the network ``name``; ValueError for one that there is not."""
+    return own_networks.identity(name) if own_networks.is_one(name) else choice("model", name, FAMILY)
+
+
+def create(name: str, num_classes: int, in_channels: int = 3, image_size: int = 32) -> Network:
     """A freshly initialised network, drawn from torch's global random state, on the CPU and in training mode.
 
-    Raises ValueError for an unknown name, fewer than two classes or no input channel.
+    Raises ValueError for an unknown name, fewer than two classes or no input channel; for a network of one's own that
+    is not as :mod:`kdnb.own_networks` asks, which is tried with images of ``image_size`` x ``image_size``.
     """
-    depth, widths = FAMILY[choice("model", name, FAMILY)]
     _whole("num_classes", num_classes, 2)
     _whole("in_channels", in_channels, 1)
+    if own_networks.is_one(name):
+        network = own_networks.create(name, num_classes, in_channels, image_size)
+        network.register_forward_hook(_as_ours)
+        return cast(Network, network)
+    depth, widths = FAMILY[choice("model", name, FAMILY)]
     return ResNet(depth, widths, num_classes, in_channels)
+
+
+def _as_ours(network: nn.Module, _: object, output: tuple[tuple[Tensor, ...], Tensor, Tensor]) -> Output:
+    """What a network of one's own returned, its classifier asked again where nothing is rounded."""
+    return _answered(tuple(output[0]), output[1], cast(Network, network).classifier)
 
 
 def _stage(in_width: int, width: int, stride: int, blocks: int) -> nn.Sequential:

@@ -171,7 +171,7 @@ class StudyParameters:
 class TeacherParameters(StudyParameters):
     """Of ``01_teacher`` and ``python -m kdnb teacher``."""
 
-    teacher_model: str | None = None  # a network of kdnb.models
+    teacher_model: str | None = None  # a network of kdnb.models, or of one's own: package.module:factory
 
 
 @checked
@@ -183,7 +183,7 @@ class StudentParameters(StudyParameters):
     temperatures: Temperatures = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)  # of kd: one student each
     alpha: Share = 0.9  # weight of distillation in kd and mse; 1 - alpha: of cross-entropy
     squared: bool = True  # multiply kd's divergence by T^2
-    student_model: str | None = None  # a network of kdnb.models
+    student_model: str | None = None  # a network of kdnb.models, or of one's own: package.module:factory
     teacher_model: str | None = None  # the same
     teacher_seed: Seed = 0  # whose students they are
     teachers_dir: str | None = None  # where teachers are kept, so that studies can share them; None: output_dir

@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from kdnb.checks import number
-from kdnb.models import Output, ResNet
+from kdnb.models import Network, Output
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Step:
     teacher: Output | None
     labels: Tensor
     indices: Tensor
-    network: ResNet
+    network: Network
     parts: nn.Module
 
     @property
@@ -46,10 +46,10 @@ class Setting:
 
     student: Output
     teacher: Output
-    teacher_network: ResNet
+    teacher_network: Network
     labels: Tensor
     batch_size: int
-    bystander_network: ResNet | None = None
+    bystander_network: Network | None = None
 
 
 class Method:
@@ -62,7 +62,7 @@ class Method:
     mu_is_defined: ClassVar[bool] = True  # False: the student has no classifier of its own
     swept: ClassVar[str | None] = None  # the parameter of which a study trains one student each: temperature, or none
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Change the fresh ``network`` where the method asks for it; return what is trained or kept beside it.
 
         Called for methods that have ``needs``, under a random state of their own.
@@ -73,9 +73,10 @@ class Method:
         """Weighted scalar loss terms by name; their sum is the training loss."""
         raise NotImplementedError
 
-    def predict(self, network: ResNet, maps: tuple[Tensor, ...], parts: nn.Module) -> Output:
-        """What the student is trained and judged by, from its ``network``'s maps; its own answer in most methods."""
-        return network.answer(maps)
+    def predict(self, network: Network, images: Tensor, parts: nn.Module) -> Output:
+        """What the student is trained and judged by; its network's own answer in most methods."""
+        output: Output = network(images)
+        return output
 
 
 def check_alpha(value: float) -> None:

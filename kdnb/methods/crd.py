@@ -11,7 +11,7 @@ from kdnb.checks import number
 from kdnb.losses.crd import scores
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import Unit
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 WIDTH, TAU, MOMENTUM = 128, 0.07, 0.5  # embeddings, temperature of the scores, how slowly a memory changes
 
@@ -96,7 +96,7 @@ class CRD(Method):
         check_weight("weight", self.weight)
         number("negatives", self.negatives, "a number of images from 1 up", 1, 1e9)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Embeddings and memories."""
         student, teacher = setting.student.features.shape[1], setting.teacher.features.shape[1]
         return Contrast(student, teacher, setting.labels, int(self.negatives))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from kdnb import losses
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import convolved
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FitNet(Method):
         if self.stage not in range(4):
             raise ValueError(f"stage is {self.stage!r}; it must be 0 (the stem), 1, 2 or 3.")
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The regressor: a 1 x 1 convolution, since both networks' maps have one size."""
         student, teacher = (output.maps[int(self.stage)].shape[1] for output in (setting.student, setting.teacher))
         return convolved(student, teacher)

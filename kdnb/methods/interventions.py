@@ -15,7 +15,7 @@ from kdnb import losses
 from kdnb.checks import number
 from kdnb.methods.base import Setting, Step, check_weight
 from kdnb.methods.logits import KD
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 
 class Intervention(KD):
@@ -31,7 +31,7 @@ class Started(Intervention):
     name = "started"
     label = "started at W_t"
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Copy the teacher's classifier."""
         network.classifier.load_state_dict(setting.teacher_network.classifier.state_dict())
         return nn.Module()
@@ -47,7 +47,7 @@ class Frozen(Intervention):
     name = "frozen"
     label = "frozen at W_t"
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Copy the classifier of :meth:`source`, changed as :meth:`changed` says, and never train it."""
         source = self.source(setting)
         with torch.no_grad():
@@ -194,7 +194,7 @@ class Pulled(Intervention):
         super().__post_init__()
         check_weight("weight", self.weight)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Keep the teacher's classifier at hand."""
         return Taught(setting.teacher_network.classifier.weight.detach().clone())
 

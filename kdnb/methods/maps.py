@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from kdnb import losses
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.simkd import SimKD
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 
 def own_cross_entropy(step: Step) -> Tensor:
@@ -37,7 +37,7 @@ class Straight(Method):
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Nothing to add; ValueError for maps of other shapes."""
         student, teacher = (tuple(output.maps[-1].shape[1:]) for output in (setting.student, setting.teacher))
         if student != teacher:
@@ -62,7 +62,7 @@ class Projected(SimKD):
     term_names: ClassVar[tuple[str, ...]] = ("ce", "simkd")
     mu_is_defined = True
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The projector alone."""
         return self.projector(setting)
 

@@ -13,7 +13,7 @@ from kdnb.checks import temperature
 from kdnb.losses.semckd import similarities
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import Unit, convolved, widths
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 SHRINK = 4  # embeddings are the batch size divided by this, as in the authors' code
 
@@ -74,7 +74,7 @@ class SemCKD(Method):
         check_weight("weight", self.weight)
         temperature(self.temperature)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Projectors and attention."""
         return Calibration(widths(setting.student.maps[1:]), widths(setting.teacher.maps[1:]), setting.batch_size)
 

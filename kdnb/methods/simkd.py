@@ -4,13 +4,14 @@ import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from kdnb import losses
 from kdnb.checks import number
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import convolved
-from kdnb.models import Output, ResNet
+from kdnb.models import Network, Output, ResNet, answer, maps_of
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,20 @@ class SimKD(Method):
         check_weight("weight", self.weight)
         number("factor", self.factor, "a number from 1 up", 1, float("inf"))
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The projector; the student takes over the teacher's classifier, and never trains it."""
+        taught = setting.teacher
+        if not torch.allclose(answer(taught.maps, setting.teacher_network.classifier).logits, taught.logits, rtol=1e-3):
+            raise ValueError(
+                f"method {self.name!r} puts the teacher's classifier on maps averaged over space, and this teacher's "
+                "features are no such averages. Take another method, or a teacher that ends in global average pooling."
+            )
+        student, teacher = network.classifier.in_features, setting.teacher_network.classifier.in_features
+        if not isinstance(network, ResNet) and student != teacher:
+            raise ValueError(
+                f"method {self.name!r} gives the student the teacher's classifier, and a network of one's own asks it "
+                f"in passing: {student} features do not fit {teacher}. Take a pair of equal widths."
+            )
         # A copy, not its values alone: the teacher's may have more or fewer features.
         network.classifier = copy.deepcopy(setting.teacher_network.classifier).requires_grad_(False)
         return self.projector(setting)
@@ -48,6 +61,7 @@ class SimKD(Method):
         """``simkd``."""
         return {"simkd": self.weight * losses.simkd(step.student.maps[-1], step.taught.maps[-1])}
 
-    def predict(self, network: ResNet, maps: tuple[Tensor, ...], parts: nn.Module) -> Output:
+    def predict(self, network: Network, images: Tensor, parts: nn.Module) -> Output:
         """The classifier's answer on projected maps."""
-        return network.answer((*maps[:-1], parts(maps[-1])))
+        *earlier, last = maps_of(network, images)
+        return answer((*earlier, parts(last)), network.classifier)

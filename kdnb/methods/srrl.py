@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from kdnb import losses
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import convolved
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 
 class Connector(nn.Module):
@@ -47,7 +47,7 @@ class SRRL(Method):
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The connector."""
         return Connector(setting.student.maps[-1].shape[1], setting.teacher_network.classifier)
 

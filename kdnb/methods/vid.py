@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from kdnb import losses
 from kdnb.methods.base import Method, Setting, Step, check_weight
 from kdnb.methods.layers import widths
-from kdnb.models import ResNet
+from kdnb.models import Network
 
 LEAST, FIRST = 1e-5, 5.0  # of the variance: what it never falls below, where it starts
 
@@ -43,7 +43,7 @@ class VID(Method):
     def __post_init__(self) -> None:
         check_weight("weight", self.weight)
 
-    def begin(self, network: ResNet, setting: Setting) -> nn.Module:
+    def begin(self, network: Network, setting: Setting) -> nn.Module:
         """A regressor and a variance a stage."""
         pairs = zip(widths(setting.student.maps[1:]), widths(setting.teacher.maps[1:]), strict=True)
         return nn.ModuleList(Gaussian(student, teacher) for student, teacher in pairs)

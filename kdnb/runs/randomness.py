@@ -21,10 +21,10 @@ def generator(spec: RunSpec, use: str, seed: int, epoch: int = 0) -> torch.Gener
     return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
 
-def initial_network(spec: RunSpec, dataset: Dataset) -> models.ResNet:
+def initial_network(spec: RunSpec, dataset: Dataset) -> models.Network:
     """The network of ``spec`` before training; every run with this role, ``init_seed`` and model starts from it."""
     with seeded(spec, "init", spec.init_seed):
-        return models.create(spec.model, dataset.num_classes, dataset.in_channels)
+        return models.create(spec.model, dataset.num_classes, dataset.in_channels, dataset.image_size)
 
 
 @contextmanager

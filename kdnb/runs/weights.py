@@ -16,12 +16,12 @@ def checksum(state: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def network(model: str, state: dict[str, Tensor], dataset: Dataset, source: str) -> models.ResNet:
+def network(model: str, state: dict[str, Tensor], dataset: Dataset, source: str) -> models.Network:
     """The network ``model`` with the weights ``state``, in evaluation mode and never to be trained.
 
     Raises ValueError naming ``source`` and the first weight that does not fit.
     """
-    found = models.create(model, dataset.num_classes, dataset.in_channels)
+    found = models.create(model, dataset.num_classes, dataset.in_channels, dataset.image_size)
     asked, there = ({name: tuple(one.shape) for name, one in some.items()} for some in (found.state_dict(), state))
     if odd := [name for name in asked | there if asked.get(name) != there.get(name)]:
         first, more = odd[0], f"; {len(odd) - 1} more do not" * (len(odd) > 1)

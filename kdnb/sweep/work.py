@@ -64,9 +64,9 @@ def size(network: nn.Module, channels: int, side: int) -> tuple[int, int]:
     return macs, outputs
 
 
-def network(name: str, of: Images) -> models.ResNet:
+def network(name: str, of: Images) -> models.Network:
     """The network ``name`` for these images, untrained."""
-    return models.create(name, of.classes, of.channels)
+    return models.create(name, of.classes, of.channels, of.side)
 
 
 def multiply_adds(name: str, of: Images) -> int:

@@ -9,7 +9,7 @@ the classifier ``fc`` or ``linear``.
 import pickle
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from kdnb.data import Dataset
 
 ANCHOR = "layer1.0.conv1.weight"  # in every network of the family, behind whatever prefix
 HEADS = re.compile(r"^(fc|linear)\.")  # the classifier's public names
+OWN_ANCHOR, NONE = "classifier.weight", re.compile(r"(?!)")  # of networks of one's own, where nothing is renamed
 # Which of several networks is meant: the first of these that its place in the file says; "" stands for all others.
 MEANT = ("student", "", "ema", "swa", "teacher")
 DEEP, STUBS = 6, 200  # how deep a state dict may lie; how many types a file may name
@@ -47,7 +48,8 @@ def read(path: Path, model: str, dataset: Dataset) -> Weights:
     Raises FileNotFoundError, or ValueError naming the file, what is wrong with it, and what to do.
     """
     content = _content(path)
-    found = list(_networks(content))
+    expected = _shapes(model, dataset.num_classes, dataset.in_channels)
+    found = list(_networks(content, expected))
     if not found:
         raise ValueError(f"teacher_weights {path} holds no network of ours, but {_described(content)}.\n{CONVERT}")
     beside = map(_key, content) if isinstance(content, dict) else ()
@@ -56,7 +58,6 @@ def read(path: Path, model: str, dataset: Dataset) -> Weights:
             f"teacher_weights {path} holds {_first(projector)} beside the network: a SimKD student answers only "
             "through its projector, and so cannot be a teacher here. Take the teacher it learned from."
         )
-    expected = _shapes(model, dataset.num_classes, dataset.in_channels)
     fitting = [each for each in found if not _misfit(each.state, expected)]
     if not fitting:
         raise ValueError(_misfits(path, model, dataset, min(found, key=_rank)))
@@ -158,14 +159,18 @@ def _stub(name: str) -> Any:
 # -- the network in it -------------------------------------------------------------------------------------------------
 
 
-def _networks(content: Any) -> Iterator[Weights]:
-    """Every state dict of a network with our :data:`ANCHOR`, its names without prefix and with our classifier's."""
+def _networks(content: Any, expected: Container[str]) -> Iterator[Weights]:
+    """Every state dict of a network with our :data:`ANCHOR`, its names without prefix and with our classifier's.
+
+    ``expected``: the names in a network of one's own, where the classifier alone is called as ours.
+    """
+    anchor, heads = (ANCHOR, HEADS) if ANCHOR in expected else (OWN_ANCHOR, NONE)
     for keys, tensors in _state_dicts(content, (), set()):
-        prefixes = {name[: -len(ANCHOR)] for name in tensors if f".{name}".endswith(f".{ANCHOR}")}
+        prefixes = {name[: -len(anchor)] for name in tensors if f".{name}".endswith(f".{anchor}")}
         for prefix in sorted(prefixes):
             others = tuple(other for other in prefixes if other != prefix and other.startswith(prefix))
             own = [name for name in tensors if name.startswith(prefix) and not (others and name.startswith(others))]
-            state = {HEADS.sub("classifier.", name.removeprefix(prefix)): tensors[name] for name in own}
+            state = {heads.sub("classifier.", name.removeprefix(prefix)): tensors[name] for name in own}
             yield Weights(state, " > ".join([*map(repr, keys), *([prefix] if prefix else [])]))
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from kdnb import methods
 from kdnb.data import Dataset
 from kdnb.methods import Setting
-from kdnb.models import Output, ResNet
+from kdnb.models import Network, Output
 from kdnb.runs import RunSpec
 from kdnb.runs.randomness import initial_network, seeded
 from kdnb.train.teacher import Teacher
@@ -15,13 +15,13 @@ from kdnb.train.teacher import Teacher
 class Student(nn.Module):
     """Answers, and is measured, as its method predicts; ``network`` holds the classifier that mu is about."""
 
-    def __init__(self, method: methods.Method, network: ResNet, parts: nn.Module) -> None:
+    def __init__(self, method: methods.Method, network: Network, parts: nn.Module) -> None:
         super().__init__()
         self.method, self.network, self.parts = method, network, parts
 
     def forward(self, x: Tensor) -> Output:
         """Images B x C x H x W (normalised) to maps, and the features and logits that it is judged by."""
-        return self.method.predict(self.network, self.network.stages(x), self.parts)
+        return self.method.predict(self.network, x, self.parts)
 
 
 def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None = None) -> Student:

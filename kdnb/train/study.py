@@ -8,8 +8,8 @@ import torch
 
 from kdnb import data, methods, models, paths, profiles
 from kdnb import device as devices
-from kdnb.checks import choice
 from kdnb.data import Dataset
+from kdnb.measure.align import check_pair
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.runs import Run, RunSpec, are_published, run_in, student_name, teacher_name
 from kdnb.surroundings import lasting
@@ -44,7 +44,7 @@ def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -
 
     ``budget``: what is left of one that a larger piece of work began; None: ``parameters.minutes`` from now on.
     """
-    model = parameters.teacher_model or profiles.get(parameters.profile).teacher
+    model = _teacher_model(parameters)
     images = dataset(parameters)
     spec = make_spec(parameters, images, "teacher", model, "normal", {})
     return _train(parameters, [spec], images, budget)[0]
@@ -60,12 +60,11 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     # Refuses what is bad before anything is trained.
     names = [name for name, _ in method_grid(parameters)]
     check_teacher_outputs(names, parameters.teacher_outputs or profiles.get(parameters.profile).teacher_outputs)
-    for model in (_student_model(parameters), parameters.teacher_model):
-        if model is not None:
-            choice("model", model, models.names())
+    pair = _student_model(parameters), _teacher_model(parameters)
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
+    _check_pair(*pair, names, images)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
     specs = student_specs(parameters, images, teacher, bystander)
@@ -84,15 +83,28 @@ def student_specs(
 
 
 def _student_model(parameters: StudentParameters) -> str:
-    return parameters.student_model or profiles.get(parameters.profile).student
+    return models.identity(parameters.student_model or profiles.get(parameters.profile).student)
+
+
+def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
+    return models.identity(parameters.teacher_model or profiles.get(parameters.profile).teacher)
+
+
+def _check_pair(student: str, teacher: str, names: list[str], images: Dataset) -> None:
+    """ValueError where a network is not what it should be, or where mu cannot compare their classifiers."""
+    size = images.num_classes, images.in_channels, images.image_size
+    there, taught = (models.create(model, *size).classifier.weight for model in (student, teacher))
+    if any(methods.METHODS[name].mu_is_defined for name in names):
+        check_pair(taught, there)
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
     """Teacher and bystander as students' specs name them."""
     target, seed = folder(parameters), parameters.bystander_seed
     own = load_teacher(parameters, images) if parameters.teacher_weights else None
-    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed), parameters.teacher_model)
-    other = None if seed is None else published.teacher(target, teacher_name(seed), parameters.teacher_model)
+    asked = _teacher_model(parameters) if parameters.teacher_model else None
+    teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed), asked)
+    other = None if seed is None else published.teacher(target, teacher_name(seed), asked)
     return teacher, other
 
 
@@ -120,8 +132,7 @@ def student_names(parameters: StudentParameters) -> list[str]:
 def load_teacher(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher:
     """The teacher the students learn from; trained first where it is not there."""
     if parameters.teacher_weights:
-        model = parameters.teacher_model or profiles.get(parameters.profile).teacher
-        return teachers.from_file(model, Path(parameters.teacher_weights), images)
+        return teachers.from_file(_teacher_model(parameters), Path(parameters.teacher_weights), images)
     return _teacher_of_seed(parameters, parameters.teacher_seed, images, budget)
 
 
@@ -146,8 +157,8 @@ def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, 
 
 def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset) -> None:
     """Refuse a teacher that is another network than asked; say where it was trained otherwise than it would be now."""
-    model, found = recipe.teacher_model or profiles.get(recipe.profile).teacher, run.spec
-    published.check_network(run, recipe.teacher_model)
+    model, found = _teacher_model(recipe), run.spec
+    published.check_network(run, model if recipe.teacher_model else None)
     asked = make_spec(recipe, images, "teacher", model, "normal", {})
     names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]
     names += ["precision"] if asked.precision != "auto" else []

@@ -22,7 +22,7 @@ class Teacher:
     """A network in evaluation mode that is never trained; ``checksum`` (sha256 of its weights) is its identity."""
 
     name: str
-    network: models.ResNet
+    network: models.Network
     checksum: str
 
     @property

@@ -115,7 +115,7 @@ def _identity(teacher: Teacher, dataset: Dataset, views: int, precision: str) ->
 def _build(
     store: Store,
     missing: Mapping[str, Sequence[int]],
-    network: models.ResNet,
+    network: models.Network,
     views: Views,
     precision: str,
     budget: Budget,
@@ -134,7 +134,7 @@ def _build(
 
 @torch.no_grad()
 def _compute(
-    network: models.ResNet, views: Views, images: range, precision: str, names: Sequence[str]
+    network: models.Network, views: Views, images: range, precision: str, names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """The outputs called ``names`` of every view of ``images``: fp16, ordered by image, then by view."""
     device = views.labels.device

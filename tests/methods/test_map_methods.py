@@ -9,14 +9,14 @@ from kdnb import methods, models
 from kdnb.methods import Setting, Step
 
 
-def step(name: str) -> tuple[Step, models.ResNet]:
+def step(name: str) -> tuple[Step, models.Network]:
     """A method's first step on four random images."""
     torch.manual_seed(0)
     student, teacher = models.create("resnet8", 10), models.create("resnet20", 10)
     images, method = torch.randn(4, 3, 8, 8), methods.create(name)
     setting = Setting(student(images[:1]), teacher(images[:1]), teacher, torch.zeros(1), 4)
     parts = method.begin(student, setting)
-    seen = method.predict(student, student.stages(images), parts)
+    seen = method.predict(student, images, parts)
     return Step(seen, teacher(images), torch.tensor([1, 2, 3, 4]), torch.arange(4), student, parts), student
 
 
@@ -54,8 +54,11 @@ def test_with_an_own_classifier_simkd_has_the_same_body(train: Train) -> None:
 def test_simkd_takes_a_teacher_of_another_width_and_straight_says_that_it_would(train: Train) -> None:
     (run,) = train(student_model="resnet8x2", methods=["simkd"], teacher_outputs="live")
     assert len(run.history) == 3 and "mu_raw" not in run.history
+    student, teacher = models.create("resnet8x2", 10), models.create("resnet20", 10)
+    images = torch.randn(1, 3, 8, 8)
+    setting = Setting(student(images), teacher(images), teacher, torch.zeros(1), 4)
     with pytest.raises(ValueError, match=r"\(128, .*\), the teacher's \(64, .*'simkd', whose projector helps"):
-        train(student_model="resnet8x2", methods=["straight"], teacher_outputs="live", seed=3)
+        methods.create("straight").begin(student, setting)
     with pytest.raises(ValueError, match="teacher has 64 features, student 128; .* choose a pair of equal width"):
         train(student_model="resnet8x2", methods=["kd"], seed=3)
 

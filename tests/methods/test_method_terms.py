@@ -37,7 +37,7 @@ def begun(text: str, batch: int = BATCH) -> tuple[Method, Step]:
     name, parameters = methods.parse(text)
     method = methods.create(name, parameters)
     parts = method.begin(network, Setting(network.eval()(image), teacher(image), teacher, labels, BATCH, bystander))
-    output = method.predict(network.train(), network.stages(images), parts)
+    output = method.predict(network.train(), images, parts)
     return method, Step(output, teacher(images), labels[indices], indices, network, parts)
 
 
@@ -109,7 +109,7 @@ def test_simkd_at_zero_loss_gives_the_teachers_logits() -> None:
         def forward(self, maps: Tensor) -> Tensor:
             return step.taught.maps[-1]
 
-    output = method.predict(step.network, step.network.stages(torch.randn(BATCH, 1, 8, 8)), Rigged())
+    output = method.predict(step.network, torch.randn(BATCH, 1, 8, 8), Rigged())
     assert method.terms(replace(step, student=output))["simkd"] == 0
     assert torch.equal(output.logits, step.taught.logits) and torch.equal(output.features, step.taught.features)
 
@@ -249,7 +249,7 @@ def test_no_step_waits_for_the_device(name: str) -> None:
     method, step = begun(name)
     images = torch.randn(BATCH, 1, 8, 8)
     with NoWaiting():
-        output = method.predict(step.network, step.network.stages(images), step.parts)
+        output = method.predict(step.network, images, step.parts)
         torch.stack(methods.terms(method, replace(step, student=output))).sum().backward()
     with pytest.raises(AssertionError, match="waits"), NoWaiting():
         images.sum().item()
@@ -259,7 +259,7 @@ def test_no_step_waits_for_the_device(name: str) -> None:
 def test_terms_are_finite_scalars_in_single_precision_under_autocast(name: str) -> None:
     method, step = begun(name)
     with torch.autocast("cpu", torch.bfloat16):
-        output = method.predict(step.network, step.network.stages(torch.randn(BATCH, 1, 8, 8)), step.parts)
+        output = method.predict(step.network, torch.randn(BATCH, 1, 8, 8), step.parts)
         found = methods.terms(method, replace(step, student=output))
     for term in found:
         assert term.shape == () and term.dtype == torch.float32 and term.isfinite()
@@ -275,6 +275,6 @@ def test_outputs_of_the_prediction_replace_the_networks() -> None:
         method, step = begun(name)
         images = torch.randn(BATCH, 1, 8, 8)
         output = step.network.eval()(images)
-        predicted = method.predict(step.network, step.network.stages(images), step.parts.eval())
+        predicted = method.predict(step.network, images, step.parts.eval())
         assert isinstance(predicted, Output)
         assert torch.equal(predicted.logits, output.logits) == (name not in ("simkd", "projected"))

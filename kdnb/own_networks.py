@@ -1,0 +1,153 @@
+"""Networks of one's own, by the path of their factory: ``teacher_model: "mypackage.nets:wide"``.
+
+A factory is called with ``num_classes=K``, and with ``in_channels=C`` where it takes that. It returns a
+:class:`torch.nn.Module` that
+
+- has ``classifier``, a linear layer with bias from D features to K classes: what is studied;
+- maps images B x C x S x S to ``(maps, features, logits)``: four maps B x C' x H x W in their order, features B x D,
+  and logits B x K that are the classifier's answer to the features, and nothing else.
+
+It is found from the folder where the command runs, from the repository's root, or on PYTHONPATH, and asked once with
+two images before any work. In a run's identity it stands with a digest of its source file, ``mypackage.nets:wide@3fa1``
+and more, so that a changed network is not taken for the same one. The file, not the shapes of its parameters: another
+activation or stride changes no shape. What the file imports is not in the digest, and a changed comment is.
+"""
+
+import hashlib
+import inspect
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdnb import paths
+from kdnb.checks import choice
+
+MAPS = 4  # after the stem and the three stages of our own; methods that learn from maps count on it
+DIGITS = 12  # of the digest
+
+
+def is_one(name: str) -> bool:
+    """Whether ``name`` is the path of a factory."""
+    return ":" in name
+
+
+def identity(name: str) -> str:
+    """The path with the digest of its source file; ValueError where there is no such factory, or it was changed."""
+    path, _, known = name.partition("@")
+    file = _source(path)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
+    if known not in ("", digest):
+        raise ValueError(
+            f"network {path}: {file} was changed since ({known} then, {digest} now), and may be another network. Put "
+            "the file back, or choose another output_dir to train with the new one."
+        )
+    return f"{path}@{digest}"
+
+
+def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn.Module:
+    """The network of a factory, fresh and checked; ValueError names what is wrong with it, and the rule."""
+    path = identity(name).partition("@")[0]
+    factory = _factory(path)
+    given = {"num_classes": num_classes}
+    if {"in_channels", "kwargs"} & set(inspect.signature(factory).parameters):
+        given["in_channels"] = in_channels
+    try:
+        network = factory(**given)
+    except Exception as error:  # a stranger's code may raise anything
+        told = ", ".join(f"{key}={value}" for key, value in given.items())
+        raise _refusal(path, f"calling it with {told} failed ({_short(error)})", "it takes these by name") from error
+    if not isinstance(network, nn.Module):
+        raise _refusal(path, f"it returns a {type(network).__name__}", "a factory returns a torch.nn.Module")
+    _check_classifier(path, network, num_classes)
+    if not any(parameter.is_meta for parameter in network.parameters()):  # those have shapes and cannot answer
+        _check_answer(path, network, torch.rand(2, in_channels, image_size, image_size, generator=torch.Generator()))
+    return network
+
+
+def _factory(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    for folder in (Path.cwd(), paths.root()):  # last, so that nothing that is installed is hidden
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+    try:
+        found = import_module(module)
+    except Exception as error:  # a stranger's file may raise anything
+        where = f"it is looked for in {Path.cwd()}, in {paths.root()} and on PYTHONPATH"
+        raise _refusal(path, f"module {module!r} cannot be imported ({_short(error)})", where) from error
+    public = [name for name, value in vars(found).items() if callable(value) and not name.startswith("_")]
+    return getattr(found, choice(f"factory in {module}", attribute, public))
+
+
+def _source(path: str) -> Path:
+    """The file that defines a factory, wherever its path imports it from."""
+    factory = _factory(path)
+    defined = sys.modules.get(getattr(factory, "__module__", ""), sys.modules[path.partition(":")[0]])
+    file = getattr(defined, "__file__", None)
+    if file is None or not file.endswith(".py"):
+        raise _refusal(path, "it has no source file", "a network is known by the file that defines it")
+    return Path(file)
+
+
+def _check_classifier(path: str, network: nn.Module, num_classes: int) -> None:
+    rule = f"it must have `classifier`, a torch.nn.Linear with bias from its features to the {num_classes} classes"
+    classifier = getattr(network, "classifier", None)
+    if not isinstance(classifier, nn.Linear) or classifier.bias is None:
+        linear = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+        told = f"; its linear layers are {', '.join(linear)}" if linear else ""
+        raise _refusal(path, f"its classifier is {type(classifier).__name__}{told}", rule)
+    if classifier.out_features != num_classes:
+        raise _refusal(path, f"its classifier is {classifier.out_features} x {classifier.in_features} (K x D)", rule)
+
+
+def _check_answer(path: str, network: nn.Module, images: Tensor) -> None:
+    """Ask it once in evaluation mode, so that nothing of the images stays in its batch norms."""
+    shape, rule = tuple(images.shape), "forward returns (maps, features, logits)"
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            answer = network(images)
+    except Exception as error:
+        raise _refusal(
+            path, f"it cannot take images {shape} ({_short(error)})", "its input is B x C x S x S"
+        ) from error
+    finally:
+        network.train(training)
+    if not isinstance(answer, tuple | list) or len(answer) != 3 or not isinstance(answer[0], tuple | list):
+        raise _refusal(path, f"forward returns {_described(answer)}", rule)
+    maps, features, logits = answer
+    if len(maps) != MAPS or any(not isinstance(one, Tensor) or one.dim() != 4 for one in maps):
+        raise _refusal(path, f"its maps are {_described(maps)}", f"there must be {MAPS}, each B x C x H x W")
+    classifier: Any = network.classifier
+    for name, found, width in (
+        ("features", features, classifier.in_features),
+        ("logits", logits, len(classifier.bias)),
+    ):
+        if not isinstance(found, Tensor) or tuple(found.shape) != (len(images), width):
+            raise _refusal(path, f"its {name} are {_described(found)}", f"for its classifier they must be B x {width}")
+    with torch.no_grad():
+        expected = classifier(features)
+    if not torch.allclose(logits, expected, rtol=1e-3, atol=1e-4):
+        furthest = float((logits - expected).abs().max())
+        rule = "they must be classifier(features) alone, as mu and the account of it assume"
+        raise _refusal(path, f"its logits are up to {furthest:.2g} from what its classifier says of its features", rule)
+
+
+def _refusal(path: str, wrong: str, rule: str) -> ValueError:
+    return ValueError(f"network {path}: {wrong}; {rule}. See the page 'Bring your own'.")
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor {tuple(value.shape)}"
+    if isinstance(value, tuple | list):
+        return f"{len(value)} things ({', '.join(map(_described, value[:5]))})"
+    return f"a {type(value).__name__}"
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"

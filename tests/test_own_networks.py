@@ -1,0 +1,200 @@
+"""Networks of one's own: the page's are trained; what is no such network is refused before any work, with the rule."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny
+from torch import nn
+
+from kdnb import data, models, own_networks
+from kdnb.methods import METHODS
+from kdnb.runs import Run
+from kdnb.runs.weights import network as rebuilt
+from kdnb.train import study
+
+NETWORK = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes, in_channels, width=8):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(in_channels, width, 3, 1, 1)])
+        self.layers.extend(nn.Conv2d(width, width, 3, step, 1) for step in (1, 2, 2))
+        self.norm = nn.BatchNorm2d(width)
+        self.classifier = nn.Linear(width, num_classes)
+
+    def forward(self, x):
+        maps = []
+        for layer in self.layers:
+            x = layer(x).relu()
+            maps.append(x)
+        features = self.norm(x).mean((2, 3))
+        return maps, features, self.classifier(features)
+
+
+def small(num_classes, in_channels):
+    return Net(num_classes, in_channels)
+
+
+def wide(num_classes, **kwargs):
+    return Net(num_classes, kwargs["in_channels"], 12)
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """A module in the current folder, called by a name of the test's own: imported modules stay."""
+    module = "nets_" + re.sub(r"\W", "_", request.node.name)
+    (tmp_path / f"{module}.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["/nowhere"] + __import__("sys").path)
+    return module
+
+
+def test_a_study_of_own_networks_is_trained_and_resumed(here: str, tmp_path: Path) -> None:
+    """Every method but SimKD, whose teacher must end in averages; the identity names file and digest."""
+    pair = {"teacher_model": f"{here}:wide", "student_model": f"{here}:wide", "epochs": 1, "limit": 64}
+    names = [name for name in METHODS if name != "simkd"]
+    asked = tiny(tmp_path / "runs", methods=names, temperatures=[4], teacher_outputs="live", **pair)
+    runs = study.train_students(asked)
+    assert len(runs) == len(names)
+    for run in runs:
+        assert run.spec.model == own_networks.identity(f"{here}:wide") and run.spec.teacher["model"] == run.spec.model
+        assert {"classifier.weight", "layers.0.weight"} <= set(run.weights())
+    again = study.train_students(asked)
+    assert [run.spec for run in again] == [run.spec for run in runs]
+
+
+def test_it_draws_from_the_seed_and_answers_as_ours(here: str) -> None:
+    torch.manual_seed(3)
+    one = models.create(f"{here}:wide", 5, 1, 8)
+    torch.manual_seed(3)
+    two = models.create(f"{here}:wide", 5, 1, 8)
+    assert one.training and not one.norm.num_batches_tracked
+    states = one.state_dict().values(), two.state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+    found = one(torch.ones(3, 1, 8, 8))
+    assert isinstance(found, models.Output) and [m.shape[2] for m in found.maps] == [8, 8, 4, 2]
+
+
+def test_its_classifier_is_never_rounded(here: str) -> None:
+    network = models.create(f"{here}:wide", 5, 1, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(torch.ones(2, 1, 8, 8))
+    assert found.maps[1].dtype == torch.bfloat16 and found.logits.dtype == found.features.dtype == torch.float32
+    torch.testing.assert_close(found.logits, network.classifier(found.features))
+
+
+def test_a_changed_file_is_another_network(here: str, tmp_path: Path) -> None:
+    asked = tiny(tmp_path / "runs", methods=["normal"], epochs=1, student_model=f"{here}:small", bystander_seed=None)
+    with pytest.raises(ValueError, match="teacher has 64 features, student 8; .* choose a pair of equal width"):
+        study.train_students(asked)
+    assert not (tmp_path / "runs").exists()
+    asked = tiny(
+        tmp_path / "runs",
+        methods=["normal"],
+        epochs=1,
+        student_model=f"{here}:small",
+        teacher_model=f"{here}:small",
+        bystander_seed=None,
+    )
+    (run,) = study.train_students(asked)
+    (tmp_path / f"{here}.py").write_text(NETWORK.replace("relu", "tanh"))
+    with pytest.raises(ValueError, match=r"holds results of another spec \(model: there|is a nets_.*and teacher_model"):
+        study.train_students(asked)
+    with pytest.raises(ValueError, match=rf"{here}\.py was changed since .* Put the file back"):
+        rebuilt(run.spec.model, run.weights(), data.load("digits", limit=64), "there")
+
+
+def test_weights_of_an_own_network_are_read_from_a_file(here: str, tmp_path: Path) -> None:
+    trained = models.create(f"{here}:small", 10, 1, 8)
+    torch.save({"model": {f"module.{name}": value for name, value in trained.state_dict().items()}}, tmp_path / "t.pth")
+    asked = tiny(
+        tmp_path / "runs",
+        methods=["kd"],
+        temperatures=[4],
+        epochs=1,
+        bystander_seed=None,
+        teacher_model=f"{here}:small",
+        student_model=f"{here}:small",
+        teacher_weights=str(tmp_path / "t.pth"),
+    )
+    (run,) = study.train_students(asked)
+    assert run.spec.teacher and run.spec.teacher["model"] == run.spec.model and isinstance(run, Run)
+
+
+# Refusals, each with the value, the rule and the way out.
+
+
+def refused(name: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as refusal:
+        models.create(name, 10, 1, 8)
+    assert "Bring your own" in str(refusal.value) or "unknown factory" in str(refusal.value)
+
+
+def test_what_cannot_be_found_is_named(here: str, tmp_path: Path) -> None:
+    refused(
+        "nowhere.nets:wide", r"module 'nowhere.nets' cannot be imported \(ModuleNotFoundError.*looked for in .*PYTHON"
+    )
+    refused(f"{here}:wied", rf"unknown factory in {here} 'wied'; known: .*Did you mean 'wide'")
+    (tmp_path / "brokennets.py").write_text("def wide(:")
+    refused("brokennets:wide", r"module 'brokennets' cannot be imported \(SyntaxError")
+    refused("math:sqrt", "it has no source file")
+
+
+WRONG = {
+    "return Net(num_classes)": r"calling it with num_classes=10, in_channels=1 failed \(TypeError",
+    "return 3": "it returns a int; a factory returns a torch.nn.Module",
+    "net = Net(10, 1); net.fc = net.classifier; del net.classifier; return net": "its classifier is NoneType; its "
+    "linear layers are fc; it must have `classifier`",
+    "net = Net(10, 1); net.classifier = nn.Linear(8, 10, bias=False); return net": "a torch.nn.Linear with bias",
+    "return Net(7, in_channels)": r"its classifier is 7 x 8 \(K x D\); .* to the 10 classes",
+    "return Net(num_classes, 3)": r"it cannot take images \(2, 1, 8, 8\) \(RuntimeError",
+    "return Told(lambda m, f, z: z)": r"forward returns a tensor \(2, 10\); forward returns \(maps, features, logits\)",
+    "return Told(lambda m, f, z: (m[:2], f, z))": r"its maps are 2 things .*; there must be 4, each B x C x H x W",
+    "return Told(lambda m, f, z: (m, m[-1], z))": r"its features are a tensor \(2, 8, 2, 2\); .* must be B x 8",
+    "return Told(lambda m, f, z: (m, f, z[:, :3]))": r"its logits are a tensor \(2, 3\); .* must be B x 10",
+    "return Told(lambda m, f, z: (m, f, 2 * z + 1))": "its logits are up to .* from what its classifier says",
+}
+TOLD = """
+
+class Told(Net):
+    def __init__(self, change):
+        super().__init__(10, 1)
+        self.change = change
+
+    def forward(self, x):
+        return self.change(*super().forward(x))
+"""
+
+
+@pytest.mark.parametrize("body", WRONG)
+def test_what_is_no_network_of_ours_is_refused(body: str, here: str, tmp_path: Path) -> None:
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}{TOLD}\n\ndef wrong(num_classes, in_channels):\n    {body}\n")
+    refused(f"{here}:wrong", WRONG[body])
+
+
+def test_it_is_refused_before_any_work(here: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown factory"):
+        study.train_students(tiny(tmp_path / "runs", student_model=f"{here}:wied"))
+    with pytest.raises(ValueError, match="unknown model 'resnet9'"):
+        study.train_students(tiny(tmp_path / "runs", student_model="resnet9"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_simkd_says_what_it_asks_of_own_networks(here: str, tmp_path: Path) -> None:
+    own = {"methods": ["simkd"], "teacher_outputs": "live", "epochs": 1, "bystander_seed": None, "limit": 64}
+    with pytest.raises(ValueError, match="this teacher's features are no such averages"):
+        study.train_students(tiny(tmp_path / "a", teacher_model=f"{here}:small", student_model="resnet8", **own))
+    with pytest.raises(ValueError, match="8 features do not fit 64. Take a pair of equal widths"):
+        study.train_students(tiny(tmp_path / "b", student_model=f"{here}:small", **own))
+
+
+def test_a_meta_network_has_shapes_alone(here: str) -> None:
+    with torch.device("meta"):
+        network: nn.Module = models.create(f"{here}:small", 10, 1)
+    assert network.classifier.weight.is_meta
