@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from kdnb import paths
-from kdnb.parameters import StudentParameters
+from kdnb.parameters import StudentParameters, TeacherParameters
 from kdnb.train import provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
@@ -24,6 +24,7 @@ PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
+OF_TEACHERS = {name: value for name, value in COMMON.items() if name in TeacherParameters.__dataclass_fields__}
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
 MARKERS = {
@@ -60,7 +61,7 @@ given_to = {
         ["03_mu_curves", "04_correlation", "05_tsne"],
         {"profiles": list(dict.fromkeys([PROFILE, "cifar100", "digits"]))},
     ),
-    "01_teacher": COMMON,
+    "01_teacher": OF_TEACHERS,
     "02_students": everything if GROUPS else COMMON,
     # What only published studies have, side by side: the notebooks name them.
     **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
@@ -99,7 +100,7 @@ rule teacher:
     output:
         f"{RUNS}/teacher-s{{seed}}/finished",
     params:
-        given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
+        given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
     resources:
         gpu=config["gpus_a_job"],
     log:

@@ -11,7 +11,8 @@ measure       what is measured of networks: distances of classifiers, the accoun
 runs          what is kept of a run, and every random choice, from seeds alone
 train         the loop: study, lockstep groups, learners, teacher and its table, CUDA graphs, provenance
 ------------  ------------------------------------------------------------------------------------------------------
-analysis      arithmetic on finished runs: from here on nothing trains
+sweep         a whole study from above: what it asks for, will cost, and how far it is; from here on nothing trains
+analysis      arithmetic on finished runs
 claims        the paper's claims and this book's statements, judged: up to here no Plotly and no Jupyter
 figures       how it is drawn and said, a file or a folder a chapter
 book          the page: what a cell shows, widgets, executed notebooks, the build

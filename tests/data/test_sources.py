@@ -28,7 +28,7 @@ from torchvision.transforms import functional as TF
 import kdnb
 from kdnb import data, runs
 
-PAGE = Path(__file__).parents[2] / "book" / "how-to-run.md"
+PAGE = Path(__file__).parents[2] / "book" / "bring-your-own.md"
 NOWHERE = "http://127.0.0.1:9/cifar.tar.gz"  # the discard port: refused at once, no network involved
 
 

@@ -21,7 +21,7 @@ from kdnb.runs import Checkpoint, Run
 from kdnb.train import student, study, teacher
 from kdnb.train.learner import Learner
 
-PAGE = Path(__file__).parents[2] / "book" / "how-to-run.md"
+BOOK = Path(__file__).parents[2] / "book"
 MAPS = ["at", "fitnet", "vid", "semckd", "simkd"]  # what no table serves
 FEATURES = ["crd", "srrl"]
 COMMON: dict[str, object] = {"temperatures": [4], "teacher_outputs": "live", "batch_size": 48}  # an odd last batch
@@ -192,13 +192,13 @@ def test_two_methods_of_one_name_are_refused() -> None:
 
 # ------------------------------------------------------------------------------------------------ a method of one's own
 def test_the_page_names_every_method() -> None:
-    text = PAGE.read_text()
+    text = (BOOK / "how-to-run.md").read_text()
     assert [name for name in methods.METHODS if f"`{name}`" not in text] == []
 
 
 def test_a_method_of_ones_own_is_one_file(tiny_folder: Path, tmp_path: Path) -> None:
     """The page's file, put where the page says into a copy of the package, and trained as the page says."""
-    section = PAGE.read_text().split("## Your own method")[1].split("\n## ")[0]
+    section = (BOOK / "bring-your-own.md").read_text().split("## Your own method")[1].split("\n## ")[0]
     (source,) = re.findall(r"```python\n(.*?)```", section, re.S)
     (file,) = re.findall(r"`(kdnb/methods/\w+\.py)`", section.split("```python")[0])
     shutil.copytree(Path(kdnb.__file__).parent, tmp_path / "kdnb", ignore=shutil.ignore_patterns("__pycache__"))
