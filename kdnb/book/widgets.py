@@ -83,7 +83,7 @@ class PlotlyView(anywidget.AnyWidget):
     def __init__(self, **given: Any) -> None:
         if colab := sys.modules.get("google.colab"):
             colab.output.enable_custom_widget_manager()
-        super().__init__(source=PlotlySource.of_kernel(), **given)
+        super().__init__(source=PlotlySource.of_kernel(), layout={"width": "100%"}, **given)
 
 
 class FigureView(PlotlyView):

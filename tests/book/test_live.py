@@ -27,6 +27,8 @@ RUN_ALL = """async () => {
 FRAMES = ".jp-OutputArea-output :is(.kdnb-figure, .kdnb-stepper)"
 DRAWN = f"""() => [...document.querySelectorAll("{FRAMES}")].filter(box => box.clientWidth)
     .every(box => box.querySelector(".main-svg") && box._fullData.length && box.getAttribute("aria-label"))"""
+NARROWEST = f"""() => Math.min(...[...document.querySelectorAll("{FRAMES}")].filter(box => box.clientWidth)
+    .map(box => box.clientWidth / box.closest(".jp-OutputArea-output").clientWidth))"""
 # The least contrast (WCAG 2) of any text of a figure with the ground that it stands on, and which text.
 CONTRAST = f"""() => {{
     const parts = colour => colour.match(/[\\d.]+/g).map(Number);
@@ -147,6 +149,7 @@ def test_a_chapter_at_work_is_as_in_the_book(lab: str, read: Read, chapter: str)
     page.wait_for_function("document.querySelector('.jp-Notebook .jp-Cell')")
     page.evaluate(RUN_ALL)
     _scroll_through(reading, _shown_by(chapter))
+    assert page.evaluate(NARROWEST) > (0.4 if chapter == "00_start" else 0.95)  # the explorer's plots stand in pairs
     for dark in (True, False):
         _darken(reading, dark)
         check_ink(reading)
