@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from kdnb import paths
@@ -64,7 +65,7 @@ def call(clone: Path, *words: str) -> str:
 
 
 def kdnb(clone: Path, *words: str) -> str:
-    """The console script, as the page calls it: unlike ``python -m``, it does not put the current folder on the path."""
+    """The console script, as the page calls it: it does not put the current folder on the path, as ``-m`` does."""
     code = (
         "import sys; sys.path.remove('') if '' in sys.path else None; from kdnb.__main__ import main; sys.exit(main())"
     )
@@ -78,17 +79,25 @@ def test_the_page_says_what_it_runs() -> None:
 
 
 def test_planned_trained_and_watched(clone: Path) -> None:
-    """Pictures, networks, method and grid of one's own, through the notebooks as the workflow calls them."""
+    """Pictures, networks, method and grid of one's own: a teacher as the workflow calls it, then a group's call."""
     planned = kdnb(clone, "plan", "config/mine.yaml")
     assert re.search(r"together +4 +8 ", planned) and "* estimate: scaled by arithmetic from" in planned
-    words = ["--configfile", "config/mine.yaml", "--cores", "2", "--nolock", "students_first"]
-    call(clone, sys.executable, "-m", "snakemake", *words)
+    words = ["--configfile", "config/mine.yaml", "--cores", "2", "--nolock"]
+    call(clone, sys.executable, "-m", "snakemake", *words, f"{clone}/runs/mine/digits/teacher-s0/finished")
+    study = yaml.safe_load((clone / "config" / "mine.yaml").read_text())
+    given = {**study["common"], **study["students"]["first"], "output_dir": "runs/mine/digits"}
+    options = [[f"--{name.replace('_', '-')}", *map(str, as_list(value))] for name, value in given.items()]
+    kdnb(clone, "students", *sum(options, []))
     assert "5 of 8 runs done; 3 missing" in kdnb(clone, "status", "mine")
     runs = find(clone / "runs" / "mine" / "digits")
     assert {run.spec.method for run in runs} == {"normal", "kd", "direction"} and len(runs) == 5
     for run in runs:
         kind = "deep" if run.spec.role == "teacher" else "shallow"
         assert re.fullmatch(rf"my_networks:{kind}@[0-9a-f]{{12}}", run.spec.model) and run.spec.dataset == "folder"
+
+
+def as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def test_one_call_takes_own_networks(clone: Path) -> None:
