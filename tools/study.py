@@ -47,7 +47,7 @@ def main(profile: str = "digits", on: str = "local") -> int:
             status = snakemake(profile, on)
             if status:
                 print("Not everything was finished, see above; the same command goes on. The book of what is there:")
-                snakemake(profile, on, "--config", "train=false")
+                snakemake(profile, on, "--config", "train=False")
     except Timeout:
         print("a study is running here already; wait for it, or stop it first.", file=sys.stderr)
         return 2

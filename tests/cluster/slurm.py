@@ -29,7 +29,7 @@ SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort={ports[0]}
 SlurmUser={user}
 SlurmdUser={user}
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -75,11 +75,21 @@ def until(what: str, found: Callable[[], T]) -> T:
 
 
 class Slurm:
-    """The cluster, while it runs."""
+    """The cluster, while it runs; ``environment``: of whoever uses it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+        # In a job the plugin drops Slurm's variables before it calls srun; elsewhere the configuration is in /etc.
+        (folder / "bin").mkdir()
+        (folder / "bin" / "srun").write_text(
+            f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n'
+        )
+        (folder / "bin" / "srun").chmod(0o755)
+        self.environment = {
+            **os.environ,
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        }
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -139,9 +149,7 @@ class Slurm:
             with suppress(OSError):
                 environment = place.joinpath("environ").read_bytes().decode(errors="replace").split("\0")
                 if f"SLURM_CONF={self.folder / 'slurm.conf'}" in environment and (
-                    not variable
-                    or variable in environment
-                    or place.joinpath("cmdline").read_text().startswith(title)
+                    not variable or variable in environment or place.joinpath("cmdline").read_text().startswith(title)
                 ):
                     found.append(int(place.name))
         return found

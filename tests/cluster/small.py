@@ -17,50 +17,47 @@ SMALL = {"limit": 128, "epochs": 3, "teacher_model": "resnet8"}
 class Study:
     """The Snakefile on a small configuration; ``common`` and ``students`` as configurations have them."""
 
-    def __init__(self, folder: Path, students: dict[str, Any], common: dict[str, Any], **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        students: dict[str, Any],
+        common: dict[str, Any],
+        environment: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.runs, self.build = folder, folder / "runs" / "digits", folder / "build"
         content = {"profile": "digits", "teachers": [0, 1], "students": students, "common": {**SMALL, **common}}
         content |= {"gpus_a_job": 0, "discard_stale": False, "build": str(self.build), **settings}
         self.config = folder / "small.yaml"
         self.config.write_text(yaml.safe_dump(content))
+        around = environment or dict(os.environ)
         self.environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            **around,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{around['PATH']}",
             "KDNB_RUNS": str(folder / "runs"),
             "OMP_NUM_THREADS": "1",
         }
 
-    @property
-    def students(self) -> list[str]:
-        """Targets: every job of the students."""
-        names = yaml.safe_load(self.config.read_text())["students"]
-        return [f"students_{name}" for name in names]
-
-    def start(self, on: str, *options: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, on: str, targets: list[str], *options: str) -> subprocess.Popen[str]:
         """Start Snakemake as profiles/ON says."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT)]
-        command += ["--configfile", str(self.config), "--workflow-profile", str(ROOT / "profiles" / on), "--nolock"]
+        command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(ROOT), "--configfile", str(self.config), "--nolock"]
+        command += ["--workflow-profile", str(ROOT / "profiles" / on), *options]
         with (self.folder / f"said-{on}.txt").open("a") as said:
             return subprocess.Popen(
-                [*command, *options],
-                cwd=ROOT,
-                env={**self.environment, **environment},
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
+                command, cwd=ROOT, env=self.environment, stdout=said, stderr=subprocess.STDOUT, text=True
             )
 
     def said(self, on: str) -> str:
         """What Snakemake said there, in all calls."""
         return (self.folder / f"said-{on}.txt").read_text()
 
-    def __call__(self, on: str, *options: str, status: int = 0) -> str:
-        """Run it to its end; what it said in all calls."""
-        process = self.start(on, *options)
-        assert (process.wait() == 0) == (status == 0), self.said(on)
-        return self.said(on)
+    def __call__(self, targets: list[str], *options: str, fails: bool = False) -> str:
+        """Run it here to its end; what it said in all calls."""
+        process = self.start("local", targets, *options)
+        assert (process.wait() != 0) == fails, self.said("local")
+        return self.said("local")
 
     def run(self, name: str) -> Run:
         """A run, by the beginning of its name."""
