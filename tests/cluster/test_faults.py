@@ -1,4 +1,4 @@
-"""What dies takes nothing with it: the same command goes on, and what comes out equals what an undisturbed study makes."""
+"""What dies takes nothing with it: the same command goes on, and makes what an undisturbed study makes."""
 
 import os
 import shutil
@@ -114,7 +114,12 @@ def test_a_student_that_always_fails(whole: Study, tmp_path: Path) -> None:
     assert bad.failure and bad.failure in said and bad.failure.startswith(f"{bad.path.name}: ")
     equal(study, whole)
     assert not bad.finished and not (bad.path / "finished").exists()
-    study(["all"], "--config", "train=False", "--dry-run")
-    plan = study.said("local")[len(said) :]
-    assert f"--missing {bad.path}" in plan or "book" in plan
-    assert "students_" not in plan and "teacher " not in plan
+    plan = study(["all"], "--config", "train=False", "--dry-run")[len(said) :]
+    assert f"missing: {bad.path.name}, stopped by: {bad.failure}" in plan
+    table = [line.split() for line in plan.splitlines()]
+    assert {words[0] for words in table if len(words) == 2 and words[1].isdigit()} == {
+        "all",
+        "chapter",
+        "book",
+        "total",
+    }
