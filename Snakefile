@@ -1,20 +1,32 @@
 """The whole study: teacher and bystander -> students -> chapters -> book, through papermill.
 
-    snakemake --cores 2 --configfile config/digits.yaml      (`make study` does this)
-    snakemake --cores 2 --configfile config/results.yaml     (`make book`: from results/ alone, nothing is trained)
+    snakemake --workflow-profile profiles/local --configfile config/digits.yaml   (`make study` does this)
+    snakemake --workflow-profile profiles/slurm --configfile config/cifar100.yaml (`make study PROFILE=cifar100 ON=slurm`)
 
 A second call does nothing. A run's file ``finished`` is its marker: delete it with the run's folder, and that run alone
 is redone, since the trainer skips runs that are finished. A changed notebook redoes its chapter; a changed training
-source, where the configuration says so, the runs it made; any other file of kdnb/ the chapters.
+source, where the configuration says so, the runs it made; any other file of kdnb/ the chapters. Which runs share a job,
+and where it runs, is no part of that: a split that changes redoes nothing.
+
+Where and how jobs run stands in profiles/. Settings of a configuration, which a profile or ``--config`` may override:
+
+gpus_a_job     what a training job needs
+runs_a_job     at most so many students in a job; without it a lockstep group is one job
+spare_minutes  so long before the profile's time limit (``runtime``) a training job stops by itself; 10
+train          false: the book of what is finished, which says what is missing
 """
 
 import json
 import os
+import sys
 from pathlib import Path
 
-from kdnb import paths
+from snakemake.exceptions import WorkflowError
+
+from kdnb import data, paths, profiles
 from kdnb.parameters import StudentParameters, TeacherParameters
-from kdnb.train import provenance, study
+from kdnb.runs import Run
+from kdnb.train import grid, provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
@@ -26,20 +38,49 @@ BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # c
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
 OF_TEACHERS = {name: value for name, value in COMMON.items() if name in TeacherParameters.__dataclass_fields__}
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
-GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
-MARKERS = {
-    name: [f"{study.folder(given)}/{run}/finished" for run in study.student_names(given)]
-    for name, given in {name: StudentParameters(**given) for name, given in GROUPS.items()}.items()
-}
+GROUPS = grid.groups(config["students"], COMMON)
+JOBS = {}  # name of the job: its group's parameters, its own methods
+for name, given in GROUPS.items():
+    split = grid.jobs(StudentParameters(**given), config.get("runs_a_job"))
+    for place, methods in enumerate(split, 1):
+        JOBS[f"{name}_{place}" if len(split) > 1 else name] = given, methods
+
+
+def markers(given, methods):
+    """Of a job's runs."""
+    parameters = StudentParameters(**{**given, "methods": methods})
+    return [f"{study.folder(parameters)}/{run}/finished" for run in study.student_names(parameters)]
+
+
 TEACHERS = [f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]]
-STUDENTS = sorted({marker for markers in MARKERS.values() for marker in markers})
+STUDENTS = sorted({marker for job in JOBS.values() for marker in markers(*job)})
+MISSING = []
+if not config.get("train", True):  # the book of what is there
+    MISSING = [marker for marker in [*TEACHERS, *STUDENTS] if not os.path.exists(marker)]
+    TEACHERS, STUDENTS = ([one for one in asked if one not in MISSING] for asked in (TEACHERS, STUDENTS))
+    for run in map(Run, map(os.path.dirname, MISSING)):
+        print(f"missing: {run.path.name}{f', stopped by: {run.failure}' if run.failure else ''}", file=sys.stderr)
 CODE = [f"{RUNS}/code"] if config["discard_stale"] else []
-# Prints a training notebook's progress lines, keeps all it says in a log.
+dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
+DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched else []
 PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
-    "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
+    "-y {params.given:q}"
 )
+# Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
+LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
+TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
 
+
+def here(resources, **methods):
+    """Parameters of a training notebook that change nothing of what a run is: which runs go together, and for how long.
+
+    Snakemake does not compare them with an earlier call's, since they depend on resources.
+    """
+    spare, limit = config.get("spare_minutes", 10), resources.get("runtime")
+    if limit and limit <= spare:
+        raise WorkflowError(f"runtime is {limit} minutes, and spare_minutes {spare}: no time is left to train in.")
+    return json.dumps(methods | ({"minutes": limit - spare} if limit else {}))
 
 
 def in_the_sweep(given):
@@ -54,6 +95,11 @@ everything = {
     "methods": list(dict.fromkeys(method for given in SWEEP for method in given["methods"])),
     "temperatures": sorted({t for given in SWEEP for t in given.get("temperatures", [])}),
 }
+if MISSING:  # the chapter would train them
+    there = [method for given, methods in JOBS.values() if given in SWEEP for method in methods]
+    everything["methods"] = [method for method in there if markers(COMMON, [method])[0] in STUDENTS]
+    if not everything["methods"]:
+        raise WorkflowError("no student is finished that a book could show.")
 given_to = {
     # The best evidence of each; "cifar100" stands for the study nearest to the paper's.
     "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", "cifar100"]))},
@@ -83,54 +129,73 @@ rule all:
         STUDENTS,
 
 
-rule code:
-    """Set aside what other training code made."""
-    input:
-        provenance.training_sources(),
-    output:
-        f"{RUNS}/code",
-    shell:
-        "python -m kdnb set-aside {RUNS} && echo made > {output}"
+localrules:
+    all,
+    code,
+    data,
+    book,
 
 
-rule teacher:
-    input:
-        CODE,
-        notebook="notebooks/01_teacher.ipynb",
-    output:
-        f"{RUNS}/teacher-s{{seed}}/finished",
-    params:
-        given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
-    resources:
-        gpu=config["gpus_a_job"],
-    log:
-        notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
-        text=f"{BUILD}/log/teacher-s{{seed}}.txt",
-    shell:
-        PAPERMILL
+if config.get("train", True):
 
+    rule code:
+        """Set aside what other training code made."""
+        input:
+            provenance.training_sources(),
+        output:
+            f"{RUNS}/code",
+        shell:
+            "python -m kdnb set-aside {RUNS} && echo made > {output}"
 
-for place, (name, markers) in enumerate(MARKERS.items()):
+    rule data:
+        """Fetch the data set, once and here: nodes of a cluster often have no network."""
+        output:
+            f"{BUILD}/data",
+        params:
+            folder=f"--data-dir {COMMON['data_dir']}" if COMMON.get("data_dir") else "",
+        shell:
+            "python -m kdnb data {dataset} {params.folder} && touch {output}"
 
-    rule:
-        name:
-            f"students_{name}"
+    rule teacher:
         input:
             CODE,
-            TEACHERS,
-            notebook="notebooks/02_students.ipynb",
+            ancient(DATA),
+            notebook="notebooks/01_teacher.ipynb",
         output:
-            markers,
-        priority: len(MARKERS) - place  # as the configuration lists them
+            f"{RUNS}/teacher-s{{seed}}/finished",
         params:
-            given=json.dumps(GROUPS[name]),
+            given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
+            here=lambda wildcards, resources: here(resources),
         resources:
             gpu=config["gpus_a_job"],
         log:
-            notebook=f"{BUILD}/log/students-{name}.ipynb",
-            text=f"{BUILD}/log/students-{name}.txt",
+            notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
+            text=f"{BUILD}/log/teacher-s{{seed}}.txt",
         shell:
-            PAPERMILL
+            TRAINING
+
+    for place, (name, (given, methods)) in enumerate(JOBS.items()):
+
+        rule:
+            name:
+                f"students_{name}"
+            input:
+                CODE,
+                TEACHERS,
+                notebook="notebooks/02_students.ipynb",
+            output:
+                markers(given, methods),
+            priority: len(JOBS) - place  # as the configuration lists them
+            params:
+                given=json.dumps(given),
+                here=lambda wildcards, resources, methods=methods: here(resources, methods=methods),
+            resources:
+                gpu=config["gpus_a_job"],
+            log:
+                notebook=f"{BUILD}/log/students-{name}.ipynb",
+                text=f"{BUILD}/log/students-{name}.txt",
+            shell:
+                TRAINING
 
 
 rule chapter:
@@ -149,7 +214,7 @@ rule chapter:
         notebook=f"{BUILD}/log/{{chapter}}.ipynb",
         text=f"{BUILD}/log/{{chapter}}.txt",
     shell:
-        PAPERMILL + "\ncp {log.notebook} {output}"
+        PAPERMILL + LOGGED + "\ncp {log.notebook} {output}"
 
 
 rule book:
@@ -161,7 +226,10 @@ rule book:
         SOURCES,
     output:
         f"{BUILD}/book/index.html",
+    params:
+        missing="--missing " + " ".join(map(os.path.dirname, MISSING)) if MISSING else "",
     log:
         f"{BUILD}/log/book.txt",
     shell:
-        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"
+        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} {params.missing} "
+        "2>&1 | tee {log}"

@@ -106,7 +106,9 @@ class Group:
 
         One whose loss is not finite is left out from here on: what the others learn does not depend on it.
         """
-        active = [one for one in self.learners if one.epoch == epoch - 1 and one.run.path.name not in self.shared.failed]
+        active = [
+            one for one in self.learners if one.epoch == epoch - 1 and one.run.path.name not in self.shared.failed
+        ]
         if not active:
             return
         spec, images = active[0].spec, self.shared.train_views

@@ -30,7 +30,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration that takes seconds."""
     folder = tmp_path_factory.mktemp("plan")
     content = {"profile": "digits", "teachers": [0, 1], "common": COMMON, "students": STUDENTS}
-    content |= {"gpus_a_job": 0, "discard_stale": False, "build": str(folder / "build")}
+    content |= {"gpus_a_job": 0, "discard_stale": False, "build": str(folder / "build"), "runs_a_job": 2}
     (folder / "small.yaml").write_text(yaml.safe_dump(content))
     return folder / "small.yaml"
 
@@ -51,8 +51,8 @@ def test_the_jobs_are_those_of_snakemakes_dry_run(small: Path) -> None:
     planned = {
         name: len([job for job in some if job.runs]) for name, some in plan.jobs(configuration.read(str(small))).items()
     }
-    assert planned == {"teachers": 2, "all": 1, "more": 1, "teacher tables": 0}
-    assert sum(training.values()) == sum(planned.values()) == 4, done.stdout
+    assert planned == {"teachers": 2, "all": 2, "more": 1, "teacher tables": 0}
+    assert sum(training.values()) == sum(planned.values()) == 5, done.stdout
 
 
 def test_the_disk_is_that_of_runs_that_were_trained(small: Path, tmp_path: Path) -> None:
