@@ -57,4 +57,5 @@ def _bytes(count: float) -> str:
 
 
 def _operations(count: float) -> str:
-    return f"{count / 1e15:,.3g} PFLOP" if count >= 1e14 else f"{count / 1e12:,.3g} TFLOP"
+    unit, size = ("PFLOP", 1e15) if count >= 1e14 else ("TFLOP", 1e12)
+    return f"{count / size:,.0f} {unit}" if count >= 100 * size else f"{count / size:.3g} {unit}"
