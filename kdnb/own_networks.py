@@ -53,9 +53,9 @@ def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn
     path = identity(name).partition("@")[0]
     factory = _factory(path)
     given = {"num_classes": num_classes}
-    if {"in_channels", "kwargs"} & set(inspect.signature(factory).parameters):
-        given["in_channels"] = in_channels
     try:
+        if {"in_channels", "kwargs"} & set(inspect.signature(factory).parameters):
+            given["in_channels"] = in_channels
         network = factory(**given)
     except Exception as error:  # a stranger's code may raise anything
         told = ", ".join(f"{key}={value}" for key, value in given.items())

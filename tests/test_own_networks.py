@@ -144,6 +144,7 @@ def test_what_cannot_be_found_is_named(here: str, tmp_path: Path) -> None:
     (tmp_path / "brokennets.py").write_text("def wide(:")
     refused("brokennets:wide", r"module 'brokennets' cannot be imported \(SyntaxError")
     refused("math:sqrt", "it has no source file")
+    refused("collections:OrderedDict", "calling it with num_classes=10 failed .ValueError: no signature found")
 
 
 WRONG = {
