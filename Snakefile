@@ -12,6 +12,8 @@ import json
 import os
 from pathlib import Path
 
+from snakemake.io import sourcecache_entry
+
 from kdnb import paths
 from kdnb.parameters import StudentParameters
 from kdnb.train import provenance, study
@@ -30,15 +32,31 @@ MARKERS = {
     name: [f"{study.folder(given)}/{run}/finished" for run in study.student_names(given)]
     for name, given in {name: StudentParameters(**given) for name, given in GROUPS.items()}.items()
 }
-TEACHERS = [f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]]
-STUDENTS = sorted({marker for markers in MARKERS.values() for marker in markers})
-CODE = [f"{RUNS}/code"] if config["discard_stale"] else []
+TEACHERS = local([f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]])
+STUDENTS = local(sorted({marker for markers in MARKERS.values() for marker in markers}))
+# Object storage carries files alone: there a run is one archive, which comes with everything or not at all.
+CARRIED = workflow.storage_settings.default_storage_provider is not None
+CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
 # Prints a training notebook's progress lines, keeps all it says in a log.
 PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
     "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
 )
+UNPACK = "python -m kdnb unpack {RUNS} --archives {input.teachers}\n" if CARRIED else ""
+PACK = "\npython -m kdnb pack {params.runs} --archives {output}" if CARRIED else ""
 
+
+def made(markers):
+    """What a training job makes where it runs: its runs' markers, or their archives for the storage."""
+    if not CARRIED:
+        return markers
+    folders = [os.path.relpath(Path(marker).parent, RUNS.parent) for marker in markers]
+    return [f"{config.get('runs', 'runs')}/{folder}.tar" for folder in folders]
+
+
+def source(file):
+    """A file of the repository, which every job has: never from the storage."""
+    return sourcecache_entry(file, file)
 
 
 def in_the_sweep(given):
@@ -65,10 +83,10 @@ given_to = {
     # What only published studies have, side by side: the notebooks name them.
     **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
 }
-RESULTS = sorted(
+RESULTS = local(sorted(
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
-)
-SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))]
+))
+SOURCES = local([*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))])
 
 
 wildcard_constraints:
@@ -77,7 +95,14 @@ wildcard_constraints:
 
 rule all:
     input:
-        f"{BUILD}/book/index.html",
+        local(f"{BUILD}/book/index.html"),
+        TEACHERS,
+        STUDENTS,
+
+
+rule trained:
+    """Every run, and no book."""
+    input:
         TEACHERS,
         STUDENTS,
 
@@ -95,18 +120,19 @@ rule code:
 rule teacher:
     input:
         CODE,
-        notebook="notebooks/01_teacher.ipynb",
+        notebook=source("notebooks/01_teacher.ipynb"),
     output:
-        f"{RUNS}/teacher-s{{seed}}/finished",
+        made([f"{RUNS}/teacher-s{{seed}}/finished"]),
     params:
         given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
+        runs=RUNS,
     resources:
         gpu=config["gpus_a_job"],
     log:
         notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
         text=f"{BUILD}/log/teacher-s{{seed}}.txt",
     shell:
-        PAPERMILL
+        PAPERMILL + PACK
 
 
 for place, (name, markers) in enumerate(MARKERS.items()):
@@ -116,20 +142,36 @@ for place, (name, markers) in enumerate(MARKERS.items()):
             f"students_{name}"
         input:
             CODE,
-            TEACHERS,
-            notebook="notebooks/02_students.ipynb",
+            teachers=made(TEACHERS),
+            notebook=source("notebooks/02_students.ipynb"),
         output:
-            markers,
+            made(markers),
         priority: len(MARKERS) - place  # as the configuration lists them
         params:
             given=json.dumps(GROUPS[name]),
+            runs=Path(markers[0]).parents[1],
         resources:
             gpu=config["gpus_a_job"],
         log:
             notebook=f"{BUILD}/log/students-{name}.ipynb",
             text=f"{BUILD}/log/students-{name}.txt",
         shell:
-            PAPERMILL
+            UNPACK + PAPERMILL + PACK
+
+
+for name, markers in ({"teachers": TEACHERS, **MARKERS} if CARRIED else {}).items():
+
+    rule:
+        name:
+            f"fetched_{name}"
+        input:
+            made(markers),
+        output:
+            local(markers),
+        params:
+            runs=Path(markers[0]).parents[1],
+        shell:
+            "python -m kdnb unpack {params.runs} --archives {input}"
 
 
 rule chapter:
@@ -139,28 +181,27 @@ rule chapter:
         STUDENTS,
         RESULTS,
         SOURCES,
-        notebook="notebooks/{chapter}.ipynb",
+        notebook=local("notebooks/{chapter}.ipynb"),
     output:
-        f"{BUILD}/executed/{{chapter}}.ipynb",
+        local(f"{BUILD}/executed/{{chapter}}.ipynb"),
     params:
         given=lambda wildcards: json.dumps(given_to.get(wildcards.chapter, {"profile": PROFILE})),
     log:
-        notebook=f"{BUILD}/log/{{chapter}}.ipynb",
-        text=f"{BUILD}/log/{{chapter}}.txt",
+        notebook=local(f"{BUILD}/log/{{chapter}}.ipynb"),
+        text=local(f"{BUILD}/log/{{chapter}}.txt"),
     shell:
         PAPERMILL + "\ncp {log.notebook} {output}"
 
 
 rule book:
     input:
-        expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS),
-        expand("book/{page}", page=glob_wildcards("book/{page}").page),
-        "_config.yml",
-        "_toc.yml",
+        local(expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS)),
+        local(expand("book/{page}", page=glob_wildcards("book/{page}").page)),
+        local(["_config.yml", "_toc.yml"]),
         SOURCES,
     output:
-        f"{BUILD}/book/index.html",
+        local(f"{BUILD}/book/index.html"),
     log:
-        f"{BUILD}/log/book.txt",
+        local(f"{BUILD}/log/book.txt"),
     shell:
         "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"

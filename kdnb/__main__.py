@@ -146,7 +146,48 @@ class SetAside:
         print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
 
 
-Asked = TeacherParameters | StudentParameters | Publish | Compare | Representability | Crossed | Book | SetAside
+@command
+class Pack:
+    """Write finished runs as one file each, for storage that carries no folders (see kdnb.train.archives)."""
+
+    folder: tyro.conf.Positional[Path]  # where the runs are
+    archives: Annotated[tuple[Path, ...], MinLen(1)]  # files to write, each called after its run: NAME.tar
+
+    def run(self) -> None:
+        """Pack."""
+        from kdnb.train.archives import pack
+
+        for archive in self.archives:
+            pack(self.folder / archive.stem, archive)
+
+
+@command
+class Unpack:
+    """Put runs that `kdnb pack` wrote into a folder of runs; those that are there already stay."""
+
+    folder: tyro.conf.Positional[Path]  # where the runs go
+    archives: Annotated[tuple[Path, ...], MinLen(1)]  # files to read
+
+    def run(self) -> None:
+        """Unpack."""
+        from kdnb.train.archives import unpack
+
+        for archive in self.archives:
+            unpack(archive, self.folder)
+
+
+Asked = (
+    TeacherParameters
+    | StudentParameters
+    | Publish
+    | Compare
+    | Representability
+    | Crossed
+    | Book
+    | SetAside
+    | Pack
+    | Unpack
+)
 Command = (
     Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
     | Annotated[StudentParameters, tyro.conf.subcommand("students", description="Train students, teachers first.")]
@@ -156,6 +197,8 @@ Command = (
     | Crossed
     | Book
     | SetAside
+    | Pack
+    | Unpack
 )
 
 
