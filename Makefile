@@ -1,6 +1,7 @@
 # For a fresh machine; `make` alone lists what there is. The workflows in .github/ call these targets.
 PYTHON ?= python3
 PROFILE ?= digits
+ON ?= local
 VENV ?= .venv
 BIN = $(VENV)/bin
 # Or `uv pip`: with UV_TORCH_BACKEND=cpu it takes the torch without CUDA, a tenth of the size.
@@ -8,13 +9,13 @@ PIP ?= $(BIN)/pip
 EXTRAS ?= notebooks,book,workflow,cluster,test
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help study book test bench links colab binder environment lock clean
+.PHONY: help study book test test-cluster bench links colab binder environment lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper)
-	$(BIN)/python tools/study.py $(PROFILE)
+study: environment  ## train, analyse, build the book (PROFILE=cifar100: the paper; ON=slurm: on a cluster)
+	$(BIN)/python tools/study.py $(PROFILE) $(ON)
 
 book: environment  ## the book from results/ alone, nothing trained
 	$(BIN)/python tools/study.py results
@@ -23,7 +24,10 @@ test: environment  ## lint, types, walls, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/cluster
+
+test-cluster: environment  ## a study on Slurm, started here, and one that is killed in every way (needs slurm-wlm, munge)
+	$(BIN)/pytest tests/cluster
 
 bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)
 	$(BIN)/python -m benchmarks.bench $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))

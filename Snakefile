@@ -1,22 +1,35 @@
 """The whole study: teacher and bystander -> students -> chapters -> book, through papermill.
 
-    snakemake --cores 2 --configfile config/digits.yaml      (`make study` does this)
-    snakemake --cores 2 --configfile config/results.yaml     (`make book`: from results/ alone, nothing is trained)
+    snakemake --workflow-profile profiles/local --configfile config/digits.yaml   (`make study` does this)
+    snakemake --workflow-profile profiles/slurm --configfile config/cifar100.yaml (`make study PROFILE=cifar100 ON=slurm`)
+    snakemake --workflow-profile profiles/kubernetes --configfile config/cifar100.yaml         (... ON=kubernetes`)
 
 A second call does nothing. A run's file ``finished`` is its marker: delete it with the run's folder, and that run alone
 is redone, since the trainer skips runs that are finished. A changed notebook redoes its chapter; a changed training
-source, where the configuration says so, the runs it made; any other file of kdnb/ the chapters.
+source, where the configuration says so, the runs it made; any other file of kdnb/ the chapters. Which runs share a job,
+and where it runs, is no part of that: a split that changes redoes nothing.
+
+Where and how jobs run stands in profiles/. Settings of a configuration, which a profile or ``--config`` may override:
+
+gpus_a_job     what a training job needs
+runs_a_job     at most so many students in a job; without it a lockstep group is one job
+spare_minutes  so long before the profile's time limit (``runtime``) a training job stops by itself; 10
+train          false: the book of what is finished, which says what is missing
+
+With a default storage provider (profiles/kubernetes: S3) training jobs share no file system with this machine. What they
+make travels as one archive a run, and is unpacked here, where chapters and book are made of it.
 """
 
 import json
 import os
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
 
-from kdnb import paths
+from kdnb import data, paths, profiles
 from kdnb.parameters import StudentParameters
-from kdnb.train import provenance, study
+from kdnb.train import grid, provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
@@ -27,36 +40,65 @@ RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
 COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
-GROUPS = {name: {**COMMON, **given} for name, given in config["students"].items()}
-MARKERS = {
-    name: [f"{study.folder(given)}/{run}/finished" for run in study.student_names(given)]
-    for name, given in {name: StudentParameters(**given) for name, given in GROUPS.items()}.items()
-}
+GROUPS = grid.groups(config["students"], COMMON)
+JOBS = {}  # name of the job: its group's parameters, its own methods
+for name, given in GROUPS.items():
+    split = grid.jobs(StudentParameters(**given), config.get("runs_a_job"))
+    numbered = {f"{name}_{place}": methods for place, methods in enumerate(split, 1)} if len(split) > 1 else {name: split[0]}
+    JOBS |= {job: (given, methods) for job, methods in numbered.items()}
+
+
+def markers(given, methods):
+    """Of a job's runs."""
+    parameters = StudentParameters(**{**given, "methods": methods})
+    return [f"{study.folder(parameters)}/{run}/finished" for run in study.student_names(parameters)]
+
+
+# local: here, also where jobs share no file system with this machine
 TEACHERS = local([f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]])
-STUDENTS = local(sorted({marker for markers in MARKERS.values() for marker in markers}))
-# Object storage carries files alone: there a run is one archive, which comes with everything or not at all.
+STUDENTS = local(sorted({marker for job in JOBS.values() for marker in markers(*job)}))
+MISSING = []
+if not config.get("train", True):  # the book of what is there
+    MISSING = [marker for marker in [*TEACHERS, *STUDENTS] if not os.path.exists(marker)]
+    TEACHERS, STUDENTS = (local([one for one in all_ if one not in MISSING]) for all_ in (TEACHERS, STUDENTS))
 CARRIED = workflow.storage_settings.default_storage_provider is not None
 CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
-# Prints a training notebook's progress lines, keeps all it says in a log.
+dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
+DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched and not CARRIED else []  # else each job's own business
 PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
-    "-y {params.given:q} 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
+    "-y {params.given:q}"
 )
-UNPACK = "python -m kdnb unpack {RUNS} --archives {input.teachers}\n" if CARRIED else ""
-PACK = "\npython -m kdnb pack {params.runs} --archives {output}" if CARRIED else ""
+# Prints a training notebook's progress lines, keeps all it says in a log.
+LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
+TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
+if CARRIED:
+    TRAINING += "\npython -m kdnb pack {params.folder} --archives {output}"
 
 
 def made(markers):
-    """What a training job makes where it runs: its runs' markers, or their archives for the storage."""
+    """What a training job makes: its runs' markers; with a storage the runs' archives, which come whole or not at all."""
     if not CARRIED:
         return markers
-    folders = [os.path.relpath(Path(marker).parent, RUNS.parent) for marker in markers]
+    folders = [os.path.relpath(os.path.dirname(marker), RUNS.parent) for marker in markers]
     return [f"{config.get('runs', 'runs')}/{folder}.tar" for folder in folders]
 
 
 def source(file):
-    """A file of the repository, which every job has: never from the storage."""
+    """A file of the repository, of which every job has its own copy: never from the storage."""
     return sourcecache_entry(file, file)
+
+
+def here(resources, **methods):
+    """Parameters of a training notebook that change nothing of what a run is: which runs go together, and for how long.
+
+    Snakemake does not compare them with an earlier call's, since they depend on resources.
+    """
+    spare, limit = config.get("spare_minutes", 10), resources.get("runtime")
+    if limit and limit <= spare:
+        raise WorkflowError(f"runtime is {limit} minutes, and spare_minutes {spare}: no time is left to train in.")
+    return json.dumps(methods | ({"minutes": limit - spare} if limit else {}))
+
 
 
 def in_the_sweep(given):
@@ -71,6 +113,11 @@ everything = {
     "methods": list(dict.fromkeys(method for given in SWEEP for method in given["methods"])),
     "temperatures": sorted({t for given in SWEEP for t in given.get("temperatures", [])}),
 }
+if MISSING:  # the chapter would train them
+    there = [method for given, methods in JOBS.values() if given in SWEEP for method in methods]
+    everything["methods"] = [method for method in there if markers(COMMON, [method])[0] in STUDENTS]
+    if not everything["methods"]:
+        raise WorkflowError("no student is finished that a book could show.")
 given_to = {
     # The best evidence of each; "cifar100" stands for the study nearest to the paper's.
     "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", "cifar100"]))},
@@ -83,9 +130,10 @@ given_to = {
     # What only published studies have, side by side: the notebooks name them.
     **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
 }
-RESULTS = local(sorted(
+RESULTS = [
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
-))
+]
+RESULTS = local(sorted(RESULTS))
 SOURCES = local([*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))])
 
 
@@ -107,71 +155,93 @@ rule trained:
         STUDENTS,
 
 
-rule code:
-    """Set aside what other training code made."""
-    input:
-        provenance.training_sources(),
-    output:
-        f"{RUNS}/code",
-    shell:
-        "python -m kdnb set-aside {RUNS} && echo made > {output}"
+localrules:
+    all,
+    trained,
+    code,
+    data,
+    book,
 
 
-rule teacher:
-    input:
-        CODE,
-        notebook=source("notebooks/01_teacher.ipynb"),
-    output:
-        made([f"{RUNS}/teacher-s{{seed}}/finished"]),
-    params:
-        given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
-        runs=RUNS,
-    resources:
-        gpu=config["gpus_a_job"],
-    log:
-        notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
-        text=f"{BUILD}/log/teacher-s{{seed}}.txt",
-    shell:
-        PAPERMILL + PACK
+if config.get("train", True):
 
+    rule code:
+        """Set aside what other training code made."""
+        input:
+            provenance.training_sources(),
+        output:
+            f"{RUNS}/code",
+        shell:
+            "python -m kdnb set-aside {RUNS} && echo made > {output}"
 
-for place, (name, markers) in enumerate(MARKERS.items()):
+    rule data:
+        """Fetch the data set, once and here: nodes of a cluster often have no network."""
+        output:
+            f"{BUILD}/data",
+        params:
+            folder=f"--data-dir {COMMON['data_dir']}" if COMMON.get("data_dir") else "",
+        shell:
+            "python -m kdnb data {dataset} {params.folder} && touch {output}"
 
-    rule:
-        name:
-            f"students_{name}"
+    rule teacher:
         input:
             CODE,
-            teachers=made(TEACHERS),
-            notebook=source("notebooks/02_students.ipynb"),
+            ancient(DATA),
+            notebook=source("notebooks/01_teacher.ipynb"),
         output:
-            made(markers),
-        priority: len(MARKERS) - place  # as the configuration lists them
+            made([f"{RUNS}/teacher-s{{seed}}/finished"]),
         params:
-            given=json.dumps(GROUPS[name]),
-            runs=Path(markers[0]).parents[1],
+            given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
+            here=lambda wildcards, resources: here(resources),
+            folder=RUNS,
         resources:
             gpu=config["gpus_a_job"],
         log:
-            notebook=f"{BUILD}/log/students-{name}.ipynb",
-            text=f"{BUILD}/log/students-{name}.txt",
+            notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
+            text=f"{BUILD}/log/teacher-s{{seed}}.txt",
         shell:
-            UNPACK + PAPERMILL + PACK
+            TRAINING
+
+    for place, (name, (given, methods)) in enumerate(JOBS.items()):
+
+        rule:
+            name:
+                f"students_{name}"
+            input:
+                CODE,
+                teachers=made(TEACHERS),
+                notebook=source("notebooks/02_students.ipynb"),
+            output:
+                made(markers(given, methods)),
+            priority: len(JOBS) - place  # as the configuration lists them
+            params:
+                given=json.dumps(given),
+                here=lambda wildcards, resources, methods=methods: here(resources, methods=methods),
+                folder=study.folder(StudentParameters(**given)),
+            resources:
+                gpu=config["gpus_a_job"],
+            log:
+                notebook=f"{BUILD}/log/students-{name}.ipynb",
+                text=f"{BUILD}/log/students-{name}.txt",
+            shell:
+                ("python -m kdnb unpack {RUNS} --archives {input.teachers}\n" if CARRIED else "") + TRAINING
 
 
-for name, markers in ({"teachers": TEACHERS, **MARKERS} if CARRIED else {}).items():
+if config.get("train", True) and CARRIED:
+    for name, found in {"teachers": TEACHERS, **{name: markers(*job) for name, job in JOBS.items()}}.items():
 
-    rule:
-        name:
-            f"fetched_{name}"
-        input:
-            made(markers),
-        output:
-            local(markers),
-        params:
-            runs=Path(markers[0]).parents[1],
-        shell:
-            "python -m kdnb unpack {params.runs} --archives {input}"
+        rule:
+            """Unpack here what was made elsewhere."""
+            name:
+                f"fetched_{name}"
+            input:
+                made(found),
+            output:
+                local(found),
+            params:
+                folder=Path(found[0]).parents[1],
+            shell:
+                "python -m kdnb unpack {params.folder} --archives {input}"
 
 
 rule chapter:
@@ -190,7 +260,7 @@ rule chapter:
         notebook=local(f"{BUILD}/log/{{chapter}}.ipynb"),
         text=local(f"{BUILD}/log/{{chapter}}.txt"),
     shell:
-        PAPERMILL + "\ncp {log.notebook} {output}"
+        PAPERMILL + LOGGED + "\ncp {log.notebook} {output}"
 
 
 rule book:
@@ -201,7 +271,10 @@ rule book:
         SOURCES,
     output:
         local(f"{BUILD}/book/index.html"),
+    params:
+        missing="--missing " + " ".join(map(os.path.dirname, MISSING)) if MISSING else "",
     log:
         local(f"{BUILD}/log/book.txt"),
     shell:
-        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} 2>&1 | tee {log}"
+        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} {params.missing} "
+        "2>&1 | tee {log}"

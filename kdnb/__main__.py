@@ -116,6 +116,7 @@ class Book:
     profile: str = "digits"  # whose executed notebooks
     executed: Path | None = None  # folder of executed notebooks; None: build/PROFILE/executed
     output: Path | None = None  # where the book goes; None: build/PROFILE/book
+    missing: tuple[Path, ...] = ()  # folders of runs that the study asks for and has not finished
 
     def run(self) -> None:
         """Build; say what to open."""
@@ -123,12 +124,24 @@ class Book:
 
         made = paths.root() / "build" / self.profile
         try:
-            page = build(
-                paths.root(), self.executed or made / "executed", lasting(self.output or made / "book").resolve()
-            )
+            output = lasting(self.output or made / "book").resolve()
+            page = build(paths.root(), self.executed or made / "executed", output, self.missing)
         except CalledProcessError as error:
             raise OSError(f"Sphinx gave up (status {error.returncode}); its warnings are above.") from None
         print(f"The book is ready: open {page.as_uri()}")
+
+
+@command
+class Data:
+    """Fetch a data set where it is not there yet, and check it: on clusters, before jobs that have no network."""
+
+    name: tyro.conf.Positional[str]  # digits, digits-few, cifar10, cifar100, or folder
+    data_dir: Path | None = None  # where its files are or will be put; None: data/
+
+    def run(self) -> None:
+        """Load it; say what it holds."""
+        found = data.load(self.name, lasting(self.data_dir or paths.root() / "data"))
+        print(f"{found.name}: {len(found.train.labels):,} training and {len(found.test.labels):,} test images")
 
 
 @command
@@ -184,6 +197,7 @@ Asked = (
     | Representability
     | Crossed
     | Book
+    | Data
     | SetAside
     | Pack
     | Unpack
@@ -196,6 +210,7 @@ Command = (
     | Representability
     | Crossed
     | Book
+    | Data
     | SetAside
     | Pack
     | Unpack

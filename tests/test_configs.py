@@ -10,6 +10,7 @@ from kdnb import paths
 from kdnb.methods import METHODS
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, teacher_name
+from kdnb.train import grid
 from kdnb.train.study import folder, student_names
 
 FILES = sorted((Path(__file__).parents[1] / "config").glob("*.yaml"))
@@ -21,17 +22,21 @@ def config(name: str) -> dict[str, Any]:
     return content
 
 
-def students(name: str) -> list[str]:
+def groups(name: str) -> list[StudentParameters]:
     content = config(name)
-    groups = [StudentParameters(profile=content["profile"], **given) for given in content["students"].values()]
-    return [run for group in groups for run in student_names(group)]
+    return [
+        StudentParameters(**given)
+        for given in grid.groups(content["students"], {"profile": content["profile"]}).values()
+    ]
+
+
+def students(name: str) -> list[str]:
+    return [run for group in groups(name) for run in student_names(group)]
 
 
 def places(name: str) -> list[str]:
     """Where each student goes."""
-    content = config(name)
-    groups = [StudentParameters(profile=content["profile"], **given) for given in content["students"].values()]
-    return [f"{folder(group)}/{run}" for group in groups for run in student_names(group)]
+    return [f"{folder(group)}/{run}" for group in groups(name) for run in student_names(group)]
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FILES])

@@ -87,7 +87,7 @@ def test_the_command_line_has_the_notebooks_parameters() -> None:
 @pytest.mark.parametrize(
     ("kind", "least"),
     [("teacher", 20), ("students", 30), ("publish", 3), ("compare", 5), ("representability", 4), ("crossed", 3)]
-    + [("book", 3), ("set-aside", 0)],
+    + [("book", 4), ("data", 1), ("set-aside", 0)],
 )
 def test_help_explains_every_option(kind: str, least: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

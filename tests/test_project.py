@@ -178,6 +178,8 @@ def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(
     study, started = tool("study"), []
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "small.yaml").touch()
+    (tmp_path / "profiles" / "local").mkdir(parents=True)
+    (tmp_path / "profiles" / "local" / "config.yaml").touch()
     monkeypatch.setattr(study, "ROOT", tmp_path)
     monkeypatch.setattr(study, "snakemake", lambda *words: started.append(words) or 0)
     assert study.main("small") == 0 and len(started) == 1
@@ -190,3 +192,18 @@ def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(
         assert "a study is running here already; wait for it, or stop it first" in capsys.readouterr().err
         other.kill()
     assert study.main("small") == 0 and len(started) == 2
+    assert study.main("small", "moon") == 2 and "unknown place 'moon'; known: local." in capsys.readouterr().err
+
+
+def test_a_study_that_fails_ends_with_the_book_of_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, started = tool("study"), []
+    for file in ("config/small.yaml", "profiles/slurm/config.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).touch()
+    monkeypatch.setattr(study, "ROOT", tmp_path)
+    monkeypatch.setattr(study, "snakemake", lambda *words: started.append(words) or 1)
+    assert study.main("small", "slurm") == 1
+    assert started == [("small", "slurm"), ("small", "slurm", "--config", "train=False")]
+    assert "the same command goes on" in capsys.readouterr().out

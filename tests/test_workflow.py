@@ -89,10 +89,10 @@ def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) 
     assert "students_low " not in plan
 
 
-def planned(profile: str, workflow: Workflow, *options: str) -> str:
+def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local") -> str:
     """What Snakemake would do for a published configuration where nothing is built yet."""
-    words = [sys.executable, "-m", "snakemake", "--configfile", f"config/{profile}.yaml", "--cores", "2", "--nolock"]
-    words += ["--dry-run", "--config", f"build={workflow.folder}/empty", *options]
+    words = [sys.executable, "-m", "snakemake", "--configfile", f"config/{profile}.yaml", "--nolock", "--dry-run"]
+    words += ["--workflow-profile", f"profiles/{on}", "--config", f"build={workflow.folder}/empty", *settings]
     environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -109,6 +109,29 @@ def test_the_published_configurations_are_whole(workflow: Workflow, profile: str
     """
     plan = planned(profile, workflow)
     assert len({part for part in plan.replace(",", " ").split() if part.endswith("/finished")}) == runs, plan
+
+
+def counts(plan: str) -> dict[str, int]:
+    """Jobs by rule, from Snakemake's table."""
+    lines = [line.split() for line in plan.splitlines()]
+    return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
+
+
+@pytest.mark.parametrize(("runs_a_job", "jobs"), [(None, 20), (8, 40), (4, 60), (1, 200)])
+def test_two_hundred_runs_split_into_jobs(workflow: Workflow, runs_a_job: int | None, jobs: int) -> None:
+    """Ten runs of each of twenty seeds; teachers and data are made once, whatever the split."""
+    setting = [] if runs_a_job is None else [f"runs_a_job={runs_a_job}"]
+    plan = planned("cifar100-grid", workflow, *setting, on="slurm")
+    found = counts(plan)
+    assert len([rule for rule in found if rule.startswith("students_sweep_s")]) == jobs, plan
+    assert (found["teacher"], found["data"]) == (2, 1)
+    assert len({part for part in plan.replace(",", " ").split() if part.endswith("/finished")}) == 202
+
+
+def test_another_split_redoes_nothing(workflow: Workflow) -> None:
+    before = written(workflow)
+    assert "Nothing to be done" in workflow("students_low_1", "students_low_2", "--config", "runs_a_job=1")
+    assert written(workflow) == before
 
 
 def test_the_book_of_the_published_results_trains_nothing(workflow: Workflow) -> None:

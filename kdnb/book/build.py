@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution
 from importlib.resources import files
 from importlib.util import find_spec
@@ -87,11 +87,14 @@ def _copy_licence(name: str, target: Path) -> None:
     raise FileNotFoundError(f"the installed {name} has no licence file to publish with its script; install it anew.")
 
 
-def stage(source: Path, executed: Path, folder: Path, *, drawn: bool = True) -> list[Picture]:
+def stage(
+    source: Path, executed: Path, folder: Path, missing: Sequence[Path] = (), *, drawn: bool = True
+) -> list[Picture]:
     """Fill ``folder`` with what the book is built from.
 
-    source: the repository. executed: executed notebooks, flat, named like their sources. drawn: whether pictures will
-    be. Returns: the pictures to put beside the built pages.
+    source: the repository. executed: executed notebooks, flat, named like their sources. missing: folders of runs that
+    the study lacks, which every page then says. drawn: whether pictures will be. Returns: the pictures to put beside
+    the built pages.
     Raises: FileNotFoundError naming the notebooks that are missing; ValueError for one that failed.
     """
     notebooks = _find_notebooks(source / "_toc.yml", executed)
@@ -99,11 +102,20 @@ def stage(source: Path, executed: Path, folder: Path, *, drawn: bool = True) -> 
     wanted = [export.publish(path, folder / f"{name}.ipynb", site) for name, path in notebooks.items()]
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(source / name, folder)
+    if missing:
+        _announce(f"{status.lacking(missing)} The page on its status names them.", folder / "_config.yml")
     shutil.copytree(source / "book", folder / "book")
     if STATUS in chapters(source / "_toc.yml"):
-        status.write(notebooks, folder / f"{STATUS}.md", source)
+        status.write(notebooks, folder / f"{STATUS}.md", source, missing)
     _copy_scripts(source, folder / "extra" / "vendor")
     return list(chain.from_iterable(wanted))
+
+
+def _announce(text: str, configuration: Path) -> None:
+    """Put a line above every page."""
+    content = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    content["html"]["announcement"] = text
+    configuration.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def _site(configuration: Path) -> str:
@@ -123,7 +135,7 @@ def _replace(old: Path, new: Path) -> None:
     new.rename(old)
 
 
-def build(source: Path, executed: Path, output: Path) -> Path:
+def build(source: Path, executed: Path, output: Path, missing: Sequence[Path] = ()) -> Path:
     """Build the book into ``output`` (an older book there is replaced when the new one is done); return its first page.
 
     Raises: FileExistsError when ``output`` holds something else; FileNotFoundError or ValueError for notebooks that
@@ -138,7 +150,7 @@ def build(source: Path, executed: Path, output: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".book-") as work:
         staging, drawn, html = (Path(work) / part for part in ("source", "drawn", "_build/html"))
         staging.mkdir()
-        wanted = stage(source, executed, staging, drawn=browser is not None)
+        wanted = stage(source, executed, staging, missing, drawn=browser is not None)
         command = [sys.executable, *_BUILD, str(staging), "--path-output", work, "-n", "-W", "--keep-going", "-q"]
         # Its output names the staging copy, which nobody should open; warnings come on standard error.
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sphinx:

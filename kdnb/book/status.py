@@ -16,6 +16,7 @@ import pandas as pd
 from kdnb.book import fragments
 from kdnb.book.fragments import Drawn, Notebook
 from kdnb.figures import style
+from kdnb.runs import Run
 
 BUILT_WITH = ("kdnb", "jupyter-book", "sphinx", "myst-nb", "plotly", "anywidget", "ipywidgets", "kaleido")
 _PAGE = """# Execution status
@@ -37,13 +38,20 @@ with a slider is listed with the runs of all its steps.
 
 {built}
 """
+_MISSING = """## Missing
+
+{sentence} What they would show is in no figure. `make study` goes on with them.
+
+{runs}
+
+"""
 
 
-def write(executed: Mapping[str, Path], target: Path, source: Path) -> None:
+def write(executed: Mapping[str, Path], target: Path, source: Path, missing: Sequence[Path] = ()) -> None:
     """Write the page to ``target``.
 
     executed: notebooks with papermill's records, by their place in the book such as "notebooks/01_teacher". source: the
-    repository.
+    repository. missing: folders of runs that were asked for and are not finished.
     """
     chapters: dict[str, Notebook] = {place: nbformat.read(path, as_version=4) for place, path in executed.items()}
     records = pd.DataFrame([_chapter(place, chapter) for place, chapter in chapters.items()])
@@ -53,7 +61,20 @@ def write(executed: Mapping[str, Path], target: Path, source: Path) -> None:
         figures=style.table(pd.DataFrame(rows), "figures", escape=False) if rows else "There are none.",
         built=_built(source),
     )
-    target.write_text(text, encoding="utf-8")
+    target.write_text(text.replace("## Chapters", f"{_missing(missing)}## Chapters", 1), encoding="utf-8")
+
+
+def lacking(missing: Sequence[Path]) -> str:
+    """A sentence on runs that are not finished."""
+    return f"This study is not whole: {len(missing)} run{'s are' if len(missing) > 1 else ' is'} missing."
+
+
+def _missing(folders: Sequence[Path]) -> str:
+    """What is missing and, where an error stopped it, its line."""
+    if not folders:
+        return ""
+    rows = [{"run": place.name, "stopped by": html.escape(Run(place).failure or "–")} for place in folders]
+    return _MISSING.format(sentence=lacking(folders), runs=style.table(pd.DataFrame(rows), "missing", escape=False))
 
 
 def _chapter(place: str, chapter: Notebook) -> dict[str, str]:

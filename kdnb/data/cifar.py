@@ -67,6 +67,7 @@ class CIFAR10(Source):
     """50,000 + 10,000 pictures of 32 x 32 pixels, in colour."""
 
     name = "cifar10"
+    fetched = True
     statistics = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
     def read(self, root: Path, download: bool) -> Raw:

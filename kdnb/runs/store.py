@@ -9,6 +9,7 @@ the two a folder holds.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,7 @@ class Run:
             write_json(self._file("spec.json"), spec.as_json())
             self.__dict__.pop("spec", None)
         self.check(spec)
+        self._file("failed").unlink(missing_ok=True)
 
     def check(self, spec: RunSpec) -> None:
         """Raise ValueError where the folder holds results of another spec."""
@@ -127,6 +129,12 @@ class Run:
     def finished(self) -> bool:
         """Whether all its epochs are trained and stored."""
         return self._file("history.parquet").exists()
+
+    @property
+    def failure(self) -> str | None:
+        """What stopped the last session that worked on it, if an error did; gone once another one begins."""
+        file = self._file("failed")
+        return file.read_text().strip() if file.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -226,6 +234,12 @@ class Run:
     def write_provenance(self, content: dict[str, Any]) -> None:
         """Record how the run comes about; never compared."""
         write_json(self._file("provenance.json"), content)
+
+    def write_failure(self, error: BaseException) -> None:
+        """Keep an error's first line for whoever looks at the study; what the error itself says comes first."""
+        line = (str(error).splitlines() or [""])[0] or type(error).__name__
+        with suppress(OSError):  # a full disk is an error of its own, and on its way already
+            write_atomically(self._file("failed"), lambda temporary: temporary.write_text(line + "\n"))
 
     def write_snapshot(self, which: str, test: Outputs, train: Outputs, epoch: int) -> None:
         """Keep outputs in half precision."""

@@ -162,12 +162,14 @@ class Learner:
         """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
         *terms, correct, images = self.sums.tolist()
         losses = {f"loss_{name}": value / images for name, value in zip(self.method.term_names, terms, strict=True)}
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{self.run.path.name}: {name} is {value} in epoch {self.epoch + 1}. The checkpoint of epoch "
-                    f"{self.epoch} is kept; a lower learning_rate or precision='fp32' may help."
-                )
+        wrong = [f"{name} is {value}" for name, value in losses.items() if not math.isfinite(value)]
+        if not wrong and not all(bool(tensor.isfinite().all()) for _, tensor in self._trained()):
+            wrong = ["after the last step a weight is not finite"]
+        if wrong:
+            raise FloatingPointError(
+                f"{self.run.path.name}: {wrong[0]} in epoch {self.epoch + 1}. The checkpoint of epoch {self.epoch} is "
+                "kept; a lower learning_rate or precision='fp32' may help."
+            )
         prefixes = [*history.PREFIXES[: len(self.references)], "length_"]
         start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
         account = self.account.columns(prefixes) if self.account else {}

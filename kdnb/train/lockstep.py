@@ -50,6 +50,7 @@ class Shared:
         needed = methods.needed(spec.method for spec in specs)
         self.teacher = teacher.on(device) if teacher and needed else None
         self.bystander = bystander
+        self.failed: dict[str, FloatingPointError] = {}  # runs that cannot go on, by name
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":
             self.table = teacher_table.prepare(
@@ -101,8 +102,15 @@ class Group:
         return min(learner.epoch for learner in self.learners)
 
     def train_epoch(self, epoch: int, pool: ThreadPoolExecutor) -> None:
-        """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool."""
-        active = [learner for learner in self.learners if learner.epoch == epoch - 1]
+        """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool.
+
+        One whose loss is not finite is left out from here on: what the others learn does not depend on it.
+        """
+        active = [
+            one for one in self.learners if one.epoch == epoch - 1 and one.run.path.name not in self.shared.failed
+        ]
+        if not active:
+            return
         spec, images = active[0].spec, self.shared.train_views
         order, views = epoch_plan(spec, len(images.labels), images.count, epoch)
         for learner in active:
@@ -111,11 +119,21 @@ class Group:
         device, size = self.shared.device, spec.batch_size
         for indices, chosen in zip(order.to(device).split(size), views.to(device).split(size), strict=True):
             self.steps(indices, chosen, active)
-        pending = [
-            pool.submit(learner.end_epoch, learner.trained_row(), *self.shared.measured(learner)) for learner in active
-        ]
+        pending = []
+        for learner in active:
+            try:
+                row = learner.trained_row()
+            except FloatingPointError as error:
+                self._leave_out(learner.run, error)
+            else:
+                pending.append(pool.submit(learner.end_epoch, row, *self.shared.measured(learner)))
         for future in pending:
             future.result()
+
+    def _leave_out(self, run: Run, error: FloatingPointError) -> None:
+        self.shared.failed[run.path.name] = error
+        run.write_failure(error)
+        print(f"{error} The others of its group go on.", flush=True)
 
     def finish_interrupted(self) -> None:
         """Store the results of runs that were stopped between their last checkpoint and their end."""

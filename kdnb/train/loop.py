@@ -64,7 +64,8 @@ def train(
     that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
     Raises ValueError, before any work, for specs that cannot share batches, a folder that holds another spec, a method
     that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is used up; MemoryError when
-    not even one run fits; DeviceLost when the device fails. What is finished stays stored in each case.
+    not even one run fits; DeviceLost when the device fails; FloatingPointError, once all others are finished, for runs
+    whose loss is not finite. What is finished stays stored in each case, and the run's ``failed`` says what stopped it.
     """
     check_shareable(specs)
     check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
@@ -73,8 +74,8 @@ def train(
     runs = {name: Run(Path(folder) / name) for name in wanted}
     for name, run in runs.items():
         run.check(wanted[name])
-    how, shared = execution or Execution(), None
-    while waiting := [run for run in runs.values() if not run.tidy]:
+    how, shared, failed = execution or Execution(), None, dict[str, FloatingPointError]()
+    while waiting := [run for name, run in runs.items() if not run.tidy and name not in failed]:
         with locks.ours(waiting, how.budget.left) as mine:
             for run in mine:
                 run.begin(wanted[run.path.name])
@@ -84,11 +85,28 @@ def train(
                 raise TimeUp(f"{how.budget.minutes:g} minutes are used up, and another job is still at work.")
             if begun := [run for run in mine if not run.finished]:
                 devices.configure(device, specs[0].precision)
-                with devices.failures_explained(device):
+                with _failures_kept(begun), devices.failures_explained(device):
                     asked = [wanted[run.path.name] for run in waiting]
                     shared = shared or Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
+                    failed = shared.failed
                     _train_what_fits(shared, begun, how)
+    if failed:
+        raise FloatingPointError("\n".join(map(str, failed.values())))
     return list(runs.values())
+
+
+@contextmanager
+def _failures_kept(runs: Sequence[Run]) -> Iterator[None]:
+    """Let the unfinished ones of ``runs`` keep what stopped them; time that is up is no failure."""
+    try:
+        yield
+    except TimeUp:
+        raise
+    except Exception as error:
+        for run in runs:
+            if not run.finished and run.failure is None:
+                run.write_failure(error)
+        raise
 
 
 def _train_what_fits(shared: Shared, waiting: Sequence[Run], execution: Execution) -> None:

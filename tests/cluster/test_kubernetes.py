@@ -67,7 +67,15 @@ def image(folder: Path) -> dict[str, str]:
 
 
 def call(folder: Path, cluster: Cluster, url: str) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "snakemake", "--profile", "profiles/kubernetes", "--configfile", "config/tiny.yaml"]
+    words = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--workflow-profile",
+        "profiles/kubernetes",
+        "--configfile",
+        "config/tiny.yaml",
+    ]
     words += ["--seconds-between-status-checks", "1", "trained"]
     environment = {**checkout.environment(url), "KUBECONFIG": str(cluster.kubeconfig)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}

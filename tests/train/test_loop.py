@@ -18,6 +18,7 @@ from kdnb import data
 from kdnb.runs import Run
 from kdnb.runs.randomness import epoch_plan, generator, initial_network
 from kdnb.train import study, teacher
+from kdnb.train.budget import TimeUp
 from kdnb.train.loop import check_shareable, check_teacher_outputs
 
 
@@ -157,6 +158,40 @@ def test_one_step_equals_a_step_written_out(train: Train) -> None:
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(train: Train) -> None:
     with pytest.raises(FloatingPointError, match=r"loss_(ce|kd) is (nan|inf) in epoch 1.*learning_rate"):
         train(methods=["kd"], temperatures=[4], learning_rate=1e30)
+
+
+def test_a_student_that_fails_does_not_take_its_group_with_it(
+    train: Train, tiny_runs: list[Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others finish with the numbers they have without it; the same call tries it again, and it alone."""
+    asked = {"methods": ["normal", "pulled:weight=1e30", "kd"], "temperatures": [4]}
+    for sessions in (1, 2):
+        with pytest.raises(FloatingPointError, match=r"pulled-\S+: .*(nan|inf|finite) in epoch 1\. .*learning_rate"):
+            train(**asked)
+        assert "The others of its group go on." in capsys.readouterr().out
+        (failed,) = [Run(place) for place in tmp_path.glob("pulled-*")]
+        assert failed.failure and failed.failure.startswith(f"{failed.path.name}: ") and not failed.finished
+        assert len(failed.provenance["sessions"]) == sessions
+    whole = {run.path.name: run for run in tiny_runs}
+    for name in ("normal-wd0.0005-s0", "kd-T4-a0.9-wd0.0005-s0"):
+        same(run := Run(tmp_path / name), whole[name])
+        assert run.tidy and run.failure is None and len(run.provenance["sessions"]) == 1
+
+
+def test_what_stopped_a_run_is_kept_until_it_begins_again(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path / "normal-wd0.0005-s0")
+    with monkeypatch.context() as full:
+        full.setattr(Run, "write_trace", lambda *_: (_ for _ in ()).throw(OSError("the disk is full\nand more")))
+        with pytest.raises(OSError, match="the disk is full"):
+            train(methods=["normal"])
+    assert run.failure == "the disk is full"
+    with pytest.raises(TimeUp):
+        train(methods=["normal"], minutes=1e-9)
+    assert run.failure is None
+    train(methods=["normal"])
+    assert run.failure is None and run.tidy
 
 
 def test_another_spec_is_refused_and_kept(train: Train) -> None:
