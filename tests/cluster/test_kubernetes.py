@@ -30,12 +30,13 @@ PROFILE = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text())
 
 @dataclass
 class Study:
-    """What came of two calls: their exit status and words, and the cluster that they spoke to."""
+    """What came of two calls: their exit status and words, the cluster that they spoke to, what a third would do."""
 
     folder: Path
     cluster: Cluster
     status: tuple[int, int]
     said: tuple[str, str]
+    plan: str
 
     @property
     def runs(self) -> Path:
@@ -66,17 +67,9 @@ def image(folder: Path) -> dict[str, str]:
     return given
 
 
-def call(folder: Path, cluster: Cluster, url: str) -> subprocess.Popen[str]:
-    words = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--workflow-profile",
-        "profiles/kubernetes",
-        "--configfile",
-        "config/tiny.yaml",
-    ]
-    words += ["--seconds-between-status-checks", "1", "trained"]
+def call(folder: Path, cluster: Cluster, url: str, *options: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "snakemake", *options, "--workflow-profile", "profiles/kubernetes"]
+    words += ["--configfile", "config/tiny.yaml", "--seconds-between-status-checks", "1"]
     environment = {**checkout.environment(url), "KUBECONFIG": str(cluster.kubeconfig)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(words, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
@@ -99,14 +92,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
     here = checkout.make(folder / "checkout", gpus_a_job=1)
     with checkout.storage() as url:
         try:
-            first = call(here, cluster, url)
+            first = call(here, cluster, url, "trained")
             kill_students(cluster, first)
             said = first.communicate()[0]
-            again = call(here, cluster, url)
+            again = call(here, cluster, url, "trained")
             said_again = again.communicate()[0]
+            plan = call(here, cluster, url, "--dry-run", "--quiet", "host").communicate()[0]
         finally:
             cluster.stop()
-    return Study(here, cluster, (first.wait(), again.wait()), (said, said_again))
+    return Study(here, cluster, (first.wait(), again.wait()), (said, said_again), plan)
 
 
 def jobs(tiny: Study) -> list[Object]:
@@ -129,6 +123,11 @@ def test_runs_come_home_equal_to_local_ones(tiny: Study, tmp_path: Path) -> None
     assert sorted(path.parent.name for path in tiny.runs.glob("*/finished")) == NAMES
     for name, run in checkout.trained_here(tmp_path).items():
         same(Run(tiny.runs / name), run)
+
+
+def test_chapters_and_book_are_made_here(tiny: Study) -> None:
+    planned = {tuple(line.rstrip(":").split()) for line in tiny.plan.splitlines() if "rule " in line}
+    assert planned == {("localrule", "chapter"), ("localrule", "book"), ("localrule", "all")}, tiny.plan
 
 
 def test_what_is_posted_fits_the_schema(tiny: Study) -> None:
