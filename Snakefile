@@ -22,6 +22,7 @@ make travels as one archive a run, and is unpacked here, where chapters and book
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -29,6 +30,7 @@ from snakemake.io import sourcecache_entry
 
 from kdnb import data, paths, profiles
 from kdnb.parameters import StudentParameters
+from kdnb.runs import Run
 from kdnb.train import grid, provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
@@ -44,8 +46,8 @@ GROUPS = grid.groups(config["students"], COMMON)
 JOBS = {}  # name of the job: its group's parameters, its own methods
 for name, given in GROUPS.items():
     split = grid.jobs(StudentParameters(**given), config.get("runs_a_job"))
-    numbered = {f"{name}_{place}": methods for place, methods in enumerate(split, 1)} if len(split) > 1 else {name: split[0]}
-    JOBS |= {job: (given, methods) for job, methods in numbered.items()}
+    for place, methods in enumerate(split, 1):
+        JOBS[f"{name}_{place}" if len(split) > 1 else name] = given, methods
 
 
 def markers(given, methods):
@@ -60,7 +62,9 @@ STUDENTS = local(sorted({marker for job in JOBS.values() for marker in markers(*
 MISSING = []
 if not config.get("train", True):  # the book of what is there
     MISSING = [marker for marker in [*TEACHERS, *STUDENTS] if not os.path.exists(marker)]
-    TEACHERS, STUDENTS = (local([one for one in all_ if one not in MISSING]) for all_ in (TEACHERS, STUDENTS))
+    TEACHERS, STUDENTS = (local([one for one in asked if one not in MISSING]) for asked in (TEACHERS, STUDENTS))
+    for run in map(Run, map(os.path.dirname, MISSING)):
+        print(f"missing: {run.path.name}{f', stopped by: {run.failure}' if run.failure else ''}", file=sys.stderr)
 CARRIED = workflow.storage_settings.default_storage_provider is not None
 CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
 dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
@@ -69,8 +73,8 @@ PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
     "-y {params.given:q}"
 )
-# Prints a training notebook's progress lines, keeps all it says in a log.
-LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) ' || true; }}"
+# Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
+LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
 if CARRIED:
     TRAINING += "\npython -m kdnb pack {params.folder} --archives {output}"
@@ -98,7 +102,6 @@ def here(resources, **methods):
     if limit and limit <= spare:
         raise WorkflowError(f"runtime is {limit} minutes, and spare_minutes {spare}: no time is left to train in.")
     return json.dumps(methods | ({"minutes": limit - spare} if limit else {}))
-
 
 
 def in_the_sweep(given):

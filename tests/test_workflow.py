@@ -92,7 +92,8 @@ def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) 
 def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local") -> str:
     """What Snakemake would do for a published configuration where nothing is built yet."""
     words = [sys.executable, "-m", "snakemake", "--configfile", f"config/{profile}.yaml", "--nolock", "--dry-run"]
-    words += ["--workflow-profile", f"profiles/{on}", "--config", f"build={workflow.folder}/empty", *settings]
+    words += ["--workflow-profile", f"profiles/{on}", "--quiet", "host"]
+    words += ["--config", f"build={workflow.folder}/empty", *settings]
     environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

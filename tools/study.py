@@ -1,4 +1,4 @@
-"""Run the whole study of a profile: ``python tools/study.py digits``, on a cluster ``python tools/study.py cifar100 slurm``.
+"""Run the whole study of a profile: ``python tools/study.py digits``; on a cluster: ``... cifar100 slurm``.
 
 Starts Snakemake after making sure that no other study runs here; what a killed one left locked or half done is taken
 up. Where some students cannot be finished it builds the book of the others, which says so, and fails.

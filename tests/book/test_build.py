@@ -238,6 +238,14 @@ def test_only_the_contents_are_staged(source: Path, executed: Path, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"_config.yml", "_toc.yml", "book", "notebooks", "extra"}
 
 
+def test_every_page_says_when_runs_are_missing(source: Path, executed: Path, tmp_path: Path) -> None:
+    build.stage(source, executed, tmp_path / "whole")
+    assert (tmp_path / "whole" / "_config.yml").read_bytes() == (source / "_config.yml").read_bytes()
+    build.stage(source, executed, tmp_path / "stage", [tmp_path / "kd-T2"])
+    said = yaml.safe_load((tmp_path / "stage" / "_config.yml").read_text())["html"]["announcement"]
+    assert said.startswith("This study is not whole: 1 run is missing.")
+
+
 def test_a_figure_left_blank_fails_the_build(source: Path, executed: Path, tmp_path: Path) -> None:
     live = executed_copy(executed, tmp_path)
     made: Any = nbformat.read(live / "one.ipynb", as_version=4)

@@ -12,6 +12,7 @@ from made_up import kd, write
 from kdnb.book import status
 from kdnb.book.drawing import fragment
 from kdnb.figures import origin
+from kdnb.runs import Run
 
 SESSION = {
     "started": "2026-11-22T23:00:00+00:00",
@@ -66,6 +67,17 @@ def test_the_teacher_counts_among_the_runs_and_not_among_the_seeds(runs: list[An
 
 def test_a_run_without_provenance_has_a_digest_without_it(tmp_path: Path) -> None:
     assert origin.of([write(tmp_path / "digits", kd(1))]).keys() == {"runs", "of", "seeds"}
+
+
+def test_what_is_missing_is_named_with_what_stopped_it(runs: list[Any], tmp_path: Path) -> None:
+    lost, stopped = Run(tmp_path / "kd-T2"), Run(tmp_path / "pulled-s0")
+    stopped.write_failure(FloatingPointError("pulled-s0: loss_ce is <nan> in epoch 3.\nMore."))
+    figure = executed(tmp_path, go.Figure())
+    status.write({"notebooks/one": figure}, tmp_path / "status.md", tmp_path, [lost.path, stopped.path])
+    text = (tmp_path / "status.md").read_text()
+    assert "This study is not whole: 2 runs are missing." in text and text.index("## Missing") < text.index("## Chap")
+    assert "kd-T2" in text and "pulled-s0: loss_ce is &lt;nan&gt; in epoch 3." in text and "More." not in text
+    assert "Missing" not in page(tmp_path, go.Figure())
 
 
 def test_figures_are_linked_and_their_runs_told(runs: list[Any], tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Slurm itself on this machine: one controller, two nodes, on loopback and in a folder of the test's.
 
 Nodes are daemons that differ in name and port (``slurmd -N``); of cores and memory they have what a training job of
-profiles/slurm asks for, whatever the machine has, so that a node holds one job. Nothing of an installed Slurm's own configuration is
-read or written, and everything that was started is gone at the end.
+profiles/slurm asks for, whatever the machine has, so that a node holds one job. Nothing of an installed Slurm's own
+configuration is read or written, and everything that was started is gone at the end.
 """
 
 import os

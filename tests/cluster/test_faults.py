@@ -1,4 +1,4 @@
-"""What dies takes nothing with it: the same command goes on, and what comes out equals what an undisturbed study makes."""
+"""What dies takes nothing with it: the same command goes on, and makes what an undisturbed study makes."""
 
 import os
 import shutil
@@ -106,7 +106,7 @@ def test_a_full_disk(whole: Study, tmp_path: Path, narrow: Path) -> None:
 
 
 def test_a_student_that_always_fails(whole: Study, tmp_path: Path) -> None:
-    """The others are finished, also of its own group; it is named with its error; the book can be built without it."""
+    """The others are finished, also of its own group; it is named with its error; the book does without it."""
     students = {"bad": {**GRID, "methods": ["normal", "pulled:weight=1e30"]}, "good": {**GRID, "methods": ["kd"]}}
     study = with_teachers(Study(tmp_path, students, COMMON), whole)
     said = study(["students_bad", "students_good"], fails=True)
@@ -114,7 +114,8 @@ def test_a_student_that_always_fails(whole: Study, tmp_path: Path) -> None:
     assert bad.failure and bad.failure in said and bad.failure.startswith(f"{bad.path.name}: ")
     equal(study, whole)
     assert not bad.finished and not (bad.path / "finished").exists()
-    study(["all"], "--config", "train=False", "--dry-run")
-    plan = study.said("local")[len(said) :]
-    assert f"--missing {bad.path}" in plan or "book" in plan
-    assert "students_" not in plan and "teacher " not in plan
+    plan = study(["all"], "--config", "train=False", "--dry-run")[len(said) :]
+    assert f"missing: {bad.path.name}, stopped by: {bad.failure}" in plan
+    table = [line.split() for line in plan.splitlines()]
+    rules = {words[0] for words in table if len(words) == 2 and words[1].isdigit()}
+    assert rules == {"all", "chapter", "book", "total"}, plan
