@@ -76,8 +76,11 @@ PAPERMILL = (
 # Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
 LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
-if CARRIED:
-    TRAINING += "\npython -m kdnb pack {params.folder} --archives {output}"
+
+
+def training(folder, before=""):
+    """A training job's commands; with a storage also those that pack the runs it makes in ``folder``."""
+    return f"{before}{TRAINING}\npython -m kdnb pack {folder} --archives {{output}}" if CARRIED else TRAINING
 
 
 def made(markers):
@@ -196,14 +199,13 @@ if config.get("train", True):
         params:
             given=lambda wildcards: json.dumps({**COMMON, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
-            folder=RUNS,
         resources:
             gpu=config["gpus_a_job"],
         log:
             notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
             text=f"{BUILD}/log/teacher-s{{seed}}.txt",
         shell:
-            TRAINING
+            training(RUNS)
 
     for place, (name, (given, methods)) in enumerate(JOBS.items()):
 
@@ -220,18 +222,20 @@ if config.get("train", True):
             params:
                 given=json.dumps(given),
                 here=lambda wildcards, resources, methods=methods: here(resources, methods=methods),
-                folder=study.folder(StudentParameters(**given)),
             resources:
                 gpu=config["gpus_a_job"],
             log:
                 notebook=f"{BUILD}/log/students-{name}.ipynb",
                 text=f"{BUILD}/log/students-{name}.txt",
             shell:
-                ("python -m kdnb unpack {RUNS} --archives {input.teachers}\n" if CARRIED else "") + TRAINING
+                training(
+                    study.folder(StudentParameters(**given)), "python -m kdnb unpack {RUNS} --archives {input.teachers}\n"
+                )
 
 
 if config.get("train", True) and CARRIED:
-    for name, found in {"teachers": TEACHERS, **{name: markers(*job) for name, job in JOBS.items()}}.items():
+    fetched = {"teachers": TEACHERS, **{name: markers(*job) for name, job in JOBS.items()}}
+    for name, found in ((name, found) for name, found in fetched.items() if found):
 
         rule:
             """Unpack here what was made elsewhere."""
