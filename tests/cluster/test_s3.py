@@ -1,5 +1,6 @@
 """The tiny study with object storage, on a local S3 server: runs are there whole or not at all, and made once."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from urllib.request import Request, urlopen
 
-import boto3
 import checkout
 import pytest
 from checkout import NAMES
@@ -28,10 +28,16 @@ class Bucket:
     folder: Path
     url: str
 
-    @property
-    def objects(self) -> Any:
-        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
-        return boto3.resource("s3", endpoint_url=self.url, **keys).Bucket(BUCKET)
+    def ask(self, path: str, method: str = "GET") -> bytes:
+        """The bucket itself, past Snakemake."""
+        # The server reads who asks, and checks no signature.
+        someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request"}
+        with urlopen(Request(f"{self.url}/{BUCKET}{path}", method=method, headers=someone)) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def keys(self, prefix: str) -> list[str]:
+        return re.findall("<Key>(.*?)</Key>", self.ask(f"?list-type=2&prefix={prefix}").decode())
 
     @property
     def runs(self) -> Path:
@@ -62,16 +68,16 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
 
 
 def test_the_bucket_holds_each_run_as_one_object(bucket: Bucket) -> None:
-    keys = [one.key for one in bucket.objects.objects.filter(Prefix="kdnb/runs/")]
+    keys = bucket.keys("kdnb/runs/")
     assert keys == [f"kdnb/runs/digits/{name}.tar" for name in NAMES]
     for key in keys:
-        with tarfile.open(fileobj=BytesIO(bucket.objects.Object(key).get()["Body"].read())) as tar:
+        with tarfile.open(fileobj=BytesIO(bucket.ask(f"/{key}"))) as tar:
             files = {Path(name).name for name in tar.getnames()}
         assert {"spec.json", "provenance.json", "model.safetensors", "history.parquet"} <= files
 
 
 def test_logs_are_in_the_bucket(bucket: Bucket) -> None:
-    keys = {one.key.split("/")[-1] for one in bucket.objects.objects.filter(Prefix="kdnb/build/tiny/log/")}
+    keys = {key.split("/")[-1] for key in bucket.keys("kdnb/build/tiny/log/")}
     assert keys == {f"{job}.{kind}" for job in ("students-low", "teacher-s0") for kind in ("ipynb", "txt")}
 
 
@@ -94,6 +100,6 @@ def test_what_the_bucket_has_is_fetched_and_not_made_again(bucket: Bucket) -> No
 
 
 def test_what_is_neither_here_nor_there_alone_is_made(bucket: Bucket) -> None:
-    bucket.objects.Object(f"kdnb/runs/digits/{NAMES[0]}.tar").delete()
+    bucket.ask(f"/kdnb/runs/digits/{NAMES[0]}.tar", "DELETE")
     shutil.rmtree(bucket.runs / NAMES[0])
     assert bucket.planned() == {"students_low": 1, "fetched_low": 1, "trained": 1, "total": 3}
