@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from types import ModuleType
 
@@ -170,6 +170,12 @@ def test_colab_has_what_is_needed_or_installs_it() -> None:
     for requirement in map(Requirement, sorted(of_notebooks - installed)):
         if requirement.name not in {"jupyter", "papermill"}:  # Colab is the one, and the other is for the command line
             assert requirement.specifier.contains(colab[requirement.name]), f"{requirement}, and Colab's is older"
+    # Installed without what they want in turn, so that torch and numpy stay: then that must be named or there, too.
+    for name in {Requirement(one).name for one in installed}:
+        for wanted in map(Requirement, requires(name) or []):
+            if not wanted.marker or wanted.marker.evaluate({"extra": ""}):
+                there = {*colab, *cell.split(), "packaging", "typing-extensions"}  # Colab's pip and pydantic want these
+                assert wanted.name in there, f"{name} wants {wanted}"
 
 
 def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(

@@ -103,7 +103,9 @@ def stage(
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(source / name, folder)
     if missing:
-        _announce(f"{status.lacking(missing)} The page on its status names them.", folder / "_config.yml")
+        _announce(
+            f"{status.lacking(missing)} The execution status, under Reference, says which.", folder / "_config.yml"
+        )
     shutil.copytree(source / "book", folder / "book")
     if STATUS in chapters(source / "_toc.yml"):
         status.write(notebooks, folder / f"{STATUS}.md", source, missing)

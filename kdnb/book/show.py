@@ -30,6 +30,11 @@ def show(*exhibits: Exhibit) -> None:
             display(HTML(_folded(exhibit) if several else exhibit.table))
 
 
+def recall(question: str, exhibit: Exhibit) -> None:
+    """Display once more what an exhibit answers, where a chapter says what was learned."""
+    display(Markdown(f"*{question}* {exhibit.answer.replace('**', '')}"))
+
+
 def _draw(exhibits: Sequence[Exhibit]) -> None:
     for exhibit in exhibits:
         check(exhibit.name, exhibit.alt)

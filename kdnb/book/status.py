@@ -40,7 +40,7 @@ with a slider is listed with the runs of all its steps.
 """
 _MISSING = """## Missing
 
-{sentence} What they would show is in no figure. `make study` goes on with them.
+{sentence} No figure shows what is missing. `make study` goes on with it.
 
 {runs}
 

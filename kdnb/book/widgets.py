@@ -83,7 +83,7 @@ class PlotlyView(anywidget.AnyWidget):
     def __init__(self, **given: Any) -> None:
         if colab := sys.modules.get("google.colab"):
             colab.output.enable_custom_widget_manager()
-        super().__init__(source=PlotlySource.of_kernel(), **given)
+        super().__init__(source=PlotlySource.of_kernel(), layout={"width": "100%"}, **given)
 
 
 class FigureView(PlotlyView):
@@ -134,10 +134,15 @@ def stepper(exhibit: Exhibit) -> Stepper:
 
 def menu(shown: Mapping[str, widgets.Widget], description: str) -> widgets.VBox:
     """Return a menu over widgets, of which one at a time is seen; ``description``: what it chooses."""
-    choice_of = _menu(description, shown)
-    stack = widgets.Stack(list(shown.values()), selected_index=0, layout=widgets.Layout(width="100%"))
-    widgets.jslink((choice_of, "index"), (stack, "selected_index"))
-    return widgets.VBox([choice_of, stack], layout=widgets.Layout(width="100%"))
+    choice_of, parts = _menu(description, shown), list(shown.values())
+    whole = widgets.Layout(width="100%")
+    if hasattr(widgets, "Stack"):
+        seen = widgets.Stack(parts, selected_index=0, layout=whole)
+        widgets.jslink((choice_of, "index"), (seen, "selected_index"))
+    else:  # ipywidgets 7, as Colab has it: there is no stack there, but a kernel
+        seen = widgets.VBox(parts[:1], layout=whole)
+        choice_of.observe(lambda change: seen.set_trait("children", [parts[change.new]]), "index")
+    return widgets.VBox([choice_of, seen], layout=whole)
 
 
 def _player(labels: Sequence[str], description: str, index: int) -> tuple[widgets.Play, widgets.SelectionSlider]:

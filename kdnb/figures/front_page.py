@@ -1,8 +1,10 @@
 """Front page: what was asked, answered by one sentence and two figures, then in a minute."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import plotly.graph_objects as go
 
 from kdnb.analysis import design, over_seeds, stats, words
 from kdnb.analysis.selection import Study
@@ -12,7 +14,14 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.mu_curves import percent
+from kdnb.runs import Run
 
+SYMBOLS = {"circle": "●", "circle-open": "○", "diamond-open": "◇"}
+NEEDED = "Reuse needs the teacher's own classifier"
+NEEDLESS = "Reuse does not need the teacher's own classifier"
+UNSEEN = "No need of the teacher's own classifier is seen, and none is excluded"
+UNDECIDED = "Not decided whether reuse needs the teacher's own classifier"
+LINE = 0.16  # of r: how far names of curves stand apart at least
 NAMES = {
     "own": "its own, trained",
     "W_t": "the teacher's, W<sub>t</sub>",
@@ -30,27 +39,72 @@ NAMES = {
 )
 def r(study: Study) -> Exhibit:
     """The paper's correlation beside that of the bystander and of the norm."""
-    fig = norms.draw(study).update_layout(sliders=[], height=560) if study.kd else None
+    fig = name_ends(norms.draw(study).update_layout(height=560)) if study.kd else None
     return Exhibit(fig, answer=drift(study), of=study.name)
 
 
-def drift(study: Study) -> str:
-    """The title's answer: whether mu falls, and farther than mu to the bystander, over the seeds of KD."""
+def name_ends(fig: go.Figure) -> go.Figure:
+    """Name the curves of r where they end, apart where they end together, in place of the legend."""
+    curves = [trace for trace in fig.data if trace.name.startswith("r of ") and trace.mode == "lines+markers"]
+    height = -np.inf
+    for trace in sorted(curves, key=lambda one: one.y[-1]):
+        height = max(float(trace.y[-1]), height + LINE)
+        mark = SYMBOLS[trace.marker.symbol]
+        text = f'<span style="color:{trace.line.color}">{mark}</span> {trace.name.removeprefix("r of ")}'
+        said = {"text": text, "font": {"size": 12}}
+        place = {"x": 1, "xref": "x domain", "xanchor": "left", "xshift": 8, "row": 1, "col": 1}
+        fig.add_annotation(y=height, showarrow=False, **said, **place)
+        trace.showlegend = False
+    fig.layout.sliders = ()  # a moved warm-up would leave the names behind
+    return fig.update_layout(margin_r=140)
+
+
+def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
+    """The title's question and that of reuse in one sentence, over all studies."""
+    drifts = [found for found in map(_drift, papers) if found]
+    needs = [_need(gaps) for gaps in map(_gaps, designs) if len(gaps)]
+    yes, many = sum(found.farther for found in drifts), words.counted(len(drifts), "study", "studies")
+    word = "Cannot be told" if not drifts else "Yes" if yes == len(drifts) else "No" if not yes else "Not everywhere"
+    nearer = "a student's classifier comes nearer to the teacher's than to one that it never saw"
+    count, tried = needs.count(NEEDED), words.counted(len(needs), "study", "studies")
+    reuse = f"reuse needs the teacher's own classifier, not another teacher's, in {count or 'none'} of {tried}"
+    return f"**{word}: {nearer} in {yes or 'none'} of {many}, and {reuse}.**"
+
+
+class _Drift(NamedTuple):
+    """Mean change of mu to the teacher and to the bystander, over so many seeds of a student."""
+
+    run: Run
+    mine: float
+    other: float
+    seeds: int
+    farther: bool
+
+
+def _drift(study: Study) -> _Drift | None:
     run = study.nearest(PEAK)
     group = over_seeds.groups(study)[run.label] if run else []
     moves = [(study.change("mu_raw", one), study.change("bystander_mu_raw", one)) for one in group]
     known = np.array([pair for pair in moves if np.isfinite(pair).all()])
     if not len(known) or run is None:
+        return None
+    mine, other = map(float, known.mean(axis=0))
+    _, high = stats.mean_interval(known[:, 0] - known[:, 1])
+    farther = mine < 0 and (high < 0 if len(known) >= stats.LEAST_RUNS else mine < other)
+    return _Drift(run, mine, other, len(known), farther)
+
+
+def drift(study: Study) -> str:
+    """Whether mu falls, and farther than mu to the bystander, over the seeds of KD."""
+    found = _drift(study)
+    if found is None:
         return "**It cannot be told here: no student that learned by KD has a μ to its teacher and to a bystander.**"
-    mine, other = known.mean(axis=0)
-    low, high = stats.mean_interval(known[:, 0] - known[:, 1])
-    farther = high < 0 if len(known) >= stats.LEAST_RUNS else mine < other
-    word = "Yes" if mine < 0 and farther else "No"
-    few = "" if len(known) >= stats.LEAST_RUNS else ", too few to be sure"
-    verb = "falls" if mine < 0 else "does not fall"
+    few = "" if found.seeds >= stats.LEAST_RUNS else ", too few to be sure"
+    verb = "falls" if found.mine < 0 else "does not fall"
     return (
-        f"**{word}: after the warm-up a student's μ {verb} ({percent(mine)}), and its μ to a bystander, a classifier "
-        f"it never saw, goes by {percent(other)} ({run.label}, {words.counted(len(known), 'seed')}{few}).**"
+        f"**{'Yes' if found.farther else 'No'}: after the warm-up a student's μ {verb} ({percent(found.mine)}), and "
+        f"its μ to a bystander, a classifier it never saw, goes by {percent(found.other)} ({found.run.label}, "
+        f"{words.counted(found.seeds, 'seed')}{few}).**"
     )
 
 
@@ -74,23 +128,29 @@ def reuse(study: Study) -> Exhibit:
     )
 
 
-def needed(study: Study) -> str:
-    """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
+def _gaps(study: Study) -> stats.Series:
+    """Test accuracy behind the bystander's frozen classifier less that behind the teacher's, a number a seed."""
     cells = design.cells(study.every)
     mine, others = cells.get(("answers", "W_t")), cells.get(("answers", "W_o"))
-    gaps = others.less(mine) if mine and others else np.empty(0)
+    return others.less(mine) if mine and others else np.empty(0)
+
+
+def _need(gaps: stats.Series) -> str:
+    if len(gaps) < stats.LEAST_RUNS:
+        return UNDECIDED
+    low, high = stats.mean_interval(gaps)
+    return NEEDED if high < -ACCURACY_MARGIN else NEEDLESS if low > -ACCURACY_MARGIN else UNSEEN
+
+
+def needed(study: Study) -> str:
+    """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
+    gaps = _gaps(study)
     if not len(gaps):
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     low, high = stats.mean_interval(gaps)
     points = words.number(100 * gaps.mean(), "{:+z.2f}")
     text = f"the bystander's classifier in its place makes {points} points{_between(100 * low, 100 * high)}"
-    if len(gaps) < stats.LEAST_RUNS:
-        return f"**Not decided whether reuse needs the teacher's own classifier: {text}.**"
-    if high < -ACCURACY_MARGIN:
-        return f"**Reuse needs the teacher's own classifier: {text}.**"
-    if low > -ACCURACY_MARGIN:
-        return f"**Reuse does not need the teacher's own classifier: {text}.**"
-    return f"**No need of the teacher's own classifier is seen, and none is excluded: {text}.**"
+    return f"**{_need(gaps)}: {text}.**"
 
 
 def _between(low: float, high: float) -> str:

@@ -92,3 +92,20 @@ def test_single_figure_is_a_stepper_too() -> None:
 def test_what_a_stepper_cannot_show_is_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         widgets.stepper(replace(steps(2), **changes))
+
+
+@pytest.mark.parametrize("stacks", [True, False], ids=["ipywidgets 8", "ipywidgets 7"])
+def test_a_menu_shows_one_at_a_time(stacks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In ipywidgets 7, which Colab has, there is no stack; the kernel takes its place."""
+    if not stacks:
+        monkeypatch.delattr(widgets.widgets, "Stack")
+    one, other = Widget(), Widget()
+    menu = widgets.menu({"one": one, "other": other}, "study")
+    chosen, seen = menu.children
+    assert chosen.options == ("one", "other")
+    if stacks:
+        assert seen.children == (one, other) and seen.selected_index == 0
+    else:
+        assert seen.children == (one,)
+        chosen.index = 1
+        assert seen.children == (other,)

@@ -22,7 +22,7 @@ import pytest
 T = TypeVar("T")
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
 NODES = ("node1", "node2")
-GENEROUS = 300.0  # seconds until a test gives up; nothing is ever waited for by the clock
+GENEROUS = 1800.0  # seconds until a test gives up; nothing is ever waited for by the clock
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost=localhost(127.0.0.1)

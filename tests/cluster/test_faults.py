@@ -80,7 +80,7 @@ def narrow(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own that is soon full; only root can make one."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a disk of one's own takes root's rights")
     try:

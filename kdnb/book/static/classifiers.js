@@ -106,7 +106,6 @@ async function render({ model, el }) {
     parent.append(made);
     return made;
   };
-  el.style.width = "100%";
   const status = add(el, "p", "kdnb-explorer-reading", { role: "status", id: `${name}-reading` });
   const grid = add(el, "div", "kdnb-explorer-grid", {});
   const specs = {

@@ -37,7 +37,7 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
     result.margin.t = Math.max(layout.margin?.t ?? 0, 28 + lines * size * 1.3);
   }
   if (width >= NARROW) return result;
-  Object.assign(result.margin, { l: 8, r: 8 });
+  Object.assign(result.margin, { l: 8, r: layout.margin?.r > 16 ? layout.margin.r : 8 }); // names at lines' ends need room
   result.legend = {
     ...layout.legend, orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom", font: { size: 12 },
   };

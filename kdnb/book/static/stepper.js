@@ -12,7 +12,6 @@ async function render({ model, el }) {
   node.className = "kdnb-stepper";
   node.setAttribute("role", "figure");
   node.style.cssText = `width:100%;min-height:${model.get("figures").layout.height ?? 450}px`;
-  el.style.width = "100%";
   const frame = document.createElement("div");
   frame.className = "kdnb-frame";
   frame.append(node);

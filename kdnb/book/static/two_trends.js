@@ -87,7 +87,6 @@ async function render({ model, el }) {
     parent.append(made);
     return made;
   };
-  el.style.width = "100%";
   const row = add(el, "div", "kdnb-toy-buttons", { role: "group", "aria-label": "Draws" });
   const button = (text, count) => {
     const made = add(row, "button", "", { type: "button" });

@@ -20,7 +20,7 @@ CURVES = {**correlations.SIDES, "weight_norm": NORM}
 LOOKS = {
     "mu_raw": {"color": style.TEACHER, "dash": "solid", "symbol": "circle"},
     "bystander_mu_raw": {"color": style.BYSTANDER, "dash": "dash", "symbol": "circle-open"},
-    "weight_norm": {"color": style.NORMAL, "dash": "dot", "symbol": "diamond-open"},
+    "weight_norm": {"color": style.MSE, "dash": "dot", "symbol": "diamond-open"},
 }
 TITLES = {
     "weight_norm": NORM,

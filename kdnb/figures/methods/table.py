@@ -198,12 +198,6 @@ def order(name: str, study: Study) -> str:
     return f"{word} on {name} (rank correlation of accuracy {style.joined(told)}; {count} methods)"
 
 
-def scatter_sentence(study: Study) -> str:
-    """The same as a sentence of its own."""
-    said = order(study.name, study)
-    return f"{said[:1].upper()}{said[1:]}."
-
-
 def without(studies: Mapping[str, Study]) -> str:
     """Which methods of which study are not among the marks."""
     parts = []
