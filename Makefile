@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # Or `uv pip`: with UV_TORCH_BACKEND=cpu it takes the torch without CUDA, a tenth of the size.
 PIP ?= $(BIN)/pip
+EXTRAS ?= notebooks,book,workflow,cluster,test
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help study book test test-cluster bench links colab binder environment lock clean
@@ -51,7 +52,7 @@ environment: $(VENV)/ready  ## what requirements.txt pins, in .venv
 $(VENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdnb needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --constraint requirements.txt --editable '.[notebooks,book,workflow,cluster,test]'
+	VIRTUAL_ENV=$(VENV) $(PIP) install --quiet --constraint requirements.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 lock:  ## requirements.txt anew from pyproject.toml

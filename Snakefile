@@ -2,6 +2,7 @@
 
     snakemake --workflow-profile profiles/local --configfile config/digits.yaml   (`make study` does this)
     snakemake --workflow-profile profiles/slurm --configfile config/cifar100.yaml (`make study PROFILE=cifar100 ON=slurm`)
+    snakemake --workflow-profile profiles/kubernetes --configfile config/cifar100.yaml         (... ON=kubernetes`)
 
 A second call does nothing. A run's file ``finished`` is its marker: delete it with the run's folder, and that run alone
 is redone, since the trainer skips runs that are finished. A changed notebook redoes its chapter; a changed training
@@ -14,6 +15,9 @@ gpus_a_job     what a training job needs
 runs_a_job     at most so many students in a job; without it a lockstep group is one job
 spare_minutes  so long before the profile's time limit (``runtime``) a training job stops by itself; 10
 train          false: the book of what is finished, which says what is missing
+
+With a default storage provider (profiles/kubernetes: S3) training jobs share no file system with this machine. What they
+make travels as one archive a run, and is unpacked here, where chapters and book are made of it.
 """
 
 import json
@@ -22,6 +26,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import sourcecache_entry
 
 from kdnb import data, paths, profiles
 from kdnb.parameters import StudentParameters, TeacherParameters
@@ -52,17 +57,19 @@ def markers(given, methods):
     return [f"{study.folder(parameters)}/{run}/finished" for run in study.student_names(parameters)]
 
 
-TEACHERS = [f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]]
-STUDENTS = sorted({marker for job in JOBS.values() for marker in markers(*job)})
+# local: here, also where jobs share no file system with this machine
+TEACHERS = local([f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]])
+STUDENTS = local(sorted({marker for job in JOBS.values() for marker in markers(*job)}))
 MISSING = []
 if not config.get("train", True):  # the book of what is there
     MISSING = [marker for marker in [*TEACHERS, *STUDENTS] if not os.path.exists(marker)]
-    TEACHERS, STUDENTS = ([one for one in asked if one not in MISSING] for asked in (TEACHERS, STUDENTS))
+    TEACHERS, STUDENTS = (local([one for one in asked if one not in MISSING]) for asked in (TEACHERS, STUDENTS))
     for run in map(Run, map(os.path.dirname, MISSING)):
         print(f"missing: {run.path.name}{f', stopped by: {run.failure}' if run.failure else ''}", file=sys.stderr)
-CODE = [f"{RUNS}/code"] if config["discard_stale"] else []
+CARRIED = workflow.storage_settings.default_storage_provider is not None
+CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
 dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
-DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched else []
+DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched and not CARRIED else []  # else each job's own business
 PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
     "-y {params.given:q}"
@@ -70,6 +77,24 @@ PAPERMILL = (
 # Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
 LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
+
+
+def training(folder, before=""):
+    """A training job's commands; with a storage also those that pack the runs it makes in ``folder``."""
+    return f"{before}{TRAINING}\npython -m kdnb pack {folder} --archives {{output}}" if CARRIED else TRAINING
+
+
+def made(markers):
+    """What a training job makes: its runs' markers; with a storage the runs' archives, which come whole or not at all."""
+    if not CARRIED:
+        return markers
+    folders = [os.path.relpath(os.path.dirname(marker), RUNS.parent) for marker in markers]
+    return [f"{config.get('runs', 'runs')}/{folder}.tar" for folder in folders]
+
+
+def source(file):
+    """A file of the repository, of which every job has its own copy: never from the storage."""
+    return sourcecache_entry(file, file)
 
 
 def here(resources, **methods):
@@ -112,10 +137,11 @@ given_to = {
     # What only published studies have, side by side: the notebooks name them.
     **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
 }
-RESULTS = sorted(
+RESULTS = [
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
-)
-SOURCES = [*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))]
+]
+RESULTS = local(sorted(RESULTS))
+SOURCES = local([*provenance.sources(), *sorted(map(str, paths.root().glob("kdnb/book/static/*")))])
 
 
 wildcard_constraints:
@@ -124,13 +150,21 @@ wildcard_constraints:
 
 rule all:
     input:
-        f"{BUILD}/book/index.html",
+        local(f"{BUILD}/book/index.html"),
+        TEACHERS,
+        STUDENTS,
+
+
+rule trained:
+    """Every run, and no book."""
+    input:
         TEACHERS,
         STUDENTS,
 
 
 localrules:
     all,
+    trained,
     code,
     data,
     book,
@@ -160,9 +194,9 @@ if config.get("train", True):
         input:
             CODE,
             ancient(DATA),
-            notebook="notebooks/01_teacher.ipynb",
+            notebook=source("notebooks/01_teacher.ipynb"),
         output:
-            f"{RUNS}/teacher-s{{seed}}/finished",
+            made([f"{RUNS}/teacher-s{{seed}}/finished"]),
         params:
             given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
@@ -172,7 +206,7 @@ if config.get("train", True):
             notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
             text=f"{BUILD}/log/teacher-s{{seed}}.txt",
         shell:
-            TRAINING
+            training(RUNS)
 
     for place, (name, (given, methods)) in enumerate(JOBS.items()):
 
@@ -181,10 +215,10 @@ if config.get("train", True):
                 f"students_{name}"
             input:
                 CODE,
-                TEACHERS,
-                notebook="notebooks/02_students.ipynb",
+                teachers=made(TEACHERS),
+                notebook=source("notebooks/02_students.ipynb"),
             output:
-                markers(given, methods),
+                made(markers(given, methods)),
             priority: len(JOBS) - place  # as the configuration lists them
             params:
                 given=json.dumps(given),
@@ -195,7 +229,27 @@ if config.get("train", True):
                 notebook=f"{BUILD}/log/students-{name}.ipynb",
                 text=f"{BUILD}/log/students-{name}.txt",
             shell:
-                TRAINING
+                training(
+                    study.folder(StudentParameters(**given)), "python -m kdnb unpack {RUNS} --archives {input.teachers}\n"
+                )
+
+
+if config.get("train", True) and CARRIED:
+    fetched = {"teachers": TEACHERS, **{name: markers(*job) for name, job in JOBS.items()}}
+    for name, found in ((name, found) for name, found in fetched.items() if found):
+
+        rule:
+            """Unpack here what was made elsewhere."""
+            name:
+                f"fetched_{name}"
+            input:
+                made(found),
+            output:
+                local(found),
+            params:
+                folder=Path(found[0]).parents[1],
+            shell:
+                "python -m kdnb unpack {params.folder} --archives {input}"
 
 
 rule chapter:
@@ -205,31 +259,30 @@ rule chapter:
         STUDENTS,
         RESULTS,
         SOURCES,
-        notebook="notebooks/{chapter}.ipynb",
+        notebook=local("notebooks/{chapter}.ipynb"),
     output:
-        f"{BUILD}/executed/{{chapter}}.ipynb",
+        local(f"{BUILD}/executed/{{chapter}}.ipynb"),
     params:
         given=lambda wildcards: json.dumps(given_to.get(wildcards.chapter, {"profile": PROFILE})),
     log:
-        notebook=f"{BUILD}/log/{{chapter}}.ipynb",
-        text=f"{BUILD}/log/{{chapter}}.txt",
+        notebook=local(f"{BUILD}/log/{{chapter}}.ipynb"),
+        text=local(f"{BUILD}/log/{{chapter}}.txt"),
     shell:
         PAPERMILL + LOGGED + "\ncp {log.notebook} {output}"
 
 
 rule book:
     input:
-        expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS),
-        expand("book/{page}", page=glob_wildcards("book/{page}").page),
-        "_config.yml",
-        "_toc.yml",
+        local(expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS)),
+        local(expand("book/{page}", page=glob_wildcards("book/{page}").page)),
+        local(["_config.yml", "_toc.yml"]),
         SOURCES,
     output:
-        f"{BUILD}/book/index.html",
+        local(f"{BUILD}/book/index.html"),
     params:
         missing="--missing " + " ".join(map(os.path.dirname, MISSING)) if MISSING else "",
     log:
-        f"{BUILD}/log/book.txt",
+        local(f"{BUILD}/log/book.txt"),
     shell:
         "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} {params.missing} "
         "2>&1 | tee {log}"

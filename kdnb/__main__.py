@@ -160,6 +160,36 @@ class SetAside:
         print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
 
 
+@command
+class Pack:
+    """Write finished runs as one file each, for storage that carries no folders (see kdnb.train.archives)."""
+
+    folder: tyro.conf.Positional[Path]  # where the runs are
+    archives: Annotated[tuple[Path, ...], MinLen(1)]  # files to write, each called after its run: NAME.tar
+
+    def run(self) -> None:
+        """Pack."""
+        from kdnb.train.archives import pack
+
+        for archive in self.archives:
+            pack(self.folder / archive.stem, archive)
+
+
+@command
+class Unpack:
+    """Put runs that `kdnb pack` wrote into a folder of runs; those that are there already stay."""
+
+    folder: tyro.conf.Positional[Path]  # where the runs go
+    archives: Annotated[tuple[Path, ...], MinLen(1)]  # files to read
+
+    def run(self) -> None:
+        """Unpack."""
+        from kdnb.train.archives import unpack
+
+        for archive in self.archives:
+            unpack(archive, self.folder)
+
+
 Asked = (
     TeacherParameters
     | StudentParameters
@@ -172,6 +202,8 @@ Asked = (
     | Book
     | Data
     | SetAside
+    | Pack
+    | Unpack
 )
 Command = (
     Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
@@ -185,6 +217,8 @@ Command = (
     | Book
     | Data
     | SetAside
+    | Pack
+    | Unpack
 )
 
 

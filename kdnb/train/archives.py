@@ -1,0 +1,74 @@
+"""A finished run as one file, for storage that carries files but no folders (object storage).
+
+    pack(Path("runs/digits/teacher-s0"), Path("teacher-s0.tar"))
+    unpack(Path("teacher-s0.tar"), Path("runs/digits"))
+
+In a bucket there are no folders: of a run kept there file by file, a part could be taken for the whole. An archive is
+there or is not, since an object appears when its upload is complete; so a run is in the bucket with everything, or not
+at all. It is a plain tar file, which ``tar -xf`` unpacks as well.
+"""
+
+import filecmp
+import shutil
+import tarfile
+from pathlib import Path
+
+from kdnb.files import write_atomically
+from kdnb.runs import Run
+from kdnb.train import locks
+
+LAST = "history.parquet"  # where it is, the run is finished
+RESULT = (LAST, "classifier.safetensors", "model.safetensors")  # two makings of one run may differ in nothing of these
+OWN = ("finished", "lock")  # each folder's own, not the run's
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write the run in ``folder`` as ``archive``, atomically; ValueError where it is not finished."""
+    if not Run(folder).tidy:
+        raise ValueError(f"{folder} holds no finished run; only those are packed.")
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name not in OWN)
+
+    def write(target: Path) -> None:
+        with tarfile.open(target, "w") as tar:
+            for file in files:
+                tar.add(file, f"{folder.name}/{file.name}")
+
+    write_atomically(archive, write)
+
+
+def unpack(archive: Path, folder: Path) -> Run:
+    """Put the run in ``archive`` under ``folder``; return it. The same run there, finished, stays as it is.
+
+    A job at work on the run is waited for; of a killed call the next one takes up. Raises ValueError where the archive
+    is damaged or holds no finished run, or where another result lies in the run's place.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            names = {tuple(Path(member.name).parts) for member in tar}
+            run = Run(folder / next(iter(names))[0])
+            if any(len(name) != 2 or name[0] != run.path.name for name in names) or (run.path.name, LAST) not in names:
+                raise ValueError(f"{archive} holds no finished run, or more than one.")
+            with locks.ours([run]):
+                there = run.path / ".unpacked"
+                shutil.rmtree(there, ignore_errors=True)
+                tar.extractall(there, filter="data")
+                _move(Run(there / run.path.name), run)
+                shutil.rmtree(there)
+    except (tarfile.TarError, EOFError, StopIteration) as error:
+        raise ValueError(f"{archive} is no archive of a run, or a damaged one: {error}.") from error
+    return run
+
+
+def _move(found: Run, run: Run) -> None:
+    """Take the files of ``found`` for those of ``run``, the history last."""
+    run.check(found.spec)
+    if run.finished:
+        if differing := [name for name in RESULT if not filecmp.cmp(found.path / name, run.path / name, shallow=False)]:
+            raise ValueError(
+                f"{run.path} holds another result of this run ({', '.join(differing)}). Nothing was overwritten: "
+                "move that folder away, or delete the archive."
+            )
+    else:
+        for file in sorted(found.path.iterdir(), key=lambda file: file.name == LAST):
+            file.replace(run.path / file.name)
+    run.clear()
