@@ -190,35 +190,12 @@ class Unpack:
             unpack(archive, self.folder)
 
 
-Asked = (
-    TeacherParameters
-    | StudentParameters
-    | Status
-    | Plan
-    | Publish
-    | Compare
-    | Representability
-    | Crossed
-    | Book
-    | Data
-    | SetAside
-    | Pack
-    | Unpack
-)
+Other = Status | Plan | Publish | Compare | Representability | Crossed | Book | Data | SetAside | Pack | Unpack
+Asked = TeacherParameters | StudentParameters | Other
 Command = (
     Annotated[TeacherParameters, tyro.conf.subcommand("teacher", description="Train the teacher of a seed.")]
     | Annotated[StudentParameters, tyro.conf.subcommand("students", description="Train students, teachers first.")]
-    | Status
-    | Plan
-    | Publish
-    | Compare
-    | Representability
-    | Crossed
-    | Book
-    | Data
-    | SetAside
-    | Pack
-    | Unpack
+    | Other
 )
 
 
