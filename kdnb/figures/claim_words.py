@@ -1,9 +1,12 @@
 """The verdicts on one study in a sentence; claim by claim: :mod:`kdnb.figures.claims`."""
 
+import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
+from kdnb.analysis import words
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import of_each_seed
 from kdnb.claims import paper
@@ -39,6 +42,17 @@ def found(study: Study, claim: str) -> str:
     """What became of one claim, to begin a sentence with: "Found here too", "Partly found here"."""
     asked = next(one for one in paper.CLAIMS if one.id == claim)
     return FOUND[verdict(asked, of_each_seed(study.every)).verdict]
+
+
+def told(study: Study, claim: str) -> str:
+    """What became of one claim, and the means of its numbers over seeds: a bold sentence."""
+    asked = next(one for one in paper.CLAIMS if one.id == claim)
+    judged = verdict(asked, of_each_seed(study.every))
+    if not judged.seeds or not all(np.isfinite(value) for value in judged.evidence.values()):
+        return f"**{FOUND['not testable']}: {judged.missing or 'its numbers are not defined'}.**"
+    numbers = re.sub(r"-(?=\d)", "\u2212", asked.sentence.format(**judged.evidence)).rstrip(".")
+    seeds = words.counted(len(judged.seeds), "seed")
+    return f"**{FOUND[judged.verdict]}: {numbers[0].lower()}{numbers[1:]} ({seeds}).**"
 
 
 def share(held: int, of: int) -> str:

@@ -1,4 +1,4 @@
-"""Mu over the epochs, as in the paper's Fig. 1, 3 and 7."""
+"""Mu over the epochs, as in the paper's Fig. 1 and 3."""
 
 from collections.abc import Sequence
 
@@ -187,43 +187,25 @@ def _play() -> dict[str, object]:
     return {"type": "buttons", "buttons": buttons, "showactive": False, **look}
 
 
-@exhibit("mu-dist-{of}", "Raw mu after the warm-up, DIST alone and KD alone, each on its own axis.")
-def dist(study: Study) -> Exhibit:
-    """Fig. 7: DIST alone on its own axis, and beside it KD at T = 4 on its own; a thin line a seed."""
-    groups = over_seeds.groups(study)
-    shown = [run for run in (study.get("DIST"), study.nearest(PEAK)) if run]
-    if not shown:
-        return Exhibit(answer=like_kd(study), of=study.name)
-    fig = style.grid(1, len(shown), [run.label for run in shown], 380, horizontal_spacing=0.14)
-    for col, run in enumerate(shown, start=1):
-        for place, one in enumerate(groups[run.label]):
-            look = style.line(one, study.hottest, 1.5) | ({} if place == 0 else {"width": 1})
-            trace = style.curve(one.after(study.warm_up), "mu_raw", f"{run.label}, seed {one.spec.init_seed}", look)
-            fig.add_trace(trace.update(showlegend=False), 1, col)
-    style.mark_drops(fig, shown[0], study.warm_up)
-    fig.update_xaxes(title_text="epoch")
-    fig.update_yaxes(title_text="μ raw", col=1)
-    runs = [one for run in shown for one in groups[run.label]]
-    return Exhibit(style.captioned(fig, study, style.window(study), runs), answer=like_kd(study), of=study.name)
-
-
 def answer(study: Study) -> str:
     """Whether mu falls under KD, as far as it does to the bystander, over seeds."""
     moves = [
-        f"by {_mean_change(study, run, 'mu_raw')} {_at(run)}" for run in (*in_front(study), study.get("normal")) if run
+        f"by {mean_change(study, run, 'mu_raw')} {at(run)}" for run in (*in_front(study), study.get("normal")) if run
     ]
     peak = study.nearest(PEAK) or study.students[0]
-    other = _mean_change(study, peak, "bystander_mu_raw")
+    other = mean_change(study, peak, "bystander_mu_raw")
     seeds = words.counted(len(over_seeds.groups(study)[peak.label]), "seed")
     text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves or ['nowhere'])}"
-    return f"**{text}; to the bystander, which no student saw, by {other} {_at(peak)} ({seeds}).**"
+    return f"**{text}; to the bystander, which no student saw, by {other} {at(peak)} ({seeds}).**"
 
 
-def _at(run: Run) -> str:
+def at(run: Run) -> str:
+    """Of which student a number is, in a sentence."""
     return f"at T = {run.spec.method_parameters['temperature']:g}" if run.spec.method == "kd" else f"under {run.label}"
 
 
-def _mean_change(study: Study, run: Run, column: str) -> str:
+def mean_change(study: Study, run: Run, column: str) -> str:
+    """How far a column moves after the warm-up, on the mean over seeds."""
     group = over_seeds.groups(study)[run.label]
     return percent(float(np.mean([study.change(column, one) for one in group])))
 
@@ -253,15 +235,6 @@ def together(study: Study) -> str:
     return (
         f"**From the warm-up to the end μ and the loss go the same way at {sum(known)} of {len(known)} temperatures.**"
     )
-
-
-def like_kd(study: Study) -> str:
-    """Whether DIST's curve of mu is like KD's, and how far either goes."""
-    run, kd = study.get("DIST"), study.nearest(PEAK)
-    if run is None or kd is None:
-        return "**Whether DIST's curve is like KD's cannot be told: one of them was not trained here.**"
-    moves = f"{_mean_change(study, run, 'mu_raw')} under DIST and {_mean_change(study, kd, 'mu_raw')} {_at(kd)}"
-    return f"**{claim_words.found(study, 'C8')}: after the warm-up μ changes by {moves}.**"
 
 
 def percent(share: float) -> str:

@@ -17,6 +17,7 @@ from kdnb import methods
 from kdnb.analysis import by_method, class_rows, literature, variations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
+from kdnb.figures import mu_alike
 from kdnb.figures.methods import ablations
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
@@ -313,6 +314,19 @@ def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesPar
         share = 100 * (other["mu"] / one["mu"] - 1)
         assert f"{share.min():+.1f} % to {share.max():+.1f} %".replace("-", "−") in text
         assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 methods (1 seed)" in text
+
+
+def test_a_curve_an_alpha_is_the_mean_over_its_seeds(chosen: StudiesParameters) -> None:
+    varied = variations.alphas(chosen)["digits"]
+    runs: dict[str, list[Run]] = {}
+    for run in varied.runs:
+        if run.spec.method == "kd":
+            runs.setdefault(f"α = {run.spec.method_parameters['alpha']:g}", []).append(run)
+    fig = mu_alike.alphas(chosen).figure["digits"]
+    assert [trace.name for trace in fig.data] == sorted(runs, reverse=True)
+    for trace in fig.data:
+        shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in runs[trace.name]]
+        assert list(trace.y) == rounded(np.mean(shares, axis=0))
 
 
 def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParameters) -> None:

@@ -9,7 +9,7 @@ from made_up import SPEC, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.figures import claim_words, mu_curves, style
+from kdnb.figures import claim_words, mu_alike, mu_curves, style
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.parameters import read
 from kdnb.runs import Run
@@ -125,8 +125,21 @@ def test_fig_1_is_the_change_since_the_warm_up_of_every_seed(tmp_path: Path) -> 
 
 
 def test_fig_7_is_dist_alone_beside_kd(study: Study) -> None:
-    one, other = mu_curves.dist(study).figure.data
+    one, other = mu_alike.dist(study).figure.data
     assert list(one.y) == rounded(study.students[4].history["mu_raw"][12:]) and one.xaxis != other.xaxis
+
+
+def test_the_cosine_and_mu_are_drawn_on_one_scale_and_judged(tmp_path: Path) -> None:
+    three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)])
+    made = mu_alike.cosine(three)
+    for trace, run in zip(made.figure.data[3:], three.by_seeds["KD T=4"], strict=True):
+        distance = 1 - run.history["classifier_cosine"][12:].to_numpy()
+        assert list(trace.y) == rounded((distance - distance.mean()) / distance.std())
+    assert made.answer.startswith(f"**{claim_words.found(three, 'C10')}: ") and made.answer.endswith("(3 seeds).**")
+
+
+def test_a_claim_whose_runs_are_not_there_cannot_be_told(study: Study) -> None:
+    assert claim_words.told(study, "C9").startswith("**Cannot be told here: KD at T=4 with at least 3 values of alpha")
 
 
 # ------------------------------------------------------------------------------------------------------- correlation

@@ -13,7 +13,7 @@ from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.book.drawing import _INKS
 from kdnb.claims import paper
-from kdnb.figures import mu_curves, style, training, tsne
+from kdnb.figures import mu_alike, mu_curves, style, training, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.runs import Run, RunSpec
@@ -112,7 +112,7 @@ def rgb(color: str) -> str:
 def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, names: tuple[str, ...]) -> None:
     shown = study(folder, *names)
     mu_curves.draw_curves(shown, shown.students)
-    of_study = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_curves.dist, norms.by_temperature)
+    of_study = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_alike.dist, norms.by_temperature)
     of_study += (bars.account, accuracy.by_temperature, over_temperature.scatter, tsne.cosine)
     found = maps.spaces(shown)
     exhibits = [

@@ -12,7 +12,7 @@ from kdnb.analysis import maps as mapss
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
-from kdnb.figures import claim_words, mu_curves, tsne
+from kdnb.figures import claim_words, mu_alike, mu_curves, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.exhibit import Exhibit
@@ -102,7 +102,7 @@ def everything(study: Study) -> dict[str, list[Exhibit]]:
     found = mapss.spaces(study)
     texts = [claim_words.sentence(claim_words.judged(study)), tsne.compared(found)]
     assert all(text.strip() and "nan" not in text for text in texts), texts
-    of_mu = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_curves.dist, bars.account)
+    of_mu = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_alike.dist, bars.account)
     return {
         "03": [make(study) for make in of_mu],
         "04": [
