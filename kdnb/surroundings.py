@@ -27,10 +27,13 @@ def is_live() -> bool:
 def lasting(folder: str | Path) -> Path:
     """Return ``folder``, unless it is Google Drive's in name only: on Colab's own disk, which a disconnect loses.
 
-    Raises: FileNotFoundError when this is Colab and no Drive is mounted where ``folder`` says.
+    Raises: FileNotFoundError when this is Colab and no Drive is mounted where ``folder`` says; NotADirectoryError when
+    it is a file, or lies below one.
     """
     whole = Path(folder).resolve()
     upwards = [whole, *whole.parents]
+    for part in filter(os.path.isfile, upwards):
+        raise NotADirectoryError(f"{folder} is no folder: {part} is a file. Name a folder.")
     drive = next((part.parent for part in upwards if part.name in OF_DRIVE), DRIVE if DRIVE in upwards else None)
     # COLAB_RELEASE_TAG: in Colab's terminal and `!python -m kdnb` there is no google.colab.
     in_colab = "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ

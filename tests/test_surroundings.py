@@ -78,3 +78,10 @@ def test_in_colab_what_trains_and_what_reads_stand_in_one_folder(
     (tmp_path / "_config.yml").touch()
     monkeypatch.chdir(tmp_path)
     assert study.folder(TeacherParameters()) == tmp_path / "runs" / "digits" == paths.runs("digits")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "file/runs"):
+        with pytest.raises(NotADirectoryError, match=r"is no folder: .*/file is a file. Name a folder\."):
+            lasting(tmp_path / name)
