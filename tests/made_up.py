@@ -12,8 +12,9 @@ import torch
 
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.figures import mu_curves, tsne
+from kdnb.figures import tsne
 from kdnb.figures.exhibit import Exhibit
+from kdnb.figures.mu_curves import over_epochs
 from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs
 from kdnb.profiles import scaled_drops
@@ -48,7 +49,7 @@ SPEC = RunSpec(
     teacher_outputs=None,
 )
 CURVES = [
-    *("loss", "test_accuracy", "weight_norm", *mu_curves.MEASURES, *tsne.COSINES),
+    *("loss", "test_accuracy", "weight_norm", *over_epochs.MEASURES, *tsne.COSINES),
     *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched"),
     *("spread", "pull_ce", "pull_decay", "account_residual", "bystander_pull_ce", "bystander_pull_decay"),
 ]

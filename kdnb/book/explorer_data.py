@@ -17,14 +17,15 @@ from kdnb.analysis.publish import PERPLEXITY
 from kdnb.analysis.selection import ChapterParameters, PaperParameters, Study
 from kdnb.analysis.students import PAPERS
 from kdnb.book.drawing import compact
-from kdnb.figures import classes, mu_curves, origin, style
+from kdnb.figures import classes, origin, style
 from kdnb.figures.correlation import over_temperature
+from kdnb.figures.mu_curves import over_epochs
 from kdnb.parameters import Names, Seed, checked
 from kdnb.runs import Run
 
 Packed = dict[str, Any]
 POINTS = 400  # images on a map: enough to see groups, few enough to redraw while a slider moves
-COLUMNS = ("loss", *mu_curves.MEASURES)  # of histories, that are packed
+COLUMNS = ("loss", *over_epochs.MEASURES)  # of histories, that are packed
 METHODS = ("kd", *(method for method in PAPERS if method != "kd"))  # the first is shown at first
 
 
@@ -104,18 +105,20 @@ def data(shown: Sequence[Study]) -> Packed:
 def _kinds() -> list[Packed]:
     """What a reader can choose in mu's place, and the same to the bystander where it is tracked."""
     others = {
-        column: f"bystander_{column}" for column in mu_curves.MEASURES if f"bystander_{column}" in mu_curves.MEASURES
+        column: f"bystander_{column}"
+        for column in over_epochs.MEASURES
+        if f"bystander_{column}" in over_epochs.MEASURES
     }
     return [
         {"column": column, "name": name, "bystander": others.get(column)}
-        for column, name in mu_curves.MEASURES.items()
+        for column, name in over_epochs.MEASURES.items()
         if column not in others.values()
     ]
 
 
 def _stills(study: Study) -> Packed:
     """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
-    curves = mu_curves.draw_curves(study, mu_curves.students(study)).update_layout(updatemenus=[])
+    curves = over_epochs.draw_curves(study, over_epochs.students(study)).update_layout(updatemenus=[])
     return {
         "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
         "r": {

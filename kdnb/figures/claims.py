@@ -14,22 +14,23 @@ from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
 from kdnb.claims.studies import Judged, counted
-from kdnb.figures import mu_alike, mu_curves, style, tsne
+from kdnb.figures import style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.methods import ablations
+from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.surroundings import is_live
 
 # The exhibit that carries each claim.
 SHOWN: Mapping[str, Maker[...]] = {
     **dict.fromkeys(("C1", "C2", "C4"), norms.by_temperature),
-    "C3": mu_curves.curves,
+    "C3": over_epochs.curves,
     "C5": ablations.high_temperature,
     "C6": tsne.measures,
     "C7": tsne.cosine,
-    "C8": mu_alike.dist,
+    "C8": alike.dist,
     "C9": ablations.alpha,
-    "C10": mu_alike.cosine,
+    "C10": alike.cosine,
     "C11": accuracy.by_temperature,
 }
 LINE = "1px solid rgba(128,128,128,0.4)"

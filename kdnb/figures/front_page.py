@@ -13,7 +13,7 @@ from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves import percent
+from kdnb.figures.mu_curves.over_epochs import percent
 from kdnb.runs import Run
 
 SYMBOLS = {"circle": "●", "circle-open": "○", "diamond-open": "◇"}

@@ -17,7 +17,6 @@ from kdnb import methods
 from kdnb.analysis import by_method, class_rows, literature, variations
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
-from kdnb.figures import mu_alike
 from kdnb.figures.methods import ablations
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
@@ -322,7 +321,7 @@ def test_a_curve_an_alpha_is_the_mean_over_its_seeds(chosen: StudiesParameters) 
     for run in varied.runs:
         if run.spec.method == "kd":
             runs.setdefault(f"α = {run.spec.method_parameters['alpha']:g}", []).append(run)
-    fig = mu_alike.alphas(chosen).figure["digits"]
+    fig = ablations.alpha_curves(chosen).figure["digits"]
     assert [trace.name for trace in fig.data] == sorted(runs, reverse=True)
     for trace in fig.data:
         shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in runs[trace.name]]

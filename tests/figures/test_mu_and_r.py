@@ -9,8 +9,9 @@ from made_up import SPEC, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.selection import ChapterParameters, Study
-from kdnb.figures import claim_words, mu_alike, mu_curves, style
+from kdnb.figures import claim_words, style
 from kdnb.figures.correlation import accuracy, norms, over_temperature
+from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.parameters import read
 from kdnb.runs import Run
 
@@ -82,14 +83,14 @@ def test_rounding_keeps_four_significant_digits_and_leaves_gaps() -> None:
 
 
 def test_the_caption_counts_what_is_shown(study: Study) -> None:
-    text = str(mu_curves.curves(study).figure.layout.title.text).replace("\u00a0", " ")
+    text = str(over_epochs.curves(study).figure.layout.title.text).replace("\u00a0", " ")
     assert text == "digits, resnet20 → resnet8 · n = 4 runs, seed 0 · epochs 13–24"
 
 
 # --------------------------------------------------------------------------------------------------------------- mu
 def test_curves_are_the_histories_after_the_cut(study: Study) -> None:
     shown = [run for run in study.students if run.spec.method in ("normal", "kd")]
-    traces = mu_curves.curves(study).figure.data
+    traces = over_epochs.curves(study).figure.data
     assert len(traces) == 2 * len(shown)
     columns = ["mu_raw"] * 4 + ["loss"] * 4
     for trace, run, column in zip(traces, shown * 2, columns, strict=True):
@@ -100,38 +101,38 @@ def test_curves_are_the_histories_after_the_cut(study: Study) -> None:
 
 
 def test_the_menu_puts_each_measure_in_the_place_of_mu(study: Study) -> None:
-    buttons = mu_curves.curves(study).figure.layout.updatemenus[0].buttons
+    buttons = over_epochs.curves(study).figure.layout.updatemenus[0].buttons
     by_label = {button.label: button.args for button in buttons}
     data, _, traces = by_label["μ rotated"]
     assert list(traces) == [0, 1, 2, 3]
     assert list(data["y"][3]) == rounded(study.kd[10].history["mu_rotated"][12:])
-    assert len(buttons) == len(mu_curves.MEASURES)
+    assert len(buttons) == len(over_epochs.MEASURES)
 
 
 def test_the_animation_has_a_frame_a_temperature_and_opens_at_four(study: Study) -> None:
-    fig = mu_curves.animation(study).figure
+    fig = over_epochs.animation(study).figure
     assert [frame.name for frame in fig.frames] == ["KD T=1", "KD T=4", "KD T=10"] and fig.layout.sliders[0].active == 1
     assert list(fig.frames[1].data[1].y) == list(fig.data[-1].y) == rounded(study.kd[4].history["loss"][12:])
 
 
 def test_fig_1_is_the_change_since_the_warm_up_of_every_seed(tmp_path: Path) -> None:
     three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)])
-    traces = mu_curves.selected(three).figure.data
+    traces = over_epochs.selected(three).figure.data
     shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in three.by_seeds["KD T=4"]]
     assert [list(trace.y) for trace in traces[:3]] == [rounded(share) for share in shares]
     assert list(traces[3].y) == rounded(np.mean(shares, axis=0))
     change = f"{np.mean([share.iloc[-1] for share in shares]):+.1%}".replace("-", "−").replace("%", "\u00a0%")
-    assert change in mu_curves.answer(three) and "3 seeds" in mu_curves.answer(three)
+    assert change in over_epochs.answer(three) and "3 seeds" in over_epochs.answer(three)
 
 
 def test_fig_7_is_dist_alone_beside_kd(study: Study) -> None:
-    one, other = mu_alike.dist(study).figure.data
+    one, other = alike.dist(study).figure.data
     assert list(one.y) == rounded(study.students[4].history["mu_raw"][12:]) and one.xaxis != other.xaxis
 
 
 def test_the_cosine_and_mu_are_drawn_on_one_scale_and_judged(tmp_path: Path) -> None:
     three = store(tmp_path, [kd(4, init_seed=seed) for seed in range(3)])
-    made = mu_alike.cosine(three)
+    made = alike.cosine(three)
     for trace, run in zip(made.figure.data[3:], three.by_seeds["KD T=4"], strict=True):
         distance = 1 - run.history["classifier_cosine"][12:].to_numpy()
         assert list(trace.y) == rounded((distance - distance.mean()) / distance.std())

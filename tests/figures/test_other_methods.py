@@ -13,9 +13,10 @@ from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.book.drawing import _INKS
 from kdnb.claims import paper
-from kdnb.figures import mu_alike, mu_curves, style, training, tsne
+from kdnb.figures import style, training, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
+from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.runs import Run, RunSpec
 
 ODD = ("simkd", "frozen", "permuted", "fitnet")
@@ -111,8 +112,8 @@ def rgb(color: str) -> str:
 @pytest.mark.parametrize("names", [("simkd",), ("frozen",), ("permuted",), ("fitnet",), (*ODD, "normal", "kd")])
 def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, names: tuple[str, ...]) -> None:
     shown = study(folder, *names)
-    mu_curves.draw_curves(shown, shown.students)
-    of_study = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_alike.dist, norms.by_temperature)
+    over_epochs.draw_curves(shown, shown.students)
+    of_study = (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist, norms.by_temperature)
     of_study += (bars.account, accuracy.by_temperature, over_temperature.scatter, tsne.cosine)
     found = maps.spaces(shown)
     exhibits = [
@@ -127,8 +128,8 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
 
 def test_what_has_no_mu_says_so(folder: Path) -> None:
     shown = study(folder, "simkd")
-    assert "cannot be told" in mu_curves.order(shown) and "SimKD has no r here" in over_temperature.sentence(shown)
-    assert all(value is None for value in mu_curves.draw_curves(shown, shown.students).data[0].y)
+    assert "cannot be told" in over_epochs.order(shown) and "SimKD has no r here" in over_temperature.sentence(shown)
+    assert all(value is None for value in over_epochs.draw_curves(shown, shown.students).data[0].y)
 
 
 def test_what_never_moves_has_no_change_and_no_r(folder: Path) -> None:

@@ -12,10 +12,11 @@ from kdnb.analysis import maps as mapss
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
 from kdnb.book import drawing, widgets
-from kdnb.figures import claim_words, mu_alike, mu_curves, tsne
+from kdnb.figures import claim_words, tsne
 from kdnb.figures.account import bars
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.exhibit import Exhibit
+from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.files import write_json
 from kdnb.runs import Run, RunSpec
 
@@ -102,7 +103,7 @@ def everything(study: Study) -> dict[str, list[Exhibit]]:
     found = mapss.spaces(study)
     texts = [claim_words.sentence(claim_words.judged(study)), tsne.compared(found)]
     assert all(text.strip() and "nan" not in text for text in texts), texts
-    of_mu = (mu_curves.selected, mu_curves.curves, mu_curves.animation, mu_alike.dist, bars.account)
+    of_mu = (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist, bars.account)
     return {
         "03": [make(study) for make in of_mu],
         "04": [

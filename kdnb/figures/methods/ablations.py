@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import variations, words
-from kdnb.analysis.selection import StudiesParameters
-from kdnb.figures import intervals, style
+from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.runs import Run
 
 FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
@@ -31,6 +33,15 @@ def alpha(chosen: StudiesParameters) -> Exhibit:
     """What the weight of distillation does."""
     found = variations.alphas(chosen)
     return _shown(found, [ends(name, one) for name, one in found.items()], absent(chosen, found, "more than one α"))
+
+
+@exhibit("alpha-curves", "Change of raw mu after the warm-up under KD at T = 4, a line an alpha.", step="study")
+def alpha_curves(chosen: StudiesParameters) -> Exhibit:
+    """Appendix A.1: does alpha change the shape of mu's curve?"""
+    found = {name: varied.study for name, varied in variations.alphas(chosen).items()}
+    figures = {name: _by_alpha(study) for name, study in found.items()}
+    told = " ".join(f"On {name}: {claim_words.told(study, 'C9').strip('*')}" for name, study in found.items())
+    return Exhibit(figures or None, answer=f"**{told or 'It cannot be told: no study here has more than one α.'}**")
 
 
 @exhibit(
@@ -87,6 +98,27 @@ def _figure(varied: variations.Varied) -> go.Figure:
     fig.update_xaxes(type="category", categoryorder="array", categoryarray=varied.places)
     fig.update_xaxes(title_text=varied.axis, row=3)
     return style.captioned(fig, varied.study, f"r: {style.window(varied.study)}", varied.runs)
+
+
+def _by_alpha(study: Study) -> go.Figure:
+    groups: dict[float, list[Run]] = {}
+    for run in study.every:
+        if run.spec.method == "kd":
+            groups.setdefault(run.spec.method_parameters["alpha"], []).append(run)
+    fig = style.grid(1, 1, height=420)
+    for (alpha, group), dash in zip(sorted(groups.items(), reverse=True), ("solid", *style.DASHES), strict=False):
+        fig.add_trace(_mean(study, group, {"color": style.TEACHER, "dash": dash, "width": 2}, f"α = {alpha:g}"))
+    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
+    style.mark_drops(fig, study.students[0], study.warm_up)
+    fig.update_yaxes(title_text="change of μ raw", tickformat="+.2~%")
+    fig.update_xaxes(title_text="epoch")
+    return style.captioned(fig, study, style.window(study), [run for group in groups.values() for run in group])
+
+
+def _mean(study: Study, group: Sequence[Run], look: Mapping[str, object], name: str) -> go.Scatter:
+    courses = [study.course("mu_raw", one) for one in group]
+    mean = courses[0].assign(mu_raw=np.mean([course["mu_raw"] for course in courses], axis=0))
+    return style.curve(mean, "mu_raw", name, dict(look), showlegend=True)
 
 
 def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:

@@ -1,17 +1,13 @@
-"""Curves of which the paper says that they are alike: of DIST and KD (Fig. 7), of mu and the cosine, of every alpha."""
-
-from collections.abc import Mapping, Sequence
+"""Curves of which the paper says that they are alike: of DIST and KD (Fig. 7), of mu and the cosine (A.1)."""
 
 import numpy as np
-import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, variations
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis import over_seeds
+from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves import at, mean_change
-from kdnb.runs import Run
+from kdnb.figures.mu_curves.over_epochs import at, mean_change
 from kdnb.runs.store import column_of
 
 
@@ -59,36 +55,6 @@ def cosine(study: Study) -> Exhibit:
     fig.update_xaxes(title_text="epoch", row=2)
     what = f"{style.window(study)}, less their mean, over their standard deviation"
     return Exhibit(style.captioned(fig, study, what, group), answer=told, of=study.name)
-
-
-@exhibit("alpha-curves", "Change of raw mu after the warm-up under KD at T = 4, a line an alpha.", step="study")
-def alphas(chosen: StudiesParameters) -> Exhibit:
-    """Appendix A.1: does alpha change the shape of mu's curve?"""
-    found = {name: varied.study for name, varied in variations.alphas(chosen).items()}
-    figures = {name: _by_alpha(study) for name, study in found.items()}
-    told = " ".join(f"On {name}: {claim_words.told(study, 'C9').strip('*')}" for name, study in found.items())
-    return Exhibit(figures or None, answer=f"**{told or 'It cannot be told: no study here has more than one α.'}**")
-
-
-def _by_alpha(study: Study) -> go.Figure:
-    groups: dict[float, list[Run]] = {}
-    for run in study.every:
-        if run.spec.method == "kd":
-            groups.setdefault(run.spec.method_parameters["alpha"], []).append(run)
-    fig = style.grid(1, 1, height=420)
-    for (alpha, group), dash in zip(sorted(groups.items(), reverse=True), ("solid", *style.DASHES), strict=False):
-        fig.add_trace(_mean(study, group, {"color": style.TEACHER, "dash": dash, "width": 2}, f"α = {alpha:g}"))
-    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    style.mark_drops(fig, study.students[0], study.warm_up)
-    fig.update_yaxes(title_text="change of μ raw", tickformat="+.2~%")
-    fig.update_xaxes(title_text="epoch")
-    return style.captioned(fig, study, style.window(study), [run for group in groups.values() for run in group])
-
-
-def _mean(study: Study, group: Sequence[Run], look: Mapping[str, object], name: str) -> go.Scatter:
-    courses = [study.course("mu_raw", one) for one in group]
-    mean = courses[0].assign(mu_raw=np.mean([course["mu_raw"] for course in courses], axis=0))
-    return style.curve(mean, "mu_raw", name, dict(look), showlegend=True)
 
 
 def like_kd(study: Study) -> str:

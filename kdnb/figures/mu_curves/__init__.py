@@ -1,0 +1,1 @@
+"""Figures of `03_mu_curves`: mu over the epochs."""
