@@ -50,13 +50,14 @@ def name_ends(fig: go.Figure) -> go.Figure:
     for trace in sorted(curves, key=lambda one: one.y[-1]):
         height = max(float(trace.y[-1]), height + LINE)
         mark = SYMBOLS[trace.marker.symbol]
-        text = f'<span style="color:{trace.line.color}">{mark}</span> {trace.name.removeprefix("r of ")}'
+        name = trace.name.removeprefix("r of ").replace(" to the ", ", ")
+        text = f'<span style="color:{trace.line.color}">{mark}</span> {name}'
         said = {"text": text, "font": {"size": 12}}
         place = {"x": 1, "xref": "x domain", "xanchor": "left", "xshift": 8, "row": 1, "col": 1}
         fig.add_annotation(y=height, showarrow=False, **said, **place)
         trace.showlegend = False
     fig.layout.sliders = ()  # a moved warm-up would leave the names behind
-    return fig.update_layout(margin_r=140)
+    return fig.update_layout(margin_r=110)
 
 
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:

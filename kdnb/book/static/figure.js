@@ -30,13 +30,19 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
   const title = typeof layout.title === "string" ? { text: layout.title } : layout.title;
   if (title?.text) {
     const size = title.font?.size ?? (width < NARROW ? 15 : 17);
-    const text = broken(title.text, width - 72, size);
+    const narrow = width < NARROW;
+    const text = broken(title.text, width - (narrow ? 16 : 72), size);
     // Plotly neither breaks long titles nor makes room for their lines, and it puts the first of several too high.
     const lines = text.split("<br").length;
     result.title = { ...title, text, font: { ...title.font, size }, pad: { t: lines > 1 ? 10 + 0.75 * size : 10 } };
+    if (narrow) Object.assign(result.title, { xref: "container", x: 0.01, xanchor: "left" }); // long labels leave no room
     result.margin.t = Math.max(layout.margin?.t ?? 0, 28 + lines * size * 1.3);
   }
   if (width >= NARROW) return result;
+  for (const [name, axis] of Object.entries(result)) {
+    const said = /^xaxis/.test(name) && axis.title?.text;
+    if (said) result[name] = { ...axis, title: { ...axis.title, text: broken(said, width - 110, 14) } };
+  }
   Object.assign(result.margin, { l: 8, r: layout.margin?.r > 16 ? layout.margin.r : 8 }); // names at lines' ends need room
   result.legend = {
     ...layout.legend, orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom", font: { size: 12 },

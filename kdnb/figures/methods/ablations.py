@@ -106,8 +106,9 @@ def _by_alpha(study: Study) -> go.Figure:
         if run.spec.method == "kd":
             groups.setdefault(run.spec.method_parameters["alpha"], []).append(run)
     fig = style.grid(1, 1, height=420)
-    for (alpha, group), dash in zip(sorted(groups.items(), reverse=True), ("solid", *style.DASHES), strict=False):
-        fig.add_trace(_mean(study, group, {"color": style.TEACHER, "dash": dash, "width": 2}, f"α = {alpha:g}"))
+    for place, (alpha, group) in enumerate(sorted(groups.items(), reverse=True)):
+        look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "dash": ("solid", *style.DASHES)[place % 6]}
+        fig.add_trace(_mean(study, group, look | {"width": 2}, f"α = {alpha:g}"))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     style.mark_drops(fig, study.students[0], study.warm_up)
     fig.update_yaxes(title_text="change of μ raw", tickformat="+.2~%")
