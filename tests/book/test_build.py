@@ -113,6 +113,13 @@ def test_figure_is_drawn_with_no_network(html: Path, reading: Reading) -> None:
     box = reading.page.get_by_role("figure", name="A curve through 1, 4 and 9.")
     assert box.count() == 1 and "run this cell" not in box.inner_text()
     assert reading.overflow() <= 0 and title_is_inside(reading.page, "squares")
+    reading.page.hover("#squares")
+    ends = (
+        "['.gtitle', '.modebar-group'].map(part => document.querySelector(`#squares ${part}`).getBoundingClientRect())"
+    )
+    assert reading.page.evaluate(f"(([title, bar]) => bar.width > 0 && title.right < bar.left)({ends})"), (
+        "one over the other"
+    )
     reading.check()
 
 

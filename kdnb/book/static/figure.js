@@ -31,7 +31,7 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
   if (title?.text) {
     const size = title.font?.size ?? (width < NARROW ? 15 : 17);
     const narrow = width < NARROW;
-    const text = broken(title.text, width - (narrow ? 16 : 72), size);
+    const text = broken(title.text, width - (narrow ? 16 : 104), size); // clear of the mode bar at the right
     // Plotly neither breaks long titles nor makes room for their lines, and it puts the first of several too high.
     const lines = text.split("<br").length;
     result.title = { ...title, text, font: { ...title.font, size }, pad: { t: lines > 1 ? 10 + 0.75 * size : 10 } };
