@@ -20,11 +20,12 @@ study: environment  ## train, analyse, build the book (PROFILE=cifar100: the pap
 book: environment  ## the book from results/ alone, nothing trained
 	$(BIN)/python tools/study.py results
 
+# Files in their order, not by how many tests they have: those of few but long ones would be left for the end.
 test: environment  ## lint, types, walls, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/cluster
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
 
 test-cluster: environment  ## a study on Slurm, started here, and one that is killed in every way (needs slurm-wlm, munge)
 	$(BIN)/pytest tests/cluster
