@@ -35,6 +35,12 @@ def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.concat([run.history for run in runs]).groupby("epoch", as_index=False).mean()
 
 
+def mean_course(study: Study, column: str, runs: Sequence[Run]) -> pd.DataFrame:
+    """The mean over runs of one length of how a column moves after the warm-up: see :meth:`Study.course`."""
+    courses = [study.course(column, run) for run in runs]
+    return courses[0].assign(**{column: np.mean([course[column] for course in courses], axis=0)})
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One number of one student: a value a run, their mean, and its 95 % interval (nan where there is none)."""

@@ -40,19 +40,22 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
 
 def found(study: Study, claim: str) -> str:
     """What became of one claim, to begin a sentence with: "Found here too", "Partly found here"."""
-    asked = next(one for one in paper.CLAIMS if one.id == claim)
-    return FOUND[verdict(asked, of_each_seed(study.every)).verdict]
+    return FOUND[_judge(study, claim).verdict]
 
 
 def told(study: Study, claim: str) -> str:
     """What became of one claim, and the means of its numbers over seeds: a bold sentence."""
-    asked = next(one for one in paper.CLAIMS if one.id == claim)
-    judged = verdict(asked, of_each_seed(study.every))
+    judged = _judge(study, claim)
     if not judged.seeds or not all(np.isfinite(value) for value in judged.evidence.values()):
         return f"**{FOUND['not testable']}: {judged.missing or 'its numbers are not defined'}.**"
-    numbers = re.sub(r"-(?=\d)", "\u2212", asked.sentence.format(**judged.evidence)).rstrip(".")
+    numbers = re.sub(r"-(?=\d)", "\u2212", judged.claim.sentence.format(**judged.evidence)).rstrip(".")
     seeds = words.counted(len(judged.seeds), "seed")
     return f"**{FOUND[judged.verdict]}: {numbers[0].lower()}{numbers[1:]} ({seeds}).**"
+
+
+def _judge(study: Study, claim: str) -> Verdict:
+    asked = next(one for one in paper.CLAIMS if one.id == claim)
+    return verdict(asked, of_each_seed(study.every))
 
 
 def share(held: int, of: int) -> str:

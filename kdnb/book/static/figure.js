@@ -30,18 +30,18 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
   const title = typeof layout.title === "string" ? { text: layout.title } : layout.title;
   if (title?.text) {
     const size = title.font?.size ?? (width < NARROW ? 15 : 17);
-    const narrow = width < NARROW;
-    const text = broken(title.text, width - (narrow ? 16 : 104), size); // clear of the mode bar at the right
+    const text = broken(title.text, width - (width < NARROW ? 16 : 56), size); // clear of the mode bar at the right
     // Plotly neither breaks long titles nor makes room for their lines, and it puts the first of several too high.
     const lines = text.split("<br").length;
-    result.title = { ...title, text, font: { ...title.font, size }, pad: { t: lines > 1 ? 10 + 0.75 * size : 10 } };
-    if (narrow) Object.assign(result.title, { xref: "container", x: 0.01, xanchor: "left" }); // long labels leave no room
+    // At the edge, not at the axis: long labels leave no room there.
+    const place = { xref: "container", x: 0.01, xanchor: "left", pad: { t: lines > 1 ? 10 + 0.75 * size : 10 } };
+    result.title = { ...title, text, font: { ...title.font, size }, ...place };
     result.margin.t = Math.max(layout.margin?.t ?? 0, 28 + lines * size * 1.3);
   }
   if (width >= NARROW) return result;
   for (const [name, axis] of Object.entries(result)) {
     const said = /^xaxis/.test(name) && axis.title?.text;
-    if (said) result[name] = { ...axis, title: { ...axis.title, text: broken(said, width - 110, 14) } };
+    if (said) result[name] = { ...axis, title: { ...axis.title, text: broken(said, width - 60, 14) } };
   }
   Object.assign(result.margin, { l: 8, r: layout.margin?.r > 16 ? layout.margin.r : 8 }); // names at lines' ends need room
   result.legend = {

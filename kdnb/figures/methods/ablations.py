@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import variations, words
+from kdnb.analysis import over_seeds, variations, words
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -105,21 +104,16 @@ def _by_alpha(study: Study) -> go.Figure:
     for run in study.every:
         if run.spec.method == "kd":
             groups.setdefault(run.spec.method_parameters["alpha"], []).append(run)
-    fig = style.grid(1, 1, height=420)
+    fig, dashes = style.grid(1, 1, height=420), ("solid", *style.DASHES)
     for place, (alpha, group) in enumerate(sorted(groups.items(), reverse=True)):
-        look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "dash": ("solid", *style.DASHES)[place % 6]}
-        fig.add_trace(_mean(study, group, look | {"width": 2}, f"α = {alpha:g}"))
+        look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "dash": dashes[place % len(dashes)], "width": 2}
+        mean = over_seeds.mean_course(study, "mu_raw", group)
+        fig.add_trace(style.curve(mean, "mu_raw", f"α = {alpha:g}", look, showlegend=True))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     style.mark_drops(fig, study.students[0], study.warm_up)
     fig.update_yaxes(title_text="change of μ raw", tickformat="+.2~%")
     fig.update_xaxes(title_text="epoch")
     return style.captioned(fig, study, style.window(study), [run for group in groups.values() for run in group])
-
-
-def _mean(study: Study, group: Sequence[Run], look: Mapping[str, object], name: str) -> go.Scatter:
-    courses = [study.course("mu_raw", one) for one in group]
-    mean = courses[0].assign(mu_raw=np.mean([course["mu_raw"] for course in courses], axis=0))
-    return style.curve(mean, "mu_raw", name, dict(look), showlegend=True)
 
 
 def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:

@@ -71,16 +71,16 @@ def selected(study: Study) -> Exhibit:
 def _courses(study: Study, run: Run, group: Sequence[Run]) -> list[go.Scatter]:
     """A thin line a seed where there are several, their mean, and the mean of mu to the bystander."""
     color, traces = {"color": style.line(run, study.hottest)["color"]}, []
-    courses = {column: [study.course(column, one) for one in group] for column in ("mu_raw", "bystander_mu_raw")}
-    for one, table in zip(group, courses["mu_raw"], strict=True):
+    for one in group:
         look = color | {"width": 1}
-        trace = style.curve(table, "mu_raw", f"{run.label}, seed {one.spec.init_seed}", look, opacity=0.4)
+        name = f"{run.label}, seed {one.spec.init_seed}"
+        trace = style.curve(study.course("mu_raw", one), "mu_raw", name, look, opacity=0.4)
         traces.append(trace.update(showlegend=False))
     for column, name, look in (
         ("mu_raw", "to the teacher (mean)", color | {"width": 3}),
         ("bystander_mu_raw", "to the bystander (mean)", {"color": style.BYSTANDER, "width": 2, "dash": "dot"}),
     ):
-        mean = courses[column][0].assign(**{column: np.mean([table[column] for table in courses[column]], axis=0)})
+        mean = over_seeds.mean_course(study, column, group)
         traces.append(style.curve(mean, column, name, look, showlegend=True))
     # Colours differ between panels, one legend entry stands for all of them.
     return traces[:-2] * (len(group) > 1) + traces[-2:]
