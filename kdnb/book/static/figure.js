@@ -41,7 +41,7 @@ function fitted(layout, width, theme = isDark() ? "dark" : "light") {
   if (width >= NARROW) return result;
   for (const [name, axis] of Object.entries(result)) {
     const said = /^xaxis/.test(name) && axis.title?.text;
-    if (said) result[name] = { ...axis, title: { ...axis.title, text: broken(said, width - 60, 14) } };
+    if (said) result[name] = { ...axis, title: { ...axis.title, text: broken(said, width - 88, 14) } };
   }
   Object.assign(result.margin, { l: 8, r: layout.margin?.r > 16 ? layout.margin.r : 8 }); // names at lines' ends need room
   result.legend = {
