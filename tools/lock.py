@@ -28,8 +28,9 @@ NAMED = [
     "scipy",
     "papermill",
 ]
-# One torch pair for every machine; torchvision works with exactly one torch release.
-CONSTRAINTS = "torch<=2.14.1\ntorchvision<=0.29.1\n"
+# One torch pair for every machine; torchvision works with exactly one torch release. A later jsonschema, which all that
+# reads a notebook imports, needs a second and a half to compile grammars that nothing here asks for (its issue 1428).
+CONSTRAINTS = "torch<=2.14.1\ntorchvision<=0.29.1\njsonschema<4.25\n"
 COMPILE = (
     "uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-annotate --no-header "
     "--no-emit-index-url --no-emit-find-links --no-strip-markers --constraints - --quiet"

@@ -49,12 +49,13 @@ def refuse_unfit(notebook: Notebook, name: str) -> None:
 
 def _without_paths(text: str) -> str:
     """Return ``text`` (JSON) with the repository's absolute path made relative and the home folder written as ~."""
-    repository, home = (json.dumps(str(path))[1:-1] for path in (root(), Path.home()))
+    repository, home = (json.dumps(str(path), ensure_ascii=False)[1:-1] for path in (root(), Path.home()))
     text = re.sub(re.escape(repository) + r"/(?=[\w.])", "", text)
     text = re.sub(re.escape(repository) + r"(?![\w.-])", ".", text)
     if len(Path.home().parts) > 1:
         text = re.sub(re.escape(home) + r"(?=/)", "~", text)
-    return re.sub(r'[^\s"\\]*/ipykernel_\d+/\d+\.py', "cell", text)
+    # From a word's beginning only: tried at each of its letters, it takes seconds a notebook.
+    return re.sub(r'(\\.|[\s"])[^\s"\\]*/ipykernel_\d+/\d+\.py', r"\1cell", text)
 
 
 def _in_the_book(text: str) -> str:
@@ -64,16 +65,15 @@ def _in_the_book(text: str) -> str:
 
 
 def clean(notebook: Notebook) -> Notebook:
-    """Return a copy without papermill's records and absolute paths; a page does not show its parameters."""
-    copy = nbformat.reads(_without_paths(nbformat.writes(notebook)), as_version=4)
-    copy.metadata = nbformat.from_dict({key: value for key, value in copy.metadata.items() if key in _KEPT})
-    for cell in copy.cells:
+    """Return ``notebook`` without papermill's records; a page does not show its parameters."""
+    notebook.metadata = nbformat.from_dict({key: value for key, value in notebook.metadata.items() if key in _KEPT})
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _in_the_book(cell.source)
         tags = set(cell.metadata.get("tags", []))
         hidden = {"remove-input"} if tags & _HIDDEN else set()
         cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
-    return copy
+    return notebook
 
 
 def illustrate(notebook: Notebook, chapter: str, site: str | None) -> list[Picture]:
@@ -122,7 +122,7 @@ def publish(source: Path, target: Path, site: str | None = None) -> list[Picture
     Raises: ValueError when it is not fit to publish (see `refuse_unfit`) or is no notebook.
     """
     try:
-        notebook = nbformat.read(source, as_version=4)
+        notebook = nbformat.reads(_without_paths(source.read_text(encoding="utf-8")), as_version=4)
     except (nbformat.reader.NotJSONError, UnicodeDecodeError) as error:
         raise ValueError(f"{source.name} is no notebook: {error}. {_AGAIN}") from error
     refuse_unfit(notebook, source.name)

@@ -287,6 +287,18 @@ def test_never_executed_notebook_is_refused() -> None:
         export.refuse_unfit(nbformat.v4.new_notebook(cells=cells), "plain.ipynb")
 
 
+def test_places_on_this_machine_are_taken_out_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/jürgen")
+    said = f"first\n/tmp/ipykernel_7/80.py:3: UserWarning\n{ROOT}/runs, {ROOT} and /home/jürgen/data\n"
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("stream", text=said)], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "here.ipynb")
+    export.publish(tmp_path / "here.ipynb", tmp_path / "published.ipynb")
+    (kept,) = nbformat.read(tmp_path / "published.ipynb", as_version=4).cells
+    assert kept.outputs[0].text == "first\ncell:3: UserWarning\nruns, . and ~/data\n"
+
+
 def test_truncated_notebook_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.ipynb").write_text('{"cells": [')
     with pytest.raises(ValueError, match=r"half\.ipynb is no notebook"):
