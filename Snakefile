@@ -125,6 +125,8 @@ if MISSING:  # the chapter would train them
     everything["methods"] = [method for method in there if markers(COMMON, [method])[0] in STUDENTS]
     if not everything["methods"]:
         raise WorkflowError("no student is finished that a book could show.")
+# What only published studies have, side by side: the notebooks name them. So they wait for no training.
+OF_RESULTS = ["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"]
 given_to = {
     # The best evidence of each; "cifar100" stands for the study nearest to the paper's.
     "00_start": {"profiles": list(dict.fromkeys([PROFILE, "digits", "cifar100"]))},
@@ -134,8 +136,7 @@ given_to = {
     ),
     "01_teacher": OF_TEACHERS,
     "02_students": everything if GROUPS else COMMON,
-    # What only published studies have, side by side: the notebooks name them.
-    **dict.fromkeys(["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"], {}),
+    **dict.fromkeys(OF_RESULTS, {}),
 }
 RESULTS = [
     str(file) for kind in ("*/published.json", "comparisons/*") for file in paths.root().glob(f"results/[!.]*/{kind}")
@@ -197,6 +198,7 @@ if config.get("train", True):
             notebook=source("notebooks/01_teacher.ipynb"),
         output:
             made([f"{RUNS}/teacher-s{{seed}}/finished"]),
+        priority: len(JOBS) + 1  # before students, and these before chapters that need not wait
         params:
             given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
@@ -255,8 +257,7 @@ if config.get("train", True) and CARRIED:
 rule chapter:
     """Execute a notebook for the book; it only reads finished runs. It takes its place when it is complete."""
     input:
-        TEACHERS,
-        STUDENTS,
+        lambda wildcards: [] if wildcards.chapter in OF_RESULTS else [*TEACHERS, *STUDENTS],
         RESULTS,
         SOURCES,
         notebook=local("notebooks/{chapter}.ipynb"),
