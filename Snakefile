@@ -125,7 +125,7 @@ if MISSING:  # the chapter would train them
     everything["methods"] = [method for method in there if markers(COMMON, [method])[0] in STUDENTS]
     if not everything["methods"]:
         raise WorkflowError("no student is finished that a book could show.")
-# What only published studies have, side by side: the notebooks name them. So they wait for no training.
+# What only published studies have, side by side: the notebooks name them. They wait for no student.
 OF_RESULTS = ["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"]
 given_to = {
     # The best evidence of each; "cifar100" stands for the study nearest to the paper's.
@@ -198,7 +198,6 @@ if config.get("train", True):
             notebook=source("notebooks/01_teacher.ipynb"),
         output:
             made([f"{RUNS}/teacher-s{{seed}}/finished"]),
-        priority: len(JOBS) + 1  # before students, and these before chapters that need not wait
         params:
             given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
@@ -257,7 +256,8 @@ if config.get("train", True) and CARRIED:
 rule chapter:
     """Execute a notebook for the book; it only reads finished runs. It takes its place when it is complete."""
     input:
-        lambda wildcards: [] if wildcards.chapter in OF_RESULTS else [*TEACHERS, *STUDENTS],
+        TEACHERS,
+        lambda wildcards: [] if wildcards.chapter in OF_RESULTS else STUDENTS,
         RESULTS,
         SOURCES,
         notebook=local("notebooks/{chapter}.ipynb"),
