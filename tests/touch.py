@@ -37,6 +37,15 @@ def wait_for_change(area: Locator, before: dict[str, str], every: bool = False) 
     return shown(area)
 
 
+def settled(area: Locator) -> dict[str, str]:
+    """What ``area`` shows once two looks in a row see the same: while it is drawn anew, a click may miss what moves."""
+    now: dict[str, str] = {}
+    while (seen := shown(area)) != now:
+        now = seen
+        area.page.wait_for_timeout(300)
+    return now
+
+
 def press(handle: Locator) -> None:
     """Move a slider by one step with the keyboard: up, at its end down."""
     handle.focus()
@@ -113,6 +122,7 @@ def move(area: Locator) -> None:
     play = area.locator(".widget-play button:visible").first
     if not play.count():
         return
+    before = settled(area)
     play.click()
     wait_for_change(area, before)
     play.click()
