@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from kdnb.data import Views
 
-CPU_PIXELS, BATCH = 32 * 32 * 32, 512  # small batches stay in a CPU's cache: a third faster (benchmarks/log.md)
+CPU_PIXELS, BATCH = 32 * 32 * 32, 512  # small batches stay in a CPU's cache, see benchmarks/log.md
 
 
 class Outputs(NamedTuple):
