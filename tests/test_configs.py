@@ -15,6 +15,7 @@ from kdnb.train.study import folder, student_names
 
 FILES = sorted((Path(__file__).parents[1] / "config").glob("*.yaml"))
 PUBLISHED = ("digits-long", "digits-few", "digits-d8", "digits-d16", "digits-wide", "cifar100-small")
+BEGUN = ("cifar100-half",)  # days of training, published as far as it has come
 
 
 def config(name: str) -> dict[str, Any]:
@@ -55,10 +56,11 @@ def test_the_short_study_is_part_of_the_long_one() -> None:
     assert set(students("digits")) <= set(students("digits-long"))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [*PUBLISHED, *BEGUN])
 def test_every_run_of_a_study_is_published_and_none_is_left_over(name: str) -> None:
     content = config(name)
     target = paths.results(content["profile"])
     there = {file.parent.name for file in target.glob("*/spec.json")}
-    assert there == {*students(name), *map(teacher_name, content["teachers"])}
+    asked = {*students(name), *map(teacher_name, content["teachers"])}
+    assert there <= asked if name in BEGUN else there == asked
     assert all(Run(target / run).finished for run in there)

@@ -72,15 +72,19 @@ class Source:
 
     @classmethod
     def find(cls, folder: Path) -> "Source":
-        """The finished runs under ``folder``; FileNotFoundError for none, ValueError for no teacher."""
+        """The finished runs under ``folder``; FileNotFoundError for none, ValueError for no teacher.
+
+        Where no student is finished, the first teacher is taken for theirs.
+        """
         there = [runs.load(file.parent) for file in sorted(folder.glob("*/spec.json"))]
         every = [run for run in there if run.finished]
         if not every:
             raise FileNotFoundError(f"{folder} holds no finished runs; train them, or name their folder with --runs.")
         if unfinished := [run.path.name for run in there if not run.finished]:
             print(f"not finished, and left out: {', '.join(unfinished)}", flush=True)
-        taught = {run.spec.teacher["checksum"] for run in every if run.spec.teacher}
-        teachers = [run for run in every if run.spec.role == "teacher" and run.weights_checksum in taught]
+        teachers = [run for run in every if run.spec.role == "teacher"]
+        if taught := {run.spec.teacher["checksum"] for run in every if run.spec.teacher}:
+            teachers = [run for run in teachers if run.weights_checksum in taught]
         if not teachers:
             raise ValueError(f"{folder} lacks the teacher of its students; every map starts from the teacher's.")
         return cls(folder, every, teachers[0])

@@ -239,6 +239,16 @@ def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsy
     assert contents(small) == before
 
 
+def test_teachers_can_be_published_before_their_students(tiny_folder: Path, published: Path, tmp_path: Path) -> None:
+    for name in ("teacher-s0", "teacher-s1"):
+        shutil.copytree(tiny_folder / name, tmp_path / "runs" / name)
+    publish.publish(tmp_path / "runs", tmp_path / "results")
+    teachers = {name: content for name, (_, content) in contents(published).items() if name.startswith("teacher")}
+    assert {name: content for name, (_, content) in contents(tmp_path / "results").items()} == teachers
+    made = publish.publish(tiny_folder, tmp_path / "results")
+    assert made and all(run.spec.role == "student" for run in made)
+
+
 def test_maps_of_the_same_weights_are_not_drawn_again(
     copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
