@@ -101,6 +101,16 @@ class Students:
         closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
         return None if closest is None else self.kd[closest]
 
+    @property
+    def leading(self) -> Run:
+        """Who stands for all where one is shown: KD at the temperature nearest to the paper's peak; else the first."""
+        return self.nearest(PEAK) or self.students[0]
+
+    @property
+    def leading_pair(self) -> list[Run]:
+        """KD beside normal training; one of them, or the first student, where that is all there is."""
+        return [run for run in (self.nearest(PEAK), self.get("normal")) if run] or list(self.students[:1])
+
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
         """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""

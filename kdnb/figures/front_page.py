@@ -175,7 +175,7 @@ def minute(papers: Sequence[Study], designs: Sequence[Study]) -> str:
 
 def plugged(study: Study) -> str:
     """How the teacher's classifier does on the features of a student: as they are, and matched."""
-    run = study.nearest(PEAK) or study.students[0]
+    run = study.leading
     group = over_seeds.groups(study)[run.label]
     raw, matched = (
         float(

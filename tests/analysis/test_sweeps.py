@@ -67,6 +67,19 @@ def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Pat
     assert list(of_each_seed(runs.find(tmp_path / "mixed"))[0].papers_kd)[-1] == 10
 
 
+def test_who_stands_for_a_study_is_kd_nearest_to_the_papers_peak_or_who_is_there(tmp_path: Path) -> None:
+    mse = replace(SPEC, method="mse", method_parameters={"alpha": 0.9})
+    for name, specs, one, pair in (
+        ("whole", [SPEC, kd(1), kd(4), kd(10)], "KD T=4", ["KD T=4", "normal"]),
+        ("few", [SPEC, kd(1), kd(6)], "KD T=6", ["KD T=6", "normal"]),
+        ("without KD", [SPEC, mse], "normal", ["normal"]),
+        ("neither", [mse], "MSE", ["MSE"]),
+    ):
+        found = store(tmp_path / name, specs)
+        assert found.leading.label == one
+        assert [run.label for run in found.leading_pair] == pair
+
+
 def test_studies_are_read_side_by_side_with_all_methods(tmp_path: Path) -> None:
     store(tmp_path / "digits", [SPEC, kd(4), replace(SPEC, method="at", method_parameters={"weight": 1000.0})])
     store(tmp_path / "cifar100-small", [SPEC])

@@ -68,7 +68,7 @@ def stacked(table: pd.DataFrame, form: str, digits: int, diamond: int) -> list[g
 
 def sentence(study: Study) -> str:
     """What moved mu over the whole training, and whether it moved mu to the bystander as much."""
-    run = study.nearest(4) or study.students[0]
+    run = study.leading
     teacher, bystander = (accounts.mean_totals(study, run.label, side) for side in ("", BYSTANDER))
     if teacher.empty:
         return f"**It cannot be told: {run.label} was trained without an account of μ.**"

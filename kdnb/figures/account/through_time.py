@@ -36,7 +36,7 @@ VIEWS: dict[str, Callable[[Run], pd.DataFrame]] = {
 )
 def through(study: Study) -> Exhibit:
     """One figure a student: sums since the first epoch by cause; to the teacher, and teacher minus bystander."""
-    start = study.nearest(4) or study.students[0]
+    start = study.leading
     figures = {run.label: _through(study, run) for run in study.students}
     return Exhibit(figures, answer=through_sentence(start), start=start.label)
 

@@ -78,7 +78,7 @@ def _shares(study: Study, column: str) -> list[float]:
 
 def every_mu(study: Study) -> str:
     """A table: every mu of the last epoch, of KD at T = 4 and of normal training, to the teacher and the bystander."""
-    runs = [run for run in (study.nearest(4), study.get("normal")) if run] or list(study.students[:1])
+    runs = study.leading_pair
     groups = over_seeds.groups(study)
     rows = []
     for column, name in NAMES.items():

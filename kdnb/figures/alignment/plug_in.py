@@ -25,7 +25,7 @@ BACK = {"color": style.OTHER, "width": 1.5}
 )
 def plugged(study: Study) -> Exhibit:
     """One figure a student, the mean over its seeds: accuracy with its own classifier and with W_t; normal behind."""
-    start = study.nearest(4) or study.students[0]
+    start = study.leading
     figures = {run.label: _plugged(study, run) for run in study.students}
     return Exhibit(figures, answer=plugged_sentence(study), start=start.label)
 
@@ -49,7 +49,7 @@ def _plugged(study: Study, run: Run) -> go.Figure:
 
 def plugged_sentence(study: Study) -> str:
     """Whether W_t keeps nine tenths of the own accuracy on KD's features, T = 4, and on normal training's."""
-    shown = [run for run in (study.nearest(4), study.get("normal")) if run] or list(study.students[:1])
+    shown = study.leading_pair
     ends = {
         run.label: over_seeds.mean_history(over_seeds.groups(study)[run.label]).iloc[-1].reindex(list(PLUGGED))
         for run in shown

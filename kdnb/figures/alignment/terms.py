@@ -30,7 +30,7 @@ MOVES = {
 )
 def norm_and_angle(study: Study) -> Exhibit:
     """One figure a student: the terms over all epochs above, what moved after the warm-up below."""
-    start = study.nearest(4) or study.students[0]
+    start = study.leading
     figures = {run.label: _step(study, run) for run in study.students}
     return Exhibit(figures, norm_share(study), sentence(study, start), start=start.label)
 

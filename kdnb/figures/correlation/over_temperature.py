@@ -5,7 +5,6 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, words
 from kdnb.analysis.selection import Study
-from kdnb.analysis.students import PEAK
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -43,7 +42,7 @@ def by_temperature(study: Study, cut: int) -> go.Figure:
 )
 def scatter(study: Study) -> Exhibit:
     """Raw mu against the loss of KD at T = 4 and of normal training, a point an epoch after the warm-up."""
-    shown = [run for run in (study.nearest(PEAK), study.get("normal")) if run] or list(study.students[:1])
+    shown = study.leading_pair
     fig = style.grid(1, len(shown), [_title(study, run) for run in shown], 420, horizontal_spacing=0.16)
     for col, run in enumerate(shown, start=1):
         fig.add_trace(_points(study, run, col == len(shown)), 1, col)
@@ -68,7 +67,7 @@ def _points(study: Study, run: Run, bar: bool) -> go.Scatter:
 
 def sentence(study: Study) -> str:
     """How many levels of the learning rate the points of one r stand for."""
-    run = study.nearest(PEAK) or study.students[0]
+    run = study.leading
     r, inside = correlations.r_after(run, study.warm_up), correlations.within_phases(run, study.warm_up)
     if not np.isfinite(r):
         return f"**What r is made of cannot be told: {run.label} has no r here.**"

@@ -33,7 +33,7 @@ def matrices(studies: Mapping[str, Study]) -> Exhibit:
     """
     figures = {f"{label}, {name}": fig for name, study in studies.items() for label, fig in _matrices(study).items()}
     first = next(iter(studies.values()))
-    start = (first.nearest(4) or first.students[0]).label
+    start = first.leading.label
     return Exhibit(figures, answer=matrix_sentence(first, start), start=f"{start}, {next(iter(studies))}")
 
 
@@ -150,7 +150,7 @@ def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
 def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
     """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's are?"""
     own, beyond = found.students["final"].get("own", {}), class_agreement.beyond_the_bystander(found)
-    label, name = (study.nearest(4) or study.students[0]).label, study.folder.name
+    label, name = study.leading.label, study.folder.name
     if not beyond.get(label):
         how = class_agreement.how_to(study)
         return f"**It cannot be told on {name}: class distances of both teachers are needed.** {how}"

@@ -113,12 +113,11 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
         fig.add_trace(named.update(marker=look))
     for method in found["method"].unique():  # a symbol without a colour, for the legend
         look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
-        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look, legend="legend2"))
+        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_xaxes(title_text="answers of the teacher out of reach", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
-    below = {"orientation": "h", "yanchor": "top", "x": 0}
-    fig.update_layout(legend=below | {"y": -0.3}, legend2=below | {"y": -0.16}, margin_b=150)
+    fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     shown = [
         run for one in studies.values() for run in one.every if run.path.name in set(out_of_reach.marks(one)["name"])
     ]

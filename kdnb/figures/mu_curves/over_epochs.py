@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, words
 from kdnb.analysis.selection import Study
-from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -144,7 +143,7 @@ def animation(study: Study) -> Exhibit:
     All runs stay behind in grey. Frames: one a temperature, its traces the last two of the figure.
     """
     runs = list(study.kd.values()) or list(study.students)
-    first = study.nearest(PEAK) or runs[0]
+    first = study.leading
     fig = style.grid(2, 1, height=560, shared_xaxes=True, vertical_spacing=0.07)
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run in runs:
@@ -192,7 +191,7 @@ def answer(study: Study) -> str:
     moves = [
         f"by {mean_change(study, run, 'mu_raw')} {at(run)}" for run in (*in_front(study), study.get("normal")) if run
     ]
-    peak = study.nearest(PEAK) or study.students[0]
+    peak = study.leading
     other = mean_change(study, peak, "bystander_mu_raw")
     seeds = words.counted(len(over_seeds.groups(study)[peak.label]), "seed")
     text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves or ['nowhere'])}"
