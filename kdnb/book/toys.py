@@ -18,7 +18,7 @@ _STYLE = "".join(script(name, shared=False) for name in ("explorer.css", "tools.
 class ClassifiersView(PlotlyView):
     """Draws ``data``'s student before and after its features are rotated (degrees), swapped and scaled (the first)."""
 
-    _esm = script("classifiers.js")
+    _esm = script("pearson.js", shared=False) + script("classifiers.js")
     _css = _STYLE
     data = traitlets.Dict().tag(sync=True)
     angle = traitlets.Int(0).tag(sync=True)
@@ -30,7 +30,7 @@ class ClassifiersView(PlotlyView):
 class TwoTrendsView(PlotlyView):
     """Draws the last of ``draws`` pairs of random curves that ``seed`` starts, and the r of all of them."""
 
-    _esm = script("two_trends.js")
+    _esm = script("pearson.js", shared=False) + script("two_trends.js")
     _css = _STYLE
     seed = traitlets.Int(0).tag(sync=True)
     draws = traitlets.Int(1).tag(sync=True)

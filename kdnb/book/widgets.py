@@ -166,7 +166,7 @@ class ExplorerView(PlotlyView):
     epochs; followed is the name of a class, empty for none.
     """
 
-    _esm = script("explorer.js")
+    _esm = script("pearson.js", shared=False) + script("explorer.js")
     _css = script("explorer.css", shared=False) + script("tools.css", shared=False)
     data = traitlets.Dict().tag(sync=True)
     data_set = traitlets.Int(0).tag(sync=True)

@@ -11,13 +11,6 @@ const swapped = (rows) => rows.map(([first, second]) => [second, first]);
 const largest = (values) => values.indexOf(Math.max(...values));
 const decide = (weight, feature) => largest(weight.map(([a, b]) => a * feature[0] + b * feature[1]));
 
-function pearson(x, y) {
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [mx, my] = [mean(x), mean(y)];
-  const sum = (term) => x.reduce((total, _, i) => total + term(x[i] - mx, y[i] - my), 0);
-  return sum((a, b) => a * b) / Math.sqrt(sum((a) => a * a) * sum((_, b) => b * b));
-}
-
 // First rotate, then swap, then scale; the classifier takes the inverse.
 function moved(model) {
   const angle = (model.get("angle") * Math.PI) / 180;

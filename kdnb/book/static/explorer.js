@@ -2,7 +2,7 @@
 const FAINT = "rgba(128,128,128,0.55)";
 const decoded = new WeakMap();
 
-// A packed array (kdnb/book/explorer.py) as plain numbers.
+// A packed array (kdnb/book/explorer_data.py) as plain numbers.
 function numbers(packed) {
   if (!decoded.has(packed)) {
     const { buffer } = Uint8Array.from(atob(packed.f4 ?? packed.u2), (c) => c.charCodeAt(0));
@@ -11,14 +11,6 @@ function numbers(packed) {
     decoded.set(packed, Array.from(values));
   }
   return decoded.get(packed);
-}
-
-function pearson(x, y) {
-  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-  const [mx, my] = [mean(x), mean(y)];
-  const sum = (term) => x.reduce((total, _, i) => total + term(x[i] - mx, y[i] - my), 0);
-  const product = Math.sqrt(sum((a) => a * a) * sum((_, b) => b * b));
-  return x.length > 2 && product > 0 ? sum((a, b) => a * b) / product : null;
 }
 
 // What the controls say, looked up in the data.

@@ -26,13 +26,6 @@ function curve(next) {
   });
 }
 
-function pearson(x, y) {
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [mx, my] = [mean(x), mean(y)];
-  const sum = (term) => x.reduce((total, _, i) => total + term(x[i] - mx, y[i] - my), 0);
-  return sum((a, b) => a * b) / Math.sqrt(sum((a) => a * a) * sum((_, b) => b * b));
-}
-
 const steps = (values) => values.slice(1).map((value, i) => value - values[i]);
 
 // Draw number `place` of the sequence that `seed` starts.
