@@ -95,11 +95,13 @@ def stage(
     source: the repository. executed: executed notebooks, flat, named like their sources. missing: folders of runs that
     the study lacks, which every page then says. drawn: whether pictures will be. Returns: the pictures to put beside
     the built pages.
-    Raises: FileNotFoundError naming the notebooks that are missing; ValueError for one that failed.
+    Raises: FileNotFoundError naming notebooks that are missing; ValueError for one that failed or has changed since.
     """
     notebooks = _find_notebooks(source / "_toc.yml", executed)
     site = _site(source / "_config.yml") if drawn else None
     wanted = [export.publish(path, folder / f"{name}.ipynb", site) for name, path in notebooks.items()]
+    for name, path in notebooks.items():
+        export.refuse_stale(path, source / f"{name}.ipynb")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(source / name, folder)
     if missing:

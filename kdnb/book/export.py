@@ -47,6 +47,23 @@ def refuse_unfit(notebook: Notebook, name: str) -> None:
         raise ValueError(f"{name} holds a live Plotly figure, blank on a page. Set KDNB_DISPLAY=static. {_AGAIN}")
 
 
+def refuse_stale(executed: Path, notebook: Path) -> None:
+    """Refuse an executed notebook that says something else than ``notebook`` does by now; parameters may differ.
+
+    Raises: ValueError, naming the notebook and the way out.
+    """
+    there, now = (
+        [cell.source for cell in nbformat.read(path, as_version=4).cells if not _is_of_parameters(cell)]
+        for path in (executed, notebook)
+    )
+    if there != now:
+        raise ValueError(f"{executed.name} was executed before {notebook} was changed. {_AGAIN}")
+
+
+def _is_of_parameters(cell: Any) -> bool:
+    return bool(_HIDDEN & set(cell.metadata.get("tags", [])))
+
+
 def _without_paths(text: str) -> str:
     """Return ``text`` (JSON) with the repository's absolute path made relative and the home folder written as ~."""
     repository, home = (json.dumps(str(path), ensure_ascii=False)[1:-1] for path in (root(), Path.home()))
@@ -70,9 +87,8 @@ def clean(notebook: Notebook) -> Notebook:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _in_the_book(cell.source)
-        tags = set(cell.metadata.get("tags", []))
-        hidden = {"remove-input"} if tags & _HIDDEN else set()
-        cell.metadata = nbformat.from_dict({"tags": sorted(tags | hidden)})
+        hidden = {"remove-input"} if _is_of_parameters(cell) else set()
+        cell.metadata = nbformat.from_dict({"tags": sorted({*cell.metadata.get("tags", []), *hidden})})
     return notebook
 
 

@@ -68,9 +68,10 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small repository: the real configuration and vendored scripts, a book of its own."""
+def source(tmp_path_factory: pytest.TempPathFactory, executed: Path) -> Path:
+    """A small repository: the real configuration and vendored scripts, notebooks and a book of its own."""
     folder = tmp_path_factory.mktemp("source")
+    shutil.copytree(executed, folder / "notebooks")
     shutil.copy(ROOT / "_config.yml", folder)
     (folder / "vendor").symlink_to(ROOT / "vendor")
     toc = {"format": "jb-book", "root": "book/index"}
@@ -274,6 +275,20 @@ def test_failed_notebook_is_refused(source: Path, executed: Path, tmp_path: Path
     nbformat.write(made, failed / "two.ipynb")
     with pytest.raises(ValueError, match=r"two\.ipynb stopped with an error"):
         build.stage(source, failed, tmp_path / "stage")
+
+
+def test_a_notebook_that_was_changed_since_is_refused(source: Path, executed: Path, tmp_path: Path) -> None:
+    """Other parameters are no change: papermill injects them, and a reader may write them."""
+    stale = executed_copy(executed, tmp_path)
+    made: Any = nbformat.read(stale / "two.ipynb", as_version=4)
+    made.cells[1].source = "T = 10"
+    made.cells.insert(2, nbformat.v4.new_code_cell("T = 20", metadata={"tags": ["injected-parameters"]}))
+    nbformat.write(made, stale / "two.ipynb")
+    build.stage(source, stale, tmp_path / "stage")
+    made.cells[0].source += " It was another text."
+    nbformat.write(made, stale / "two.ipynb")
+    with pytest.raises(ValueError, match=r"two\.ipynb was executed before .*notebooks/two\.ipynb was changed"):
+        build.stage(source, stale, tmp_path / "again")
 
 
 def test_missing_notebook_is_named(source: Path, tmp_path: Path) -> None:
