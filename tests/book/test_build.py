@@ -353,3 +353,14 @@ def test_every_notebook_is_a_chapter_of_the_table_of_contents() -> None:
     """One that is forgotten there would be executed and never shown."""
     chapters = {name.removeprefix("notebooks/") for name in build.chapters(ROOT / "_toc.yml") if "notebooks/" in name}
     assert chapters == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+def test_back_and_next_follow_the_table_of_contents() -> None:
+    """They are written by hand, for readers in Colab; the first page has none."""
+    entries = build.chapters(ROOT / "_toc.yml")
+    for before, entry, after in zip(entries, entries[1:], entries[2:], strict=False):
+        if entry.startswith("notebooks/"):
+            line = nbformat.read(ROOT / f"{entry}.ipynb", as_version=4).cells[-1].source.splitlines()[-1]
+            targets = re.findall(r"(?:Back|Next): \[[^\]]+\]\(([^)]+)\)", line)
+            places = [(ROOT / "notebooks" / target).resolve().relative_to(ROOT) for target in targets]
+            assert [str(place.with_suffix("")) for place in places] == [before, after], entry
