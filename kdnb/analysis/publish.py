@@ -5,15 +5,16 @@ A published run is a folder that :mod:`kdnb.runs` reads like any other:
 ======================  ==============================================================================================
 as they are             ``spec.json``, ``provenance.json``
 history.parquet         every number that a verdict rests on, in single precision
-classifier.safetensors  a few epochs of the trace, fp16: first, matched, before the rate first falls, last
+classifier.safetensors  fp16, after the last epoch; the teacher's also after the first, the matched and the one before
+                        the rate first falls
 published.json          measures of all test images at the matched and the final epoch; checksum of the full weights
-map.safetensors         t-SNE coordinates of 2,000 of the test images at these two epochs, all maps of a study started
-                        from its teacher's (:class:`kdnb.analysis.separation.Atlas`); which images, their labels; class
-                        means, fp16; distance of each class's row of the classifier to the teacher's, after every epoch
+map.safetensors         fp16: t-SNE coordinates of 2,000 test images (:func:`subset`) at these two epochs, all maps
+                        of a study started from its teacher's (:class:`kdnb.analysis.separation.Atlas`); class means;
+                        distance of each class's row of the classifier to the teacher's, after every epoch; labels
 model.safetensors       of the teacher alone, matrices in fp16; not of one whose weights are too large for a repository
 ======================  ==============================================================================================
 
-Of a bystander only the last classifier is kept. A run that is published already, and has not changed, is left alone.
+Of a bystander there is no map. A run that is published already, and has not changed, is left alone.
 """
 
 import hashlib
@@ -36,7 +37,7 @@ from kdnb.analysis.spaces import WHICH
 from kdnb.files import write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
-FORMAT = 2  # of what is below: another one has every run published anew
+FORMAT = 3  # of what is below: another one has every run published anew
 IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
 RUN_BYTES, TEACHER_BYTES, ALL_BYTES = 600_000, 4_000_000, 30_000_000  # a run without weights; a teacher's; everything
 LAST = ("history.parquet", "finished")  # the marks of a run that is whole, moved in when all else is there
@@ -129,10 +130,9 @@ def is_current(source: Source, run: Run, target: Path) -> bool:
 def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     """Write the publication of ``run`` under ``folder``; ``before``: where it may have been published earlier."""
     made = PublishedRun.open(folder, run.spec)
-    bystander = source.is_bystander(run)
     made.write_provenance(run.provenance)
     write_history(run.history, made.path / "history.parquet")
-    epochs = [run.spec.epochs] if bystander else kept_epochs(run)
+    epochs = kept_epochs(run) if run is source.teacher else [run.spec.epochs]
     rows = [run.trace_epochs.index(epoch) for epoch in epochs]
     weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
     write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
@@ -146,6 +146,7 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
         "test_images": len(final.labels),
         "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
     }
+    bystander = source.is_bystander(run)
     measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
     write_json(made.path / "published.json", note | measures)
     if run is source.teacher:
@@ -177,7 +178,7 @@ def write_history(history: pd.DataFrame, file: Path) -> None:
 
 
 def kept_epochs(run: Run) -> list[int]:
-    """The epochs whose classifier is published."""
+    """The epochs of a teacher whose classifier is published."""
     return sorted({1, run.matched_epoch or 1, max(1, run.spec.drops[0]) if run.spec.drops else 1, run.spec.epochs})
 
 
@@ -203,9 +204,9 @@ def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
         points = source.atlas.reference if is_reference else source.atlas.map(taken.features[chosen])
         means = torch.stack([features[labels == k].mean(0) for k in labels.unique()])
         tensors |= {f"{which}_points": torch.from_numpy(points).half(), f"{which}_means": means.half()}
-        tensors |= {"images": torch.from_numpy(chosen).int(), "labels": labels[chosen].short()}
+        tensors["labels"] = labels[chosen].short()
         measures[which] = {"epoch": taken.epoch, "separation": vars(separation.measures(features, labels))}
-    tensors["row_distances"] = torch.from_numpy(run.row_distances(source.teacher))
+    tensors["row_distances"] = torch.from_numpy(run.row_distances(source.teacher)).half()
     write_tensors(made.path / "map.safetensors", tensors, {})
     return measures
 
@@ -220,7 +221,7 @@ def _refuse_large(made: Sequence[Run], target: Path) -> None:
     # Without the weights: only a teacher has them, and all its students share them.
     own = {run: size(run.path, without="model.safetensors") for run in made}
     if large := [f"{run.path.name} ({size(run.path) / 1e6:.2f} MB)" for run in made if own[run] > RUN_BYTES]:
-        raise ValueError(f"above {RUN_BYTES / 1e6:g} MB: {', '.join(large)}; keep fewer epochs (publish.kept_epochs).")
+        raise ValueError(f"above {RUN_BYTES / 1e6:g} MB: {', '.join(large)}; to carry that, raise publish.RUN_BYTES.")
     names = {run.path.name for run in made}
     kept = sum(size(folder) for folder in target.glob("*") if folder.name not in names)
     if (total := kept + sum(size(run.path) for run in made)) > ALL_BYTES:

@@ -52,7 +52,7 @@ class PublishedRun(Run):
         return None if self.told[which] is None else self._map(f"{which}_means").astype(np.float32)
 
     def row_distances(self, teacher: Run) -> np.ndarray:
-        return self._map("row_distances")
+        return self._map("row_distances").astype(np.float32)
 
     @property
     def test_images(self) -> int:

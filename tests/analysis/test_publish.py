@@ -88,21 +88,21 @@ def test_measures_are_those_of_the_full_feature_space(tiny_folder: Path, publish
 
 def test_the_trace_is_thinned_and_says_which_epochs_are_left(tiny_folder: Path, published: Path) -> None:
     full, small = Run(tiny_folder / HIGH), runs.run_in(published / HIGH)
-    assert small.trace_epochs == [1, 2, 3] == full.trace_epochs
-    mu = [
-        np.linalg.norm(w - Run(tiny_folder / "teacher-s0").weights()["classifier.weight"].numpy())
-        for w in small.trace()[0]
-    ]
-    np.testing.assert_allclose(mu, full.history["mu_raw"], rtol=1e-3)
-    assert training.shown_epochs(small) == [1, 2, 3]
+    assert full.trace_epochs == [1, 2, 3] and small.trace_epochs == [3]
+    teacher = Run(tiny_folder / "teacher-s0")
+    mu = np.linalg.norm(small.trace()[0][-1] - teacher.weights()["classifier.weight"].numpy())
+    np.testing.assert_allclose(mu, full.last("mu_raw"), rtol=1e-3)
+    kept = runs.run_in(published / "teacher-s0")
+    assert kept.trace_epochs == [1, 2, 3] == training.shown_epochs(kept)
+    np.testing.assert_allclose(kept.trace()[0], teacher.trace()[0], rtol=1e-3, atol=1e-4)
 
 
 def test_distances_of_rows_are_published_whole_and_sum_up_to_mu(tiny_folder: Path, published: Path) -> None:
     teacher = Run(tiny_folder / "teacher-s0")
     full, small = (runs.run_in(folder / HIGH).row_distances(teacher) for folder in (tiny_folder, published))
-    np.testing.assert_array_equal(small, full)
+    np.testing.assert_array_equal(small, full.astype(np.float16))
     assert small.shape == (3, 10)
-    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), runs.run_in(published / HIGH).history["mu_raw"], rtol=1e-5)
+    np.testing.assert_allclose(np.sqrt((small**2).sum(1)), runs.run_in(published / HIGH).history["mu_raw"], rtol=5e-4)
 
 
 def test_kept_epochs_are_few_and_those_that_matter(train: Train) -> None:
@@ -151,8 +151,8 @@ def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(separation.Atlas, "map", lambda self, x: np.random.default_rng(1).normal(size=(len(x), 2)))
         made = publish.build(study, run, tmp_path / "small", PublishedRun(tmp_path / "nowhere"))
-    assert made.trace()[0].shape == (4, 100, 256) and made.trace_epochs == [1, 150, 217, 240]
-    assert 400_000 < publish.size(made.path) < publish.RUN_BYTES
+    assert made.trace()[0].shape == (1, 100, 256) and made.trace_epochs == [240]
+    assert 250_000 < publish.size(made.path) < publish.RUN_BYTES
 
 
 # -------------------------------------------------------------------------------------------------------------- maps
