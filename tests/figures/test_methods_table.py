@@ -1,69 +1,31 @@
-"""The table of all methods, rows as templates of classes, and what is varied one thing at a time."""
+"""The table of all methods, and rows as templates of classes."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from compared import compared
 from drawable import drawable
-from made_up import SPEC, TEACHER_SPEC, rounded, write
+from made_up import rounded
 from scipy import stats as scipy_stats
 
 from kdnb import methods
-from kdnb.analysis import by_method, class_rows, literature, variations
+from kdnb.analysis import by_method, class_rows, literature
 from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
-from kdnb.figures.methods import ablations
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
-from kdnb.files import write_tensors
-from kdnb.profiles import DROPS, DROPS_OF
-from kdnb.runs import Run, RunSpec
+from kdnb.runs import Run
 
 RNG = np.random.default_rng(0)
-EARLY = (12, 15, 18, 21)  # the paper's other schedule, of 24 epochs
-
-
-def spec(method: str, parameters: dict[str, float] | None = None, **changes: object) -> RunSpec:
-    full = methods.parameters_of(methods.create(method, parameters))
-    return replace(SPEC, method=method, method_parameters=full, **changes)  # type: ignore[arg-type]
-
-
-def make(folder: Path, specs: Sequence[RunSpec]) -> None:
-    """Made-up runs; SimKD's without mu, as the tracker leaves it."""
-    write(folder, TEACHER_SPEC)
-    for one in specs:
-        run = write(folder, one, without="mu_|plug_in|classifier_cosine" if one.method == "simkd" else "$^")
-        write_tensors(run.path / "classifier.safetensors", trace(sum(map(ord, one.name))), {})
-
-
-def trace(seed: int) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return {"weight": torch.randn(2, 3, 4, generator=generator), "bias": torch.zeros(2, 3)}
 
 
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> StudiesParameters:
-    root = tmp_path_factory.mktemp("compared")
-    both = [(name, seed) for name in ("normal", "simkd", "fitnet") for seed in (0, 1, 2)]
-    make(
-        root / "digits",
-        [
-            *(spec(name, init_seed=seed) for name, seed in both),
-            *(spec("kd", {"temperature": t}) for t in (1, 4, 10, 50)),
-            *(spec("kd", {"temperature": 4, "alpha": alpha}, init_seed=1) for alpha in (0.1, 0.9)),
-            *(spec("kd", {"temperature": t, "squared": 0}) for t in (1, 4)),
-            *(spec("mse", {"alpha": alpha}) for alpha in (0.9, 1.0)),
-            *(spec(name, drops=EARLY, init_seed=seed) for name, seed in (("normal", 0), ("kd", 0), ("normal", 7))),
-            spec("simkd", {"factor": 4}),
-        ],
-    )
-    make(root / "cifar100-small", [spec("normal"), spec("kd", {"temperature": 2})])
-    return StudiesParameters(results_dir=str(root))
+    return compared(tmp_path_factory.mktemp("compared"))
 
 
 @pytest.fixture(scope="module")
@@ -231,122 +193,6 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
 def test_the_answer_on_likeness_can_turn_out_either_way(own: list[float], word: str) -> None:
     table = pd.DataFrame({"label": list("abc"), "teacher": own, "bystander": 0.5})
     assert drawn_rows.nearer("x", table, 0.5).startswith(f"{word} on x ({sum(v > 0.5 for v in own)} of 3 methods")
-
-
-# ----------------------------------------------------------------------------------------------------------- ablations
-def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
-    found = variations.alphas(chosen)
-    assert list(found) == ["digits"]  # the other study has one alpha
-    varied = found["digits"]
-    assert varied.places == ["0", "0.1", "0.9", "1"]
-    assert set(varied.table["line"]) == {"normal", "KD T=4", "MSE"}
-    seeds = varied.table[varied.table["line"] == "KD T=4"].groupby("x")["seed"].apply(sorted).to_dict()
-    assert seeds == {"0.1": [1], "0.9": [0, 1]}
-    assert ablations.absent(chosen, found, "more than one α") == "Not trained for `cifar100-small`: more than one α."
-    assert ablations.absent(replace(chosen, profiles=["digits"]), found, "") == ""
-
-
-def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> None:
-    varied = variations.alphas(chosen)["digits"]
-    fig = ablations.alpha(chosen).figure["digits"]
-    (line,) = [trace for trace in fig.data if trace.name == "KD T=4" and trace.yaxis == "y" and "lines" in trace.mode]
-    folder = varied.study.folder
-    runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (0, 1)]
-    mean = np.mean([run.history["mu_raw"].iloc[-1] for run in runs])
-    assert dict(zip(line.x, line.y, strict=True))["0.9"] == rounded([mean])[0]
-    markers = [trace for trace in fig.data if trace.name == "KD T=4" and trace.mode == "markers"]
-    (dots,) = [trace for trace in markers if trace.yaxis == "y3"]
-    assert sorted(y for x, y in zip(dots.x, dots.y, strict=True) if x == "0.9") == rounded(
-        sorted(run.history["test_accuracy"].iloc[-1] for run in runs)
-    )
-    assert any(trace.name == "MSE, bystander" for trace in fig.data)
-    drawable(fig)
-
-
-def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
-    found = variations.temperatures(chosen)
-    assert list(found) == ["digits"]
-    assert found["digits"].places == ["1", "4", "10", "50", "MSE"]
-    made = ablations.high_temperature(chosen)
-    table = found["digits"].table.groupby(["line", "x"])[["mu", "r", "accuracy"]].mean()
-    cold, hot = ((table.loc[("KD", t)] - table.loc[("MSE", "MSE")]).abs() for t in ("1", "50"))
-    word = {3: "Yes", 0: "No"}.get(int((hot < cold).sum()), "In")
-    assert made.answer.startswith(f"**{word}") and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
-    assert made.says == "Not trained for `cifar100-small`: a T beyond 10."
-    drawable(made.figures[0])
-
-
-def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:
-    varied = variations.schedules(chosen)["digits"]
-    assert varied.lines == ["drops 15/18/21", "drops 12/15/18/21"]
-    assert varied.places == ["normal", "KD T=4"] and set(varied.table["seed"]) == {0}
-    assert len(varied.table) == 4
-    made = ablations.readings(chosen)
-    assert made.labels == ["the schedule, digits", "T², digits"]
-    for figure in made.figures:
-        drawable(figure)
-
-
-def test_schedules_without_a_common_student_are_not_compared(tmp_path: Path) -> None:
-    make(tmp_path / "digits", [spec("normal"), spec("kd", drops=EARLY)])
-    assert variations.schedules(StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))) == {}
-
-
-def test_the_other_schedule_is_the_paper_s() -> None:
-    assert (120, *DROPS) == variations.EARLY
-    assert [round(drop * 24 / DROPS_OF) for drop in variations.EARLY] == list(EARLY)
-
-
-def test_a_reading_of_the_loss_has_the_same_label_in_both(chosen: StudiesParameters) -> None:
-    varied = variations.readings(chosen)["digits"]
-    assert varied.places == ["KD T=1", "KD T=4"] and varied.lines == ["with T²", "without T²"]
-    table = varied.table.set_index(["line", "x"])
-    run = Run(varied.study.folder / "kd-T4-a0.9-unsquared-wd0.0005-s0")
-    assert table.loc[("without T²", "KD T=4"), "mu"] == run.history["mu_raw"].iloc[-1]
-
-
-def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesParameters) -> None:
-    for found in (variations.schedules(chosen), variations.readings(chosen)):
-        table = found["digits"].table
-        one, other = (part.set_index("x") for _, part in table.groupby("line", sort=False))
-        text = ablations.turns("x", found["digits"])
-        share = 100 * (other["mu"] / one["mu"] - 1)
-        assert f"{share.min():+.1f} % to {share.max():+.1f} %".replace("-", "−") in text
-        assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 methods (1 seed)" in text
-
-
-def test_a_curve_an_alpha_is_the_mean_over_its_seeds(chosen: StudiesParameters) -> None:
-    varied = variations.alphas(chosen)["digits"]
-    runs: dict[str, list[Run]] = {}
-    for run in varied.runs:
-        if run.spec.method == "kd":
-            runs.setdefault(f"α = {run.spec.method_parameters['alpha']:g}", []).append(run)
-    fig = ablations.alpha_curves(chosen).figure["digits"]
-    assert [trace.name for trace in fig.data] == sorted(runs, reverse=True)
-    for trace in fig.data:
-        shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in runs[trace.name]]
-        assert list(trace.y) == rounded(np.mean(shares, axis=0))
-
-
-def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParameters) -> None:
-    made = ablations.alpha(chosen)
-    kd = variations.alphas(chosen)["digits"].table.query("line == 'KD T=4'").groupby("x")[["mu", "bystander"]].mean()
-    own, other = 100 * (kd.loc["0.9"] / kd.loc["0.1"] - 1)
-    assert made.answer.startswith("**From α = 0.1 to 0.9 KD T=4's final raw μ changes by ")
-    assert f"by {own:+.1f} % and that to the bystander by {other:+.1f} %".replace("-", "−") in made.answer
-
-
-def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:
-    make(tmp_path / "digits", [spec("kd", {"temperature": 4})])
-    chosen = StudiesParameters(profiles=["digits"], results_dir=str(tmp_path))
-    for read in (variations.alphas, variations.temperatures, variations.schedules, variations.readings):
-        assert read(chosen) == {}
-    for made in (ablations.alpha(chosen), ablations.high_temperature(chosen), ablations.readings(chosen)):
-        assert made.answer == "**It cannot be told: no study here has the runs.**" and not made.figures
-    studies = chosen.studies(methods=by_method.METHODS)
-    made = methods_table.all_methods(studies)
-    assert "not trained: normal" in made.table and "it cannot be told on digits" in made.answer.lower()
-    drawable(methods_table.scatter(studies).figures[0])
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:
