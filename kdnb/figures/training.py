@@ -181,7 +181,8 @@ def nearness(students: Sequence[Run], profile: str) -> Exhibit:
     """
     folders = [students[0].path.parent, paths.results(profile)]
     found = distances.differences(students, folders)
-    table = style.table(results(students).reset_index(), "the students in numbers")
+    unbroken = results(students).rename(index=lambda label: label.replace(" ", "\u00a0"))
+    table = style.table(unbroken.reset_index(), "the students in numbers")
     return Exhibit(_nearness(students, found), students_sentence(students), _nearer(students, found), table)
 
 
