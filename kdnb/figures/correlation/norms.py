@@ -106,7 +106,7 @@ def sentence(study: Study) -> str:
     text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb} the length of W<sub>s</sub>"
     return (
         f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
-        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.2f}), and in {agree} r is positive "
+        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.3f}), and in {agree} r is positive "
         "where it shrinks and negative where it grows.**"
     )
 
