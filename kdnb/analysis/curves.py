@@ -75,10 +75,13 @@ def curve_gap(first: Run, second: Run) -> float:
 
 
 def roughness(run: Run, series: stats.Series) -> float:
-    """Epoch-to-epoch fluctuation beside the whole range: std of differences (none across drops) over std of levels."""
+    """Epoch-to-epoch fluctuation beside the whole range: std of differences (none across drops) over std of levels.
+
+    nan where no difference is left, or where nothing moves.
+    """
     epochs = window(run)["epoch"].to_numpy()[:-1]
     steps = np.diff(series)[~np.isin(epochs, run.spec.drops)]
-    return float(steps.std() / series.std()) if series.std() > 0 else np.nan
+    return float(steps.std() / series.std()) if steps.size and series.std() > 0 else np.nan
 
 
 def _pair(first: Run, second: Run) -> tuple[stats.Series, stats.Series]:
