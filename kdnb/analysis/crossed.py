@@ -2,24 +2,25 @@
 
 What a student shows of its teacher and not of the bystander is alignment, unless it is a trait of this pair of
 teachers: one may be nearer to everything. So each of several teachers is once the own and once the other one, in every
-ordered pair; the unit of evidence is the pair, its value the mean over seeds.
+ordered pair. The unit of evidence is two teachers: in the mean of their two orders such a trait cancels. (In normal
+training, which had no teacher, all cancels: there the mean is zero by arithmetic.)
 
 Writes ``comparisons/crossed.parquet`` beside published runs: a row for each student and measure.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from kdnb import paths, runs
-from kdnb.analysis import stats
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
-from kdnb.runs import Run
+from kdnb.runs import Run, RunSpec
 
-Spans = dict[str, tuple[float, float, float]]  # mean and 95 % interval by label
-
+PAIR = ["teacher", "bystander"]
+NO_RECIPE = ("init_seed", "order_seed", "view_seed", "teacher", "bystander")  # fields in which alike students differ
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
@@ -38,17 +39,21 @@ MEASURES: Mapping[str, int] = {
 def table(folders: Sequence[Path]) -> pd.DataFrame:
     """A row for each finished student under ``folders`` and each of MEASURES: pair, label, seed, own, other.
 
-    ``teacher`` and ``bystander`` are the teachers' seeds. Raises ValueError where a teacher is in none of the folders,
-    or where fewer than two pairs are there.
+    ``teacher`` and ``bystander`` are the teachers' seeds. Only students of a recipe (method, weight decay, schedule and
+    so on) that every pair of teachers has. Raises ValueError where a teacher is in none of the folders, where fewer
+    than two pairs are there, or where they have no recipe in common.
     """
     known = {run.weights_checksum: run.spec.init_seed for f in folders for run in runs.find(f, role="teacher")}
     rows = [row for f in folders for run in runs.find(f, role="student") for row in _rows(run, known)]
-    found = pd.DataFrame(rows, columns=["teacher", "bystander", "label", "seed", "measure", "own", "other"])
-    if len(found.groupby(["teacher", "bystander"])) < 2:
-        raise ValueError(
-            f"{', '.join(map(str, folders))}: students of one pair of teachers alone; name the folders of other pairs."
-        )
-    return found
+    found = pd.DataFrame(rows, columns=["recipe", *PAIR, "label", "seed", "measure", "own", "other"])
+    pairs, named = len(found.groupby(PAIR)), ", ".join(map(str, folders))
+    if pairs < 2:
+        raise ValueError(f"{named}: students of one pair of teachers alone; name the folders of other pairs.")
+    count = found.drop_duplicates(["recipe", *PAIR]).groupby("recipe").size()
+    whole = found[found["recipe"].map(count) == pairs].drop(columns="recipe").reset_index(drop=True)
+    if whole.empty:
+        raise ValueError(f"{named}: no student was trained alike with all {pairs} pairs of teachers; train one.")
+    return whole
 
 
 def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
@@ -58,22 +63,28 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
     if missing := [checksum[:12] for checksum in pair if checksum not in known]:
         raise ValueError(f"{run.path} was trained with teacher {missing[0]}, which is in none of the folders.")
     last = run.history.iloc[-1]
-    told = {"teacher": known[pair[0]], "bystander": known[pair[1]], "label": run.label, "seed": run.spec.init_seed}
+    told = {"recipe": _recipe(run.spec), **dict(zip(PAIR, map(known.get, pair), strict=True))}
+    told |= {"label": run.label, "seed": run.spec.init_seed}
     there = [name for name in MEASURES if name in last and f"{BYSTANDER}{name}" in last]
     return [
         told | {"measure": name, "own": float(last[name]), "other": float(last[f"{BYSTANDER}{name}"])} for name in there
     ]
 
 
+def _recipe(spec: RunSpec) -> str:
+    return json.dumps({name: value for name, value in spec.as_json().items() if name not in NO_RECIPE}, sort_keys=True)
+
+
 def contrasts(found: pd.DataFrame) -> pd.DataFrame:
-    """Own less other, positive: nearer to the own teacher; a row a label, measure and pair, the mean over seeds.
+    """Own less other, positive: nearer to the own teacher; a row a label, measure and pair: the mean, and of how many.
 
     Labels and measures that every pair has.
     """
     signs = found["measure"].map(MEASURES)
     nearer = found.assign(nearer=signs * (found["own"] - found["other"]))
-    means = nearer.groupby(["label", "measure", "teacher", "bystander"], as_index=False)["nearer"].mean()
-    pairs = len(found.groupby(["teacher", "bystander"]))
+    by_pair = nearer.groupby(["label", "measure", *PAIR])["nearer"]
+    means = by_pair.agg(["mean", "size"]).set_axis(["nearer", "seeds"], axis=1).reset_index()
+    pairs = len(found.groupby(PAIR))
     whole: pd.DataFrame = means[means.groupby(["label", "measure"])["nearer"].transform("size") == pairs]
     return whole
 
@@ -82,13 +93,13 @@ def contrasts_of(study: Study) -> pd.DataFrame:
     """What :func:`kdnb.analysis.crossed.contrasts` tells of the study; empty where no pairs were compared."""
     place = study.comparison(FILE.split("/")[-1])
     if place is None:
-        return pd.DataFrame(columns=["label", "measure", "teacher", "bystander", "nearer"])
+        return pd.DataFrame(columns=["label", "measure", *PAIR, "nearer", "seeds"])
     return contrasts(pd.read_parquet(place))
 
 
-def spans(part: pd.DataFrame) -> Spans:
-    """Of each label the mean over pairs, and its interval."""
-    return {
-        str(label): (float(values.mean()), *stats.mean_interval(values))
-        for label, values in part.groupby("label")["nearer"]
-    }
+def both_ways(part: pd.DataFrame) -> dict[str, list[float]]:
+    """Of one measure, by label: a value for every two teachers, the mean of each being the own and the other one."""
+    two = part.assign(first=part[PAIR].min(axis=1), second=part[PAIR].max(axis=1))
+    means = two.groupby(["label", "first", "second"])["nearer"].agg(["mean", "size"])
+    known = means.loc[means["size"] == len(PAIR), "mean"]
+    return {str(label): list(values) for label, values in known.groupby("label")}

@@ -1,12 +1,13 @@
 """The design, and crossed teachers: every cell from the run that answers for it, contrasts with the sign they say."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import SPEC, store, write
+from made_up import SPEC, TEACHER_SPEC, store, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods, runs
@@ -136,12 +137,35 @@ def pairs() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_a_trait_of_one_teacher_cancels_over_all_pairs(pairs: pd.DataFrame) -> None:
-    """One pair alone would say 7, or -3; over all ordered pairs what is left is the 2 that the student learned."""
+def test_a_trait_of_one_teacher_cancels_in_the_two_orders(pairs: pd.DataFrame) -> None:
+    """One pair alone would say 7, or -3; in both orders together what is left is the 2 that the student learned."""
     found = crossed.contrasts(pairs)
+    assert set(found["seeds"]) == {2}
     for measure in ("cka", "mu_matched"):
-        nearer = found[found["measure"] == measure]["nearer"]
-        assert sorted(nearer) == [-3, -3, 2, 2, 7, 7] and nearer.mean() == 2
+        part = found[found["measure"] == measure]
+        assert sorted(part["nearer"]) == [-3, -3, 2, 2, 7, 7]
+        assert crossed.both_ways(part) == {"KD T=4": [2, 2, 2]}
+        one_way = part[(part["teacher"] < part["bystander"]) | (part["teacher"] == 2)]  # (1, 0) is missing
+        assert crossed.both_ways(one_way) == {"KD T=4": [2, 2]}
+
+
+def test_students_of_another_recipe_are_no_further_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weight decays that one pair alone has would be taken for seeds: they share a label."""
+    monkeypatch.setattr(runs.Run, "weights_checksum", property(lambda run: str(run.spec.init_seed)))
+    teachers = [{"model": "resnet20", "checksum": str(seed)} for seed in (0, 1)]
+    specs = [replace(SPEC, init_seed=seed, weight_decay=decay) for seed, decay in ((0, 5e-4), (1, 5e-4), (0, 0.0))]
+    for name, (own, other), made in (("first", teachers, specs), ("second", teachers[::-1], specs[:2])):
+        for spec in made:
+            write(tmp_path / name, replace(spec, teacher=own, bystander=other))
+        for seed in (0, 1):
+            write(tmp_path / name, replace(TEACHER_SPEC, init_seed=seed))
+    found = crossed.table([tmp_path / "first", tmp_path / "second"])
+    assert len(found) == 4 * found["measure"].nunique() > 0
+    for seed in (0, 1):
+        shutil.rmtree(tmp_path / "second" / replace(SPEC, init_seed=seed).name)
+    write(tmp_path / "second", replace(SPEC, weight_decay=2e-3, teacher=teachers[1], bystander=teachers[0]))
+    with pytest.raises(ValueError, match="no student was trained alike with all 2 pairs"):
+        crossed.table([tmp_path / "first", tmp_path / "second"])
 
 
 def test_what_not_every_pair_has_is_left_out(pairs: pd.DataFrame) -> None:
@@ -168,10 +192,14 @@ def test_rows_are_the_last_epochs_columns_and_other_folders_are_asked_for(tiny_f
 
 def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.DataFrame) -> None:
     assert "cannot be told" in drawn_crossed.own_less_other([study]).answer
-    close = pairs.assign(own=pairs["own"].where(pairs["measure"] != "cka", pairs["other"] + 2 + pairs["teacher"] / 10))
+    is_cka, both = pairs["measure"] == "cka", pairs["teacher"] + pairs["bystander"]  # 1, 2 or 3
+    gaps = (2 + pairs["teacher"] / 10).where(is_cka, 5 * (both - 2))
+    close = pairs.assign(own=pairs["other"] + gaps)
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
-    assert "nearer to their own by a whole interval: KD T=4 in CKA (+2.1).**" in sentence
+    assert "over every two of 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
+    assert "KD T=4 is nearer to its own by a whole interval in 1 of 2 measures: CKA (+2.1).**" in sentence
+    assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
     fig = drawn_crossed._panels(study, found)
-    (means,) = [t for t in fig.data if t.name == "mean over pairs" and t.yaxis == "y5"]
-    assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.2
+    (means,) = [t for t in fig.data if t.name == "mean over every two" and t.yaxis == "y5"]
+    assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.4

@@ -11,6 +11,7 @@ from kdnb.analysis.selection import Study
 from kdnb.figures import intervals, origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
+KD = "KD T=4"
 TITLES = {
     "classifier_cosine": "cosine of the classifiers",
     "mu_matched": "μ matched",
@@ -25,7 +26,7 @@ TITLES = {
     "crossed", "Own teacher less another, six measures, a dot for each ordered pair of teachers, means.", step="study"
 )
 def own_less_other(studies: Sequence[Study]) -> Exhibit:
-    """A panel a measure: own less other, a dot a pair, the mean with its interval; a figure a study that has pairs."""
+    """A panel a measure: own less other, a dot an ordered pair, the mean over every two teachers with its interval."""
     found = [(study, table) for study in studies if not (table := crossed.contrasts_of(study)).empty]
     if not found:
         return Exhibit(answer="**It cannot be told: no students of other pairs of teachers were compared.**")
@@ -44,34 +45,36 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
             x=[*map(intervals.short, part["label"])], y=style.significant(part["nearer"]), mode="markers", text=names
         )
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
-        fig.add_trace(dots.update(name="a pair of teachers", showlegend=not place), row, col)
-        found_of = {str(label): estimate(nearer) for label, nearer in part.groupby("label")["nearer"]}
-        _, means = intervals.points(found_of, "mean over pairs", "", {"color": style.TEACHER})
+        fig.add_trace(dots.update(name="an ordered pair of teachers", showlegend=not place), row, col)
+        found_of = {label: estimate(values) for label, values in crossed.both_ways(part).items()}
+        _, means = intervals.points(found_of, "mean over every two", "", {"color": style.TEACHER})
         fig.add_trace(means.update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     # Normal training, then KD by rising temperature.
     ordered = sorted(found["label"].unique(), key=lambda label: float(label.partition("T=")[2] or 0))
     fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
-    title = f"{study.name}, {_pairs(found)} ordered pairs of teachers\u00a0· mean over seeds\u00a0· 95 % over pairs"
+    title = f"{study.name}\u00a0· mean over {_seeds(found)}\u00a0· 95 % over {_teachers(found)}"
     return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
 
 
-def _pairs(found: pd.DataFrame) -> int:
-    return len(found.groupby(["teacher", "bystander"]))
+def _teachers(found: pd.DataFrame) -> str:
+    return f"every two of {words.counted(found['teacher'].nunique(), 'teacher')}"
+
+
+def _seeds(found: pd.DataFrame) -> str:
+    least, most = found["seeds"].min(), found["seeds"].max()
+    return words.counted(most, "seed") if least == most else f"{least} to {most} seeds"
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
-    """What of KD's students is nearer to the own teacher over all pairs, and what of normally trained ones."""
-    text = []
-    for label in ("KD T=4", "normal"):
-        read = {column: crossed.spans(part).get(label) for column, part in found.groupby("measure") if column in TITLES}
-        there = {TITLES[str(column)]: span for column, span in read.items() if span is not None}
-        if not there:
-            continue
-        near = [f"{name} ({words.number(mean, '{:+.3g}')})" for name, (mean, low, _) in there.items() if low > 0]
-        what = style.joined(near) if near else "nothing"
-        text.append(f"{label} in {what}")
+    """What of KD's students is nearer to the own teacher, over every two teachers."""
+    read = {str(column): crossed.both_ways(part).get(KD) for column, part in found.groupby("measure")}
+    there = {title: estimate(read[column]) for column, title in TITLES.items() if read.get(column)}
+    over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
+    if not there:
+        return f"**On {study.name} it cannot be told of {KD}, {over}.**"
+    near = [f"{name} ({words.number(one.mean, '{:+.3g}')})" for name, one in there.items() if one.side > 0]
     return (
-        f"**On {study.name}, over {_pairs(found)} pairs of teachers, students are nearer to their own by a whole "
-        f"interval: {'; '.join(text)}.**"
+        f"**On {study.name}, {over}, {KD} is nearer to its own by a whole interval in {len(near) or 'none'} of "
+        f"{len(there)} measures{f': {style.joined(near)}' if near else ''}.**"
     )
