@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, over_seeds, stats, words
+from kdnb.analysis import crossed, design, over_seeds, stats, words
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -14,13 +14,15 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.mu_curves.over_epochs import percent
+from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import Run
 
 SYMBOLS = {"circle": "●", "circle-open": "○", "diamond-open": "◇"}
-NEEDED = "Reuse needs the teacher's own classifier"
-NEEDLESS = "Reuse does not need the teacher's own classifier"
-UNSEEN = "No need of the teacher's own classifier is seen, and none is excluded"
-UNDECIDED = "Not decided whether reuse needs the teacher's own classifier"
+NEEDED = "reuse needs the teacher's own classifier"
+NEEDLESS = "reuse does not need the teacher's own classifier"
+UNSEEN = "no need of the teacher's own classifier is seen, and none is excluded"
+UNDECIDED = "whether reuse needs the teacher's own classifier is not decided"
+REUSES = {"answers": "answers are distilled", "maps": "features are matched"}  # rows of the design
 LINE = 0.16  # of r: how far names of curves stand apart at least
 NAMES = {
     "own": "its own, trained",
@@ -61,15 +63,20 @@ def name_ends(fig: go.Figure) -> go.Figure:
 
 
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
-    """The title's question and that of reuse in one sentence, over all studies."""
+    """The title's question and that of reuse in one sentence each, over all studies."""
     drifts = [found for found in map(_drift, papers) if found]
-    needs = [_need(gaps) for gaps in map(_gaps, designs) if len(gaps)]
     yes, many = sum(found.farther for found in drifts), words.counted(len(drifts), "study", "studies")
-    word = "Cannot be told" if not drifts else "Yes" if yes == len(drifts) else "No" if not yes else "Not everywhere"
-    nearer = "a student's classifier comes nearer to the teacher's than to one that it never saw"
-    count, tried = needs.count(NEEDED), words.counted(len(needs), "study", "studies")
-    reuse = f"reuse needs the teacher's own classifier, not another teacher's, in {count or 'none'} of {tried}"
-    return f"**{word}: {nearer} in {yes or 'none'} of {many}, and {reuse}.**"
+    word = "Cannot be told" if not drifts else "Yes" if yes == len(drifts) else "Not everywhere" if yes else "Not seen"
+    few = sum(found.seeds < stats.LEAST_RUNS for found in drifts)
+    unsure = f" ({few} with too few seeds to be sure)" if few else ""
+    nearer = "a student's raw μ falls farther to its own teacher than to one that it never saw"
+    told = [f"{word}: {nearer} in {yes or 'none'} of {many}{unsure}"]
+    for row, where in REUSES.items():
+        if needs := [_need(gaps) for study in designs if len(gaps := _gaps(study, row))]:
+            counts = f"in {needs.count(NEEDED) or 'none'} of {words.counted(len(needs), 'study', 'studies')}"
+            without = f", and does without it in {needs.count(NEEDLESS)}" if NEEDLESS in needs else ""
+            told.append(f"Where {where}, {NEEDED} {counts}{without}")
+    return f"**{'. '.join(told)}.**"
 
 
 class _Drift(NamedTuple):
@@ -103,8 +110,8 @@ def drift(study: Study) -> str:
     few = "" if found.seeds >= stats.LEAST_RUNS else ", too few to be sure"
     verb = "falls" if found.mine < 0 else "does not fall"
     return (
-        f"**{'Yes' if found.farther else 'No'}: after the warm-up a student's μ {verb} ({percent(found.mine)}), and "
-        f"its μ to a bystander, a classifier it never saw, goes by {percent(found.other)} ({found.run.label}, "
+        f"**{'Yes' if found.farther else 'No'}: after the warm-up a student's raw μ {verb} ({percent(found.mine)}), "
+        f"and that to a bystander, a classifier it never saw, goes by {percent(found.other)} ({found.run.label}, "
         f"{words.counted(found.seeds, 'seed')}{few}).**"
     )
 
@@ -129,10 +136,10 @@ def reuse(study: Study) -> Exhibit:
     )
 
 
-def _gaps(study: Study) -> stats.Series:
+def _gaps(study: Study, row: str) -> stats.Series:
     """Test accuracy behind the bystander's frozen classifier less that behind the teacher's, a number a seed."""
     cells = design.cells(study.every)
-    mine, others = cells.get(("answers", "W_t")), cells.get(("answers", "W_o"))
+    mine, others = cells.get((row, "W_t")), cells.get((row, "W_o"))
     return others.less(mine) if mine and others else np.empty(0)
 
 
@@ -145,13 +152,16 @@ def _need(gaps: stats.Series) -> str:
 
 def needed(study: Study) -> str:
     """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
-    gaps = _gaps(study)
-    if not len(gaps):
+    parts = []
+    for row, where in REUSES.items():
+        if len(gaps := _gaps(study, row)):
+            low, high = stats.mean_interval(gaps)
+            points = words.number(100 * gaps.mean(), "{:+z.2f}")
+            other = f"the bystander's in its place makes {points} points{_between(100 * low, 100 * high)}"
+            parts.append(f"Where {where}, {_need(gaps)}: {other}")
+    if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
-    low, high = stats.mean_interval(gaps)
-    points = words.number(100 * gaps.mean(), "{:+z.2f}")
-    text = f"the bystander's classifier in its place makes {points} points{_between(100 * low, 100 * high)}"
-    return f"**{_need(gaps)}: {text}.**"
+    return f"**{'. '.join(parts)}.**"
 
 
 def _between(low: float, high: float) -> str:
@@ -162,8 +172,10 @@ def _between(low: float, high: float) -> str:
 def minute(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     """What was found, in a few sentences of the study with the most seeds, in Markdown."""
     study, tried = (max(found, key=lambda one: len(one.every)) for found in (papers, designs))
+    pairs = crossed.contrasts_of(study)
     said = [
         drift(study),
+        *([] if pairs.empty else [drawn_crossed.sentence(study, pairs)]),
         norms.sentence(study),
         plugged(study),
         needed(tried),

@@ -114,6 +114,30 @@ def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     assert len(front_page.minute(studies, studies).split("\n- ")) == 6
 
 
+def test_the_first_page_counts_where_reuse_needs_the_teacher(
+    studies: list[Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W_o less W_t by seed: needed, needless and undecided where answers are distilled; features, never needless."""
+    gaps = {
+        "answers": [[-0.1, -0.1, -0.11], [0.0, 0.001, 0.0], [-0.1, 0.1, 0.0]],
+        "maps": [[-0.8, -0.81, -0.8], [], []],
+    }
+    three = [replace(studies[0], name=str(place)) for place in range(3)]
+    monkeypatch.setattr(front_page, "_gaps", lambda study, row: np.array(gaps[row][int(study.name)]))
+    found = front_page.answer(studies[:1], three)
+    assert " of 1 study (1 with too few seeds to be sure). Where answers are distilled, " in found
+    assert (
+        "Where answers are distilled, reuse needs the teacher's own classifier in 1 of 3 studies, and does wi" in found
+    )
+    assert found.endswith("Where features are matched, reuse needs the teacher's own classifier in 1 of 1 study.**")
+    one, two = front_page.needed(three[0]).split(". ")
+    assert (
+        one.startswith("**Where answers are distilled, reuse needs") and "−10.33 points (95 %: −11.77 to −8.90)" in one
+    )
+    assert two.startswith("Where features are matched, reuse needs")
+    assert "no need of the teacher's own classifier is seen, and none is excluded" in front_page.needed(three[2])
+
+
 def test_reading_time_counts_words_of_prose(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("one [two](http://three) four " * 100)
     cells = [nbformat.v4.new_markdown_cell("five " * 300), nbformat.v4.new_code_cell("not = counted")]

@@ -16,7 +16,7 @@ TITLES = {
     "classifier_cosine": "cosine of the classifiers",
     "mu_matched": "μ matched",
     "mu_rotated": "μ rotated",
-    "plug_in_accuracy_matched": "plug-in accuracy, matched",
+    "plug_in_accuracy_matched": "matched plug-in accuracy",
     "cka": "CKA",
     "agreement": "agreement of answers",
 }
