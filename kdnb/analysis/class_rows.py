@@ -8,7 +8,9 @@ import pandas as pd
 
 from kdnb.analysis import stats
 from kdnb.analysis.by_method import groups, has_mu
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.selection import Study
+from kdnb.methods import METHODS
 from kdnb.runs import Run
 
 
@@ -35,6 +37,18 @@ def agreements(study: Study) -> pd.DataFrame:
         if has_mu(run)
     ]
     return pd.DataFrame(rows, columns=["label", "seed", "teacher", "bystander"])
+
+
+def beyond_normal(table: pd.DataFrame) -> dict[str, Estimate]:
+    """By label, teacher less bystander beyond that of normal training, which had no teacher, of the same seed.
+
+    table: of :func:`agreements`; without normal training empty.
+    """
+    gaps = table.assign(gap=table["teacher"] - table["bystander"]).dropna(subset=["gap"])
+    by_seed = {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps.groupby("label")}
+    normal = by_seed.pop(METHODS["normal"].label, {})
+    paired = {label: [gap - normal[k] for k, gap in found.items() if k in normal] for label, found in by_seed.items()}
+    return {label: estimate(values) for label, values in paired.items() if values}
 
 
 def _sides(study: Study) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.selection import Study
@@ -68,6 +69,15 @@ class Estimate:
         if len(self.values) < stats.LEAST_RUNS:
             return 0
         return int(self.low > 0) - int(self.high < 0)
+
+
+def more_than_chance(found: Iterable[Estimate]) -> bool:
+    """Whether more of the 95 % intervals leave out zero than one in twenty explains (binomial, p of 0.05 at most).
+
+    Students of one seed share batches and first weights, so that their intervals are not independent.
+    """
+    sides = [one.side != 0 for one in found]
+    return bool(binom.sf(sum(sides) - 1, len(sides), 0.05) <= 0.05 + 1e-9)  # a single one that does is enough
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -70,7 +70,7 @@ def tally(checks: Sequence[Check]) -> str:
     """How many checks are answered yes, and how many cannot be answered: ``2 of 6 checks, 1 open``."""
     answers = [check.answer for check in checks]
     left = answers.count("cannot be said")
-    if left == len(answers):
+    if not can_be_said(checks):
         return "cannot be said"
     return f"{answers.count('yes')} of {len(answers)} checks" + (f", {left} open" if left else "")
 
@@ -235,6 +235,11 @@ def judge(runs: Iterable[Run]) -> dict[str, list[Check]]:
 def stands(checks: Sequence[Check]) -> bool:
     """Whether every check is answered yes."""
     return all(check.answer == "yes" for check in checks)
+
+
+def can_be_said(checks: Sequence[Check]) -> bool:
+    """Whether any check is answered yes or no."""
+    return any(check.answer != "cannot be said" for check in checks)
 
 
 def quotable(found: Mapping[str, Sequence[Check]]) -> dict[str, str]:

@@ -56,8 +56,3 @@ def told(study: Study, claim: str) -> str:
 def _judge(study: Study, claim: str) -> Verdict:
     asked = next(one for one in paper.CLAIMS if one.id == claim)
     return verdict(asked, of_each_seed(study.every))
-
-
-def share(held: int, of: int) -> str:
-    """The same of something that is seen in ``held`` of ``of`` students."""
-    return FOUND["found here too" if held == of else "partly" if held else "not found here"]

@@ -106,10 +106,11 @@ def answer(found: Sequence[Judged]) -> str:
     for one in found:
         mine = counted(one.verdicts)
         there = [verdict for verdict in mine if verdict.verdict == "found here too"]
-        checked = [verdict for verdict in there if one.controls.get(verdict.id)]
-        stand = sum(controls.stands(one.controls[verdict.id]) for verdict in checked)
+        checked = [one.controls[verdict.id] for verdict in there if one.controls.get(verdict.id)]
+        known = [checks for checks in checked if controls.can_be_said(checks)]
         tested = sum(verdict.verdict != "not testable" for verdict in mine)
-        against = f" ({stand} of {len(checked)} with controls stand against them)" if checked else ""
+        said = f"{sum(map(controls.stands, known))} of {len(known)} with controls stand against them"
+        against = f" ({said if known else 'their controls cannot be said'})" if checked else ""
         parts.append(f"{len(there)} of {tested} on {one.title}{against}")
     return f"**Of the claims that can be tested, found here too: {'; '.join(parts)}.**"
 
@@ -282,7 +283,8 @@ def _controls(checks: Sequence[Check]) -> str:
         shown = check.measure
         mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
         name = f"{check.mark} {html.escape(shown.text)}"
-        text = f"{mean}<small>95 %: {shown.between(check.values)}</small>"
+        count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
+        text = f"{mean}<small>95 %: {shown.between(check.values)}{count}</small>"
         rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
     return (
         f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}{claimed}<dl style="margin:0">{rows}</dl></details>'

@@ -221,3 +221,4 @@ def test_checks_are_of_claims_and_what_is_quoted_counts_them() -> None:
     assert (said["c1_controls"], said["c2_controls"], said["standing"]) == ("6 of 6 checks", "cannot be said", "1 of 6")
     some = [Check(Measure("", "{:.1f}"), 1, values) for values in ([1, 2, 1.5], [-1, 1, 0], [1, 2])]
     assert controls.tally(some) == "1 of 3 checks, 1 open" and not controls.stands(some)
+    assert controls.can_be_said(some) and not controls.can_be_said(some[2:])

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from compared import EARLY, compared, make, spec
 from drawable import drawable
@@ -62,6 +63,19 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     assert made.answer.startswith(f"**{word}") and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
     assert made.says == "Not trained for `cifar100-small`: a T beyond 10."
     drawable(made.figures[0])
+
+
+def test_nearness_to_mse_is_of_the_same_seeds(chosen: StudiesParameters) -> None:
+    """Seed 1, which MSE alone has, is far away from all: it is no part of the gap."""
+    rows = [("KD", "1", 0, 3.0), ("KD", "50", 0, 2.1), ("MSE", "MSE", 0, 2.0), ("MSE", "MSE", 1, 90.0)]
+    table = pd.DataFrame(rows, columns=["line", "x", "seed", "mu"])
+    table = table.assign(r=table["mu"] / 10, accuracy=table["mu"] / 10)
+    varied = replace(variations.temperatures(chosen)["digits"], table=table)
+    text = ablations.nearing("x", varied)
+    assert text.startswith("yes on x (apart from MSE at T = 1: 1 in final raw μ, 0.10 in r and 10.00 points")
+    assert "T = 50: 0.1 in final raw μ, 0.01 in r and 1.00 points" in text
+    other = replace(varied, table=table[table["line"].eq("KD") | table["seed"].eq(1)])
+    assert "not trained on the same seeds" in ablations.nearing("x", other)
 
 
 def test_both_schedules_show_what_both_have(chosen: StudiesParameters) -> None:

@@ -50,7 +50,13 @@ def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
     )
     text = ladder.ladder_sentence(study)
     assert f"{matched:.0%} are left when features are matched, and {rotated:.0%}" in text
-    assert f"{'more' if rotated < 0.5 else 'less'} than half" in text
+    other = np.median([last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
+    assert text.endswith(f"of that to the bystander, which no student saw, {other:.0%} rotated.**")  # matched: not kept
+
+
+def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path: Path) -> None:
+    alone = store(tmp_path, [SPEC], without="bystander")
+    assert ladder.ladder_sentence(alone).endswith("cannot be told: no bystander was followed.**")
 
 
 def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:

@@ -174,9 +174,11 @@ def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     table = class_rows.agreements(study)
     made = drawn_rows.likeness({"digits": study})
     (fig,) = made.figures
-    means = table.groupby("label")[["teacher", "bystander"]].mean()
-    count = int((means["teacher"] > means["bystander"]).sum())
-    assert f"({count} of {len(means)} methods agree more with their teacher" in made.answer
+    gaps = (table["teacher"] - table["bystander"]).groupby([table["label"], table["seed"]]).first().unstack("label")
+    beyond = gaps["KD T=4"] - gaps["normal"]
+    assert f"most KD T=4, {beyond.mean():+.2f} (" in made.answer and f"n\u00a0=\u00a0{len(beyond)}" in made.answer
+    half = scipy_stats.t.ppf(0.975, len(beyond) - 1) * beyond.std() / np.sqrt(len(beyond))
+    assert made.answer.startswith("**Yes" if beyond.mean() > half else "**Not that it could be seen")
     assert [trace.name for trace in fig.data] == ["with the bystander", "with the teacher"]
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
@@ -189,10 +191,25 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
     assert "it cannot be told on x" in drawn_rows.nearer("x", class_rows.agreements(study), None)
 
 
-@pytest.mark.parametrize("own, word", [([0.9, 0.8, 0.7], "yes"), ([0.9, 0.8, 0.1], "mostly"), ([0.9, 0.1, 0.1], "no")])
-def test_the_answer_on_likeness_can_turn_out_either_way(own: list[float], word: str) -> None:
-    table = pd.DataFrame({"label": list("abc"), "teacher": own, "bystander": 0.5})
-    assert drawn_rows.nearer("x", table, 0.5).startswith(f"{word} on x ({sum(v > 0.5 for v in own)} of 3 methods")
+@pytest.mark.parametrize(
+    "gaps, word",
+    [((0.3, 0.4), "yes on x"), ((0.3, 0.1), "for KD T=1 on x"), ((0.1, 0.05), "not that it could be seen on x")],
+)
+def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str) -> None:
+    """Normal training agrees 0.1 more with the teacher than with the bystander, and had no teacher: a trait of both."""
+    noise = np.array([-0.01, 0.0, 0.01])
+    table = pd.DataFrame(
+        [
+            {"label": label, "seed": seed, "teacher": 0.5 + gap + 2 * noise[seed], "bystander": 0.5 + noise[seed - 1]}
+            for label, gap in (("normal", 0.1), *zip(("KD T=1", "KD T=4"), gaps, strict=True))
+            for seed in range(3)
+        ]
+    )
+    noisy = table.assign(teacher=table["teacher"] + 0.02 * table["seed"].where(table["label"] != "normal", 0))
+    text = drawn_rows.nearer("x", noisy, 0.5)
+    assert text.startswith(f"{word}: beyond normal training") and "of 2 methods with three seeds" in text
+    few = drawn_rows.nearer("x", table[table["seed"] < 2], None)
+    assert few == "it cannot be told on x, where no method has three seeds beside normal training"
 
 
 def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:

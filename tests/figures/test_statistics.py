@@ -14,6 +14,7 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis import mismatched_pairs, r_over_seeds, readings
 from kdnb.analysis.correlations import SIDES
+from kdnb.analysis.over_seeds import estimate, more_than_chance
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
 from kdnb.files import write_atomically
@@ -89,15 +90,24 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     first, second = text.splitlines()
     sides = {label: found[0].difference(label).side for label in by_label(found[0])}
     assert sides == {"normal": -1, "KD T=4": 1}
-    assert "yes, " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
+    assert "yes; " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
     assert second == "- **one**: it cannot be told, since no student has 3 seeds."
     made = over_seeds.differences(found)
-    assert made.answer.startswith("**Many: yes, ") and made.says.startswith("one: it cannot be told")
+    assert made.answer.startswith("**Many: yes; ") and made.says.startswith("one: it cannot be told")
     gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]
     assert f"is {np.median(np.abs(gaps)):.3f} at the median" in text and f"{max(np.abs(gaps)):.2f} at most" in text
     kept = over_seeds.readings_sentence(found).splitlines()[0]
     assert "leaves out zero for 2 of 2 students" in kept
     assert kept.count("keeps the sign of 2 and turns it for 0") == 3
+
+
+@pytest.mark.parametrize(
+    ("off", "of", "more"), [(1, 13, False), (3, 13, True), (0, 13, False), (1, 1, True), (0, 0, False)]
+)
+def test_one_interval_of_thirteen_is_no_more_than_chance(off: int, of: int, more: bool) -> None:
+    """One in twenty leaves out zero by chance: one of 13 or more has p = 0.49, three or more p = 0.02."""
+    clear, not_clear = estimate([1.0, 1.1, 1.2]), estimate([-1.0, 0.0, 1.0])
+    assert more_than_chance([clear] * off + [not_clear] * (of - off)) is more
 
 
 def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measured]) -> None:

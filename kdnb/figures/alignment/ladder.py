@@ -31,7 +31,6 @@ NAMES = {
 }
 KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
 VIEWS = {"cosine": "of the cosine", "μ": "of μ"}
-HALF = 0.5
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
@@ -57,23 +56,27 @@ def _last(run: Run, column: str) -> float | None:
 
 
 def ladder_sentence(study: Study) -> str:
-    """What matching and rotating leave of raw mu at the median over all students, and whether that is half."""
-    shares = {column: _shares(study, column) for column in ("mu_matched", "mu_rotated")}
-    if not all(len(found) for found in shares.values()):
+    """What matching and rotating leave of raw mu at the median over all students, and of that to the bystander."""
+    matched, rotated = (_share(study, column) for column in ("mu_matched", "mu_rotated"))
+    if not np.isfinite([matched, rotated]).all():
         return "**None of these students has a μ to take apart.**"
-    matched, rotated = (np.median(found) for found in shares.values())
-    so = "more" if rotated < HALF else "less"
-    return (
-        f"**Of raw μ at the last epoch {matched:.0%} are left when features are matched, and {rotated:.0%} when they "
-        f"are rotated (medians over {words.counted(len(study.shown), 'student')}): {so} than half of it is the order "
-        "and the axes of the features.**"
+    text = (
+        f"Of raw μ at the last epoch {matched:.0%} are left when features are matched, and {rotated:.0%} when they are "
+        f"rotated (medians over {words.counted(len(study.shown), 'student')})"
     )
+    known = {name: _share(study, f"mu_{name}", BYSTANDER) for name in ("matched", "rotated")}
+    beside = [f"{share:.0%} {name}" for name, share in known.items() if np.isfinite(share)]
+    if not beside:
+        return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
+    return f"**{text}; of that to the bystander, which no student saw, {style.joined(beside)}.**"
 
 
-def _shares(study: Study, column: str) -> list[float]:
-    raw = {run.path: run.last("mu_raw") for run in study.shown}
-    found = [run.last(column) / raw[run.path] for run in study.shown if raw[run.path] > 0]
-    return [share for share in found if np.isfinite(share)]
+def _share(study: Study, column: str, side: str = "") -> float:
+    """The median over students of a mu as a share of raw mu to the same teacher; nan where none has both."""
+    raw = {run.path: run.last(f"{side}mu_raw") for run in study.shown}
+    found = [run.last(f"{side}{column}") / raw[run.path] for run in study.shown if raw[run.path] > 0]
+    known = [share for share in found if np.isfinite(share)]
+    return float(np.median(known)) if known else np.nan
 
 
 def every_mu(study: Study) -> str:
@@ -131,7 +134,7 @@ def sides_sentence(study: Study) -> str:
         beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
         text = f"{name}, {NEARER[one.side]}, cosine {one.told('{:+.2g}')}"
         if beyond.values:
-            text += f"; {BEYOND[beyond.side]} normal training, {beyond.told('{:+.2g}')}"
+            text += f"; beyond normal training {beyond.told('{:+.2g}')}, {BEYOND[beyond.side]}"
         parts.append(f"{text[:1].upper()}{text[1:]}")
     if kd is None or not parts:
         return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
@@ -139,4 +142,4 @@ def sides_sentence(study: Study) -> str:
 
 
 NEARER = {1: "it is nearer to its teacher", 0: "no difference is seen", -1: "it is nearer to the bystander"}
-BEYOND = {1: "more so than", 0: "not more so than", -1: "less so than"}
+BEYOND = {1: "more so", 0: "not more so", -1: "less so"}

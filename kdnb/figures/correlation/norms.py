@@ -102,7 +102,7 @@ def sentence(study: Study) -> str:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
     yes = found["gap"].median() <= SAME_R and agree >= NINE_TENTHS * len(found)
-    verb = "It is" if yes else "It is not only"
+    verb = "Mostly it is" if yes else "It is not only"
     text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb} the length of W<sub>s</sub>"
     return (
         f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "

@@ -136,11 +136,10 @@ def reach_sentence(found: pd.DataFrame) -> str:
         text = f"{len(there)} students whose classifiers {which} say all but {ABLE:.0%} of the teacher's answers end"
         return f"**There is nothing to compare: {text} {_points(there)} beside KD.**"
     so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
-    order = words.number(stats.rank_correlation(found["missed"], found["points"]), "{:+.2f}")
     return (
         f"**{so}: the {len(able)} students whose classifier can say all but {ABLE:.0%} of the teacher's answers end "
         f"{_points(able)} beside KD, the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, "
-        f"{_points(unable)} (rank correlation {order}).**"
+        f"{_points(unable)}.**"
     )
 
 

@@ -143,10 +143,13 @@ def ends(name: str, varied: variations.Varied) -> str:
 
 def nearing(name: str, varied: variations.Varied) -> str:
     """Whether KD is nearer to MSE at the highest T than at the lowest, in each of the three numbers."""
-    means = varied.table.groupby(["line", "x"], sort=False)[list(PANELS)].mean()
-    if "MSE" not in varied.lines or len(means.loc["KD"]) < 2:
-        return f"it cannot be told on {name}, where MSE or a second temperature was not trained"
-    gaps = (means.loc["KD"] - means.loc["MSE"].iloc[0]).abs()
+    table = varied.table.set_index("seed")
+    kd, mse = (table[table["line"] == line] for line in ("KD", "MSE"))
+    # Seed by seed, or the seeds that one of them lacks would be part of the gap.
+    paired = {x: (part[list(PANELS)] - mse[list(PANELS)]).dropna().mean() for x, part in kd.groupby("x", sort=False)}
+    gaps = pd.DataFrame(paired).T.dropna().abs()
+    if len(gaps) < 2:
+        return f"it cannot be told on {name}, where MSE or a second temperature was not trained on the same seeds"
     cold, hot = gaps.iloc[0], gaps.iloc[-1]
     forms = {"mu": "{:.2g} in final raw μ", "r": "{:.2f} in r", "accuracy": "{:.2f} points of accuracy"}
     gaps["accuracy"] *= 100  # in points

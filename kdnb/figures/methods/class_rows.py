@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_rows, words
+from kdnb.analysis import class_rows, stats, words
 from kdnb.analysis.by_method import groups, has_mu
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
@@ -45,15 +45,16 @@ def _figure(study: Study, table: pd.DataFrame) -> go.Figure:
 
 
 def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
-    """How many methods of one study agree more with their teacher than with the bystander, in a clause."""
-    means = table.groupby("label", sort=False)[["teacher", "bystander"]].mean().dropna()
-    if means.empty:
-        return f"it cannot be told on {name}, where the teachers' runs are not at hand"
-    count, most = int((means["teacher"] > means["bystander"]).sum()), str(means["teacher"].idxmax())
-    word = "yes" if count == len(means) else "mostly" if 2 * count > len(means) else "no"
-    own, other = (words.number(means[side][most], "{:.2f}") for side in ("teacher", "bystander"))
-    between = "" if level is None else f"; the two teachers with each other {words.number(level, '{:.2f}')}"
+    """For how many methods of one study the teacher is agreed with beyond what normal training shows, in a clause."""
+    found = {k: one for k, one in class_rows.beyond_normal(table).items() if len(one.values) >= stats.LEAST_RUNS}
+    between = "" if level is None else f"; the two teachers agree with each other by {words.number(level, '{:.2f}')}"
+    if not found:
+        return f"it cannot be told on {name}, where no method has three seeds beside normal training{between}"
+    clear = [label for label, one in found.items() if one.side > 0]
+    word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not that it could be seen"
+    most = max(found, key=lambda label: found[label].mean)
     return (
-        f"{word} on {name} ({count} of {len(means)} methods agree more with their teacher; most {most}, {own} beside "
-        f"{other}{between})"
+        f"{word} on {name}: beyond normal training, which had no teacher, {len(clear) or 'none'} of "
+        f"{words.counted(len(found), 'method')} with three seeds agrees more with the teacher than with the bystander "
+        f"by a whole interval (most {most}, {found[most].told('{:+.2f}')}{between})"
     )

@@ -68,8 +68,8 @@ def _seeds(found: pd.DataFrame) -> str:
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over every two teachers."""
-    read = {str(column): crossed.both_ways(part).get(KD) for column, part in found.groupby("measure")}
-    there = {title: estimate(read[column]) for column, title in TITLES.items() if read.get(column)}
+    read = {str(column): crossed.both_ways(part).get(KD, []) for column, part in found.groupby("measure")}
+    there = {title: estimate(values) for column, title in TITLES.items() if (values := read.get(column))}
     over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
     if not there:
         return f"**On {study.name} it cannot be told of {KD}, {over}.**"

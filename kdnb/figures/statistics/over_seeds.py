@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import r_over_seeds, stats, words
 from kdnb.analysis import readings as readings_of_r
-from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis.over_seeds import Estimate, more_than_chance
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -99,10 +99,10 @@ def difference_sentence(one: Measured) -> str:
     if not sizes:
         return "no bystander was followed."
     sides, of = {label: one.side for label, one in shown.items()}, f" of {words.counted(len(shown), 'student')}"
-    so = "yes" if any(sides.values()) else "no"
+    so = "yes" if more_than_chance(shown.values()) else "not more often than by chance" if any(sides.values()) else "no"
     return (
-        f"{so}, the interval of r(teacher) − r(bystander) leaves out zero for {off_zero(sides, of)}; in size the "
-        f"difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
+        f"{so}; the interval of r(teacher) − r(bystander) leaves out zero for {off_zero(sides, of)}; in size a "
+        f"student's mean difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
     )
 
 
