@@ -34,6 +34,7 @@ from torch import Tensor
 from kdnb import runs
 from kdnb.analysis import separation
 from kdnb.analysis.spaces import WHICH
+from kdnb.data.source import balanced_order
 from kdnb.files import write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
@@ -46,9 +47,7 @@ SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safe
 
 def subset(labels: np.ndarray, count: int = IMAGES) -> np.ndarray:
     """Indices of ``count`` images at most, the same for the same labels (N): shuffled, each class taking its turn."""
-    order = np.random.RandomState(0).permutation(len(labels))  # this generator's stream is frozen for good
-    turn = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-    chosen: np.ndarray = order[np.argsort(turn, kind="stable")][:count]
+    chosen: np.ndarray = balanced_order(labels)[:count]
     return chosen
 
 
