@@ -75,8 +75,8 @@ PAPERMILL = (
     "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute "
     "{input.notebook:q} {log.notebook:q} -y {params.given:q}"
 )
-# Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
-LOGGED = " 2>&1 | tee {log.text:q} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
+# Prints a notebook's progress lines, what it says of a teacher trained otherwise, and the line of an error; keeps all.
+LOGGED = " 2>&1 | tee {log.text:q} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): | is there and serves as it is, ' || true; }}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
 
 

@@ -199,6 +199,7 @@ def test_a_second_study_is_refused_and_one_after_a_killed_one_is_not(
         other.kill()
     assert study.main("small") == 0 and len(started) == 2
     assert study.main("small", "moon") == 2 and "unknown place 'moon'; known: local." in capsys.readouterr().err
+    assert study.main("smal") == 2 and "Did you mean 'small'?" in capsys.readouterr().err
 
 
 def test_a_study_that_fails_ends_with_the_book_of_what_is_there(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,7 +28,9 @@ def snakemake(profile: str, on: str, *options: str) -> int:
 def unknown(what: str, name: str, known: Sequence[str]) -> bool:
     """Whether it is; then says so."""
     if name not in known:
-        print(f"unknown {what} {name!r}; known: {', '.join(known)}.", file=sys.stderr)
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        print(f"unknown {what} {name!r}; known: {', '.join(known)}.{hint}", file=sys.stderr)
     return name not in known
 
 

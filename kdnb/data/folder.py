@@ -65,7 +65,7 @@ def _classes(folder: Path, left: list[Path]) -> dict[str, list[Path]]:
     """The files of each class folder; what is hidden goes to ``left``; ValueError for what lies beside the classes."""
     expected = f"pictures are expected in {folder}/<class>/, PNG, JPEG or another format that Pillow reads."
     if not folder.exists():
-        raise FileNotFoundError(f"there is no folder {folder}; {expected}")
+        raise FileNotFoundError(f"there is no folder {folder.absolute()}; {expected}")
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file; {expected}")
     found: dict[str, list[Path]] = {}
@@ -128,9 +128,10 @@ def _read_pictures(files: list[Path]) -> Pixels:
     kinds = {1: "greyscale", 3: "colour"}
     for path, (height, width, depth) in zip(files, (picture.shape for picture in pictures), strict=True):
         if height != width or (height, width) != (rows, columns):
+            first = f" and {files[0]} is {columns} x {rows}" if height == width else ", which is no square"
             raise ValueError(
-                f"{path} is {width} x {height} pixels and {files[0]} is {columns} x {rows}; "
-                "all pictures must be squares of one size: crop or resize them."
+                f"{path} is {width} x {height} pixels{first}; all pictures must be squares of one size: crop or resize "
+                "them."
             )
         if depth != channels:
             raise ValueError(

@@ -306,14 +306,15 @@ def test_one_class_is_not_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("height", "width"), [(16, 12), (12, 12)])
 def test_pictures_of_unequal_size_are_named(pictures: Path, height: int, width: int) -> None:
     save(pictures / "test" / "dog" / "odd.png", np.zeros((height, width, 3), dtype=np.uint8))
-    with pytest.raises(ValueError, match=rf"odd\.png is {width} x {height} pixels and .*cat/0\.png is 16 x 16"):
+    why = r" and .*cat/0\.png is 16 x 16" if height == width else ", which is no square"
+    with pytest.raises(ValueError, match=rf"odd\.png is {width} x {height} pixels{why}"):
         data.load("folder", pictures)
 
 
 def test_equal_but_oblong_pictures_are_refused(tmp_path: Path) -> None:
     for path in ("train/a/0.png", "train/b/0.png", "test/a/0.png", "test/b/0.png"):
         save(tmp_path / path, np.zeros((8, 10), dtype=np.uint8))
-    with pytest.raises(ValueError, match="10 x 8 pixels.*must be squares of one size"):
+    with pytest.raises(ValueError, match="10 x 8 pixels, which is no square; all pictures must be squares of one size"):
         data.load("folder", tmp_path)
 
 

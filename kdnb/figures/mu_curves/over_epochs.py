@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, words
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import ORDER
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -49,7 +50,8 @@ def in_front(study: Study) -> list[Run]:
 def selected(study: Study) -> Exhibit:
     """Fig. 1: a panel a student, each with its own axis, a thin line a seed and their mean; dotted: the bystander."""
     groups, normal = over_seeds.groups(study), study.get("normal")
-    shown = [*in_front(study), *([normal] if normal else [])] or list(study.students[:3])
+    own = [run for run in study.students if run.spec.method not in ORDER]  # a reader's own methods
+    shown = [*in_front(study), *([normal] if normal else []), *own] or list(study.students[:3])
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     fig = style.grid(rows, columns, [run.label for run in shown], 90 + 230 * rows, horizontal_spacing=0.14)
