@@ -65,7 +65,8 @@ def train(
     Raises ValueError, before any work, for specs that cannot share batches, a folder that holds another spec, a method
     that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is used up; MemoryError when
     not even one run fits; DeviceLost when the device fails; FloatingPointError, once all others are finished, for runs
-    whose loss is not finite. What is finished stays stored in each case, and the run's ``failed`` says what stopped it.
+    whose losses, weights or outputs are not finite. What is finished stays stored in each case, and the run's
+    ``failed`` says what stopped it.
     """
     check_shareable(specs)
     check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
