@@ -187,6 +187,45 @@ def test_it_is_refused_before_any_work(here: str, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+VECTORS = """
+
+class Vectors(Net):
+    def __init__(self, num_classes, in_channels):
+        super().__init__(num_classes, in_channels)
+        self.layers.append(nn.AdaptiveAvgPool2d(1))
+        del self.layers[1]
+        self.norm = nn.BatchNorm2d(8) if self.normed else nn.Identity()
+
+class Plain(Vectors):
+    normed = False
+
+class Normed(Vectors):
+    normed = True
+"""
+
+
+def test_a_last_batch_of_one_image_is_refused_where_a_batch_norm_cannot_take_it(here: str, tmp_path: Path) -> None:
+    """Before any work, a teacher's included; where only the method has such a norm, before any work of the student."""
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}{VECTORS}")
+    fixed = {"batch_size": 10, "epochs": 1, "bystander_seed": None, "teacher_outputs": "live"}
+    said = r"batch_size is 10 and there are 21 training images: .*{}.* more than 1 value.*another batch_size or limit"
+
+    def students(folder: str, student: str, teacher: str, method: str = "normal", limit: int = 21) -> None:
+        pair = {"student_model": f"{here}:{student}", "teacher_model": f"{here}:{teacher}"}
+        study.train_students(tiny(tmp_path / folder, methods=[method], limit=limit, **pair, **fixed))
+
+    for student, teacher in (("Normed", "Plain"), ("Plain", "Normed")):
+        with pytest.raises(ValueError, match=said.format("Normed")):
+            students("a", student, teacher)
+    assert not list(tmp_path.glob("a/*"))
+    with pytest.raises(ValueError, match=said.format("srrl with .*Plain")):
+        students("a", "Plain", "Plain", "srrl")
+    assert [run.name for run in tmp_path.glob("a/*")] == ["teacher-s0"]
+    students("b", "Plain", "Plain")
+    students("c", "Normed", "Normed", limit=22)
+    study.train_students(tiny(tmp_path / "d", methods=["dist"], limit=21, student_model="resnet8", **fixed))
+
+
 def test_simkd_says_what_it_asks_of_own_networks(here: str, tmp_path: Path) -> None:
     own = {"methods": ["simkd"], "teacher_outputs": "live", "epochs": 1, "bystander_seed": None, "limit": 64}
     with pytest.raises(ValueError, match="this teacher's features are no such averages"):

@@ -196,9 +196,10 @@ def check_teacher_outputs(names: Sequence[str], teacher_outputs: str | None) -> 
 def check_students(
     specs: Sequence[RunSpec], dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None
 ) -> None:
-    """ValueError when a student cannot begin, or has a classifier that mu cannot compare: before any work."""
+    """ValueError when a student cannot begin or end an epoch, or has a classifier that mu cannot compare."""
     for spec in specs:
         student = students.create(spec, dataset, teacher, bystander)
         for other in (teacher, bystander) if student.method.mu_is_defined else ():
             if other is not None:
                 check_pair(other.network.classifier.weight, student.network.classifier.weight)
+        students.check(student, spec, dataset, teacher)

@@ -17,6 +17,7 @@ from kdnb.train import published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
+from kdnb.train.student import check_last_batch
 from kdnb.train.teacher import Teacher
 
 
@@ -64,7 +65,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
-    _check_pair(*pair, names, images)
+    _check_pair(*pair, names, images, parameters.batch_size or profiles.get(parameters.profile).batch_size)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
     specs = student_specs(parameters, images, teacher, bystander)
@@ -90,12 +91,13 @@ def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
     return models.identity(parameters.teacher_model or profiles.get(parameters.profile).teacher)
 
 
-def _check_pair(student: str, teacher: str, names: list[str], images: Dataset) -> None:
-    """ValueError where a network is not what it should be, or where mu cannot compare their classifiers."""
+def _check_pair(student: str, teacher: str, names: list[str], images: Dataset, batch_size: int) -> None:
+    """ValueError where a network is not what it should be, cannot take the last batch, or mu cannot compare the two."""
     size = images.num_classes, images.in_channels, images.image_size
-    there, taught = (models.create(model, *size).classifier.weight for model in (student, teacher))
+    there, taught = (models.create(model, *size) for model in (student, teacher))
+    check_last_batch(student, batch_size, images, there)
     if any(methods.METHODS[name].mu_is_defined for name in names):
-        check_pair(taught, there)
+        check_pair(taught.classifier.weight, there.classifier.weight)
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
