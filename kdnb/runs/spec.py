@@ -1,7 +1,7 @@
 """A run's identity and the name of its folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
@@ -89,3 +89,15 @@ def student_name(
     odd = [f"{key}{value:g}" for key, value in told.items()]
     schedule = ["drops" + ".".join(map(str, drops))] if drops else []
     return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
+
+
+def check_names(identities: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """ValueError where two runs that differ would have one folder: names tell numbers by their first six digits."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for name, identity in identities:
+        first = known.setdefault(name, identity)
+        if differing := [f"{key}: {first[key]!r} and {identity[key]!r}" for key in first if first[key] != identity[key]]:
+            raise ValueError(
+                f"two runs would be called {name}, and they differ ({'; '.join(differing)}). Ask for values that differ "
+                "in their first six digits, or train one of them in another output_dir."
+            )

@@ -11,7 +11,7 @@ from kdnb import device as devices
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
-from kdnb.runs import Run, RunSpec, are_published, run_in, student_name, teacher_name
+from kdnb.runs import Run, RunSpec, are_published, check_names, run_in, student_name, teacher_name
 from kdnb.surroundings import lasting
 from kdnb.train import published
 from kdnb.train import teacher as teachers
@@ -111,7 +111,10 @@ def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
-    """The methods to train with their full parameters: one for each method, or for each value of what it sweeps."""
+    """The methods to train with their full parameters: one for each method, or for each value of what it sweeps.
+
+    ValueError where two of them would have one folder.
+    """
     grid = []
     common = {"alpha": parameters.alpha, "squared": parameters.squared}
     sweeps = {"temperature": parameters.temperatures}
@@ -120,6 +123,8 @@ def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, floa
         given = {key: value for key, value in common.items() if key in known}
         steps = [{swept: value} for value in sweeps[swept]] if swept else [{}]
         grid += [(name, methods.parameters_of(methods.create(name, given | step | own))) for step in steps]
+    decay, seed = parameters.weight_decay, parameters.seed
+    check_names((student_name(method, given, decay, seed), given) for method, given in grid)
     return [one for place, one in enumerate(grid) if one not in grid[:place]]  # named twice is trained once
 
 
