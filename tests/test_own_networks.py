@@ -81,6 +81,19 @@ def test_it_draws_from_the_seed_and_answers_as_ours(here: str) -> None:
     assert isinstance(found, models.Output) and [m.shape[2] for m in found.maps] == [8, 8, 4, 2]
 
 
+@pytest.mark.parametrize(
+    ("takes", "given"),
+    [("num_classes, **options", 3), ("*, num_classes, in_channels", 3), ("num_classes, kwargs=None", 0)],
+)
+def test_channels_are_given_to_whom_takes_them(here: str, tmp_path: Path, takes: str, given: int) -> None:
+    """By its name, or among any names: what those are called says nothing."""
+    body = "nets.append(dict(locals())); return Net(num_classes, 3)"
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}\n\nnets = []\n\n\ndef made({takes}):\n    {body}\n")
+    models.create(f"{here}:made", 10, 3, 8)
+    (seen,) = __import__(here).nets
+    assert (seen.get("in_channels") or (seen.get("options") or {}).get("in_channels", 0)) == given
+
+
 def test_its_classifier_is_never_rounded(here: str) -> None:
     network = models.create(f"{here}:wide", 5, 1, 8)
     with torch.autocast("cpu", torch.bfloat16):

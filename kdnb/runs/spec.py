@@ -96,8 +96,11 @@ def check_names(identities: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     known: dict[str, Mapping[str, Any]] = {}
     for name, identity in identities:
         first = known.setdefault(name, identity)
-        if differing := [f"{key}: {first[key]!r} and {identity[key]!r}" for key in first if first[key] != identity[key]]:
+        differing = [
+            f"{key}: {value!r} and {identity[key]!r}" for key, value in first.items() if value != identity[key]
+        ]
+        if differing:
             raise ValueError(
-                f"two runs would be called {name}, and they differ ({'; '.join(differing)}). Ask for values that differ "
-                "in their first six digits, or train one of them in another output_dir."
+                f"two runs would be called {name}, and they differ ({'; '.join(differing)}). Ask for values that "
+                "differ in their first six digits, or train one of them in another output_dir."
             )
