@@ -80,14 +80,14 @@ def teacher_name(seed: int) -> str:
 
 
 def student_name(
-    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] = ()
+    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] | None = None
 ) -> str:
     """Folder of a student: its method, the parameters that studies vary, weight decay, unusual ``drops``, and seed."""
     told = methods.varied(method, parameters)
     chosen = [f"{short}{told.pop(key):g}" for key, short in methods.SHORT.items() if key in told]
     unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
     odd = [f"{key}{value:g}" for key, value in told.items()]
-    schedule = ["drops" + ".".join(map(str, drops))] if drops else []
+    schedule = [] if drops is None else ["drops" + ".".join(map(str, drops)) if drops else "nodrops"]
     return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
 
 

@@ -131,7 +131,7 @@ def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, floa
 def student_names(parameters: StudentParameters) -> list[str]:
     """The folders of the runs that :func:`train_students` makes; what a workflow waits for."""
     epochs = parameters.epochs or profiles.get(parameters.profile).epochs
-    drops = () if parameters.drops is None else profiles.unusual_drops(parameters.drops, epochs)
+    drops = None if parameters.drops is None else profiles.unusual_drops(parameters.drops, epochs)
     decay, seed = parameters.weight_decay, parameters.seed
     return [student_name(method, given, decay, seed, drops) for method, given in method_grid(parameters)]
 
