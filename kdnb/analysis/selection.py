@@ -120,7 +120,7 @@ class StudiesParameters(SweepParameters):
 
     def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
         """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
-        root = Path(self.results_dir) if self.results_dir else paths.results("")
+        root = paths.given(self.results_dir) if self.results_dir else paths.results("")
         given = {"methods": methods} | more
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 

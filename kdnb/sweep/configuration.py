@@ -41,7 +41,7 @@ class Configuration:
         """The run folders it asks for, by group, teachers first; what two groups ask for is the first one's."""
         groups = {TEACHERS: [self.runs / teacher_name(seed) for seed in self.teachers]}
         for name, given in self.students.items():
-            target = paths.root() / given.output_dir if given.output_dir else self.runs
+            target = paths.root() / paths.given(given.output_dir) if given.output_dir else self.runs
             groups[name] = [target / run for run in study.student_names(given)]
         first = {one: name for name, some in reversed(groups.items()) for one in some}
         return {name: [one for one in dict.fromkeys(some) if first[one] == name] for name, some in groups.items()}
@@ -61,7 +61,7 @@ def read(name: str, runs: Path | None = None) -> Configuration:
 
     ValueError, naming the file, for one that is unknown, is no YAML or asks for what no study has.
     """
-    file = Path(name) if name.endswith((".yaml", ".yml")) else paths.root() / "config" / f"{name}.yaml"
+    file = paths.given(name) if name.endswith((".yaml", ".yml")) else paths.root() / "config" / f"{name}.yaml"
     if not file.is_file():
         choice("configuration", name, known())
         raise ValueError(f"there is no file {file}.")
@@ -74,7 +74,7 @@ def read(name: str, runs: Path | None = None) -> Configuration:
     profile, common = str(content["profile"]), dict(content.get("common") or {})
     profiles.get(profile)
     if runs is None:
-        runs = paths.root() / content["runs"] / profile if "runs" in content else paths.runs(profile)
+        runs = paths.root() / paths.given(content["runs"]) / profile if "runs" in content else paths.runs(profile)
     try:
         groups = grid.groups(content["students"], {"profile": profile, **common})
         students = {name: StudentParameters(**given) for name, given in groups.items()}

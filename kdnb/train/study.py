@@ -139,7 +139,7 @@ def student_names(parameters: StudentParameters) -> list[str]:
 def load_teacher(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher:
     """The teacher the students learn from; trained first where it is not there."""
     if parameters.teacher_weights:
-        return teachers.from_file(_teacher_model(parameters), Path(parameters.teacher_weights), images)
+        return teachers.from_file(_teacher_model(parameters), paths.given(parameters.teacher_weights), images)
     return _teacher_of_seed(parameters, parameters.teacher_seed, images, budget)
 
 
@@ -150,7 +150,7 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
-    run = run_in(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
+    run = run_in(paths.given(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
     # The field's recipe, whatever the students' own: one teacher serves every ablation.
     names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model minutes"
     given = {name: getattr(parameters, name) for name in names.split()}
