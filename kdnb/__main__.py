@@ -147,7 +147,7 @@ class Data:
 
 @command
 class SetAside:
-    """Set aside the runs that other training code made, for studies that are cheap to redo. Nothing is deleted."""
+    """Set aside the runs that other training code made, for studies that are cheap to redo; the latest of each name."""
 
     folder: tyro.conf.Positional[Path]  # of runs; those of other code go to FOLDER.stale
 
