@@ -1,7 +1,9 @@
 """The run store: what is written can be read again, and nothing half written is ever seen."""
 
 import errno
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,35 @@ def test_a_truncated_checkpoint_is_refused_by_name_and_kept(
     with pytest.raises(ValueError, match=r"checkpoint .*checkpoint.safetensors is damaged.*kept"):
         train(methods=["normal"])
     assert file.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"half of i", b"[]"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("history.parquet", lambda run: run.history),
+        ("provenance.json", lambda run: run.provenance),
+        ("published.json", lambda run: run.told),
+        ("spec.json", lambda run: run.spec),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name_and_kept(
+    name: str, read: Callable[[Run], object], content: bytes, tmp_path: Path
+) -> None:
+    file = write(tmp_path, SPEC).path / name
+    file.write_bytes(content)
+    run = runs.run_in(file.parent)
+    with pytest.raises(ValueError, match=rf"{name} (is damaged .*; it was kept\. Move it away|cannot be read)"):
+        read(run)
+    assert file.read_bytes() == content
+
+
+def test_a_failure_is_kept_whatever_bytes_it_names(tmp_path: Path) -> None:
+    """A path that is no text must not hide the error that names it."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    odd.mkdir()
+    Run(odd).write_failure(OSError(f"could not write {odd}"))
+    assert Run(odd).failure == f"could not write {tmp_path}/caf\\udce9"
 
 
 def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
