@@ -5,8 +5,10 @@ of a name is kept there; the one set aside before it goes.
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from kdnb.files import way_out
 from kdnb.runs import Run
 from kdnb.train import locks
 
@@ -14,7 +16,7 @@ from kdnb.train import locks
 def set_aside(folder: Path, code: str) -> list[str]:
     """Move the runs under ``folder`` whose last session ran code with another digest than ``code``; their names.
 
-    Raises ValueError for one that another job is at work on; OSError where no lock can be.
+    Raises ValueError for one that another job is at work on; OSError where no lock can be, or nothing moved.
     """
     whole, moved = folder.resolve(), []  # "." has no name to put .stale behind
     for spec in sorted(whole.glob("*/spec.json")):
@@ -28,13 +30,24 @@ def set_aside(folder: Path, code: str) -> list[str]:
                 f"another job is at work on {run.path}, which other code began. Wait until it has ended, or stop it; "
                 "then run again."
             )
+        target = whole.with_name(f"{whole.name}.stale") / run.path.name
         try:
-            target = whole.with_name(f"{whole.name}.stale") / run.path.name
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(exist_ok=True)
-            shutil.move(run.path, target)
-            (target / "lock").unlink(missing_ok=True)
+            _move(run.path, target)
+        except OSError as error:
+            raise OSError(
+                f"could not move {run.path} to {target}: {error}. It is where it was; {way_out(error)}, then run again."
+            ) from error
         finally:
+            for place in (run.path, target):
+                with suppress(OSError):  # it is in one of the two
+                    (place / "lock").unlink()
             lock.release()
         moved.append(run.path.name)
     return moved
+
+
+def _move(run: Path, target: Path) -> None:
+    """Put ``run`` in the place of what is at ``target``."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    shutil.move(run, target)

@@ -235,6 +235,14 @@ def test_a_run_that_a_job_is_at_work_on_is_not_set_aside(tmp_path: Path) -> None
     assert set_aside.set_aside(tmp_path, "new") == ["b", "c"]
 
 
+def test_a_run_that_cannot_be_moved_says_the_way_out(tmp_path: Path) -> None:
+    run = write(tmp_path / "runs", SPEC)
+    (tmp_path / "runs.stale").touch()
+    with pytest.raises(OSError, match=f"could not move {run.path} .*where it was; choose another folder, or move away"):
+        set_aside.set_aside(tmp_path / "runs", "new")
+    assert run.finished and not (run.path / "lock").exists()
+
+
 def test_a_copied_folder_is_no_second_run(tmp_path: Path) -> None:
     made = write(tmp_path, SPEC)
     shutil.copytree(made.path, tmp_path / f"{made.path.name} (copy)")
