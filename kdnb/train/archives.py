@@ -58,7 +58,8 @@ def unpack(archive: Path, folder: Path) -> Run:
                 tar.extractall(there, filter="data")
                 _move(Run(there / run.path.name), run)
     except (tarfile.TarError, EOFError, StopIteration) as error:
-        raise ValueError(f"{archive} is no archive of a run, or a damaged one: {error}.") from error
+        line = str(error).partition("\n")[0].rstrip(".:")
+        raise ValueError(f"{archive} is no archive of a run, or a damaged one: {line}. Pack the run again.") from error
     return run
 
 
