@@ -147,7 +147,7 @@ class Data:
 
 @command
 class SetAside:
-    """Set aside the runs that other training code made, for studies that are cheap to redo. Nothing is deleted."""
+    """Set aside the runs that other training code made, for studies that are cheap to redo; the latest of each name."""
 
     folder: tyro.conf.Positional[Path]  # of runs; those of other code go to FOLDER.stale
 
@@ -219,6 +219,7 @@ def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     word = "{" + ",".join(get_args(inner)) + "}" if inner not in WORDS else WORDS[inner]
 
     def read(words: list[str]) -> Any:
+        words = [str(paths.given(word)) for word in words] if inner is Path else words
         if optional and [word.lower() for word in words] == ["none"]:
             return None
         return tuple(words) if listed else words[0]

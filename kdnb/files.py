@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -54,6 +55,22 @@ def write_json(path: Path, content: object) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read what :func:`write_json` wrote of a mapping; ValueError naming the file when it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(path, what, error) from error
+    if not isinstance(content, dict):
+        raise damaged(path, what, "it holds no names with values")
+    return content
+
+
+def damaged(path: Path, what: str, why: object) -> ValueError:
+    """The refusal of a file that cannot be read."""
+    return ValueError(f"{what} {path} is damaged ({why}); it was kept. Move it away to have it made anew.")
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
     """Write named tensors as safetensors, atomically; ``metadata`` values are stored as JSON."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -71,7 +88,5 @@ def read_tensors(path: Path, what: str = "file") -> tuple[dict[str, Tensor], dic
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
     except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{what} {path} is damaged ({error}); it was kept. Move it away to have it made anew."
-        ) from error
+        raise damaged(path, what, error) from error
     return tensors, metadata

@@ -54,7 +54,8 @@ def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn
     factory = _factory(path)
     given = {"num_classes": num_classes}
     try:
-        if {"in_channels", "kwargs"} & set(inspect.signature(factory).parameters):
+        known = inspect.signature(factory).parameters
+        if "in_channels" in known or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values()):
             given["in_channels"] = in_channels
         network = factory(**given)
     except Exception as error:  # a stranger's code may raise anything

@@ -7,6 +7,11 @@ from pathlib import Path
 COMPARISONS = "comparisons"  # the folder, beside published runs, of what takes several of them side by side
 
 
+def given(path: str | Path) -> Path:
+    """A path as somebody wrote it, ~ read as a shell does: none reads it in --output-dir=~/runs, YAML and notebooks."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises where there is no such user
+
+
 def _is_root(folder: Path) -> bool:
     return (folder / "_config.yml").is_file() and (folder / "kdnb").is_dir()
 
@@ -25,17 +30,17 @@ def root() -> Path:
 
     Raises: NotADirectoryError when KDNB_ROOT names no folder.
     """
-    if given := os.environ.get("KDNB_ROOT"):
-        folder = Path(given).expanduser().resolve()
+    if asked := os.environ.get("KDNB_ROOT"):
+        folder = given(asked).resolve()
         if not folder.is_dir():
-            raise NotADirectoryError(f"KDNB_ROOT is {given!r}, not a folder; name the repository's root or unset it.")
+            raise NotADirectoryError(f"KDNB_ROOT is {asked!r}, not a folder; name the repository's root or unset it.")
         return folder
     return next((folder for folder in _candidates() if _is_root(folder)), Path.cwd())
 
 
 def runs(profile: str) -> Path:
     """Where a profile's runs are kept: KDNB_RUNS/<profile> when that is set, else runs/<profile> under the root."""
-    return Path(os.environ.get("KDNB_RUNS", root() / "runs")) / profile
+    return given(os.environ.get("KDNB_RUNS", root() / "runs")) / profile
 
 
 def results(profile: str) -> Path:

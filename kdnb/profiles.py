@@ -80,6 +80,6 @@ def scaled_drops(epochs: int) -> tuple[int, ...]:
     return tuple(round(epochs * drop / DROPS_OF) for drop in DROPS)
 
 
-def unusual_drops(drops: Sequence[int], epochs: int) -> tuple[int, ...]:
-    """``drops`` where they are not the field's for ``epochs``, else none."""
-    return () if tuple(drops) == scaled_drops(epochs) else tuple(drops)
+def unusual_drops(drops: Sequence[int], epochs: int) -> tuple[int, ...] | None:
+    """``drops`` where they are not the field's for ``epochs``, else None; empty: the rate never falls."""
+    return None if tuple(drops) == scaled_drops(epochs) else tuple(drops)

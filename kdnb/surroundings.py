@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from kdnb import paths
 from kdnb.checks import choice
 
 DRIVE = Path("/content/drive")  # where Colab's folder icon mounts it
@@ -25,12 +26,13 @@ def is_live() -> bool:
 
 
 def lasting(folder: str | Path) -> Path:
-    """Return ``folder``, unless it is Google Drive's in name only: on Colab's own disk, which a disconnect loses.
+    """The path ``folder``, unless it is Google Drive's in name only: on Colab's own disk, which a disconnect loses.
 
     Raises: FileNotFoundError when this is Colab and no Drive is mounted where ``folder`` says; NotADirectoryError when
     it is a file, or lies below one.
     """
-    whole = Path(folder).resolve()
+    path = paths.given(folder)
+    whole = path.resolve()
     upwards = [whole, *whole.parents]
     for part in filter(os.path.isfile, upwards):
         raise NotADirectoryError(f"{folder} is no folder: {part} is a file. Name a folder.")
@@ -43,4 +45,4 @@ def lasting(folder: str | Path) -> Path:
             f"Mount it (the folder icon, or `from google.colab import drive; drive.mount('{drive}')`), or name a "
             "folder elsewhere."
         )
-    return Path(folder)
+    return path

@@ -81,6 +81,19 @@ def test_it_draws_from_the_seed_and_answers_as_ours(here: str) -> None:
     assert isinstance(found, models.Output) and [m.shape[2] for m in found.maps] == [8, 8, 4, 2]
 
 
+@pytest.mark.parametrize(
+    ("takes", "given"),
+    [("num_classes, **options", 3), ("*, num_classes, in_channels", 3), ("num_classes, kwargs=None", 0)],
+)
+def test_channels_are_given_to_whom_takes_them(here: str, tmp_path: Path, takes: str, given: int) -> None:
+    """By its name, or among any names: what those are called says nothing."""
+    body = "nets.append(dict(locals())); return Net(num_classes, 3)"
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}\n\nnets = []\n\n\ndef made({takes}):\n    {body}\n")
+    models.create(f"{here}:made", 10, 3, 8)
+    (seen,) = __import__(here).nets
+    assert (seen.get("in_channels") or (seen.get("options") or {}).get("in_channels", 0)) == given
+
+
 def test_its_classifier_is_never_rounded(here: str) -> None:
     network = models.create(f"{here}:wide", 5, 1, 8)
     with torch.autocast("cpu", torch.bfloat16):
@@ -185,6 +198,45 @@ def test_it_is_refused_before_any_work(here: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown model 'resnet9'"):
         study.train_students(tiny(tmp_path / "runs", student_model="resnet9"))
     assert not (tmp_path / "runs").exists()
+
+
+VECTORS = """
+
+class Vectors(Net):
+    def __init__(self, num_classes, in_channels):
+        super().__init__(num_classes, in_channels)
+        self.layers.append(nn.AdaptiveAvgPool2d(1))
+        del self.layers[1]
+        self.norm = nn.BatchNorm2d(8) if self.normed else nn.Identity()
+
+class Plain(Vectors):
+    normed = False
+
+class Normed(Vectors):
+    normed = True
+"""
+
+
+def test_a_last_batch_of_one_image_is_refused_where_a_batch_norm_cannot_take_it(here: str, tmp_path: Path) -> None:
+    """Before any work, a teacher's included; where only the method has such a norm, before any work of the student."""
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}{VECTORS}")
+    fixed = {"batch_size": 10, "epochs": 1, "bystander_seed": None, "teacher_outputs": "live"}
+    said = r"batch_size is 10 and there are 21 training images: .*{}.* more than 1 value.*another batch_size or limit"
+
+    def students(folder: str, student: str, teacher: str, method: str = "normal", limit: int = 21) -> None:
+        pair = {"student_model": f"{here}:{student}", "teacher_model": f"{here}:{teacher}"}
+        study.train_students(tiny(tmp_path / folder, methods=[method], limit=limit, **pair, **fixed))
+
+    for student, teacher in (("Normed", "Plain"), ("Plain", "Normed")):
+        with pytest.raises(ValueError, match=said.format("Normed")):
+            students("a", student, teacher)
+    assert not list(tmp_path.glob("a/*"))
+    with pytest.raises(ValueError, match=said.format("srrl with .*Plain")):
+        students("a", "Plain", "Plain", "srrl")
+    assert [run.name for run in tmp_path.glob("a/*")] == ["teacher-s0"]
+    students("b", "Plain", "Plain")
+    students("c", "Normed", "Normed", limit=22)
+    study.train_students(tiny(tmp_path / "d", methods=["dist"], limit=21, student_model="resnet8", **fixed))
 
 
 def test_simkd_says_what_it_asks_of_own_networks(here: str, tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """On Colab what is meant for Google Drive goes there or is refused: its own disk is lost when it disconnects."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import tiny
 
 from kdnb import __main__ as command_line
 from kdnb import paths
 from kdnb.analysis import selection
 from kdnb.parameters import TeacherParameters
 from kdnb.surroundings import lasting
+from kdnb.sweep import configuration
 from kdnb.train import study
 
 
@@ -78,6 +81,34 @@ def test_in_colab_what_trains_and_what_reads_stand_in_one_folder(
     (tmp_path / "_config.yml").touch()
     monkeypatch.chdir(tmp_path)
     assert study.folder(TeacherParameters()) == tmp_path / "runs" / "digits" == paths.runs("digits")
+
+
+def test_a_tilde_is_the_home_folder_whoever_reads_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
+) -> None:
+    """A shell leaves it in --output-dir=~/runs, and nobody reads it in YAML and notebooks: no folder ~ is made."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    given = tiny(Path("~/runs"), teachers_dir="~/teachers", methods=["normal"], epochs=1)
+    assert (lasting("~/a"), lasting("a"), study.folder(given)) == (home / "a", Path("a"), home / "runs")
+    (home / "teachers").symlink_to(tiny_folder)
+    model = tiny_folder / "teacher-s0" / "model.safetensors"
+    (home / "own.safetensors").symlink_to(model)
+    for more in ({"seed": 1}, {"seed": 2, "teacher_weights": "~/own.safetensors"}):
+        (run,) = study.train_students(replace(given, **more))
+        assert run.path.parent == home / "runs"
+    assert command_line.parse(["status", "digits", "--runs=~/runs"]).runs == home / "runs"  # type: ignore[union-attr]
+    file = home / "own.yaml"
+    file.write_text("profile: digits\nruns: ~/r\nteachers: []\nstudents: {a: {output_dir: ~/s, methods: [normal]}}")
+    folders = configuration.read("~/own.yaml").folders()
+    assert folders == {"teachers": [], "a": [home / "s" / "normal-wd0.0005-s0"]}
+    assert configuration.read("~/own.yaml").runs == home / "r" / "digits"
+    monkeypatch.setenv("KDNB_RUNS", "~/all")
+    assert paths.runs("digits") == home / "all" / "digits"
+    assert list(here.iterdir()) == []
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features"
 
 def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
     """The chosen studies, and those of WIDTHS that are published beside them."""
-    root = Path(chosen.results_dir) if chosen.results_dir else paths.results("")
+    root = paths.given(chosen.results_dir) if chosen.results_dir else paths.results("")
     names = dict.fromkeys([*chosen.profiles, *(name for name in WIDTHS if (root / name).is_dir())])
     return replace(chosen, profiles=tuple(names)).studies()
 

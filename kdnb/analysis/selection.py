@@ -120,7 +120,7 @@ class StudiesParameters(SweepParameters):
 
     def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
         """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
-        root = Path(self.results_dir) if self.results_dir else paths.results("")
+        root = paths.given(self.results_dir) if self.results_dir else paths.results("")
         given = {"methods": methods} | more
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
@@ -294,7 +294,8 @@ def _warm_up(students: Sequence[Run], asked: int | None) -> int:
 
 def _in_sweep(run: Run, chosen: ChapterParameters) -> bool:
     same_decay = isclose(run.spec.weight_decay, chosen.weight_decay, abs_tol=1e-12)
-    same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == tuple(chosen.drops or ())
+    wanted_drops = None if chosen.drops is None else unusual_drops(chosen.drops, run.spec.epochs)
+    same_schedule = unusual_drops(run.spec.drops, run.spec.epochs) == wanted_drops
     same_loss = has_reading(run, chosen.squared) and run.spec.method in chosen.methods
     temperature, wanted = run.spec.method_parameters.get("temperature", 0.0), chosen.temperatures
     # KD's temperature is asked for; any other run's is its method's own business.
@@ -309,4 +310,4 @@ def has_reading(run: Run, squared: bool) -> bool:
 
 def is_papers(run: Run, squared: bool) -> bool:
     """Whether the run has the field's schedule and this reading of the loss, as the claims' runs have."""
-    return has_reading(run, squared) and not unusual_drops(run.spec.drops, run.spec.epochs)
+    return has_reading(run, squared) and unusual_drops(run.spec.drops, run.spec.epochs) is None

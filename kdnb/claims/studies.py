@@ -89,11 +89,11 @@ def judged(chosen: ClaimsParameters) -> list[Judged]:
 
 def _own(chosen: ClaimsParameters) -> Path:
     profiles.get(chosen.profile)
-    return Path(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
+    return paths.given(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)
 
 
 def _kept(chosen: ClaimsParameters) -> Path:
-    return Path(chosen.results_dir) if chosen.results_dir else paths.root() / "results"
+    return paths.given(chosen.results_dir) if chosen.results_dir else paths.root() / "results"
 
 
 def _folders(chosen: ClaimsParameters) -> Iterator[tuple[str, Path]]:

@@ -43,5 +43,6 @@ def crd(positive: Tensor, negative: Tensor, allowed: Tensor, images: int) -> Ten
     positive, negative = widened(positive), widened(negative)
     noise = allowed.sum(1, keepdim=True) / images
     hit = (positive / (positive + noise[:, 0] + EPSILON)).log()
-    miss = torch.where(allowed, (noise / (negative + noise + EPSILON)).log(), 0.0)
+    # Chosen before the logarithm, which is infinite for an image without negatives: 0 times its slope would be nan.
+    miss = torch.where(allowed, noise / (negative + noise + EPSILON), 1.0).log()
     return -(hit + miss.sum(1)).mean()

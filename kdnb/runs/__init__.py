@@ -2,8 +2,8 @@
 
 from kdnb.runs.finding import are_published, find, load, run_in
 from kdnb.runs.published import PublishedRun
-from kdnb.runs.spec import RunSpec, student_name, teacher_name
+from kdnb.runs.spec import RunSpec, check_names, student_name, teacher_name
 from kdnb.runs.store import Checkpoint, Run, Snapshot
 
 __all__ = ["Checkpoint", "PublishedRun", "Run", "RunSpec", "Snapshot"]
-__all__ += ["are_published", "find", "load", "run_in", "student_name", "teacher_name"]
+__all__ += ["are_published", "check_names", "find", "load", "run_in", "student_name", "teacher_name"]

@@ -1,13 +1,12 @@
 """A run without what is large, as :mod:`kdnb.analysis.publish` writes it."""
 
-import json
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from kdnb.files import read_tensors
+from kdnb.files import read_json, read_tensors
 from kdnb.runs.store import Images, Publication, Run, Snapshot, T, Which
 
 
@@ -20,8 +19,7 @@ class PublishedRun(Run):
     def told(self) -> dict[str, Any]:
         """What ``published.json`` says; empty where it was not written yet."""
         file = self._file("published.json")
-        content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-        return content
+        return read_json(file, "publication") if file.exists() else {}
 
     def _map(self, name: str) -> np.ndarray:
         found: np.ndarray = read_tensors(self._file("map.safetensors"), "published map")[0][name].numpy()

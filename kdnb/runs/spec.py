@@ -1,7 +1,7 @@
 """A run's identity and the name of its folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
@@ -80,12 +80,27 @@ def teacher_name(seed: int) -> str:
 
 
 def student_name(
-    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] = ()
+    method: str, parameters: dict[str, float], weight_decay: float, seed: int, drops: Sequence[int] | None = None
 ) -> str:
     """Folder of a student: its method, the parameters that studies vary, weight decay, unusual ``drops``, and seed."""
     told = methods.varied(method, parameters)
     chosen = [f"{short}{told.pop(key):g}" for key, short in methods.SHORT.items() if key in told]
     unsquared = ["unsquared"] if told.pop("squared", 1.0) == 0 else []
     odd = [f"{key}{value:g}" for key, value in told.items()]
-    schedule = ["drops" + ".".join(map(str, drops))] if drops else []
+    schedule = [] if drops is None else ["drops" + ".".join(map(str, drops)) if drops else "nodrops"]
     return "-".join([method, *chosen, *unsquared, *odd, f"wd{weight_decay:g}", *schedule, f"s{seed}"])
+
+
+def check_names(identities: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """ValueError where two runs that differ would have one folder: names tell numbers by their first six digits."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for name, identity in identities:
+        first = known.setdefault(name, identity)
+        differing = [
+            f"{key}: {value!r} and {identity[key]!r}" for key, value in first.items() if value != identity[key]
+        ]
+        if differing:
+            raise ValueError(
+                f"two runs would be called {name}, and they differ ({'; '.join(differing)}). Ask for values that "
+                "differ in their first six digits, or train one of them in another output_dir."
+            )

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from kdnb.checks import choice
-from kdnb.files import read_tensors, write_atomically, write_json, write_tensors
+from kdnb.files import damaged, read_json, read_tensors, write_atomically, write_json, write_tensors
 from kdnb.measure.outputs import Outputs
 from kdnb.runs.spec import RunSpec
 from kdnb.runs.weights import checksum
@@ -136,25 +136,29 @@ class Run:
     def failure(self) -> str | None:
         """What stopped the last session that worked on it, if an error did; gone once another one begins."""
         file = self._file("failed")
-        return file.read_text().strip() if file.exists() else None
+        return file.read_text(encoding="utf-8").strip() if file.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:
         """Versions, commit, hardware and times of each session that worked on the run."""
         file = self._file("provenance.json")
-        content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"sessions": []}
-        return content
+        return {"sessions": []} | (read_json(file, "provenance") if file.exists() else {})
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch; see :mod:`kdnb.measure.history` for the columns."""
         if not self.finished:
             raise FileNotFoundError(f"{self.path} is not finished; run its training again: it goes on by itself.")
-        with pq.ParquetFile(self._file("history.parquet")) as file:
-            table = file.read()
-        # Publications keep 32 bits; by pandas the conversion takes longer than reading does.
-        wide = [one.with_type(pa.float64()) if one.type == pa.float32() else one for one in table.schema]
-        history: pd.DataFrame = table.cast(pa.schema(wide)).to_pandas()
+        try:
+            with pq.ParquetFile(self._file("history.parquet")) as file:
+                table = file.read()
+            # Publications keep 32 bits; by pandas the conversion takes longer than reading does.
+            wide = [one.with_type(pa.float64()) if one.type == pa.float32() else one for one in table.schema]
+            history: pd.DataFrame = table.cast(pa.schema(wide)).to_pandas()
+        except PermissionError:
+            raise
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise damaged(self._file("history.parquet"), "history", error) from error
         return history
 
     def last(self, column: str) -> float:
@@ -246,7 +250,8 @@ class Run:
         """Keep an error's first line for whoever looks at the study; what the error itself says comes first."""
         line = (str(error).splitlines() or [""])[0] or type(error).__name__
         with suppress(OSError):  # a full disk is an error of its own, and on its way already
-            write_atomically(self._file("failed"), lambda temporary: temporary.write_text(line + "\n"))
+            content = (line + "\n").encode(errors="backslashreplace")  # it may name a path that is no text
+            write_atomically(self._file("failed"), lambda temporary: temporary.write_bytes(content))
 
     def write_snapshot(self, which: str, test: Outputs, train: Outputs, epoch: int) -> None:
         """Keep outputs in half precision."""

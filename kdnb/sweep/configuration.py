@@ -41,7 +41,7 @@ class Configuration:
         """The run folders it asks for, by group, teachers first; what two groups ask for is the first one's."""
         groups = {TEACHERS: [self.runs / teacher_name(seed) for seed in self.teachers]}
         for name, given in self.students.items():
-            target = paths.root() / given.output_dir if given.output_dir else self.runs
+            target = paths.root() / paths.given(given.output_dir) if given.output_dir else self.runs
             groups[name] = [target / run for run in study.student_names(given)]
         first = {one: name for name, some in reversed(groups.items()) for one in some}
         return {name: [one for one in dict.fromkeys(some) if first[one] == name] for name, some in groups.items()}
@@ -61,7 +61,7 @@ def read(name: str, runs: Path | None = None) -> Configuration:
 
     ValueError, naming the file, for one that is unknown, is no YAML or asks for what no study has.
     """
-    file = Path(name) if name.endswith((".yaml", ".yml")) else paths.root() / "config" / f"{name}.yaml"
+    file = paths.given(name) if name.endswith((".yaml", ".yml")) else paths.root() / "config" / f"{name}.yaml"
     if not file.is_file():
         choice("configuration", name, known())
         raise ValueError(f"there is no file {file}.")
@@ -71,15 +71,36 @@ def read(name: str, runs: Path | None = None) -> Configuration:
         raise ValueError(f"{file} is no YAML: {error}") from error
     if not isinstance(content, dict) or not {"profile", "teachers", "students"} <= set(content):
         raise ValueError(f"{file} must say profile, teachers (seeds) and students (parameters by group).")
-    profile, common = str(content["profile"]), dict(content.get("common") or {})
-    profiles.get(profile)
-    if runs is None:
-        runs = paths.root() / content["runs"] / profile if "runs" in content else paths.runs(profile)
     try:
-        groups = grid.groups(content["students"], {"profile": profile, **common})
-        students = {name: StudentParameters(**given) for name, given in groups.items()}
-        teachers = tuple(map(int, content["teachers"]))
-    except (TypeError, AttributeError, ValueError) as error:
+        return _asked(file, content, runs)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def _asked(file: Path, content: Mapping[str, Any], runs: Path | None) -> Configuration:
+    """The content of ``file``; ValueError, or TypeError for names that are no text, for what no study has."""
+    profile, runs_a_job = content["profile"], content.get("runs_a_job")
+    profiles.get(profile)
+    grid.check_runs_a_job(runs_a_job)
+    common = {} if content.get("common") is None else grid.parameters_by_name("common", content["common"])
+    groups = grid.groups(content["students"], {"profile": profile, **common})
+    students = {name: StudentParameters(**given) for name, given in groups.items()}
     of_teachers = {key: value for key, value in common.items() if key in TeacherParameters.__dataclass_fields__}
-    return Configuration(file, profile, runs, teachers, students, of_teachers, content.get("runs_a_job"))
+    folder = runs or _folder(content, profile)
+    return Configuration(file, profile, folder, _seeds(content["teachers"]), students, of_teachers, runs_a_job)
+
+
+def _folder(content: Mapping[str, Any], profile: str) -> Path:
+    """Where the runs are."""
+    if "runs" not in content:
+        return paths.runs(profile)
+    if not isinstance(content["runs"], str):
+        raise ValueError(f"runs is {content['runs']!r}; it must be the path of a folder, or left out: runs/.")
+    return paths.root() / paths.given(content["runs"]) / profile
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    """The teachers' seeds."""
+    if not isinstance(value, list) or any(not isinstance(one, int) or isinstance(one, bool) for one in value):
+        raise ValueError(f"teachers is {value!r}; it must be a list of seeds, as in [0, 1].")
+    return tuple(value)

@@ -76,10 +76,10 @@ def jobs(asked: Configuration, runs_a_job: int | None = None) -> dict[str, list[
     """
     split = asked.runs_a_job if runs_a_job is None else runs_a_job
     found = {TEACHERS: [_teacher(asked.teacher(seed), teacher_name(seed)) for seed in asked.teachers]}
-    tables: dict[tuple[int, str], Job] = {}
+    tables: dict[tuple[object, ...], Job] = {}
     for name, given in asked.students.items():
         found[name] = [_students(name, replace(given, methods=tuple(some))) for some in grid.jobs(given, split)]
-        key, table = (given.teacher_seed, _settled(given).precision), _table(given)
+        key, table = _table_key(given), _table(given)
         if table and (key not in tables or tables[key].kept < table.kept):
             tables[key] = table
     return found | {TABLES: list(tables.values())}
@@ -170,6 +170,13 @@ def _students(name: str, given: StudentParameters) -> Job:
         kept += work.run_bytes(student, images, how.epochs, how.clean, work.columns(methods.METHODS[method]))
         extra += work.unfinished_bytes(student)
     return Job(name, len(runs), how.dataset, images, whole, passes, kept, extra)
+
+
+def _table_key(given: StudentParameters) -> tuple[object, ...]:
+    """What groups that share a teacher table have in common: its folder, the teacher, the images, the precision."""
+    how = _settled(given)
+    teacher = given.teacher_weights or (given.teachers_dir, given.teacher_seed), how.teacher
+    return given.output_dir, *teacher, how.dataset, given.data_dir, given.limit, how.precision
 
 
 def _table(given: StudentParameters) -> Job | None:

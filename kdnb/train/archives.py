@@ -11,6 +11,8 @@ at all. It is a plain tar file, which ``tar -xf`` unpacks as well.
 import filecmp
 import shutil
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kdnb.files import write_atomically
@@ -46,24 +48,42 @@ def unpack(archive: Path, folder: Path) -> Run:
         with tarfile.open(archive) as tar:
             names = {tuple(Path(member.name).parts) for member in tar}
             run = Run(folder / next(iter(names))[0])
-            if any(len(name) != 2 or name[0] != run.path.name for name in names) or (run.path.name, LAST) not in names:
-                raise ValueError(f"{archive} holds no finished run, or more than one.")
-            with locks.ours([run]):
-                there = run.path / ".unpacked"
-                shutil.rmtree(there, ignore_errors=True)
+            published = (run.path.name, "published.json") in names  # without what is large
+            needed = ("spec.json", LAST) if published else ("spec.json", *RESULT)
+            lost = [name for name in needed if (run.path.name, name) not in names]
+            if lost or any(len(name) != 2 or name[0] != run.path.name for name in names):
+                told = f" (no {', '.join(lost)})" if lost else ""
+                raise ValueError(f"{archive} holds no finished run, or more than one{told}. Pack the run again.")
+            with _folder_beside(run) as there:
                 tar.extractall(there, filter="data")
                 _move(Run(there / run.path.name), run)
-                shutil.rmtree(there)
     except (tarfile.TarError, EOFError, StopIteration) as error:
-        raise ValueError(f"{archive} is no archive of a run, or a damaged one: {error}.") from error
+        line = str(error).partition("\n")[0].rstrip(".:")
+        raise ValueError(f"{archive} is no archive of a run, or a damaged one: {line}. Pack the run again.") from error
     return run
+
+
+@contextmanager
+def _folder_beside(run: Run) -> Iterator[Path]:
+    """A folder to unpack into, the run kept from other jobs; nothing new is left where it is refused."""
+    there = run.path / ".unpacked"
+    try:
+        with locks.ours([run]):
+            shutil.rmtree(there, ignore_errors=True)  # of a killed call
+            try:
+                yield there
+            finally:
+                shutil.rmtree(there, ignore_errors=True)
+    finally:
+        with suppress(OSError):  # it holds something
+            run.path.rmdir()
 
 
 def _move(found: Run, run: Run) -> None:
     """Take the files of ``found`` for those of ``run``, the history last."""
     run.check(found.spec)
     if run.finished:
-        if differing := [name for name in RESULT if not filecmp.cmp(found.path / name, run.path / name, shallow=False)]:
+        if differing := [name for name in RESULT if not _same(found.path / name, run.path / name)]:
             raise ValueError(
                 f"{run.path} holds another result of this run ({', '.join(differing)}). Nothing was overwritten: "
                 "move that folder away, or delete the archive."
@@ -72,3 +92,9 @@ def _move(found: Run, run: Run) -> None:
         for file in sorted(found.path.iterdir(), key=lambda file: file.name == LAST):
             file.replace(run.path / file.name)
     run.clear()
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether both have the same bytes, or neither is there."""
+    there = one.exists(), other.exists()
+    return not any(there) or (all(there) and filecmp.cmp(one, other, shallow=False))

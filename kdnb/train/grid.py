@@ -16,10 +16,13 @@ from kdnb.train.study import method_grid
 
 
 def groups(students: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parameters of each lockstep group by its name; a list of seeds makes a group of each."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, given in students.items():
-        asked = {**common, **given}
+    """The parameters of each lockstep group by its name; a list of seeds makes a group of each.
+
+    ValueError for what YAML gives in their place: nothing, a list, a text.
+    """
+    shared, found = parameters_by_name("common", common), dict[str, dict[str, Any]]()
+    for name, given in _mapping("students", students, "groups by name, each of parameters by name").items():
+        asked = {**shared, **parameters_by_name(f"students: {name}", given)}
         if isinstance(seeds := asked.get("seed"), list):
             found |= {f"{name}_s{seed}": asked | {"seed": seed} for seed in seeds}
         else:
@@ -30,13 +33,29 @@ def groups(students: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any])
 def jobs(parameters: StudentParameters, runs_a_job: int | None = None) -> list[list[str]]:
     """The ``methods`` of each job of a group, named with all their parameters: at most so many runs, evenly many.
 
-    None: one job for the whole group. ValueError for less than one run.
+    None: one job for the whole group. ValueError for what is no number of runs.
     """
-    if runs_a_job is not None and runs_a_job < 1:
-        raise ValueError(f"runs_a_job is {runs_a_job}; a job needs at least one run.")
+    check_runs_a_job(runs_a_job)
     runs = [_text(name, given) for name, given in method_grid(parameters)]
     count = ceil(len(runs) / runs_a_job) if runs_a_job else 1
     return [runs[len(runs) * job // count : len(runs) * (job + 1) // count] for job in range(count)]
+
+
+def check_runs_a_job(value: object) -> None:
+    """ValueError unless ``value`` is a number of runs, or None."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError(f"runs_a_job is {value!r}; it must be a whole number from 1 up, or left out: one job a group.")
+
+
+def parameters_by_name(name: str, value: object) -> Mapping[str, Any]:
+    """``value`` if it holds parameters, as YAML's ``common`` and each group do; else ValueError."""
+    return _mapping(name, value, "parameters by name, as in {epochs: 3}")
+
+
+def _mapping(name: str, value: object, rule: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is {value!r}; it must be {rule}, or {{}} for none.")
+    return value
 
 
 def _text(name: str, given: Mapping[str, float]) -> str:

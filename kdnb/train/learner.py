@@ -166,17 +166,36 @@ class Learner:
         if not wrong and not all(bool(tensor.isfinite().all()) for _, tensor in self._trained()):
             wrong = ["after the last step a weight is not finite"]
         if wrong:
-            raise FloatingPointError(
-                f"{self.run.path.name}: {wrong[0]} in epoch {self.epoch + 1}. The checkpoint of epoch {self.epoch} is "
-                "kept; a lower learning_rate or precision='fp32' may help."
-            )
+            raise self._diverged(wrong[0])
         prefixes = [*history.PREFIXES[: len(self.references)], "length_"]
         start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
         account = self.account.columns(prefixes) if self.account else {}
         return {**start, **losses, "train_accuracy": correct / images, **account}
 
+    def _diverged(self, what: str) -> FloatingPointError:
+        kept = f"The checkpoint of epoch {self.epoch} is kept" if self.epoch else "No epoch of it is stored"
+        ways = ["a lower learning_rate"]
+        ways += ["a smaller weight"] if "weight" in self.spec.method_parameters else []
+        ways += ["precision='fp32'"] if self.spec.precision != "fp32" else []
+        return FloatingPointError(
+            f"{self.run.path.name}: {what} in epoch {self.epoch + 1}. {kept}; {' or '.join(ways)} may help."
+        )
+
+    def _check_outputs(self, **outputs: Outputs) -> None:
+        """FloatingPointError for features or logits that are not finite, or whose squares are not: as lengths ask."""
+        for images, found in outputs.items():
+            for name in ("features", "logits"):
+                values: Tensor = getattr(found, name)
+                if not bool(values.square().sum().isfinite()):
+                    reach = f"its {name} reach {float(values.abs().max()):.3g} on {images} images"
+                    raise self._diverged(f"{reach} and cannot be measured")
+
     def end_epoch(self, trained: Row, test: Outputs, clean: Outputs) -> None:
-        """Complete the epoch's row and store it with the state: from here on, this epoch cannot be lost."""
+        """Complete the epoch's row and store it with the state: from here on, this epoch cannot be lost.
+
+        FloatingPointError, and nothing stored, where the outputs are not finite: weights may be, and they not.
+        """
+        self._check_outputs(test=test, clean=clean)
         head = self.network.classifier
         weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()
         row = trained | history.quality(weight, bias, test, clean)

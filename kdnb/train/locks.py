@@ -13,10 +13,10 @@ POLL = 1.0  # seconds between two looks at a lock that another job holds
 
 def acquire(path: Path, way_out: str, seconds: float = 0.0) -> FileLock | None:
     """The lock at ``path``, held; None where another job has it for ``seconds`` more; OSError where no lock can be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The system's lock or none: the soft one in its place would outlive a job that is killed.
     lock = FileLock(path, fallback_to_soft=False, poll_interval=POLL)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=-1 if seconds == float("inf") else seconds)
     except Timeout:
         return None

@@ -4,8 +4,9 @@ Nothing in a group depends on who else is in it: alone or together a run gives t
 differ in nothing but what their specs say (a paired comparison).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -104,7 +105,8 @@ class Group:
     def train_epoch(self, epoch: int, pool: ThreadPoolExecutor) -> None:
         """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool.
 
-        One whose loss is not finite is left out from here on: what the others learn does not depend on it.
+        One whose loss, weights or outputs are not finite is left out from here on: what the others learn does not
+        depend on it.
         """
         active = [
             one for one in self.learners if one.epoch == epoch - 1 and one.run.path.name not in self.shared.failed
@@ -121,19 +123,21 @@ class Group:
             self.steps(indices, chosen, active)
         pending = []
         for learner in active:
-            try:
+            with self._left_out_if_it_diverges(learner.run):
                 row = learner.trained_row()
-            except FloatingPointError as error:
-                self._leave_out(learner.run, error)
-            else:
-                pending.append(pool.submit(learner.end_epoch, row, *self.shared.measured(learner)))
-        for future in pending:
-            future.result()
+                pending.append((learner, pool.submit(learner.end_epoch, row, *self.shared.measured(learner))))
+        for learner, future in pending:
+            with self._left_out_if_it_diverges(learner.run):
+                future.result()
 
-    def _leave_out(self, run: Run, error: FloatingPointError) -> None:
-        self.shared.failed[run.path.name] = error
-        run.write_failure(error)
-        print(f"{error} The others of its group go on.", flush=True)
+    @contextmanager
+    def _left_out_if_it_diverges(self, run: Run) -> Iterator[None]:
+        try:
+            yield
+        except FloatingPointError as error:
+            self.shared.failed[run.path.name] = error
+            run.write_failure(error)
+            print(f"{error} The others of its group go on.", flush=True)
 
     def finish_interrupted(self) -> None:
         """Store the results of runs that were stopped between their last checkpoint and their end."""

@@ -13,7 +13,7 @@ from kdnb import device as devices
 from kdnb import methods, progress
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
-from kdnb.runs import Run, RunSpec
+from kdnb.runs import Run, RunSpec, check_names
 from kdnb.train import cuda_graphs, locks, provenance
 from kdnb.train import student as students
 from kdnb.train.budget import Budget, TimeUp
@@ -62,12 +62,14 @@ def train(
 
     Interrupt it anywhere: the same call goes on from the last finished epoch of each run, on another machine too. Runs
     that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
-    Raises ValueError, before any work, for specs that cannot share batches, a folder that holds another spec, a method
-    that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is used up; MemoryError when
-    not even one run fits; DeviceLost when the device fails; FloatingPointError, once all others are finished, for runs
-    whose loss is not finite. What is finished stays stored in each case, and the run's ``failed`` says what stopped it.
+    Raises ValueError, before any work, for specs that cannot share batches, differing ones of one name, a folder that
+    holds another spec, a method that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is
+    used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError, once all
+    others are finished, for runs whose losses, weights or outputs are not finite. What is finished stays stored in each
+    case, and the run's ``failed`` says what stopped it.
     """
     check_shareable(specs)
+    check_names((spec.name, spec.as_json()) for spec in specs)
     check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
     check_students(specs, dataset, teacher, bystander)
     wanted = {spec.name: spec for spec in specs}  # what is named twice is one run
@@ -195,9 +197,10 @@ def check_teacher_outputs(names: Sequence[str], teacher_outputs: str | None) -> 
 def check_students(
     specs: Sequence[RunSpec], dataset: Dataset, teacher: Teacher | None, bystander: Teacher | None
 ) -> None:
-    """ValueError when a student cannot begin, or has a classifier that mu cannot compare: before any work."""
+    """ValueError when a student cannot begin or end an epoch, or has a classifier that mu cannot compare."""
     for spec in specs:
         student = students.create(spec, dataset, teacher, bystander)
         for other in (teacher, bystander) if student.method.mu_is_defined else ():
             if other is not None:
                 check_pair(other.network.classifier.weight, student.network.classifier.weight)
+        students.check(student, spec, dataset, teacher)

@@ -1,11 +1,13 @@
 """A student: its network, and what its method trains or keeps beside it."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from kdnb import methods
 from kdnb.data import Dataset
-from kdnb.methods import Setting
+from kdnb.methods import Setting, Step
 from kdnb.models import Network, Output
 from kdnb.runs import RunSpec
 from kdnb.runs.randomness import initial_network, seeded
@@ -32,7 +34,7 @@ def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: 
     network, method = initial_network(spec, dataset), methods.create(spec.method, spec.method_parameters)
     if teacher is None or not method.needs:
         return Student(method, network, nn.Module())
-    image = torch.zeros(1, dataset.in_channels, dataset.image_size, dataset.image_size)
+    image = _black(dataset)
     network.eval()  # nothing of the image is to stay in its batch norms
     with torch.no_grad():
         outputs = network(image), teacher.network(image.to(teacher.network.classifier.weight.device))
@@ -41,3 +43,35 @@ def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: 
     setting = Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size, beside)
     with seeded(spec, "parts", spec.init_seed):
         return Student(method, network, method.begin(network, setting))
+
+
+def check_last_batch(model: str, batch_size: int, dataset: Dataset, step: Callable[[Tensor], object]) -> None:
+    """ValueError where the last batch is a single image and ``step`` cannot take one: a batch norm needs two values."""
+    count = len(dataset.train.labels)
+    if count % batch_size != 1:
+        return
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            step(_black(dataset))
+    except Exception as error:  # a stranger's network may say it in any way
+        raise ValueError(
+            f"batch_size is {batch_size} and there are {count} training images: the last batch is one image, on which "
+            f"{model} cannot be trained ({str(error).partition(chr(10))[0]}). Choose another batch_size or limit."
+        ) from error
+
+
+def check(student: Student, spec: RunSpec, dataset: Dataset, teacher: Teacher | None) -> None:
+    """ValueError where a whole epoch would end in a batch that the student or its method cannot take."""
+
+    def step(image: Tensor) -> None:
+        device = teacher.network.classifier.weight.device if teacher else image.device
+        student.to(device)
+        image, first = image.to(device), torch.zeros(1, dtype=torch.int64, device=device)
+        taught, labels = teacher.network(image) if teacher else None, dataset.train.labels[:1].to(device)
+        methods.terms(student.method, Step(student(image), taught, labels, first, student.network, student.parts))
+
+    check_last_batch(f"{spec.method} with {spec.model}", spec.batch_size, dataset, step)
+
+
+def _black(dataset: Dataset) -> Tensor:
+    return torch.zeros(1, dataset.in_channels, dataset.image_size, dataset.image_size)

@@ -11,12 +11,13 @@ from kdnb import device as devices
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
-from kdnb.runs import Run, RunSpec, are_published, run_in, student_name, teacher_name
+from kdnb.runs import Run, RunSpec, are_published, check_names, run_in, student_name, teacher_name
 from kdnb.surroundings import lasting
 from kdnb.train import published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
+from kdnb.train.student import check_last_batch
 from kdnb.train.teacher import Teacher
 
 
@@ -64,7 +65,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
-    _check_pair(*pair, names, images)
+    _check_pair(*pair, names, images, parameters.batch_size or profiles.get(parameters.profile).batch_size)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
     specs = student_specs(parameters, images, teacher, bystander)
@@ -90,12 +91,13 @@ def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
     return models.identity(parameters.teacher_model or profiles.get(parameters.profile).teacher)
 
 
-def _check_pair(student: str, teacher: str, names: list[str], images: Dataset) -> None:
-    """ValueError where a network is not what it should be, or where mu cannot compare their classifiers."""
+def _check_pair(student: str, teacher: str, names: list[str], images: Dataset, batch_size: int) -> None:
+    """ValueError where a network is not what it should be, cannot take the last batch, or mu cannot compare the two."""
     size = images.num_classes, images.in_channels, images.image_size
-    there, taught = (models.create(model, *size).classifier.weight for model in (student, teacher))
+    there, taught = (models.create(model, *size) for model in (student, teacher))
+    check_last_batch(student, batch_size, images, there)
     if any(methods.METHODS[name].mu_is_defined for name in names):
-        check_pair(taught, there)
+        check_pair(taught.classifier.weight, there.classifier.weight)
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
@@ -109,7 +111,10 @@ def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple
 
 
 def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, float]]]:
-    """The methods to train with their full parameters: one for each method, or for each value of what it sweeps."""
+    """The methods to train with their full parameters: one for each method, or for each value of what it sweeps.
+
+    ValueError where two of them would have one folder.
+    """
     grid = []
     common = {"alpha": parameters.alpha, "squared": parameters.squared}
     sweeps = {"temperature": parameters.temperatures}
@@ -118,13 +123,15 @@ def method_grid(parameters: StudentParameters) -> list[tuple[str, dict[str, floa
         given = {key: value for key, value in common.items() if key in known}
         steps = [{swept: value} for value in sweeps[swept]] if swept else [{}]
         grid += [(name, methods.parameters_of(methods.create(name, given | step | own))) for step in steps]
+    decay, seed = parameters.weight_decay, parameters.seed
+    check_names((student_name(method, given, decay, seed), given) for method, given in grid)
     return [one for place, one in enumerate(grid) if one not in grid[:place]]  # named twice is trained once
 
 
 def student_names(parameters: StudentParameters) -> list[str]:
     """The folders of the runs that :func:`train_students` makes; what a workflow waits for."""
     epochs = parameters.epochs or profiles.get(parameters.profile).epochs
-    drops = () if parameters.drops is None else profiles.unusual_drops(parameters.drops, epochs)
+    drops = None if parameters.drops is None else profiles.unusual_drops(parameters.drops, epochs)
     decay, seed = parameters.weight_decay, parameters.seed
     return [student_name(method, given, decay, seed, drops) for method, given in method_grid(parameters)]
 
@@ -132,7 +139,7 @@ def student_names(parameters: StudentParameters) -> list[str]:
 def load_teacher(parameters: StudentParameters, images: Dataset, budget: Budget | None = None) -> Teacher:
     """The teacher the students learn from; trained first where it is not there."""
     if parameters.teacher_weights:
-        return teachers.from_file(_teacher_model(parameters), Path(parameters.teacher_weights), images)
+        return teachers.from_file(_teacher_model(parameters), paths.given(parameters.teacher_weights), images)
     return _teacher_of_seed(parameters, parameters.teacher_seed, images, budget)
 
 
@@ -143,7 +150,7 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
-    run = run_in(Path(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
+    run = run_in(paths.given(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
     # The field's recipe, whatever the students' own: one teacher serves every ablation.
     names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model minutes"
     given = {name: getattr(parameters, name) for name in names.split()}

@@ -16,7 +16,7 @@ from kdnb.parameters import StudentParameters
 from kdnb.train import study
 
 EARLY = (12, 15, 18, 21)  # another schedule for 24 epochs
-MIXED = [SPEC, kd(4), kd(20), replace(SPEC, drops=EARLY), kd(4, drops=EARLY)]
+MIXED = [SPEC, kd(4), kd(20), replace(SPEC, drops=EARLY), kd(4, drops=EARLY), kd(4, drops=()), kd(1, drops=())]
 
 
 def names(**chosen: object) -> list[str]:
@@ -27,6 +27,7 @@ def test_the_papers_schedule_has_no_word_in_a_runs_name_and_another_has() -> Non
     assert SPEC.drops == profiles.scaled_drops(SPEC.epochs)
     assert SPEC.name == "normal-wd0.0005-s0"
     assert replace(SPEC, drops=EARLY).name == "normal-wd0.0005-drops12.15.18.21-s0"
+    assert replace(SPEC, drops=()).name == "normal-wd0.0005-nodrops-s0"
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_the_papers_schedule_has_no_word_in_a_runs_name_and_another_has() -> Non
         ({}, "normal-wd0.0005-s0"),
         ({"drops": [150, 180, 210]}, "normal-wd0.0005-s0"),
         ({"drops": [120, 150, 180, 210]}, "normal-wd0.0005-drops120.150.180.210-s0"),
+        ({"drops": []}, "normal-wd0.0005-nodrops-s0"),
         ({"epochs": 24, "drops": [150, 180, 210]}, "normal-wd0.0005-drops150.180.210-s0"),
     ],
 )
@@ -53,13 +55,15 @@ def test_a_chapter_shows_the_papers_temperatures_and_schedule_unless_asked_for_o
     assert len(names(output_dir=str(store(tmp_path / "odd", [kd(7.5), kd(10.5)]).folder))) == 1
     early = names(output_dir=folder, drops=list(EARLY))
     assert early == ["kd-T4-a0.9-wd0.0005-drops12.15.18.21-s0", "normal-wd0.0005-drops12.15.18.21-s0"]
+    assert names(output_dir=folder, drops=[]) == [f"kd-T{t}-a0.9-wd0.0005-nodrops-s0" for t in (1, 4)]
+    assert names(output_dir=folder, drops=list(SPEC.drops)) == names(output_dir=folder)
 
 
 def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Path) -> None:
     sweep = [kd(t) for t in (1, 2, 4, 6, 10)]
     store(tmp_path / "own", [SPEC, *sweep])
     expected = paper.judge(selection.sweep(ChapterParameters(output_dir=str(tmp_path / "own"))))
-    store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY)])
+    store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY), kd(4, drops=()), kd(9, drops=())])
     (found,) = claims_of.judged(
         ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none"))
     )

@@ -184,11 +184,17 @@ def test_crd_falls_as_an_image_meets_itself_and_leaves_the_others() -> None:
     assert losses.crd(torch.ones(B), own_class, ALLOWED, IMAGES) == far
 
 
-def test_an_image_without_negatives_has_a_finite_loss() -> None:
-    positive = torch.ones(B, requires_grad=True)
-    value = losses.crd(positive, torch.ones(B, M), torch.zeros(B, M, dtype=torch.bool), IMAGES)
-    value.backward()
-    assert value.item() == pytest.approx(0, abs=1e-5) and positive.grad is not None and positive.grad.isfinite().all()
+@pytest.mark.parametrize("with_any", [0, 1])
+def test_an_image_without_negatives_has_a_finite_loss(with_any: int) -> None:
+    """It costs nothing, moves nothing, and the others move as they do without it."""
+    positive, negative = torch.ones(B, requires_grad=True), torch.ones(B, M, requires_grad=True)
+    allowed = torch.arange(B)[:, None].expand(B, M) < with_any
+    losses.crd(positive, negative, allowed, IMAGES).backward()
+    assert positive.grad is not None and positive.grad.isfinite().all()
+    assert negative.grad is not None and negative.grad.isfinite().all()
+    assert (negative.grad != 0).equal(allowed)
+    value = losses.crd(positive[with_any:], negative[with_any:], allowed[with_any:], IMAGES)
+    assert value.item() == pytest.approx(0, abs=1e-5)
 
 
 def test_similarities_and_scores_are_not_rounded_by_autocast() -> None:

@@ -1,7 +1,9 @@
 """The run store: what is written can be read again, and nothing half written is ever seen."""
 
 import errno
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from kdnb import __main__ as command_line
 from kdnb import files, runs
 from kdnb.measure.outputs import accuracy
 from kdnb.runs import Run, RunSpec
-from kdnb.train import set_aside
+from kdnb.train import locks, set_aside
 
 COLUMNS = """
 epoch lr loss loss_ce loss_kd train_accuracy test_accuracy test_top5_accuracy test_loss clean_accuracy nc1 nc2 nc3
@@ -153,6 +155,35 @@ def test_a_truncated_checkpoint_is_refused_by_name_and_kept(
     assert file.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"half of i", b"[]"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("history.parquet", lambda run: run.history),
+        ("provenance.json", lambda run: run.provenance),
+        ("published.json", lambda run: run.told),
+        ("spec.json", lambda run: run.spec),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name_and_kept(
+    name: str, read: Callable[[Run], object], content: bytes, tmp_path: Path
+) -> None:
+    file = write(tmp_path, SPEC).path / name
+    file.write_bytes(content)
+    run = runs.run_in(file.parent)
+    with pytest.raises(ValueError, match=rf"{name} (is damaged .*; it was kept\. Move it away|cannot be read)"):
+        read(run)
+    assert file.read_bytes() == content
+
+
+def test_a_failure_is_kept_whatever_bytes_it_names(tmp_path: Path) -> None:
+    """A path that is no text must not hide the error that names it."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    odd.mkdir()
+    Run(odd).write_failure(OSError(f"could not write {odd}"))
+    assert Run(odd).failure == f"could not write {tmp_path}/caf\\udce9"
+
+
 def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "state.safetensors"
     files.write_tensors(file, {"a": torch.arange(3)}, {"epoch": 1})
@@ -169,8 +200,8 @@ def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
 
 
-def test_runs_of_other_code_are_set_aside_not_deleted(
-    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_runs_of_other_code_are_set_aside_and_the_latest_of_each_name_is_kept(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run,) = train(methods=["normal"])
     code, history = run.provenance["sessions"][-1]["code"], run.history
@@ -183,7 +214,33 @@ def test_runs_of_other_code_are_set_aside_not_deleted(
     assert set_aside.set_aside(tmp_path, "other") == ["normal-wd0.0005-s0"]
     moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
     pd.testing.assert_frame_equal(Run(moved).history, history)
-    assert not run.path.exists()
+    assert not run.path.exists() and not (moved / "lock").exists()
+    shutil.copytree(moved, run.path)
+    (moved / "older").touch()
+    monkeypatch.chdir(tmp_path)
+    assert set_aside.set_aside(Path("."), "other") == [run.path.name]
+    assert not run.path.exists() and not (moved / "older").exists() and Run(moved).finished
+
+
+def test_a_run_that_a_job_is_at_work_on_is_not_set_aside(tmp_path: Path) -> None:
+    """The others are; that one would go on with what other code began."""
+    for name, busy in (("a", False), ("b", True), ("c", False)):
+        run = Run(tmp_path / name)
+        write(tmp_path, SPEC).path.rename(run.path)
+        run.write_provenance({"sessions": [{"code": "old"}]})
+        if busy:
+            with locks.ours([run]), pytest.raises(ValueError, match="at work on .*/b, which other code .*run again"):
+                set_aside.set_aside(tmp_path, "new")
+    assert Run(tmp_path / "b").finished and not (tmp_path / "a").exists()
+    assert set_aside.set_aside(tmp_path, "new") == ["b", "c"]
+
+
+def test_a_run_that_cannot_be_moved_says_the_way_out(tmp_path: Path) -> None:
+    run = write(tmp_path / "runs", SPEC)
+    (tmp_path / "runs.stale").touch()
+    with pytest.raises(OSError, match=f"could not move {run.path} .*where it was; choose another folder, or move away"):
+        set_aside.set_aside(tmp_path / "runs", "new")
+    assert run.finished and not (run.path / "lock").exists()
 
 
 def test_a_copied_folder_is_no_second_run(tmp_path: Path) -> None:

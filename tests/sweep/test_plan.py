@@ -120,6 +120,29 @@ def test_a_live_teacher_is_shared_by_its_group() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [
+        ({"alpha": 0.5}, 1),
+        ({"limit": 100}, 2),
+        ({"dataset": "digits-few"}, 2),
+        ({"output_dir": "elsewhere"}, 2),
+        ({"teacher_model": "resnet14"}, 2),
+        ({"teacher_seed": 2}, 2),
+        ({"precision": "bf16"}, 2),
+    ],
+)
+def test_groups_share_a_teacher_table_where_it_is_the_same(more: dict[str, object], count: int, tmp_path: Path) -> None:
+    """The larger one, where one of them needs features as well."""
+    students = {"a": {"methods": ["kd"]}, "b": {"methods": ["kd", "srrl"], **more}}
+    file = tmp_path / "two.yaml"
+    file.write_text(yaml.safe_dump({"profile": "digits", "teachers": [0], "students": students}))
+    tables = plan.jobs(configuration.read(str(file)))[plan.TABLES]
+    assert len(tables) == count
+    images = tables[-1].images.train
+    assert tables[-1].kept == 2 * images * 9 * (10 + 64) and {one.images.train for one in tables} == {896, images}
+
+
 def test_a_card_that_was_not_measured_is_refused_after_what_needs_none(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,14 +155,25 @@ def test_every_configuration_of_the_repository_is_read(name: str) -> None:
         ("profile: digits", "must say profile, teachers"),
         ("{profile: digitz, teachers: [], students: {}}", "unknown profile 'digitz'"),
         ("{profile: digits, teachers: [], students: {a: {epohcs: 3}}}", "unknown parameter 'epohcs'"),
+        ("{profile: digits, teachers: [], students: }", "students is None; it must be groups by name, each of"),
+        ("{profile: digits, teachers: [], students: [kd]}", "students is ['kd']; it must be groups by name"),
+        ("{profile: digits, teachers: [], students: {a: }}", "students: a is None; it must be parameters by name"),
+        ("{profile: digits, teachers: [], students: {a: {}}, common: [1]}", "common is [1]; it must be parameters"),
+        ("{profile: digits, teachers: 0, students: {}}", "teachers is 0; it must be a list of seeds, as in [0, 1]"),
+        ("{profile: digits, teachers: '01', students: {}}", "teachers is '01'; it must be a list of seeds"),
+        ("{profile: digits, teachers: [a], students: {}}", "teachers is ['a']; it must be a list of seeds"),
+        ("{profile: digits, teachers: [], students: {}, runs_a_job: two}", "runs_a_job is 'two'; it must be a whole"),
+        ("{profile: digits, teachers: [], students: {}, runs: 3}", "runs is 3; it must be the path of a folder"),
     ],
 )
 def test_a_bad_configuration_is_refused(
     content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bad.yaml").write_text(content)
-    assert main(["status", str(tmp_path / "bad.yaml")]) == 2
-    assert said in capsys.readouterr().err
+    for command in ("status", "plan"):
+        assert main([command, str(tmp_path / "bad.yaml")]) == 2
+        told = capsys.readouterr().err
+        assert said in told and str(tmp_path / "bad.yaml") in told
 
 
 def test_an_unknown_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,15 @@ def test_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
     assert sorted(run.path.name for run in runs.find(tmp_path / "new")) == names
 
 
+def test_a_published_run_is_packed_without_what_is_large(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder / NAME, tmp_path / NAME)
+    (tmp_path / NAME / "model.safetensors").unlink()
+    (tmp_path / NAME / "published.json").write_text("{}")
+    pack(tmp_path / NAME, tmp_path / "a.tar")
+    for _ in range(2):
+        assert unpack(tmp_path / "a.tar", tmp_path / "new").tidy
+
+
 def test_an_unfinished_run_is_not_packed(tiny_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_folder / NAME, tmp_path / NAME)
     (tmp_path / NAME / "history.parquet").unlink()
@@ -77,9 +86,25 @@ def test_another_result_is_not_overwritten(tiny_folder: Path, archive: Path, tmp
     run = unpack(archive, tmp_path)
     other = (tiny_folder / "normal-wd0.0005-s0" / "history.parquet").read_bytes()
     (run.path / "history.parquet").write_bytes(other)
-    with pytest.raises(ValueError, match=r"another result of this run \(history.parquet\).*Nothing was overwritten"):
+    (run.path / "model.safetensors").unlink()
+    before = sorted(run.path.iterdir())
+    said = r"another result of this run \(history.parquet, model.safetensors\).*Nothing was overwritten"
+    with pytest.raises(ValueError, match=said):
         unpack(archive, tmp_path)
-    assert (run.path / "history.parquet").read_bytes() == other
+    assert (run.path / "history.parquet").read_bytes() == other and sorted(run.path.iterdir()) == before
+
+
+@pytest.mark.parametrize("lost", ["model.safetensors", "classifier.safetensors", "spec.json"])
+def test_an_archive_without_a_part_of_the_run_is_refused(archive: Path, tmp_path: Path, lost: str) -> None:
+    run = unpack(archive, tmp_path / "whole")
+    (run.path / lost).unlink()
+    with tarfile.open(tmp_path / "part.tar", "w") as tar:
+        for file in run.path.iterdir():
+            tar.add(file, f"{NAME}/{file.name}")
+    for folder in ("whole", "new"):
+        with pytest.raises(ValueError, match=rf"part.tar holds no finished run, or more than one \(no {lost}\)"):
+            unpack(tmp_path / "part.tar", tmp_path / folder)
+    assert not (tmp_path / "new" / NAME).exists() and not (run.path / ".unpacked").exists()
 
 
 def test_another_spec_is_not_overwritten(tiny_folder: Path, archive: Path, tmp_path: Path) -> None:
@@ -94,7 +119,7 @@ def test_a_damaged_archive_is_refused_and_leaves_no_run(archive: Path, tmp_path:
     archive.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ValueError, match=f"{NAME}.tar"):
         unpack(archive, tmp_path)
-    assert runs.find(tmp_path) == []
+    assert not (tmp_path / NAME).exists()
 
 
 @pytest.mark.parametrize(

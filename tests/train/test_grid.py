@@ -32,8 +32,17 @@ def test_a_list_of_seeds_is_a_group_of_each() -> None:
 
 
 def test_less_than_one_run_a_job_is_refused() -> None:
-    with pytest.raises(ValueError, match="runs_a_job is 0; a job needs at least one run"):
-        jobs(SWEEP, 0)
+    for wrong in (0, "two", True, 1.5):
+        with pytest.raises(ValueError, match=f"runs_a_job is {wrong!r}; it must be a whole number from 1 up"):
+            jobs(SWEEP, wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_no_group_of_students_is_refused() -> None:
+    """As the workflow asks, which reads YAML."""
+    with pytest.raises(ValueError, match="students is None; it must be groups by name, each of parameters by name"):
+        groups(None, {})
+    with pytest.raises(ValueError, match="common is .1.; it must be parameters by name"):
+        groups({}, [1])
 
 
 def test_a_job_makes_the_group_s_runs(train: Train, tiny_runs: list[Run]) -> None:

@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from kdnb import data
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
-from kdnb.train.study import method_grid, train_students
+from kdnb.train.loop import train
+from kdnb.train.study import method_grid, student_names, train_students
 
 ASKED = StudentParameters(limit=120, epochs=1, methods=("normal",), bystander_seed=None)
 
@@ -54,6 +57,19 @@ def test_what_is_named_twice_is_trained_once(folder: Path) -> None:
     )
     assert [name for name, _ in method_grid(twice)] == ["normal", "kd"]
     assert [run.spec.method for run in train_students(twice)] == ["normal", "kd"]
+
+
+def test_two_runs_of_one_name_are_refused(folder: Path) -> None:
+    """Names round numbers: one of the two would be left out in silence."""
+    close = replace(ASKED, output_dir=str(folder), methods=("kd",), temperatures=(1e5, 100000.4))
+    said = r"called kd-T100000-a0.9-wd0.0005-s0, and they differ \(temperature: 100000.0 and 100000.4\).*six digits"
+    for refusing in (method_grid, student_names, train_students):
+        with pytest.raises(ValueError, match=said):
+            refusing(close)
+    (run,) = train_students(replace(ASKED, output_dir=str(folder)))
+    other = replace(run.spec, learning_rate=0.1)
+    with pytest.raises(ValueError, match=rf"called {run.path.name}, .*\(learning_rate: 0.05 and 0.1\)"):
+        train([run.spec, run.spec, other], folder, data.load("digits", limit=120), torch.device("cpu"))
 
 
 def test_nesterov_without_momentum_is_refused_in_our_words() -> None:

@@ -38,6 +38,12 @@ def test_jobs_that_meet_train_each_run_once_and_leave_nothing(tmp_path: Path) ->
             assert len(json.loads((other / "provenance.json").read_text())["sessions"]) == 1
 
 
+def test_where_no_lock_can_be_the_way_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(OSError, match=r"runs/one/lock cannot be locked: .*Choose another output_dir\."):
+        locks.ours([Run(tmp_path / "runs" / "one")]).__enter__()
+
+
 def test_a_run_that_another_job_has_is_waited_for_no_longer_than_there_is_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
