@@ -13,7 +13,7 @@ from kdnb.measure.align import check_pair
 from kdnb.parameters import StudentParameters, StudyParameters, TeacherParameters
 from kdnb.runs import Run, RunSpec, are_published, check_names, run_in, student_name, teacher_name
 from kdnb.surroundings import lasting
-from kdnb.train import published
+from kdnb.train import provenance, published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
@@ -223,8 +223,20 @@ def _train(
         return published.read(target, settled)
     names = ", ".join(spec.name for spec in settled)
     print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)
+    _say_finished([run for run in (Run(target / spec.name) for spec in settled) if run.finished])
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(settled, target, images, device, execution, teacher=teacher, bystander=bystander)
+
+
+def _say_finished(runs: list[Run]) -> None:
+    """Name the runs that are not trained again, and those that other code made, such as a method before its change."""
+    if not runs:
+        return
+    print(f"finished before, and not trained again: {', '.join(run.path.name for run in runs)}", flush=True)
+    code = provenance.code_digest()
+    sessions = {run.path.name: run.provenance["sessions"] for run in runs}
+    if old := [name for name, known in sessions.items() if known and known[-1]["code"] != code]:
+        print(f"made by other code than there is now: {', '.join(old)}; to train one anew, move its folder away.")
 
 
 def _precision(spec: RunSpec, target: Path, device: torch.device) -> str:

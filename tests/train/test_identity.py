@@ -9,6 +9,7 @@ import torch
 from kdnb import data
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
+from kdnb.train import provenance
 from kdnb.train.loop import train
 from kdnb.train.study import method_grid, student_names, train_students
 
@@ -36,6 +37,21 @@ def test_a_teacher_of_another_recipe_is_said(folder: Path, capsys: pytest.Captur
     assert "teacher-s0 is there and serves as it is" in said and "epochs 1, not 2; batch_size 64, not 32" in said
     train_students(replace(ASKED, output_dir=str(folder), seed=3))
     assert "serves as it is" not in capsys.readouterr().out
+
+
+def test_a_second_call_says_that_it_trains_nothing_and_what_other_code_made(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(ASKED, output_dir=str(folder))
+    (name,) = [run.path.name for run in train_students(asked)]
+    said = capsys.readouterr().out
+    assert f"finished before, and not trained again: {name}\n" in said and "other code" not in said
+    monkeypatch.setattr(provenance, "code_digest", lambda: "a formula that was changed")
+    train_students(asked)
+    said = capsys.readouterr().out
+    assert f"made by other code than there is now: {name}; to train one anew, move its folder away." in said
+    train_students(replace(asked, seed=6))
+    assert "finished before" not in capsys.readouterr().out
 
 
 def test_a_folder_without_a_finished_epoch_holds_no_results(folder: Path) -> None:
