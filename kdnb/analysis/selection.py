@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, Students, alike, in_front
+from kdnb.analysis.students import HOTTEST, PAPERS, Students, by_recipe, in_front, recipe
 from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
@@ -275,7 +275,8 @@ def _profile_of(folder: Path, wanted: Sequence[str]) -> str:
 
 def _times(study: Study, wanted: Study) -> int:
     """How often each student in front of ``wanted`` was trained in ``study``: of the rarest, the number of seeds."""
-    return min(len({run.spec.init_seed for run in study.every if alike(run, one)}) for one in wanted.students)
+    there = by_recipe(study.every)
+    return min(len({run.spec.init_seed for run in there.get(recipe(one.spec), [])}) for one in wanted.students)
 
 
 def _warm_up(students: Sequence[Run], asked: int | None) -> int:

@@ -109,3 +109,28 @@ def test_a_study_looks_students_up_and_each_seed_of_it_has_the_papers_alpha_in_f
         2: ["KD T=4"],
     }
     assert seeds[0].kd_at(4).spec == kd(4) and (seeds[2].name, seeds[2].folder) == (study.name, folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": 0.5},
+        {"batch_size": 8},
+        {"nesterov": False},
+        {"momentum": 0.5},
+        {"data_checksum": "of a part"},
+        {"precision": "bf16"},
+        {"matched_accuracy": 0.5},
+    ],
+)
+def test_a_seed_of_another_recipe_is_no_further_seed(change: dict[str, object], tmp_path: Path) -> None:
+    odd = replace(SPEC, init_seed=2, **change)  # type: ignore[arg-type]
+    study = store(tmp_path, [SPEC, replace(SPEC, init_seed=1), odd])
+    assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
+
+
+def test_seeds_may_differ_in_teachers_and_in_whether_those_answered_from_a_table(tmp_path: Path) -> None:
+    other = {"model": "resnet20", "checksum": "2"}
+    free = replace(SPEC, order_seed=1, view_seed=1, teacher=other, bystander=None, teacher_outputs="table")
+    study = store(tmp_path, [SPEC, replace(free, init_seed=1)])
+    assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
