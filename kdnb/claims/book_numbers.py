@@ -6,7 +6,7 @@ Of the students of one seed, by what they are; Missing, saying what is, when a r
 from collections.abc import Iterable, Sequence
 
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
-from kdnb.analysis.curves import r_bystander, r_with_loss, window
+from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import HOT, HOTTEST, PEAK, Missing, Students
@@ -43,18 +43,9 @@ def cosines(students: Students) -> Numbers:
 def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
     run = students.kd_at(PEAK)
-    found = stats.correlation(
-        run.history["mu_raw"],
-        run.history["loss"],
-        run.history["epoch"],
-        warm_up=run.spec.epochs - len(window(run)),
-        drops=run.spec.drops,
-    )
-    return {
-        "μ to the teacher": r_with_loss(run),
-        "μ to the bystander": r_bystander(run),
-        "changes from epoch to epoch": found.r_differences,
-    }
+    known = {"μ to the teacher": r_with_loss(run), "μ to the bystander": r_bystander(run)}
+    curves = [column(window(run), name) for name in ("mu_raw", "loss", "epoch")]
+    return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(*curves, run.spec.drops))}
 
 
 def movers(students: Students) -> Numbers:
