@@ -44,8 +44,8 @@ def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
     run = students.kd_at(PEAK)
     known = {"μ to the teacher": r_with_loss(run), "μ to the bystander": r_bystander(run)}
-    curves = [column(window(run), name) for name in ("mu_raw", "loss", "epoch")]
-    return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(*curves, run.spec.drops))}
+    mu, loss, epochs = (column(window(run), name) for name in ("mu_raw", "loss", "epoch"))
+    return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(mu, loss, epochs, run.spec.drops))}
 
 
 def movers(students: Students) -> Numbers:
