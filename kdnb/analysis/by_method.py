@@ -91,7 +91,7 @@ def has_mu(run: Run) -> bool:
 
 
 class Order(NamedTuple):
-    """Spearman's correlation of accuracy with a mu its p-value, and over how many methods."""
+    """Spearman's correlation of accuracy with a mu, its p-value, and over how many methods."""
 
     rho: float
     p: float

@@ -279,3 +279,10 @@ def test_numbers_are_kept_seed_by_seed_and_each_has_its_words() -> None:
             assert found.evidence[name] == pytest.approx(np.mean(values), nan_ok=True)
     assert list(verdict(both, "C1").values["r"]) == pytest.approx([0.98, -0.5])
     assert not verdict([], "C1").seeds and not verdict([], "C1").values
+
+
+def test_of_a_curve_at_zero_no_share_falls() -> None:
+    """A student frozen at W_t: its mu is 0 throughout."""
+    still = student("frozen", curves(0.9).assign(mu_raw=0.0), temperature=4.0, alpha=0.9)
+    assert np.isnan(read.fall(still))
+    assert read.fall(still, "loss") > 0
