@@ -9,6 +9,7 @@ from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
 PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
@@ -21,11 +22,13 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" for the teacher, or BYSTANDER. Empty without one."""
+    """Change of mu^2 after ``warm_up`` by cause, nan where the spread is not told; ``side``: "" for the teacher, or
+    BYSTANDER. Empty without an account.
+    """
     table = run.after(warm_up)
     prefix = f"{side}pull_"
     sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
-    return {**sums, "spread": float(table["spread"].sum())} if sums else {}
+    return {**sums, "spread": float(column_of(table, "spread").sum())} if sums else {}
 
 
 def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
@@ -36,8 +39,9 @@ def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tu
     found = []
     for run in runs:
         for side in sides:
-            if f"{side}account_residual" in run.history:
-                rest = (run.history[f"{side}account_residual"] / run.history[f"{side}mu_raw"] ** 2).abs()
+            residual, mu = (f"{side}{column}" for column in ("account_residual", "mu_raw"))
+            if {residual, mu} <= set(run.history):
+                rest = (run.history[residual] / run.history[mu] ** 2).abs()
                 found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
     return max(found, default=(float("nan"), "", 0))
 
@@ -47,7 +51,7 @@ def booked(run: Run, side: str = "") -> pd.DataFrame:
     prefix = f"{side}pull_"
     columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
     names = {**columns, "spread": "spread"} if columns else {}
-    table: pd.DataFrame = run.history.set_index("epoch")[list(names)].rename(columns=names)
+    table: pd.DataFrame = run.history.set_index("epoch").reindex(columns=list(names)).rename(columns=names)
     return table
 
 

@@ -79,10 +79,11 @@ def within_phases(x: Series, y: Series, epochs: Series, drops: Sequence[int] = (
 def partial(x: Series, y: Series, given: Series) -> float:
     """r of what linear regression on ``given`` (n, or n x k) leaves of two series: their partial correlation.
 
-    nan where it leaves nothing but rounding of one of them, and for too few points (n < k + 3).
+    nan where it leaves nothing but rounding of one of them, where a value is not finite, and for too few points
+    (n < k + 3).
     """
     known = np.column_stack([np.ones(len(x)), given])
-    if len(x) < known.shape[1] + 2:
+    if len(x) < known.shape[1] + 2 or not np.isfinite(np.column_stack([known, x, y])).all():
         return np.nan
     # lstsq drops directions that are small beside the largest: a column in small units is not to be one of them.
     known = known / np.maximum(np.abs(known).max(axis=0), np.finfo(float).tiny)

@@ -53,9 +53,9 @@ def movers(students: Students) -> Numbers:
     history = students.kd_at(PEAK).history
     if f"{BYSTANDER}pull_decay" not in history:
         raise Missing(f"an account of μ to teacher and bystander of KD T={PEAK}")
-    total = sum(abs(float(history[column].sum())) for column in ("pull_ce", "pull_kd", "pull_decay", "spread"))
+    total = sum(abs(column(history, name).sum()) for name in ("pull_ce", "pull_kd", "pull_decay", "spread"))
     return {
-        f"{text}, {whose}": float(history[f"{side}pull_{cause}"].sum()) / total
+        f"{text}, {whose}": column(history, f"{side}pull_{cause}").sum() / total
         for cause, text in PULLS.items()
         for side, whose in (("", "teacher"), (BYSTANDER, "bystander"))
     }
@@ -143,4 +143,6 @@ def norms_explain(students: Students) -> Numbers:
     """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
     others = _there(students, ["dist", "mse"])
     found = norms.table([students.normal(), *students.papers_kd.values(), *others])
+    if found.empty:
+        raise Missing("histories with μ and ‖W_s‖ that have an r with the loss")
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
