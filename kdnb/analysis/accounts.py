@@ -9,7 +9,6 @@ from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
 PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
@@ -22,13 +21,9 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause, nan where the spread is not told; ``side``: "" for the teacher, or
-    BYSTANDER. Empty without an account.
-    """
-    table = run.after(warm_up)
-    prefix = f"{side}pull_"
-    sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
-    return {**sums, "spread": float(column_of(table, "spread").sum())} if sums else {}
+    """Change of mu^2 after ``warm_up`` by cause; ``side``: as of :func:`booked`. Empty without an account."""
+    table = booked(run, side)
+    return {str(cause): float(total) for cause, total in table[table.index > warm_up].sum().items()}
 
 
 def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
@@ -47,11 +42,14 @@ def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tu
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account.
+
+    It has none either where the spread is not told: what the pulls leave out is no small part.
+    """
     prefix = f"{side}pull_"
     columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
-    names = {**columns, "spread": "spread"} if columns else {}
-    table: pd.DataFrame = run.history.set_index("epoch").reindex(columns=list(names)).rename(columns=names)
+    names = {**columns, "spread": "spread"} if columns and "spread" in run.history else {}
+    table: pd.DataFrame = run.history.set_index("epoch")[list(names)].rename(columns=names)
     return table
 
 

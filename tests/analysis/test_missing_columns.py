@@ -14,6 +14,8 @@ from kdnb.analysis.students import Missing
 from kdnb.claims import book_numbers, controls, paper
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
+from kdnb.figures.account import bars, through_time
+from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
@@ -74,15 +76,27 @@ def test_without_the_norm_what_it_explains_is_missing_and_r_is_there(without: Wi
     assert norms.table(study.every).empty and np.isnan(norms.explained(study.normal()).change)
 
 
-def test_without_the_spread_the_account_has_its_pulls_and_no_sum(without: Without) -> None:
+def test_without_the_spread_there_is_no_account_and_its_sentences_say_so(without: Without) -> None:
+    """The pulls alone do not add up to what mu moved."""
     study = without("spread")
     run = study.normal()
-    total = accounts.totals(run, "", study.warm_up)
-    assert np.isnan(total.pop("spread")) and np.isfinite(list(total.values())).all()
-    assert accounts.booked(run)["spread"].isna().all() and accounts.excess(run).notna().all(axis=None)
+    assert accounts.totals(run, "", study.warm_up) == {} and accounts.booked(run).empty and accounts.excess(run).empty
+    assert "cannot be told" in bars.sentence(study) and "cannot be told" in through_time.through_sentence(run)
 
 
 def test_without_mu_to_the_bystander_its_account_has_no_imbalance(without: Without) -> None:
     study = without("bystander_mu_raw")
     assert np.isnan(accounts.imbalance(study.students, [BYSTANDER])[0])
     assert np.isfinite(accounts.imbalance(study.students)[0])
+
+
+@pytest.mark.parametrize(
+    ("column", "moves", "beside"),
+    [("mu_raw", False, False), ("bystander_mu_raw", True, False), ("mu_matched", True, True)],
+)
+def test_what_moves_is_told_as_far_as_it_was_measured(column: str, moves: bool, beside: bool, without: Without) -> None:
+    study = without(column)
+    text = over_epochs.answer(study)
+    assert "undefined" not in text and ("changes by" in text, "to the bystander" in text) == (moves, beside)
+    like = alike.like_kd(study)
+    assert ("changes by" in like) == moves and ("cannot be told" in like) != moves
