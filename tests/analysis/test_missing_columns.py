@@ -16,6 +16,7 @@ from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
 from kdnb.figures.account import bars, through_time
 from kdnb.figures.mu_curves import alike, over_epochs
+from kdnb.figures.statistics import over_seeds
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
@@ -100,3 +101,9 @@ def test_what_moves_is_told_as_far_as_it_was_measured(column: str, moves: bool, 
     assert "undefined" not in text and ("changes by" in text, "to the bystander" in text) == (moves, beside)
     like = alike.like_kd(study)
     assert ("changes by" in like) == moves and ("cannot be told" in like) != moves
+
+
+def test_students_without_mu_are_not_drawn_over_seeds(without: Without) -> None:
+    found = r_over_seeds.measured({"digits": without("mu_raw")})
+    for made in (over_seeds.differences(found), over_seeds.readings(found)):
+        assert made.figure is None and "cannot be told" in made.answer
