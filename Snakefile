@@ -24,6 +24,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from shlex import join, quote
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
@@ -71,17 +72,18 @@ CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
 dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
 DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched and not CARRIED else []  # else each job's own business
 PAPERMILL = (
-    "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute {input.notebook} {log.notebook} "
-    "-y {params.given:q}"
+    "papermill -k python3 --no-progress-bar --log-output --request-save-on-cell-execute "
+    "{input.notebook:q} {log.notebook:q} -y {params.given:q}"
 )
 # Prints a notebook's progress lines and the line of an error, keeps all it says in a log.
-LOGGED = " 2>&1 | tee {log.text} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
+LOGGED = " 2>&1 | tee {log.text:q} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): ' || true; }}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
 
 
 def training(folder, before=""):
     """A training job's commands; with a storage also those that pack the runs it makes in ``folder``."""
-    return f"{before}{TRAINING}\npython -m kdnb pack {folder} --archives {{output}}" if CARRIED else TRAINING
+    packed = f"python -m kdnb pack {quote(str(folder))} --archives {{output:q}}"
+    return f"{before}{TRAINING}\n{packed}" if CARRIED else TRAINING
 
 
 def made(markers):
@@ -180,16 +182,16 @@ if config.get("train", True):
         output:
             f"{RUNS}/code",
         shell:
-            "python -m kdnb set-aside {RUNS} && echo made > {output}"
+            "python -m kdnb set-aside {RUNS:q} && echo made > {output:q}"
 
     rule data:
         """Fetch the data set, once and here: nodes of a cluster often have no network."""
         output:
             f"{BUILD}/data",
         params:
-            folder=f"--data-dir {COMMON['data_dir']}" if COMMON.get("data_dir") else "",
+            folder=f"--data-dir {quote(COMMON['data_dir'])}" if COMMON.get("data_dir") else "",
         shell:
-            "python -m kdnb data {dataset} {params.folder} && touch {output}"
+            "python -m kdnb data {dataset} {params.folder} && touch {output:q}"
 
     rule teacher:
         input:
@@ -231,7 +233,8 @@ if config.get("train", True):
                 text=f"{BUILD}/log/students-{name}.txt",
             shell:
                 training(
-                    study.folder(StudentParameters(**given)), "python -m kdnb unpack {RUNS} --archives {input.teachers}\n"
+                    study.folder(StudentParameters(**given)),
+                    "python -m kdnb unpack {RUNS:q} --archives {input.teachers:q}\n",
                 )
 
 
@@ -250,7 +253,7 @@ if config.get("train", True) and CARRIED:
             params:
                 folder=Path(found[0]).parents[1],
             shell:
-                "python -m kdnb unpack {params.folder} --archives {input}"
+                "python -m kdnb unpack {params.folder:q} --archives {input:q}"
 
 
 rule chapter:
@@ -269,7 +272,7 @@ rule chapter:
         notebook=local(f"{BUILD}/log/{{chapter}}.ipynb"),
         text=local(f"{BUILD}/log/{{chapter}}.txt"),
     shell:
-        PAPERMILL + LOGGED + "\ncp {log.notebook} {output}"
+        PAPERMILL + LOGGED + "\ncp {log.notebook:q} {output:q}"
 
 
 rule book:
@@ -281,9 +284,9 @@ rule book:
     output:
         local(f"{BUILD}/book/index.html"),
     params:
-        missing="--missing " + " ".join(map(os.path.dirname, MISSING)) if MISSING else "",
+        missing="--missing " + join(map(os.path.dirname, MISSING)) if MISSING else "",
     log:
         local(f"{BUILD}/log/book.txt"),
     shell:
-        "python -m kdnb book --executed {BUILD}/executed --output {BUILD}/book --profile {PROFILE} {params.missing} "
-        "2>&1 | tee {log}"
+        "python -m kdnb book --executed {BUILD:q}/executed --output {BUILD:q}/book --profile {PROFILE} {params.missing} "
+        "2>&1 | tee {log:q}"

@@ -6,6 +6,7 @@ annotations and are checked by pydantic, whichever way a value comes; a text tha
 papermill and YAML hand over ``5e-4`` so.
 """
 
+import ast
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -200,7 +201,10 @@ class StudentParameters(StudyParameters):
 
 
 def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
-    """The parameters among the plain variables of a notebook's ``globals()``; ValueError for one that is no field."""
+    """The parameters among the plain variables of a notebook's ``globals()``; ValueError for one that is no field.
+
+    What the notebook's own cells have made by then, in a kernel where all is run again, is no parameter.
+    """
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     hidden = OF_JUPYTER | OF_PAPERMILL
     plain = {
@@ -208,6 +212,29 @@ def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
         for name, value in namespace.items()
         if isinstance(value, PLAIN) and not name.startswith("_") and name not in hidden
     }
-    for name in plain:
+    own = made_by(namespace.get("In", ())) - known
+    for name in plain.keys() - own:
         choice("parameter", name, known)
-    return kind(**plain)
+    return kind(**{name: value for name, value in plain.items() if name not in own})
+
+
+def made_by(cells: Iterable[str]) -> set[str]:
+    """The variables that ``cells`` make, but for cells of parameters: those that set variables to literals alone."""
+    own: set[str] = set()
+    for source in cells:
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:  # with a command for the shell or for IPython
+            continue
+        if not all(map(_sets_literal, tree.body)):
+            own |= {
+                node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+    return own
+
+
+def _sets_literal(statement: ast.stmt) -> bool:
+    try:
+        return isinstance(statement, ast.Assign) and ast.literal_eval(statement.value) is not ...
+    except ValueError:
+        return False

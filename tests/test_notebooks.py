@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import pytest
 
-from kdnb import runs
+from kdnb import parameters, runs
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -99,3 +99,12 @@ def test_papermill_knows_every_parameter(path: Path) -> None:
     (cell,) = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
     assigned = {target.id for node in ast.parse(cell.source).body for target in getattr(node, "targets", [])}
     assert assigned and set(papermill.inspect_notebook(str(path))) == assigned
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_cell_makes_a_variable_that_is_called_like_a_parameter(path: Path) -> None:
+    """Run again in the same kernel, the notebook would read it."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    (given,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assigned = {target.id for node in ast.parse(given).body for target in getattr(node, "targets", [])}
+    assert not assigned & parameters.made_by(cell.source for cell in cells if cell.source != given)

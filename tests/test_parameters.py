@@ -77,6 +77,17 @@ def test_a_notebooks_plain_variables_are_its_parameters() -> None:
         read({**namespace, "epoch": 3}, TeacherParameters)
 
 
+def test_a_kernel_in_which_all_is_run_again_reads_its_parameters_again() -> None:
+    """IPython keeps what was run in ``In``: what code made is the notebook's, what a cell of literals set not."""
+    cells = ["epochs = 5  # passes\nseed = -1", "runs = train(read(globals()))\nfor k in runs: pass", "%pip install x"]
+    namespace = {"In": cells, "epochs": 5, "runs": [1], "k": 1}
+    assert read(namespace, TeacherParameters) == TeacherParameters(epochs=5)
+    with pytest.raises(ValueError, match="'epoch'"):
+        read({**namespace, "In": [*cells, "epoch = 7"], "epoch": 7}, TeacherParameters)
+    with pytest.raises(ValueError, match="'epoch'"):  # outside of IPython, whoever made it
+        read({**namespace, "In": [], "epoch": 7}, TeacherParameters)
+
+
 def test_the_command_line_has_the_notebooks_parameters() -> None:
     words = ["students", "--temperatures", "1", "4", "--no-nesterov", "--epochs", "7", "--bystander-seed", "None"]
     expected = StudentParameters(temperatures=[1.0, 4.0], nesterov=False, epochs=7, bystander_seed=None)

@@ -49,7 +49,7 @@ class Workflow:
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
-    work = Workflow(tmp_path_factory.mktemp("workflow"))
+    work = Workflow(tmp_path_factory.mktemp("work flow"))  # a name that a shell would take apart
     work("students_low")
     return work
 

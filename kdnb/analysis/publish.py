@@ -34,6 +34,7 @@ from torch import Tensor
 from kdnb import runs
 from kdnb.analysis import separation
 from kdnb.analysis.spaces import WHICH
+from kdnb.data.source import balanced_order
 from kdnb.files import write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
@@ -46,9 +47,7 @@ SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safe
 
 def subset(labels: np.ndarray, count: int = IMAGES) -> np.ndarray:
     """Indices of ``count`` images at most, the same for the same labels (N): shuffled, each class taking its turn."""
-    order = np.random.RandomState(0).permutation(len(labels))  # this generator's stream is frozen for good
-    turn = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-    chosen: np.ndarray = order[np.argsort(turn, kind="stable")][:count]
+    chosen: np.ndarray = balanced_order(labels)[:count]
     return chosen
 
 
@@ -73,7 +72,7 @@ class Source:
 
     @classmethod
     def find(cls, folder: Path) -> "Source":
-        """The finished runs under ``folder``; FileNotFoundError for none, ValueError for no teacher.
+        """The finished runs under ``folder``; FileNotFoundError for none, ValueError unless one teacher taught them.
 
         Where no student is finished, the first teacher is taken for theirs.
         """
@@ -88,6 +87,11 @@ class Source:
             teachers = [run for run in teachers if run.weights_checksum in taught]
         if not teachers:
             raise ValueError(f"{folder} lacks the teacher of its students; every map starts from the teacher's.")
+        if len(taught) > 1:
+            raise ValueError(
+                f"{folder} holds students of {len(taught)} teachers, and a published study has one, from whose map "
+                "every map starts: move the students of each into a folder of their own, and name it with --runs."
+            )
         return cls(folder, every, teachers[0])
 
     @cached_property
@@ -179,7 +183,9 @@ def write_history(history: pd.DataFrame, file: Path) -> None:
 
 def kept_epochs(run: Run) -> list[int]:
     """The epochs of a teacher whose classifier is published."""
-    return sorted({1, run.matched_epoch or 1, max(1, run.spec.drops[0]) if run.spec.drops else 1, run.spec.epochs})
+    last = run.spec.epochs
+    first_drop = min(max(1, run.spec.drops[0]), last) if run.spec.drops else 1
+    return sorted({1, run.matched_epoch or 1, first_drop, last})
 
 
 def _kept_map(note: dict[str, Any], before: PublishedRun, made: Run) -> dict[str, Any]:
@@ -235,7 +241,8 @@ def _install(made: Run, target: Path) -> None:
     """Move each file into its place in ``target``, atomically; the marks of a whole run last."""
     place = target / made.path.name
     place.mkdir(parents=True, exist_ok=True)
-    (place / "finished").unlink(missing_ok=True)
+    for mark in LAST:  # neither of which a mixture of old and new may have
+        (place / mark).unlink(missing_ok=True)
     for file in sorted(made.path.iterdir(), key=lambda file: LAST.index(file.name) if file.name in LAST else -1):
         file.replace(place / file.name)
 
@@ -250,7 +257,8 @@ def publish(folder: Path, target: Path) -> list[Run]:
     new = [run for run in source.every if not is_current(source, run, target)]
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publish-") as staging:
+    # Beside the folder itself, should the target be a link: files can be moved on one disk only.
+    with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".publish-") as staging:
         made = []
         for run in new:
             made.append(build(source, run, Path(staging), PublishedRun(target / run.path.name)))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kdnb import registry
 from kdnb.checks import choice
-from kdnb.methods.base import Method, Setting, Step
+from kdnb.methods.base import Method, Setting, Step, check_kind
 
 __all__ = [
     "METHODS",
@@ -30,6 +30,8 @@ __all__ = [
 
 
 METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
+for _kind in METHODS.values():
+    check_kind(_kind)
 SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies: in names even at their defaults
 
 
@@ -64,8 +66,16 @@ def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:
 
 
 def terms(method: Method, step: Step) -> list[Tensor]:
-    """The loss terms in the order of ``method.term_names``; ValueError when it returned others."""
+    """The loss terms in the order of ``method.term_names``; ValueError when it returned others, or no scalars."""
     found = method.terms(step)
+    if not isinstance(found, dict):
+        what = type(found).__name__
+        raise ValueError(f"method {method.name!r} returned a {what}; terms returns a dictionary of scalars by name.")
+    for name, term in found.items():
+        if not isinstance(term, Tensor) or term.ndim:
+            what = f"of shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+            rule = "a term is a tensor without dimensions: take the mean over the batch, and no .item()"
+            raise ValueError(f"method {method.name!r}: the term {name!r} is {what}; {rule}.")
     if set(found) != set(method.term_names):
         raise ValueError(f"method {method.name!r} returned the terms {list(found)}; term_names: {method.term_names}.")
     return [found[name] for name in method.term_names]

@@ -5,13 +5,15 @@ are its parameters, numbers all, and part of a run's identity.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from kdnb.checks import number
 from kdnb.models import Network, Output
+
+OUTPUTS = {"logits", "features", "maps"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class Step:
     def taught(self) -> Output:
         """The teacher's outputs; ValueError without a teacher."""
         if self.teacher is None:
-            raise ValueError("this method learns from a teacher, and none was given; name one, or use method 'normal'.")
+            raise ValueError(
+                "this method learns from a teacher, and none was given; name one, or use method 'normal'. A method of "
+                'one\'s own says what it learns from: needs = frozenset({"logits"}).'
+            )
         return self.teacher
 
 
@@ -77,6 +82,30 @@ class Method:
         """What the student is trained and judged by; its network's own answer in most methods."""
         output: Output = network(images)
         return output
+
+
+def check_kind(kind: type[Method]) -> None:
+    """ValueError, naming its file, for a method that cannot be trained as it is written."""
+    own, about = vars(kind), ("name", "label", "term_names", "needs")
+    faults = [f"{name} is missing" for name in about if not hasattr(kind, name)]
+    if "__dataclass_fields__" not in own:
+        if any("ClassVar" not in str(annotation) for annotation in own.get("__annotations__", {}).values()):
+            faults.append("it has parameters and is no dataclass: write @dataclass(frozen=True) above it")
+    else:
+        given = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+        typed = [name for name in about if name in given]
+        faults += [f"{name} has a type, so that it counts as a parameter: write {name} = ... without" for name in typed]
+        odd = {name: value for name, value in given.items() if not isinstance(value, int | float) and name not in typed}
+        faults += [
+            f"parameter {name} {'has no default' if value is MISSING else f'is {value!r}, which is no number'}"
+            for name, value in odd.items()
+        ]
+    if isinstance(kind.needs, str) or not set(kind.needs) <= OUTPUTS:
+        faults.append(f"needs is {kind.needs!r}; it is a frozenset of some of {', '.join(map(repr, sorted(OUTPUTS)))}")
+    if kind.terms is Method.terms:
+        faults.append("it has no terms(step)")
+    if faults:
+        raise ValueError(f"{kind.__module__}: the method {kind.__name__} cannot be used: {'; '.join(faults)}.")
 
 
 def check_alpha(value: float) -> None:

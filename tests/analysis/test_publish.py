@@ -294,6 +294,46 @@ def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Pa
         publish.publish(tmp_path / "runs", tmp_path / "results")
 
 
+def test_students_of_two_teachers_are_no_study(copied: tuple[Path, Path]) -> None:
+    """Maps and distances of rows would be those to the first teacher, whoever taught."""
+    full, small = copied
+    spec = json.loads((full / HIGH / "spec.json").read_text())
+    other = Run(full / "teacher-s1").weights_checksum
+    (full / HIGH / "spec.json").write_text(json.dumps({**spec, "teacher": {**spec["teacher"], "checksum": other}}))
+    before = contents(small)
+    with pytest.raises(ValueError, match="holds students of 2 teachers.*a folder of their own"):
+        publish.publish(full, small)
+    assert contents(small) == before
+
+
+def test_a_drop_beyond_the_last_epoch_keeps_the_last(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=3, drops=[150])
+    assert publish.kept_epochs(run) == [1, 3]
+
+
+def test_a_mixture_of_an_old_and_a_new_publication_is_no_run(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while files are moved: neither mark of a whole run is left, and the next call publishes it."""
+    full, small = copied
+    (small / HIGH / "finished").unlink()
+    moved: list[Path] = []
+    replace_file = Path.replace
+
+    def stops(file: Path, to: Path) -> Path:
+        if len(moved) == 2:
+            raise KeyboardInterrupt
+        moved.append(file)
+        return replace_file(file, to)
+
+    made = publish.build(publish.Source.find(full), Run(full / HIGH), full.parent / "staged", PublishedRun(small))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", stops)
+        publish._install(made, small)
+    assert HIGH not in [run.path.name for run in runs.find(small)]
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+
+
 def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
     """Results outlive the code that made them: a change that cannot read them any more shows here."""
     for folder in (paths.root() / "results").glob("*"):

@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import kdnb
 from kdnb import data, methods, models, registry
 from kdnb.data import Views
 from kdnb.measure.outputs import collect
+from kdnb.methods import base
 from kdnb.runs import Checkpoint, Run
 from kdnb.train import student, study, teacher
 from kdnb.train.learner import Learner
@@ -178,11 +181,53 @@ def test_values_out_of_range_are_refused(text: str, message: str) -> None:
 
 
 def test_terms_must_be_those_that_are_named() -> None:
-    method = SimpleNamespace(name="odd", term_names=("ce", "odd"), terms=lambda step: {"ce": 1, "even": 2})
+    one, two = torch.tensor(1.0), torch.tensor(2.0)
+    method = SimpleNamespace(name="odd", term_names=("ce", "odd"), terms=lambda step: {"ce": one, "even": two})
     with pytest.raises(ValueError, match=r"method 'odd' returned the terms \['ce', 'even'\]; term_names: .*'odd'"):
         methods.terms(method, None)  # type: ignore[arg-type]
-    method.terms = lambda step: {"odd": 2, "ce": 1}
-    assert methods.terms(method, None) == [1, 2]  # type: ignore[arg-type]  # in the order of their names
+    method.terms = lambda step: {"odd": two, "ce": one}
+    assert methods.terms(method, None) == [one, two]  # type: ignore[arg-type]  # in the order of their names
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (torch.tensor(1.0), "method 'odd' returned a Tensor; terms returns a dictionary of scalars by name"),
+        ({"ce": torch.ones(64)}, r"the term 'ce' is of shape \(64,\).*take the mean over the batch"),
+        ({"ce": 1.0}, r"the term 'ce' is a float.*no \.item\(\)"),
+    ],
+)
+def test_terms_must_be_scalars_by_name(returned: object, message: str) -> None:
+    method = SimpleNamespace(name="odd", term_names=("ce",), terms=lambda step: returned)
+    with pytest.raises(ValueError, match=message):
+        methods.terms(method, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: str = 'own'", "name has a type, so that it counts as a parameter: write name = ... without"),
+        ("weight: float", "parameter weight has no default"),
+        ("weight: str = 'much'", "parameter weight is 'much', which is no number"),
+        (
+            "needs = frozenset({'logit'})",
+            r"needs is frozenset\(\{'logit'\}\); it is a frozenset of some of 'features', 'l",
+        ),
+        ("needs = 'logits'", "needs is 'logits'; it is a frozenset"),
+        ("del label", "label is missing"),
+        ("del terms", r"it has no terms\(step\)"),
+    ],
+)
+def test_a_method_that_cannot_be_trained_is_refused_with_its_file(text: str, message: str) -> None:
+    body = ["name = 'own'", "label = 'Own'", "term_names = ('ce',)", "def terms(self, step): pass", text]
+    source = "@dataclass(frozen=True)\nclass Own(base.Method):\n" + "\n".join(f"    {line}" for line in body)
+    names: dict[str, Any] = {"base": base, "dataclass": dataclass, "__name__": "kdnb.methods.own"}
+    exec(source, names)
+    with pytest.raises(ValueError, match=f"kdnb.methods.own: the method Own cannot be used: .*{message}"):
+        base.check_kind(names["Own"])
+    exec(source.replace("@dataclass(frozen=True)\n", "").replace(text, "weight: float = 1.0"), names)
+    with pytest.raises(ValueError, match="is no dataclass: write @dataclass"):
+        base.check_kind(names["Own"])
 
 
 def test_two_methods_of_one_name_are_refused() -> None:
