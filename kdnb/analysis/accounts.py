@@ -21,11 +21,9 @@ Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause; ``side``: "" for the teacher, or BYSTANDER. Empty without one."""
-    table = run.after(warm_up)
-    prefix = f"{side}pull_"
-    sums = {c.removeprefix(prefix): float(table[c].sum()) for c in table.columns if c.startswith(prefix)}
-    return {**sums, "spread": float(table["spread"].sum())} if sums else {}
+    """Change of mu^2 after ``warm_up`` by cause; ``side``: as of :func:`booked`. Empty without an account."""
+    table = booked(run, side)
+    return {str(cause): float(total) for cause, total in table[table.index > warm_up].sum().items()}
 
 
 def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
@@ -36,17 +34,21 @@ def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tu
     found = []
     for run in runs:
         for side in sides:
-            if f"{side}account_residual" in run.history:
-                rest = (run.history[f"{side}account_residual"] / run.history[f"{side}mu_raw"] ** 2).abs()
+            residual, mu = (f"{side}{column}" for column in ("account_residual", "mu_raw"))
+            if {residual, mu} <= set(run.history):
+                rest = (run.history[residual] / run.history[mu] ** 2).abs()
                 found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
     return max(found, default=(float("nan"), "", 0))
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account."""
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account.
+
+    It has none either where the spread is not told: what the pulls leave out is no small part.
+    """
     prefix = f"{side}pull_"
     columns = {c: c.removeprefix(prefix) for c in run.history.columns if c.startswith(prefix)}
-    names = {**columns, "spread": "spread"} if columns else {}
+    names = {**columns, "spread": "spread"} if columns and "spread" in run.history else {}
     table: pd.DataFrame = run.history.set_index("epoch")[list(names)].rename(columns=names)
     return table
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import over_seeds, stats
+from kdnb.analysis import over_seeds
 from kdnb.analysis.selection import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run, find
@@ -71,13 +71,3 @@ def moves(study: Study, run: Run) -> pd.DataFrame:
     norm = column_of(table, "weight_norm") ** 2
     found = pd.DataFrame({"squared": squared, "student": norm, "angle": squared - norm, "bystander": other - norm})
     return (found - found.iloc[0]).assign(epoch=table["epoch"].to_numpy())
-
-
-def unrelated(study: Study, run: Run) -> stats.Series:
-    """sqrt(||W_t||^2 + ||W_s||^2) in every epoch: how far apart classifiers of these norms are at right angles.
-
-    nan without the teacher's run.
-    """
-    taught = study.teacher.last("weight_norm") if study.teacher else np.nan
-    found: stats.Series = np.hypot(taught, column_of(run.history, "weight_norm"))
-    return found

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from kdnb import methods
-from kdnb.analysis import stats
+from kdnb.analysis import over_seeds, stats
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ORDER
 from kdnb.runs import Run
@@ -37,7 +37,8 @@ def shown(study: Study) -> list[Run]:
 
 def groups(study: Study) -> dict[str, list[Run]]:
     """By :func:`short` name, those of :func:`shown` with their other seeds."""
-    return {short(run): study.by_seeds.get(run.label, [run]) for run in shown(study)}
+    every = over_seeds.groups(study)
+    return {short(run): every[run.label] for run in shown(study)}
 
 
 def short(run: Run) -> str:
@@ -91,7 +92,7 @@ def has_mu(run: Run) -> bool:
 
 
 class Order(NamedTuple):
-    """Spearman's correlation of accuracy with a mu its p-value, and over how many methods."""
+    """Spearman's correlation of accuracy with a mu, its p-value, and over how many methods."""
 
     rho: float
     p: float

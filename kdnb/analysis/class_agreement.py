@@ -43,8 +43,8 @@ def class_gaps(run: Run, which: Which) -> Map | None:
 class Agreement:
     """Rank correlation of class distances with the teacher's.
 
-    students  by moment and side (of SIDES), then by label and seed
-    floors    of the pixels and of networks before training (of FLOORS); empty without comparisons
+    students  by moment and side ("own", "bystander": whose distances), then by label and seed
+    floors    of the pixels ("pixels") and of networks before training ("untrained"); empty without comparisons
     """
 
     students: Mapping[Which, Mapping[str, Values]]

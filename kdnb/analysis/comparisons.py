@@ -202,9 +202,8 @@ def maps(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     features = {name: snapshot.features[images] for name, snapshot in taken.items()}
     tensors = {"images": torch.from_numpy(images).int(), "labels": torch.from_numpy(labels).short()}
     for name, x in features.items():
-        means = np.stack([x[labels == k].mean(0) for k in np.unique(labels)])
         tensors[f"{name}/neighbours"] = torch.from_numpy(separation.nearest(x)).short()
-        tensors[f"{name}/means"] = torch.from_numpy(means).half()
+        tensors[f"{name}/means"] = separation.class_means(x, labels).half()
     tensors |= {name: torch.from_numpy(points).half() for name, points in _drawn(features)}
     told = {run.label: {"run": run.path.name, "epoch": taken[run.label].epoch} for run in there}
     return tensors, {"networks": told, "perplexities": PERPLEXITIES, "starts": [TEACHERS_MAP, *map(_start, CHANCES)]}

@@ -8,7 +8,6 @@ training, which had no teacher, all cancels: there the mean is zero by arithmeti
 Writes ``comparisons/crossed.parquet`` beside published runs: a row for each student and measure.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +15,11 @@ import pandas as pd
 
 from kdnb import paths, runs
 from kdnb.analysis.selection import Study
+from kdnb.analysis.students import recipe
 from kdnb.measure.history import BYSTANDER
-from kdnb.runs import Run, RunSpec
+from kdnb.runs import Run
 
 PAIR = ["teacher", "bystander"]
-NO_RECIPE = ("init_seed", "order_seed", "view_seed", "teacher", "bystander")  # fields in which alike students differ
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
@@ -63,16 +62,12 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
     if missing := [checksum[:12] for checksum in pair if checksum not in known]:
         raise ValueError(f"{run.path} was trained with teacher {missing[0]}, which is in none of the folders.")
     last = run.history.iloc[-1]
-    told = {"recipe": _recipe(run.spec), **dict(zip(PAIR, map(known.get, pair), strict=True))}
+    told = {"recipe": recipe(run.spec), **dict(zip(PAIR, map(known.get, pair), strict=True))}
     told |= {"label": run.label, "seed": run.spec.init_seed}
     there = [name for name in MEASURES if name in last and f"{BYSTANDER}{name}" in last]
     return [
         told | {"measure": name, "own": float(last[name]), "other": float(last[f"{BYSTANDER}{name}"])} for name in there
     ]
-
-
-def _recipe(spec: RunSpec) -> str:
-    return json.dumps({name: value for name, value in spec.as_json().items() if name not in NO_RECIPE}, sort_keys=True)
 
 
 def contrasts(found: pd.DataFrame) -> pd.DataFrame:

@@ -38,9 +38,9 @@ def level(run: Run, name: str, share: float) -> float:
 
 
 def fall(run: Run, name: str = "mu_raw") -> float:
-    """By how much a column falls after the paper's warm-up, of its level there."""
+    """By how much a column falls after the paper's warm-up, of its level there; nan where that is 0."""
     start, end = (level(run, name, share) for share in (1 / 2, 1))
-    return (start - end) / start
+    return (start - end) / start if start else np.nan
 
 
 def r_with_loss(run: Run, series: stats.Series | None = None) -> float:

@@ -83,8 +83,8 @@ def load(study: Study) -> Atlas | None:
 
 
 def kept(atlas: Atlas) -> pd.DataFrame:
-    """What two maps of one network share, or a map and the feature space: columns pair (of PAIRS), perplexity,
-    neighbours (mean Jaccard overlap of the 10 nearest) and classes (rank correlation of class distances).
+    """What two maps of one network share, or a map and the feature space: columns pair ("random", "features"),
+    perplexity, neighbours (mean Jaccard overlap of the 10 nearest) and classes (rank correlation of class distances).
 
     Maps from random starts alone: a common start is a help that a lone map does not have.
     """

@@ -17,6 +17,7 @@ from kdnb.analysis.curves import window
 from kdnb.analysis.selection import Study, is_papers
 from kdnb.analysis.students import HOTTEST
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
 
@@ -41,18 +42,18 @@ class Explained(NamedTuple):
 
 
 def explained(run: Run) -> Explained:
-    """The three numbers of ``run``; an r is nan for fewer than 3 epochs of it or a constant curve."""
+    """The three numbers of ``run``; nan without the column, r also for fewer than 3 epochs or a constant curve."""
     after = window(run)
     # Its ends alone: whether it grew or shrank is all that the sign of r is held against.
-    norm = after["weight_norm"].to_numpy(float)
+    norm = column_of(after, "weight_norm")
     return Explained(stats.r_with_loss(after), stats.r_with_loss(after, "weight_norm"), float(norm[-1] / norm[0] - 1))
 
 
 def table(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row for each of ``runs`` whose r is defined: what it is, and :class:`Explained` with its gap and sign."""
+    """A row for each of ``runs`` that tells mu and ||W_s|| and has an r: what it is, :class:`Explained`, gap, sign."""
     rows = []
     for run in runs:
-        if "mu_raw" not in run.history or np.isnan((found := explained(run)).r):
+        if not {"mu_raw", "weight_norm"} <= set(run.history) or np.isnan((found := explained(run)).r):
             continue
         spec = run.spec
         told = {"label": spec.label, "seed": spec.init_seed, "weight_decay": spec.weight_decay}

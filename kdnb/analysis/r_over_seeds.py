@@ -8,7 +8,7 @@ import pandas as pd
 
 from kdnb.analysis import correlations, readings, stats
 from kdnb.analysis.correlations import SIDES
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import Estimate, estimate, groups
 from kdnb.analysis.selection import Study
 from kdnb.runs import Run
 
@@ -52,9 +52,8 @@ class Measured:
 
 
 def by_label(study: Study) -> dict[str, list[Run]]:
-    """The runs of all seeds that differ in nothing else, by label; without students that have no mu."""
-    every = {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
-    return {label: runs for label, runs in every.items() if all("mu_raw" in run.history for run in runs)}
+    """:func:`groups` without students that have no mu."""
+    return {label: runs for label, runs in groups(study).items() if all("mu_raw" in run.history for run in runs)}
 
 
 def measured(studies: Mapping[str, Study]) -> list[Measured]:

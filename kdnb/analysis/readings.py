@@ -7,6 +7,7 @@ import pandas as pd
 
 from kdnb.analysis import stats
 from kdnb.analysis.stats import Series
+from kdnb.runs.store import column_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,6 @@ READINGS: Mapping[str, Reading] = {
 
 
 def of_run(table: pd.DataFrame, drops: Sequence[int], column: str = "mu_raw") -> Curves:
-    """A column of a history (mu) and the loss, with the norm of the student's classifier as what is given."""
-    x, y, given, epochs = (table[name].to_numpy(float) for name in (column, "loss", "weight_norm", "epoch"))
+    """A column of a history (mu) and the loss, given the norm of the student's classifier; nan where it lacks one."""
+    x, y, given, epochs = (column_of(table, name) for name in (column, "loss", "weight_norm", "epoch"))
     return Curves(x, y, given, epochs, drops)

@@ -1,6 +1,7 @@
 """What a chapter is drawn from: its parameters, and the finished runs they choose."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import isclose
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, Students, alike, in_front
+from kdnb.analysis.students import HOTTEST, PAPERS, Students, by_recipe, in_front, recipe
 from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
@@ -81,13 +82,20 @@ class PaperParameters(SweepParameters):
 
     def _best(self, profile: str) -> "Study":
         """One's own runs where they are at least as many of each student as the published ones, else those."""
-        name = next((name for name in NEAREST if _is_there(name)), profile) if profile == NEAREST[0] else profile
-        own, kept = paths.runs(name), paths.results(name)
-        there = [load(self._chapter(name, folder)) for folder in dict.fromkeys((own, kept)) if _names(folder)]
-        if not there:
-            return load(self._chapter(name))  # which says how to make some
+        names = NEAREST if profile == NEAREST[0] else (profile,)
+        there = next(filter(None, map(self._there, names)), None)
+        if there is None:
+            return load(self._chapter(profile))  # which says how to make some
         mine, published = there[0], there[-1]
         return mine if _times(mine, published) >= _times(published, published) else published
+
+    def _there(self, profile: str) -> list["Study"]:
+        """One's own students that are asked for and the published ones, as far as there are any."""
+        found = []
+        for folder in dict.fromkeys((paths.runs(profile), paths.results(profile))):
+            with suppress(FileNotFoundError):
+                found.append(load(self._chapter(profile, folder)))
+        return found
 
     def _chapter(self, profile: str, folder: Path | None = None) -> ChapterParameters:
         chosen = {"methods": self.methods, "temperatures": self.temperatures}
@@ -204,7 +212,7 @@ class Study(Students):
 def load(chosen: ChapterParameters) -> Study:
     """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none.
 
-    Where no folder is named and none of one's own runs is finished, published ones are read, and it is printed.
+    Where no folder is named and one's own has none of these students, published ones are read, and it is printed.
     """
     folder, every = _folder(chosen), sweep(chosen)
     students = in_front(every, chosen.seed, chosen.alpha)
@@ -248,23 +256,25 @@ def name_of(profile: str, students: Sequence[Run]) -> str:
 
 def sweep(chosen: ChapterParameters) -> list[Run]:
     """The finished students of the chosen methods, weight decay and loss, all seeds and alphas; empty without any."""
-    return [run for run in runs.find(_folder(chosen), role="student") if _in_sweep(run, chosen)]
+    return _sweep(_folder(chosen), chosen)
+
+
+def _sweep(folder: Path, chosen: ChapterParameters) -> list[Run]:
+    return [run for run in runs.find(folder, role="student") if _in_sweep(run, chosen)]
 
 
 def _folder(chosen: ChapterParameters) -> Path:
+    """Which is named, or holds students that are asked for, or any: one's own, else the published ones."""
     profiles.get(chosen.profile)
     if chosen.output_dir:
         return lasting(chosen.output_dir)
-    own, kept = paths.runs(chosen.profile), paths.results(chosen.profile)
-    return own if _names(own) or not _names(kept) else kept
+    both = paths.runs(chosen.profile), paths.results(chosen.profile)
+    asked = [folder for folder in both if in_front(_sweep(folder, chosen), chosen.seed, chosen.alpha)]
+    return next(iter((*asked, *filter(_names, both), *both)))
 
 
 def _names(folder: Path) -> list[str]:
     return [run.path.name for run in runs.find(folder, role="student")]
-
-
-def _is_there(profile: str) -> bool:
-    return bool(_names(paths.runs(profile)) or _names(paths.results(profile)))
 
 
 def _profile_of(folder: Path, wanted: Sequence[str]) -> str:
@@ -275,7 +285,8 @@ def _profile_of(folder: Path, wanted: Sequence[str]) -> str:
 
 def _times(study: Study, wanted: Study) -> int:
     """How often each student in front of ``wanted`` was trained in ``study``: of the rarest, the number of seeds."""
-    return min(len({run.spec.init_seed for run in study.every if alike(run, one)}) for one in wanted.students)
+    there = by_recipe(study.every)
+    return min(len({run.spec.init_seed for run in there.get(recipe(one.spec), [])}) for one in wanted.students)
 
 
 def _warm_up(students: Sequence[Run], asked: int | None) -> int:

@@ -107,8 +107,12 @@ def _distances(x: torch.Tensor, y: torch.Tensor) -> ClassDistances:
 
 def class_gaps(points: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> Map:
     """Euclidean distance of each pair of class means, K (K - 1) / 2 in the order of scipy's pdist: N x D, labels N."""
-    x, y = _checked(points, labels)
-    return gaps(_means(x, y)[0])
+    return gaps(class_means(points, labels))
+
+
+def class_means(points: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> torch.Tensor:
+    """The mean of each class, K x D: N x D, labels N."""
+    return _means(*_checked(points, labels))[0]
 
 
 def gaps(means: ArrayLike | torch.Tensor) -> Map:

@@ -1,5 +1,6 @@
 """A set of students, looked up by what they are: what the claims are judged on, and what chapters show."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,12 +8,13 @@ from math import isclose
 from typing import Self
 
 from kdnb.methods import METHODS
-from kdnb.runs import Run
+from kdnb.runs import Run, RunSpec
 
 PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
 ALPHA = 0.9  # the paper's main sweep
 PEAK = 4  # the temperature at which the paper sees its peak; the paper does not say which T its r = 0.972 is of
 HOTTEST = 10  # the paper's temperatures end there; other experiments on the same folder go on
+FREE = ("init_seed", "order_seed", "view_seed", "teacher", "bystander", "teacher_outputs")  # see recipe
 HOT = 50  # a temperature far beyond the paper's
 # Of methods in figures; one's own follow.
 ORDER = (
@@ -113,8 +115,9 @@ class Students:
 
     @cached_property
     def by_seeds(self) -> dict[str, list[Run]]:
-        """By label, the runs that differ in nothing but the seed; only where there are two seeds or more."""
-        groups = {mine.label: [run for run in self.every if alike(run, mine)] for mine in self.students}
+        """By label, the runs of one recipe; only where there are two seeds or more."""
+        there = by_recipe(self.every)
+        groups = {mine.label: there.get(recipe(mine.spec), []) for mine in self.students}
         return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
 
     @property
@@ -159,7 +162,19 @@ def _place(run: Run) -> tuple[int, str, float]:
     return place, method, run.spec.method_parameters.get("temperature", 0.0)
 
 
-def alike(one: Run, other: Run) -> bool:
-    """Whether two runs differ in nothing but the seed and the teacher."""
-    fields = ("method", "method_parameters", "epochs", "dataset", "model")
-    return all(getattr(one.spec, field) == getattr(other.spec, field) for field in fields)
+def by_recipe(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Runs by :func:`recipe`: those of one differ in their seeds."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(recipe(run.spec), []).append(run)
+    return found
+
+
+def recipe(spec: RunSpec) -> str:
+    """What a run is apart from its seeds, its teachers, and whether these answered live or from a table.
+
+    A table holds what a live teacher gives but for fp16 rounding. All else counts: data (their checksum tells a part
+    of them from the whole), networks, method, optimiser, schedule, precision, when the matched snapshot is taken. A run
+    that differs there is another experiment, and in an interval over seeds it would pass for chance.
+    """
+    return json.dumps({name: value for name, value in spec.as_json().items() if name not in FREE}, sort_keys=True)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from kdnb import methods, runs
 from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
+from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.publish import PERPLEXITY
 from kdnb.analysis.selection import ChapterParameters, PaperParameters, Study
 from kdnb.analysis.students import PAPERS
@@ -68,7 +70,11 @@ def _studies(first: Study, seed: int) -> list[Study]:
     decays = {spec.weight_decay for spec in there if spec.method in PAPERS}
     others = decays - {first.students[0].spec.weight_decay}
     known = ChapterParameters(profile=first.name, output_dir=str(first.folder), seed=seed)
-    return [first, *(selection.load(replace(known, weight_decay=decay)) for decay in sorted(others, reverse=True))]
+    found = [first]
+    for decay in sorted(others, reverse=True):
+        with suppress(FileNotFoundError):  # its students are all of another alpha
+            found.append(selection.load(replace(known, weight_decay=decay)))
+    return found
 
 
 def packed(values: ArrayLike) -> Packed:
@@ -140,7 +146,7 @@ def class_names(content: Mapping[str, Any]) -> list[str]:
 def _sweep(study: Study) -> Packed:
     spec = study.students[0].spec
     maps, labels = _maps(study)
-    count = study.students[0].row_distances(_teacher(study)).shape[1]
+    count = len(last_weight(study.students[0]))
     groups = classes.groups(spec.dataset, np.arange(count))
     known = {k: (name, group.color) for group in groups for k, name in group.classes.items()}
     return {
@@ -158,15 +164,6 @@ def _sweep(study: Study) -> Packed:
     }
 
 
-def _teacher(study: Study) -> Run:
-    if study.teacher is None:
-        raise FileNotFoundError(
-            f"{study.folder} lacks the students' teacher, and rows of classifiers are compared with its own; "
-            "put its run beside them."
-        )
-    return study.teacher
-
-
 def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed:
     columns = [column for column in COLUMNS if column in run.history]
     return {
@@ -175,7 +172,7 @@ def _run(study: Study, run: Run, found: tuple[int, np.ndarray] | None) -> Packed
         "temperature": run.spec.method_parameters.get("temperature") if run.spec.method == "kd" else None,
         "line": style.line(run, study.hottest),
         "curves": {column: packed(run.history[column]) for column in columns},
-        "rows": coarse(run.row_distances(_teacher(study))),
+        "rows": study.teacher and coarse(run.row_distances(study.teacher)),
         "map": found and {"epoch": found[0], "points": coarse(found[1])},
     }
 
@@ -186,9 +183,9 @@ def _maps(study: Study) -> tuple[dict[str, tuple[int, np.ndarray]], np.ndarray]:
     there = {label: space for label, space in spaces.items() if space is not None}
     if not there:
         return {}, np.empty(0, int)
-    end = feature_spaces.space(_teacher(study), "final")
-    assert end is not None  # a finished teacher has one
-    drawn = feature_spaces.maps({**there, "teacher": end}, "teacher", PERPLEXITY, POINTS)
+    end = study.teacher and feature_spaces.space(study.teacher, "final")
+    shown = {"teacher": end, **there} if end else there
+    drawn = feature_spaces.maps(shown, next(iter(shown)), PERPLEXITY, POINTS)
     labels = next(iter(there.values())).labels[:POINTS]
     return {label: (space.epoch, drawn[label]) for label, space in there.items()}, labels
 

@@ -6,7 +6,7 @@ Of the students of one seed, by what they are; Missing, saying what is, when a r
 from collections.abc import Iterable, Sequence
 
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
-from kdnb.analysis.curves import r_bystander, r_with_loss, window
+from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.selection import Study
 from kdnb.analysis.students import HOT, HOTTEST, PEAK, Missing, Students
@@ -43,18 +43,9 @@ def cosines(students: Students) -> Numbers:
 def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
     run = students.kd_at(PEAK)
-    found = stats.correlation(
-        run.history["mu_raw"],
-        run.history["loss"],
-        run.history["epoch"],
-        warm_up=run.spec.epochs - len(window(run)),
-        drops=run.spec.drops,
-    )
-    return {
-        "μ to the teacher": r_with_loss(run),
-        "μ to the bystander": r_bystander(run),
-        "changes from epoch to epoch": found.r_differences,
-    }
+    known = {"μ to the teacher": r_with_loss(run), "μ to the bystander": r_bystander(run)}
+    mu, loss, epochs = (column(window(run), name) for name in ("mu_raw", "loss", "epoch"))
+    return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(mu, loss, epochs, run.spec.drops))}
 
 
 def movers(students: Students) -> Numbers:
@@ -62,9 +53,9 @@ def movers(students: Students) -> Numbers:
     history = students.kd_at(PEAK).history
     if f"{BYSTANDER}pull_decay" not in history:
         raise Missing(f"an account of μ to teacher and bystander of KD T={PEAK}")
-    total = sum(abs(float(history[column].sum())) for column in ("pull_ce", "pull_kd", "pull_decay", "spread"))
+    total = sum(abs(column(history, name).sum()) for name in ("pull_ce", "pull_kd", "pull_decay", "spread"))
     return {
-        f"{text}, {whose}": float(history[f"{side}pull_{cause}"].sum()) / total
+        f"{text}, {whose}": column(history, f"{side}pull_{cause}").sum() / total
         for cause, text in PULLS.items()
         for side, whose in (("", "teacher"), (BYSTANDER, "bystander"))
     }
@@ -152,4 +143,6 @@ def norms_explain(students: Students) -> Numbers:
     """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
     others = _there(students, ["dist", "mse"])
     found = norms.table([students.normal(), *students.papers_kd.values(), *others])
+    if found.empty:
+        raise Missing("histories with μ and ‖W_s‖ that have an r with the loss")
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}

@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from kdnb.analysis.curves import (
+    column,
     curve_gap,
     fall,
     level,
@@ -126,7 +127,7 @@ def alpha(students: Students) -> Numbers:
 
 def cosine(run: Run) -> Numbers:
     """r and roughness of mu, and of 1 - cosine of the classifiers."""
-    distance = 1 - window(run)["classifier_cosine"].to_numpy(float)
+    distance = 1 - column(window(run), "classifier_cosine")
     r = {"r": r_with_loss(run), "r_cosine": r_with_loss(run, distance)}
     return r | {"rough": roughness(run, mu_window(run)), "rough_cosine": roughness(run, distance)}
 

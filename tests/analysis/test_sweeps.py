@@ -4,15 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import SPEC, kd, store
+from made_up import SPEC, kd, store, write
 
 from kdnb import profiles, runs
 from kdnb.analysis import selection
-from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, StudiesParameters
+from kdnb.analysis.selection import ChapterParameters, ClaimsParameters, PaperParameters, StudiesParameters
 from kdnb.analysis.students import Missing, of_each_seed
 from kdnb.claims import paper
 from kdnb.claims import studies as claims_of
 from kdnb.parameters import StudentParameters
+from kdnb.runs import RunSpec
 from kdnb.train import study
 
 EARLY = (12, 15, 18, 21)  # another schedule for 24 epochs
@@ -113,3 +114,62 @@ def test_a_study_looks_students_up_and_each_seed_of_it_has_the_papers_alpha_in_f
         2: ["KD T=4"],
     }
     assert seeds[0].kd_at(4).spec == kd(4) and (seeds[2].name, seeds[2].folder) == (study.name, folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": 0.5},
+        {"batch_size": 8},
+        {"nesterov": False},
+        {"momentum": 0.5},
+        {"data_checksum": "of a part"},
+        {"precision": "bf16"},
+        {"matched_accuracy": 0.5},
+    ],
+)
+def test_a_seed_of_another_recipe_is_no_further_seed(change: dict[str, object], tmp_path: Path) -> None:
+    odd = replace(SPEC, init_seed=2, **change)  # type: ignore[arg-type]
+    study = store(tmp_path, [SPEC, replace(SPEC, init_seed=1), odd])
+    assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
+
+
+def test_seeds_may_differ_in_teachers_and_in_whether_those_answered_from_a_table(tmp_path: Path) -> None:
+    other = {"model": "resnet20", "checksum": "2"}
+    free = replace(SPEC, order_seed=1, view_seed=1, teacher=other, bystander=None, teacher_outputs="table")
+    study = store(tmp_path, [SPEC, replace(free, init_seed=1)])
+    assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """One's own digits, and the published ones, which are normal training and KD at T = 4."""
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
+    store(tmp_path / "results" / "digits", [SPEC, kd(4)])
+    return tmp_path / "runs" / "digits", tmp_path / "results" / "digits"
+
+
+HALF = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.5})
+FROZEN = replace(kd(4), method="frozen")
+
+
+@pytest.mark.parametrize("alone", [HALF, FROZEN], ids=["of another alpha", "of another method"])
+def test_a_student_of_ones_own_that_is_not_asked_for_hides_no_published_ones(
+    alone: RunSpec, places: tuple[Path, Path]
+) -> None:
+    own, kept = places
+    write(own, alone)
+    assert [study.folder for study in PaperParameters(profiles=("digits",)).studies()] == [kept]
+    assert selection.load(ChapterParameters(methods=("normal", "kd"))).folder == kept
+    with pytest.raises(FileNotFoundError, match="seed 3.* Train them"):
+        PaperParameters(profiles=("digits",), seed=3).studies()
+
+
+def test_a_student_that_is_not_asked_for_hides_no_study_farther_from_the_papers(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    write(tmp_path / "runs" / "cifar100", replace(FROZEN, dataset="cifar100"))
+    store(tmp_path / "results" / "cifar100-small", [replace(spec, dataset="cifar100") for spec in (SPEC, kd(4))])
+    (found,) = PaperParameters(profiles=("cifar100",)).studies()
+    assert found.folder == tmp_path / "results" / "cifar100-small"

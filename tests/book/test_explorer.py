@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import Widget
-from made_up import SPEC, STUDENTS, kd, store
+from made_up import SPEC, STUDENTS, kd, store, write
 
 from kdnb.analysis.selection import ChapterParameters, Study, load
 from kdnb.book import explorer_data, fragments, reading, widgets
@@ -64,10 +65,21 @@ def test_a_student_without_a_matched_snapshot_has_no_map(tmp_path: Path, studies
     assert [label for label, found in maps.items() if found is None] == ["KD T=4"]
 
 
-def test_without_the_teacher_the_way_out_is_named(studies: list[Study]) -> None:
-    lonely = replace(studies[0], folder=studies[0].folder / "nowhere")
-    with pytest.raises(FileNotFoundError, match="lacks the students' teacher.*put its run beside them"):
-        explorer_data.data([lonely])
+def test_without_a_teachers_run_there_are_no_rows_and_all_else_is_there(studies: list[Study]) -> None:
+    """Students of a checkpoint of one's own: no folder can hold a run of it."""
+    shutil.rmtree(studies[0].folder / "teacher-s0")
+    lone = [load(ChapterParameters(output_dir=str(studies[0].folder)))]
+    (sweep,) = explorer_data.data(lone)["sweeps"]
+    assert len(sweep["classes"]) == 3
+    assert [run["rows"] for run in sweep["runs"]] == [None] * len(STUDENTS)
+    assert all(unpacked(run["map"]["points"]).size == 2 * 60 and "mu_raw" in run["curves"] for run in sweep["runs"])
+
+
+def test_a_weight_decay_whose_students_have_another_alpha_is_left_out(tmp_path: Path, studies: list[Study]) -> None:
+    half = {"temperature": 4.0, "alpha": 0.5}
+    write(studies[0].folder, replace(kd(4), weight_decay=1e-3, method_parameters=half))
+    found = explorer_data._studies(studies[0], seed=0)
+    assert [study.students[0].spec.weight_decay for study in found] == [5e-4, 0.0]
 
 
 def test_every_control_is_linked_to_the_view_in_javascript(studies: list[Study]) -> None:

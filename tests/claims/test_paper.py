@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from kdnb.analysis import curves as read
-from kdnb.analysis import stats
 from kdnb.claims import judge, paper
 from kdnb.runs import Run, RunSpec, Snapshot
 
@@ -173,7 +172,7 @@ def test_the_numbers_are_those_of_the_runs() -> None:
     runs = as_in_the_paper()
     kd = next(r for r in runs if r.spec.label == "KD T=4").history
     found = verdict(runs, "C1")
-    assert found.evidence["r"] == pytest.approx(stats.correlation(kd["mu_raw"], kd["loss"]).r, rel=1e-12)
+    assert found.evidence["r"] == pytest.approx(np.corrcoef(kd["mu_raw"][120:], kd["loss"][120:])[0, 1], rel=1e-12)
     assert found.evidence["r"] == pytest.approx(0.98, abs=1e-9)
     assert found.evidence["r_bystander"] == pytest.approx(-0.98, abs=1e-9)
     assert "r = 0.980 at T = 4" in found.sentence
@@ -280,3 +279,10 @@ def test_numbers_are_kept_seed_by_seed_and_each_has_its_words() -> None:
             assert found.evidence[name] == pytest.approx(np.mean(values), nan_ok=True)
     assert list(verdict(both, "C1").values["r"]) == pytest.approx([0.98, -0.5])
     assert not verdict([], "C1").seeds and not verdict([], "C1").values
+
+
+def test_of_a_curve_at_zero_no_share_falls() -> None:
+    """A student frozen at W_t: its mu is 0 throughout."""
+    still = student("frozen", curves(0.9).assign(mu_raw=0.0), temperature=4.0, alpha=0.9)
+    assert np.isnan(read.fall(still))
+    assert read.fall(still, "loss") > 0

@@ -7,11 +7,12 @@ from typing import get_args
 import numpy as np
 import pytest
 from exhibits import exhibits_of
-from made_up import SPEC, kd, store, write
+from made_up import SPEC, kd, lasting, store, write
 
 from kdnb.analysis import selection
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
 from kdnb.analysis.students import Missing, Students
+from kdnb.claims import book_numbers
 from kdnb.claims.book import STATEMENTS, within
 from kdnb.claims.judge import BooksWord, Claim, by_interval, verdict
 from kdnb.figures import discussion
@@ -61,6 +62,16 @@ def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(stud
     assert (part.verdict, part.seeds) == ("too few seeds", [0, 2])
     none = verdict(planted({}, missing=(0, 1, 2)), study.seeds)
     assert (none.verdict, none.missing, none.values) == ("cannot be said", "run 0", {})
+
+
+def test_r_of_a_study_too_short_for_one_is_missing_and_of_changes_alone_undefined(tmp_path: Path) -> None:
+    """Half of 4 epochs are no r; of 6 they are one of levels, and leave two changes."""
+    short, longer = (store(tmp_path / f"{n}", [lasting(kd(4), n)]) for n in (4, 6))
+    with pytest.raises(Missing, match="at least 3 epochs"):
+        book_numbers.correlations(short)
+    found = book_numbers.correlations(longer)
+    assert np.isfinite([found["μ to the teacher"], found["μ to the bystander"]]).all()
+    assert np.isnan(found["changes from epoch to epoch"])
 
 
 def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> None:

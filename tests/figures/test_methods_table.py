@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from compared import compared
+from compared import compared, make, spec, trace
 from drawable import drawable
 from made_up import rounded
 from scipy import stats as scipy_stats
@@ -18,6 +18,7 @@ from kdnb.analysis.selection import StudiesParameters, Study
 from kdnb.analysis.students import ORDER
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
+from kdnb.files import write_tensors
 from kdnb.runs import Run
 
 RNG = np.random.default_rng(0)
@@ -216,3 +217,12 @@ def test_the_chapters_methods_are_all_that_are_no_intervention() -> None:
     assert set(by_method.METHODS) == {
         name for name in ORDER if methods.METHODS[name].__module__.split(".")[-1] not in ("interventions", "maps")
     }
+
+
+def test_where_no_method_has_a_mu_nothing_is_drawn_and_it_cannot_be_told(tmp_path: Path) -> None:
+    make(tmp_path / "digits", [spec("simkd")])
+    write_tensors(tmp_path / "digits" / "teacher-s0" / "classifier.safetensors", trace(0), {})
+    alone = StudiesParameters(profiles=("digits",), results_dir=str(tmp_path)).studies(methods=by_method.METHODS)
+    for made in (methods_table.scatter(alone), drawn_rows.likeness(alone)):
+        assert made.figures == [] and made.figure is None
+        assert made.answer.startswith("**It cannot be told on digits")

@@ -3,15 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
-from made_up import SPEC, kd, lasting, luminance, rounded, store, write
+import torch
+from exhibits import NOTEBOOKS
+from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import mismatched_pairs, selection
+from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.selection import ChapterParameters, Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.mu_curves import alike, over_epochs
+from kdnb.files import write_tensors
 from kdnb.parameters import read
 from kdnb.runs import Run
 
@@ -190,3 +195,44 @@ def test_the_sentence_counts_the_verdicts(study: Study) -> None:
     reproduced = sum(found.verdict == "found here too" for found in judged)
     assert f"{reproduced} found here too" in claim_words.sentence(judged) or not reproduced
     assert claim_words.sentence(judged).endswith("on 1 seed each.")
+
+
+def cell(chapter: str, name: str) -> str:
+    """The source of a notebook's cell."""
+    cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
+    return str(next(one.source for one in cells if one.id == name))
+
+
+def test_the_one_number_of_a_student_is_told_only_beside_its_teacher(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its run, of a checkpoint of one's own, the cell used to print the length of W_s as mu."""
+    source = cell("03_mu_curves", "03-mu")
+    taught, lone = store(tmp_path / "taught"), store(tmp_path / "lone", [replace(SPEC, teacher=None)])
+    for one in (taught, lone):
+        for place in one.folder.iterdir():
+            weight = TEACHER["classifier.weight"] if place.name.startswith("teacher") else torch.full((3, 4), 2.0)
+            tensors = {"weight": weight[None].clone(), "bias": torch.zeros(1, 3)}
+            write_tensors(place / "classifier.safetensors", tensors, {})
+        exec(source, {"studies": [one], "last_weight": last_weight})
+    mu = float(((TEACHER["classifier.weight"] - 2) ** 2).sum() ** 0.5)
+    told, untold = capsys.readouterr().out.splitlines()
+    assert f"μ = {mu:.3f} of (3, 4) numbers" in told
+    assert "μ =" not in untold and str(lone.folder) in untold
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name", "told"), [("04_correlation", "04-r", "r ="), ("07_account", "step-code", "added_up")]
+)
+def test_one_student_without_a_mu_stops_no_chapter(
+    chapter: str, name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SimKD's answers with the teacher's classifier: the tracker leaves no mu of it."""
+    simkd = replace(SPEC, method="simkd", method_parameters={"factor": 2.0})
+    write(tmp_path / "bare", simkd, without="mu_|pull_|spread")
+    bare = selection.load(ChapterParameters(output_dir=str(tmp_path / "bare"), methods=("simkd",)))
+    whole = store(tmp_path / "whole")
+    for study in (whole, bare):
+        exec(cell(chapter, name), {"study": study, "studies": [study]})
+        said = capsys.readouterr().out
+        assert (told in said) == (study is whole) and ("SimKD" in said) == (study is bare)

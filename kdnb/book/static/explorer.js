@@ -32,7 +32,9 @@ const after = ({ cut }, run, column) => (run.curves[column] ? numbers(run.curves
 const epochs = ({ sweep, cut }) => Array.from({ length: sweep.epochs - cut }, (_, i) => cut + 1 + i);
 
 // Distance of the followed class's row, times the root of the number of classes: raw mu is the root mean square of these.
+// Null where the teacher's run is not beside its students'.
 function row({ sweep, cut, followed }, run) {
+  if (followed < 0 || !run?.rows) return null;
   const count = sweep.classes.length;
   const own = numbers(run.rows).filter((_, i) => i % count === followed);
   return own.slice(cut).map((distance) => distance * Math.sqrt(count));
@@ -77,9 +79,10 @@ function muPanel(choice) {
     const look = { color: "#8c8c8c", dash: "dot", width: 2 };
     data.push(line(epochs(choice), other, `${run.label}, to the bystander`, look, { meta: "bystander" }));
   }
-  if (run && followed >= 0) {
+  const own = row(choice, run);
+  if (own) {
     const look = { color: sweep.colors[followed], dash: "dash", width: 2.5 };
-    data.push(line(epochs(choice), row(choice, run), `√K × row of ${sweep.classes[followed]}`, look, { meta: "followed" }));
+    data.push(line(epochs(choice), own, `√K × row of ${sweep.classes[followed]}`, look, { meta: "followed" }));
   }
   const layout = { xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: kind.name } }, shapes: drops(choice) };
   return panel(`${kind.name} after each epoch`, data, layout);
@@ -186,7 +189,8 @@ function sentence(choice) {
   if (method === "kd" && run.temperature !== temperature) notes.push(`T = ${temperature} was not trained here; shown: ${run.label}.`);
   const readings = [`r of ${plain(kind.name)} and the loss: ${r(after(choice, run, kind.column))}`];
   if (kind.bystander) readings.push(`to the bystander: ${r(after(choice, run, kind.bystander))}`);
-  if (followed >= 0) readings.push(`row of ${sweep.classes[followed]}: ${r(row(choice, run))}`);
+  const own = row(choice, run);
+  if (own) readings.push(`row of ${sweep.classes[followed]}: ${r(own)}`);
   return [`${sweep.set}, ${run.label}, epochs ${cut + 1} to ${sweep.epochs}. ${readings.join("; ")}.`, ...notes].join(" ");
 }
 

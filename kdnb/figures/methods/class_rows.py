@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import class_rows, stats, words
-from kdnb.analysis.by_method import groups, has_mu
+from kdnb.analysis.by_method import groups, has_mu, with_mu
 from kdnb.analysis.selection import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -21,11 +21,11 @@ from kdnb.figures.exhibit import Exhibit, exhibit
     step="study",
 )
 def likeness(studies: Mapping[str, Study]) -> Exhibit:
-    """Agreement of the classes' likenesses with the teacher's and with the bystander's, by study."""
+    """Agreement of the classes' likenesses with the teacher's and with the bystander's, by study that has a mu."""
     tables = {name: class_rows.agreements(study) for name, study in studies.items()}
-    figures = {name: _figure(study, tables[name]) for name, study in studies.items()}
+    figures = {name: _figure(study, tables[name]) for name, study in studies.items() if with_mu(study)}
     said = "; ".join(nearer(name, tables[name], class_rows.between_teachers(study)) for name, study in studies.items())
-    return Exhibit(figures, "", f"**{said[:1].upper()}{said[1:]}.**")
+    return Exhibit(figures or None, "", f"**{said[:1].upper()}{said[1:]}.**")
 
 
 def _figure(study: Study, table: pd.DataFrame) -> go.Figure:

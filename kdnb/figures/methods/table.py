@@ -131,10 +131,10 @@ def reported() -> str:
     step="study",
 )
 def scatter(studies: Mapping[str, Study]) -> Exhibit:
-    """Test accuracy of the last epoch against mu, by study."""
-    figures = {name: draw_scatter(study) for name, study in studies.items()}
+    """Test accuracy of the last epoch against mu, by study that has a mu."""
+    figures = {name: draw_scatter(study) for name, study in studies.items() if by_method.with_mu(study)}
     said = "; ".join(order(name, study) for name, study in studies.items())
-    return Exhibit(figures, without(studies), f"**{said[:1].upper()}{said[1:]}.**")
+    return Exhibit(figures or None, without(studies), f"**{said[:1].upper()}{said[1:]}.**")
 
 
 def draw_scatter(study: Study) -> go.Figure:

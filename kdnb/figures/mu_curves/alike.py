@@ -7,7 +7,7 @@ from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves.over_epochs import at, mean_change
+from kdnb.figures.mu_curves.over_epochs import at, mean_change, percent
 from kdnb.runs.store import column_of
 
 
@@ -62,5 +62,8 @@ def like_kd(study: Study) -> str:
     run, kd = study.get("DIST"), study.nearest(PEAK)
     if run is None or kd is None:
         return "**Whether DIST's curve is like KD's cannot be told: one of them was not trained here.**"
-    moves = f"{mean_change(study, run, 'mu_raw')} under DIST and {mean_change(study, kd, 'mu_raw')} {at(kd)}"
+    changes = [mean_change(study, one, "mu_raw") for one in (run, kd)]
+    if not np.isfinite(changes).all():
+        return "**Whether DIST's curve is like KD's cannot be told: one of them has no μ.**"
+    moves = f"{percent(changes[0])} under DIST and {percent(changes[1])} {at(kd)}"
     return f"**{claim_words.found(study, 'C8')}: after the warm-up μ changes by {moves}.**"

@@ -190,14 +190,16 @@ def _play() -> dict[str, object]:
 
 def answer(study: Study) -> str:
     """Whether mu falls under KD, as far as it does to the bystander, over seeds."""
-    moves = [
-        f"by {mean_change(study, run, 'mu_raw')} {at(run)}" for run in (*in_front(study), study.get("normal")) if run
-    ]
-    peak = study.leading
+    peak, shown = study.leading, [run for run in (*in_front(study), study.get("normal")) if run]
+    known = {at(run): change for run in shown if np.isfinite(change := mean_change(study, run, "mu_raw"))}
+    if not known:
+        return "**Whether μ falls cannot be told: no student by KD or normal training here has a μ.**"
+    moves = [f"by {percent(change)} {whose}" for whose, change in known.items()]
     other = mean_change(study, peak, "bystander_mu_raw")
+    beside = f"; to the bystander, which no student saw, by {percent(other)} {at(peak)}" if np.isfinite(other) else ""
     seeds = words.counted(len(over_seeds.groups(study)[peak.label]), "seed")
-    text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves or ['nowhere'])}"
-    return f"**{text}; to the bystander, which no student saw, by {other} {at(peak)} ({seeds}).**"
+    text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves)}"
+    return f"**{text}{beside} ({seeds}).**"
 
 
 def at(run: Run) -> str:
@@ -205,18 +207,14 @@ def at(run: Run) -> str:
     return f"at T = {run.spec.method_parameters['temperature']:g}" if run.spec.method == "kd" else f"under {run.label}"
 
 
-def mean_change(study: Study, run: Run, column: str) -> str:
-    """How far a column moves after the warm-up, on the mean over seeds."""
-    group = over_seeds.groups(study)[run.label]
-    return percent(float(np.mean([study.change(column, one) for one in group])))
+def mean_change(study: Study, run: Run, column: str) -> float:
+    """How far a column moves after the warm-up, on the mean over seeds; nan where a history lacks it."""
+    return float(np.mean([study.change(column, one) for one in over_seeds.groups(study)[run.label]]))
 
 
 def order(study: Study) -> str:
     """At how many temperatures mu falls after the warm-up, over seeds."""
-    changes = {
-        t: float(np.mean([study.change("mu_raw", one) for one in over_seeds.groups(study)[run.label]]))
-        for t, run in study.kd.items()
-    }
+    changes = {t: mean_change(study, run, "mu_raw") for t, run in study.kd.items()}
     known = {t: value for t, value in changes.items() if np.isfinite(value)}
     if not known:
         return "**Whether μ falls at any temperature cannot be told: no student here learned by KD and has a μ.**"

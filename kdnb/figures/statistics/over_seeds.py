@@ -28,7 +28,8 @@ LOOKS = {
 )
 def differences(found: Sequence[Measured]) -> Exhibit:
     """What the teacher has beyond the bystander, a figure a study."""
-    return Exhibit({one.name: _differences(one) for one in found}, **told(difference_sentence(found)))
+    figures = {one.name: _differences(one) for one in found if one.labels}
+    return Exhibit(figures or None, **told(difference_sentence(found)))
 
 
 @exhibit(
@@ -38,7 +39,8 @@ def differences(found: Sequence[Measured]) -> Exhibit:
 )
 def readings(found: Sequence[Measured]) -> Exhibit:
     """Four readings of the same r, a figure a study."""
-    return Exhibit({one.name: _readings(one) for one in found}, **told(readings_sentence(found)))
+    figures = {one.name: _readings(one) for one in found if one.labels}
+    return Exhibit(figures or None, **told(readings_sentence(found)))
 
 
 def _differences(one: Measured) -> go.Figure:
