@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 import torch
 
 from kdnb.analysis import selection
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.figures import tsne
 from kdnb.figures.exhibit import Exhibit
 from kdnb.figures.mu_curves import over_epochs

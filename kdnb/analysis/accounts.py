@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from kdnb.analysis import over_seeds
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 

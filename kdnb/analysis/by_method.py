@@ -9,8 +9,8 @@ from scipy.stats import spearmanr
 
 from kdnb import methods
 from kdnb.analysis import over_seeds, stats
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ORDER
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 PUBLISHED = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")

@@ -9,9 +9,9 @@ import numpy as np
 from kdnb.analysis import over_seeds, spaces, stats
 from kdnb.analysis import separation as separations
 from kdnb.analysis.over_seeds import Values
-from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
 from kdnb.analysis.spaces import WHICH
+from kdnb.analysis.study import Study
 from kdnb.files import read_tensors
 from kdnb.runs import Run
 from kdnb.runs.store import Which

@@ -9,7 +9,7 @@ import pandas as pd
 from kdnb.analysis import stats
 from kdnb.analysis.by_method import groups, has_mu
 from kdnb.analysis.over_seeds import Estimate, estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.methods import METHODS
 from kdnb.runs import Run
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from kdnb.analysis import stats
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 

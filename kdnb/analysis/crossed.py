@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from kdnb import paths, runs
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import recipe
+from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 

@@ -20,8 +20,8 @@ import pandas as pd
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.over_seeds import Estimate, estimates
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ALPHA
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 CLASSIFIERS = ("own", "W_t", "W_o", "random")

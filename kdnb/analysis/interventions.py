@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kdnb.analysis.by_method import groups, short
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 METHODS = (

@@ -11,8 +11,8 @@ import pandas as pd
 
 from kdnb.analysis import separation, stats
 from kdnb.analysis.comparisons import TEACHERS_MAP
-from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
+from kdnb.analysis.study import Study
 from kdnb.files import read_tensors
 
 KEPT = {"neighbours": "neighbours shared", "classes": "class distances, ρ"}

@@ -7,9 +7,10 @@ from typing import Literal
 import pandas as pd
 
 from kdnb.analysis import spaces as feature_spaces
-from kdnb.analysis.selection import MapParameters, Study
+from kdnb.analysis.selection import MapParameters
 from kdnb.analysis.separation import Map, Separation
 from kdnb.analysis.spaces import Space
+from kdnb.analysis.study import Study
 from kdnb.runs.store import Which
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from kdnb.analysis import r_over_seeds, stats
 from kdnb.analysis.over_seeds import Estimate, estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 
 
 def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:

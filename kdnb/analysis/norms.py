@@ -14,8 +14,9 @@ import pandas as pd
 from kdnb import runs
 from kdnb.analysis import stats
 from kdnb.analysis.curves import window
-from kdnb.analysis.selection import Study, is_papers
+from kdnb.analysis.selection import is_papers
 from kdnb.analysis.students import HOTTEST
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 

@@ -8,7 +8,8 @@ import pandas as pd
 from kdnb import paths
 from kdnb.analysis import design, representability
 from kdnb.analysis.design import Cell
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
+from kdnb.analysis.study import Study
 
 WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
 FILE = representability.FILE.split("/")[-1]

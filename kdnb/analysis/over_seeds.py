@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from kdnb.analysis import stats, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 Values = Mapping[str, Mapping[int, float]]  # by label and seed

@@ -9,7 +9,7 @@ import pandas as pd
 from kdnb.analysis import correlations, readings, stats
 from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.over_seeds import Estimate, estimate, groups
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 TEACHER, BYSTANDER = SIDES

@@ -2,23 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import fields, replace
 from math import isclose
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
-
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, Students, by_recipe, in_front, recipe
+from kdnb.analysis.students import HOTTEST, PAPERS, by_recipe, in_front, recipe
+from kdnb.analysis.study import Study
 from kdnb.checks import choice
 from kdnb.methods import METHODS
 from kdnb.parameters import Count, Names, NotNegative, Positive, Seed, Share, Temperatures, checked
 from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 from kdnb.surroundings import lasting
 
 # Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
@@ -81,13 +77,14 @@ class PaperParameters(SweepParameters):
         return [own, *{study.folder: study for study in others}.values()]
 
     def _best(self, profile: str) -> "Study":
-        """One's own runs where they are at least as many of each student as the published ones, else those."""
+        """One's own runs where they are at least as many of each student as the published ones, or of a method more."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
         there = next(filter(None, map(self._there, names)), None)
         if there is None:
             return load(self._chapter(profile))  # which says how to make some
         mine, published = there[0], there[-1]
-        return mine if _times(mine, published) >= _times(published, published) else published
+        as_many = _times(mine, published) >= _times(published, published)
+        return mine if as_many or _have_more_methods(mine.every, published.every) else published
 
     def _there(self, profile: str) -> list["Study"]:
         """One's own students that are asked for and the published ones, as far as there are any."""
@@ -143,72 +140,6 @@ class ClaimsParameters:
     squared: bool = True  # KD with T squared; False: the paper's other reading
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study(Students):
-    """Students of one folder, and how a chapter looks at them.
-
-    name      of the profile they are of; of their data set, where that is another
-    warm_up   epochs left out at the start
-    """
-
-    name: str
-    folder: Path
-    warm_up: int
-
-    def comparison(self, name: str) -> Path | None:
-        """A file of several runs side by side, kept beside the study's; None where it was not made."""
-        found = self.folder / paths.COMPARISONS / name
-        return found if found.exists() else None
-
-    @property
-    def origin(self) -> str:
-        """Where the students are from, in a sentence."""
-        kept = self.students[0].is_published
-        what = "published runs, trained once and kept with the repository" if kept else "trained here"
-        return f"Read from {self.folder}: {len(self.every)} students, {what}."
-
-    @property
-    def dataset(self) -> str:
-        """What the students were trained on."""
-        return self.students[0].spec.dataset
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of every student."""
-        return self.students[0].spec.epochs
-
-    @cached_property
-    def teacher(self) -> Run | None:
-        """The teacher's run, if it is in the same folder (one's own weights are not)."""
-        return self._known(run.spec.teacher for run in self.students)
-
-    @cached_property
-    def bystander(self) -> Run | None:
-        """The bystander's run, if it is in the same folder."""
-        return self._known(run.spec.bystander for run in self.students)
-
-    def _known(self, identities: Iterable[dict[str, str] | None]) -> Run | None:
-        """The run in the folder of one of the teachers that specs name."""
-        wanted = {identity["checksum"] for identity in identities if identity}
-        found = runs.find(self.folder, role="teacher")
-        return next((run for run in found if run.weights_checksum in wanted), None)
-
-    def first(self, column: str, run: Run) -> float:
-        """A column's value in the first epoch after the warm-up; nan where the history lacks it."""
-        table = run.after(self.warm_up)
-        return float(table[column].iloc[0]) if column in table else np.nan
-
-    def change(self, column: str, run: Run) -> float:
-        """Relative change of a column from the first epoch after the warm-up to the last; nan from zero."""
-        start = self.first(column, run)
-        return run.last(column) / start - 1 if start else np.nan
-
-    def course(self, column: str, run: Run) -> pd.DataFrame:
-        """epoch, and the column less its value in the first epoch after the warm-up, as a share of that (nan: none)."""
-        table = run.after(self.warm_up)
-        return table[["epoch"]].assign(**{column: column_of(table, column) / (self.first(column, run) or np.nan) - 1})
-
-
 def load(chosen: ChapterParameters) -> Study:
     """The runs that ``chosen`` name; FileNotFoundError, saying how to make them, when there are none.
 
@@ -238,14 +169,25 @@ def load(chosen: ChapterParameters) -> Study:
 
 
 def best(chosen: ChapterParameters) -> Study:
-    """As :func:`load`, but the published runs where no folder is named and they have more seeds than one's own."""
+    """As :func:`load`, but the published runs where no folder is named and they have more seeds than one's own.
+
+    They have to have every method of those, too: a reader's own method is not among them.
+    """
     kept = replace(chosen, output_dir=str(paths.results(chosen.profile)))
-    own, published = ({run.spec.init_seed for run in sweep(one)} for one in (chosen, kept))
-    if chosen.output_dir is not None or chosen.seed not in published or len(published) <= len(own):
+    mine, theirs = sweep(chosen), sweep(kept)
+    own, published = ({run.spec.init_seed for run in found} for found in (mine, theirs))
+    few = chosen.seed not in published or len(published) <= len(own)
+    if chosen.output_dir is not None or few or _have_more_methods(mine, theirs):
         return load(chosen)
     study = load(kept)
     print(study.origin)
     return study
+
+
+def _have_more_methods(mine: Iterable[Run], published: Iterable[Run]) -> bool:
+    """Whether there is a method among one's own runs that none of the published ones has."""
+    own, theirs = ({run.spec.method for run in found} for found in (mine, published))
+    return not own <= theirs
 
 
 def name_of(profile: str, students: Sequence[Run]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 
 HELP = {"raw": "features as they are", "matched": "matched", "linear": "through a linear map"}
 COLUMNS = ["label", "seed", "kind", "relation", "accuracy", *HELP]

@@ -8,8 +8,9 @@ import pandas as pd
 
 from kdnb import methods, profiles
 from kdnb.analysis import correlations
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOTTEST
+from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 TEMPERATURES = (*map(float, range(1, 11)), 20.0, 50.0)

@@ -16,8 +16,9 @@ from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.publish import PERPLEXITY
-from kdnb.analysis.selection import ChapterParameters, PaperParameters, Study
+from kdnb.analysis.selection import ChapterParameters, PaperParameters
 from kdnb.analysis.students import PAPERS
+from kdnb.analysis.study import Study
 from kdnb.book.drawing import compact
 from kdnb.figures import classes, origin, style
 from kdnb.figures.correlation import over_temperature

@@ -12,8 +12,8 @@ decide. So "alike" and "as well as" are claimed only when the whole interval of 
 
 from collections.abc import Callable, Sequence
 
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import HOT, PEAK
+from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers as numbers
 from kdnb.claims.judge import EVERY, Claim, Measure, Numbers, Parts, by_interval
 from kdnb.claims.thresholds import ACCURACY_MARGIN, HALVED, NINE_TENTHS, SAME_R, SMALL_PART, UNRELATED

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import HOT, HOTTEST, PEAK, Missing, Students
+from kdnb.analysis.study import Study
 from kdnb.claims.judge import Numbers
 from kdnb.claims.paper_numbers import at_matched_accuracy
 from kdnb.measure.history import BYSTANDER

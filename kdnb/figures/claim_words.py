@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from kdnb.analysis import words
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import of_each_seed
+from kdnb.analysis.study import Study
 from kdnb.claims import paper
 from kdnb.claims.judge import MARKS, Verdict, Word, verdict
 from kdnb.claims.studies import counted

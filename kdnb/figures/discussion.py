@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import words
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
+from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import Claim, Verdict, Word, verdict
 from kdnb.figures import claims, intervals, origin, style

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kdnb import models, profiles
 from kdnb.analysis import words
 from kdnb.analysis.class_rows import last_weight
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 
 PAPER = profiles.get("cifar100")

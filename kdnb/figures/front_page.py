@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, design, over_seeds, stats, words
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms

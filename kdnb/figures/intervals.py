@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.over_seeds import Estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 
 BARS = "rgba(128,128,128,0.8)"

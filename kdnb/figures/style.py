@@ -12,8 +12,8 @@ from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from kdnb.analysis import words
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ORDER
+from kdnb.analysis.study import Study
 from kdnb.figures import origin
 from kdnb.methods import METHODS
 from kdnb.runs import Run, RunSpec

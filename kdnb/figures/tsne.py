@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import maps, over_seeds, stats, words
-from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
+from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs.store import Which

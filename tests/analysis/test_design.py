@@ -14,7 +14,8 @@ from kdnb import methods, runs
 from kdnb.analysis import crossed, design, out_of_reach, representability, selection
 from kdnb.analysis.design import Cell
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.figures.interventions import design as drawn
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import RunSpec

@@ -9,8 +9,9 @@ import pytest
 from made_up import CURVES, SPEC, kd, store, write
 
 from kdnb.analysis import accounts, by_method, norms, r_over_seeds, selection
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.students import Missing
+from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers, controls, paper
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict

@@ -13,7 +13,8 @@ import torch
 from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store, write
 
-from kdnb.analysis.selection import ChapterParameters, Study, load
+from kdnb.analysis.selection import ChapterParameters, load
+from kdnb.analysis.study import Study
 from kdnb.book import explorer_data, fragments, reading, widgets
 from kdnb.figures import front_page
 from kdnb.files import write_tensors

@@ -10,8 +10,9 @@ from exhibits import exhibits_of
 from made_up import SPEC, kd, lasting, store, write
 
 from kdnb.analysis import selection
-from kdnb.analysis.selection import ChapterParameters, StudiesParameters, Study
+from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.students import Missing, Students
+from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers
 from kdnb.claims.book import STATEMENTS, within
 from kdnb.claims.judge import BooksWord, Claim, by_interval, verdict

@@ -8,7 +8,7 @@ import pytest
 from made_up import SPEC, kd, store
 
 from kdnb.analysis import maps, publish, selection
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.data import cifar
 from kdnb.figures import classes, experiment, tsne
 
@@ -86,6 +86,18 @@ def test_own_runs_are_shown_where_they_have_as_many_seeds(tmp_path: Path, monkey
     store(tmp_path / "named", specs[:2])
     named = replace(chosen, output_dir=str(tmp_path / "named"))
     assert [found.folder for found in named.studies()] == [tmp_path / "named"]
+
+
+def test_a_method_that_only_ones_own_runs_have_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One seed of it, where two are published of the others: whoever asks for it wants to see it."""
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
+    kept, own = tmp_path / "results" / "digits", tmp_path / "runs" / "digits"
+    store(kept, [SPEC, kd(4), replace(SPEC, init_seed=1), kd(4, init_seed=1)])
+    store(own, [SPEC, replace(SPEC, method="at", method_parameters={"weight": 1000.0})])
+    for methods, folder in ((("normal", "kd"), kept), (("normal", "at"), own)):
+        (paper,) = selection.PaperParameters(profiles=("digits",), methods=methods).studies()
+        assert paper.folder == selection.best(selection.ChapterParameters(methods=methods)).folder == folder
 
 
 def test_cifar100_is_the_nearest_study_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

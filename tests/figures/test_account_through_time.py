@@ -10,7 +10,8 @@ from made_up import SPEC, STUDENTS, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import accounts, selection
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.figures.account import bars, through_time
 from kdnb.figures.alignment.terms import amount
 from kdnb.runs import Run, RunSpec

@@ -11,7 +11,8 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis import alignment, selection
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.book import widgets
 from kdnb.figures.alignment import ladder, plug_in
 from kdnb.figures.alignment import terms as parts

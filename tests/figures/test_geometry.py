@@ -15,7 +15,8 @@ from scipy.stats import t as student_t
 
 from kdnb.analysis import class_agreement, map_stability, over_seeds, selection, separation, stitched
 from kdnb.analysis import spaces as feature_spaces
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.data import cifar
 from kdnb.figures import intervals
 from kdnb.figures.geometry import class_distances, stability, stitching

@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 
 from kdnb import methods
 from kdnb.analysis import by_method, interventions
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
+from kdnb.analysis.study import Study
 from kdnb.figures.interventions import questions
 from kdnb.methods.interventions import Frozen
 from kdnb.runs import RunSpec

@@ -14,8 +14,9 @@ from scipy import stats as scipy_stats
 
 from kdnb import methods
 from kdnb.analysis import by_method, class_rows, literature
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import ORDER
+from kdnb.analysis.study import Study
 from kdnb.figures.methods import class_rows as drawn_rows
 from kdnb.figures.methods import table as methods_table
 from kdnb.files import write_tensors

@@ -12,7 +12,8 @@ from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import mismatched_pairs, selection
 from kdnb.analysis.class_rows import last_weight
-from kdnb.analysis.selection import ChapterParameters, Study
+from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.mu_curves import alike, over_epochs

@@ -9,8 +9,9 @@ from made_up import SPEC, kd, luminance, write
 
 from kdnb import methods as known
 from kdnb.analysis import correlations, maps, mismatched_pairs, selection
-from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
+from kdnb.analysis.selection import ChapterParameters, MapParameters
 from kdnb.analysis.students import ORDER
+from kdnb.analysis.study import Study
 from kdnb.book.drawing import _INKS
 from kdnb.claims import paper
 from kdnb.figures import style, training, tsne

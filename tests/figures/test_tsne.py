@@ -10,7 +10,8 @@ from made_up import SPEC, STUDENTS, kd, lasting, rounded, store, write
 
 from kdnb.analysis import maps as mapss
 from kdnb.analysis import selection
-from kdnb.analysis.selection import ChapterParameters, MapParameters, Study
+from kdnb.analysis.selection import ChapterParameters, MapParameters
+from kdnb.analysis.study import Study
 from kdnb.book import drawing, widgets
 from kdnb.figures import claim_words, tsne
 from kdnb.figures.account import bars

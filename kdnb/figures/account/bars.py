@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import accounts, over_seeds, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import SMALL_PART
 from kdnb.figures import intervals, style
 from kdnb.figures.alignment.terms import amount

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import accounts, over_seeds, stats, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
 from kdnb.figures.alignment.terms import amount

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import alignment, over_seeds, words
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.measure.history import BYSTANDER

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit

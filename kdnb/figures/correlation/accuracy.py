@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 

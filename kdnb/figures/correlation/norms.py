@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, norms, over_seeds, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS, SAME_R
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit

@@ -9,8 +9,8 @@ from scipy.spatial.distance import squareform
 
 from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
 from kdnb.analysis.over_seeds import Values, estimate
-from kdnb.analysis.selection import Study
 from kdnb.analysis.separation import Map
+from kdnb.analysis.study import Study
 from kdnb.figures import classes, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS

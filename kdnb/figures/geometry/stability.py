@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import class_agreement, map_stability, over_seeds, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import class_agreement, over_seeds, stats, stitched
 from kdnb.analysis.over_seeds import Values, estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit

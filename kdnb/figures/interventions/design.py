@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import design, out_of_reach, stats, words
 from kdnb.analysis.over_seeds import Estimate, estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from kdnb.analysis import by_method, stats, words
 from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods.table import number

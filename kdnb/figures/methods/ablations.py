@@ -6,7 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, variations, words
-from kdnb.analysis.selection import StudiesParameters, Study
+from kdnb.analysis.selection import StudiesParameters
+from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import class_rows, stats, words
 from kdnb.analysis.by_method import groups, has_mu, with_mu
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import by_method, literature, words
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run

@@ -3,8 +3,8 @@
 import numpy as np
 
 from kdnb.analysis import over_seeds
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import PEAK
+from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.mu_curves.over_epochs import at, mean_change, percent

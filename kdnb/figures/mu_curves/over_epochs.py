@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, words
-from kdnb.analysis.selection import Study
 from kdnb.analysis.students import ORDER
+from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run

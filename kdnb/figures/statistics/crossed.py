@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, words
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import intervals, origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 

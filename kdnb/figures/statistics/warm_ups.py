@@ -10,7 +10,7 @@ from kdnb.analysis import r_over_seeds
 from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
-from kdnb.analysis.selection import Study
+from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics.over_seeds import LOOKS, line_a_study, told
