@@ -129,8 +129,8 @@ class Students:
     def seeds(self) -> list[Self]:
         """Each seed by itself, in front its students of the paper's alpha.
 
-        Runs of one name but for the seed are of one recipe: that of the student in front, else of the first seed; those
-        of another are left out. ValueError for several data sets or weight decays: what is judged is about one of either.
+        Runs whose names differ in the seed alone are of one recipe, that of the student in front, else of the first
+        seed; others are left out. ValueError for several data sets or weight decays: what is judged is about one.
         """
         for field in ("dataset", "weight_decay"):
             if len(values := {getattr(run.spec, field) for run in self.every}) > 1:
