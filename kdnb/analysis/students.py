@@ -129,15 +129,20 @@ class Students:
     def seeds(self) -> list[Self]:
         """Each seed by itself, in front its students of the paper's alpha.
 
-        ValueError for several data sets or weight decays: what is judged is about one of either.
+        Runs whose names differ in the seed alone are of one recipe, that of the student in front, else of the first
+        seed; others are left out. ValueError for several data sets or weight decays: what is judged is about one.
         """
         for field in ("dataset", "weight_decay"):
             if len(values := {getattr(run.spec, field) for run in self.every}) > 1:
                 listed = ", ".join(map(str, sorted(values)))
                 raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
+        wanted: dict[str, str] = {}
+        for run in (*self.students, *sorted(self.every, key=lambda run: run.spec.init_seed)):
+            wanted.setdefault(_name(run), recipe(run.spec))
         by_seed: dict[int, list[Run]] = {}
         for run in self.every:
-            by_seed.setdefault(run.spec.init_seed, []).append(run)
+            if recipe(run.spec) == wanted[_name(run)]:
+                by_seed.setdefault(run.spec.init_seed, []).append(run)
         return [
             replace(self, students=in_front(mine, seed, ALPHA), every=mine, alpha=ALPHA)
             for seed, mine in sorted(by_seed.items())
@@ -160,6 +165,11 @@ def _place(run: Run) -> tuple[int, str, float]:
     method = run.spec.method
     place = ORDER.index(method) if method in ORDER else len(ORDER)
     return place, method, run.spec.method_parameters.get("temperature", 0.0)
+
+
+def _name(run: Run) -> str:
+    """What its folder is called, whatever the seed."""
+    return replace(run.spec, init_seed=0).name
 
 
 def by_recipe(runs: Iterable[Run]) -> dict[str, list[Run]]:

@@ -132,6 +132,7 @@ def test_a_seed_of_another_recipe_is_no_further_seed(change: dict[str, object], 
     odd = replace(SPEC, init_seed=2, **change)  # type: ignore[arg-type]
     study = store(tmp_path, [SPEC, replace(SPEC, init_seed=1), odd])
     assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
+    assert [one.seed for one in study.seeds] == [one.seed for one in of_each_seed(study.every)] == [0, 1]
 
 
 def test_seeds_may_differ_in_teachers_and_in_whether_those_answered_from_a_table(tmp_path: Path) -> None:
