@@ -213,8 +213,9 @@ def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
         if isinstance(value, PLAIN) and not name.startswith("_") and name not in hidden
     }
     own = made_by(namespace.get("In", ())) - known
-    for name in plain.keys() - own:
-        choice("parameter", name, known)
+    for name in plain:
+        if name not in own:
+            choice("parameter", name, known)
     return kind(**{name: value for name, value in plain.items() if name not in own})
 
 

@@ -20,7 +20,8 @@ Of a bystander there is no map. A run that is published already, and has not cha
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +36,7 @@ from kdnb import runs
 from kdnb.analysis import separation
 from kdnb.analysis.spaces import WHICH
 from kdnb.data.source import balanced_order
-from kdnb.files import write_json, write_tensors
+from kdnb.files import way_out, write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
 FORMAT = 3  # of what is below: another one has every run published anew
@@ -247,6 +248,19 @@ def _install(made: Run, target: Path) -> None:
         file.replace(place / file.name)
 
 
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A folder beside ``target`` itself, should that be a link: files can be moved on one disk only."""
+    beside = target.resolve().parent
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=beside, prefix=".publish-")
+    except OSError as error:
+        raise OSError(f"nothing can be written in {beside}: {error.strerror}; {way_out(error)}.") from error
+    with folder:
+        yield Path(folder.name)
+
+
 def publish(folder: Path, target: Path) -> list[Run]:
     """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
 
@@ -256,12 +270,10 @@ def publish(folder: Path, target: Path) -> list[Run]:
     source = Source.find(folder)
     new = [run for run in source.every if not is_current(source, run, target)]
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the folder itself, should the target be a link: files can be moved on one disk only.
-    with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".publish-") as staging:
+    with _staging(target) as staging:
         made = []
         for run in new:
-            made.append(build(source, run, Path(staging), PublishedRun(target / run.path.name)))
+            made.append(build(source, run, staging, PublishedRun(target / run.path.name)))
             print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
         _refuse_large(made, target)
         for run in made:

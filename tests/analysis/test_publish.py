@@ -334,6 +334,12 @@ def test_a_mixture_of_an_old_and_a_new_publication_is_no_run(
     assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
 
 
+def test_where_nothing_can_be_written_the_way_out_is_said(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="nothing can be written in .*file/results: .*; choose another folder"):
+        publish.publish(tiny_folder, tmp_path / "file" / "results" / "digits")
+
+
 def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
     """Results outlive the code that made them: a change that cannot read them any more shows here."""
     for folder in (paths.root() / "results").glob("*"):
