@@ -169,16 +169,14 @@ def _between(low: float, high: float) -> str:
     return f" (95 %: {ends})" if np.isfinite(low) else ""
 
 
-def minute(papers: Sequence[Study], designs: Sequence[Study]) -> str:
-    """What was found, in a few sentences of the study with the most seeds, in Markdown."""
-    study, tried = (max(found, key=lambda one: len(one.every)) for found in (papers, designs))
+def minute(papers: Sequence[Study]) -> str:
+    """What the two figures do not say, in a few sentences of the study with the most seeds, in Markdown."""
+    study = max(papers, key=lambda one: len(one.every))
     pairs = crossed.contrasts_of(study)
     said = [
-        drift(study),
         *([] if pairs.empty else [drawn_crossed.sentence(study, pairs)]),
         norms.sentence(study),
         plugged(study),
-        needed(tried),
         f"**{claim_words.sentence(claim_words.judged(study))}**",
     ]
     told = "\n".join(f"- {text.replace('**', '')}" for text in said)

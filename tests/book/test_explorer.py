@@ -124,7 +124,7 @@ def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     assert all(f"{move:+.1%}".replace("-", "−").replace("%", "\u00a0%") in text for move in moves)
     assert text.startswith("**Yes" if moves[0] < min(0, moves[1]) else "**No") and "too few to be sure" in text
     assert "cannot be told" in front_page.needed(studies[0])
-    assert len(front_page.minute(studies, studies).split("\n- ")) == 6
+    assert len(front_page.minute(studies).split("\n- ")) == 4
 
 
 def test_the_first_page_counts_where_reuse_needs_the_teacher(

@@ -49,7 +49,7 @@ def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     found = {k: one for k, one in class_rows.beyond_normal(table).items() if len(one.values) >= stats.LEAST_RUNS}
     between = "" if level is None else f"; the two teachers agree with each other by {words.number(level, '{:.2f}')}"
     if not found:
-        return f"it cannot be told on {name}, where no method has three seeds beside normal training{between}"
+        return f"it cannot be told on {name}, where no method has three seeds beside normal training"
     clear = [label for label, one in found.items() if one.side > 0]
     word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not that it could be seen"
     most = max(found, key=lambda label: found[label].mean)
