@@ -41,7 +41,7 @@ if "runs" in config:
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
-COMMON = {"profile": PROFILE, **config.get("common", {})}  # parameters of every training notebook
+COMMON = {"profile": PROFILE, **(config.get("common") or {})}  # parameters of every training notebook
 OF_TEACHERS = {name: value for name, value in COMMON.items() if name in TeacherParameters.__dataclass_fields__}
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = grid.groups(config["students"], COMMON)
@@ -76,7 +76,8 @@ PAPERMILL = (
     "{input.notebook:q} {log.notebook:q} -y {params.given:q}"
 )
 # Prints a notebook's progress lines, what it says of a teacher trained otherwise, and the line of an error; keeps all.
-LOGGED = " 2>&1 | tee {log.text:q} | {{ grep --line-buffered -E ': (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): | is there and serves as it is, ' || true; }}"
+SHOWN = ": (epoch|chunk) |^[A-Za-z]+(Error|Up|Lost): | is there and serves as it is, "
+LOGGED = f" 2>&1 | tee {{log.text:q}} | {{{{ grep --line-buffered -E '{SHOWN}' || true; }}}}"
 TRAINING = PAPERMILL + " -y {params.here:q}" + LOGGED
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kdnb.analysis import stats
 from kdnb.analysis.by_method import groups, has_mu
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import Estimate, estimate, paired
 from kdnb.analysis.study import Study
 from kdnb.methods import METHODS
 from kdnb.runs import Run
@@ -46,9 +46,9 @@ def beyond_normal(table: pd.DataFrame) -> dict[str, Estimate]:
     """
     gaps = table.assign(gap=table["teacher"] - table["bystander"]).dropna(subset=["gap"])
     by_seed = {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps.groupby("label")}
-    normal = by_seed.pop(METHODS["normal"].label, {})
-    paired = {label: [gap - normal[k] for k, gap in found.items() if k in normal] for label, found in by_seed.items()}
-    return {label: estimate(values) for label, values in paired.items() if values}
+    normal = METHODS["normal"].label
+    beyond = {label: paired(by_seed, by_seed, label, normal) for label in by_seed if label != normal}
+    return {label: estimate(values) for label, values in beyond.items() if len(values)}
 
 
 def _sides(study: Study) -> dict[str, np.ndarray]:
