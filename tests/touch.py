@@ -92,21 +92,36 @@ def figures_with(page: Page, part: str) -> list[Locator]:
     return [page.locator(f"#{name}") for name in names]
 
 
+def areas(page: Page, outputs: str) -> list[Locator]:
+    """Those of ``outputs``, a selector, with a menu or a slider; each gets a mark, since its place may change.
+
+    A menu takes one figure away before it draws the next: told by what it holds, an output is another for a moment.
+    """
+    count: int = page.evaluate(
+        """outputs => {
+            const found = [...document.querySelectorAll(outputs)]
+                .filter(output => output.querySelector("select, .noUi-handle"));
+            found.forEach((output, place) => { output.dataset.place = place; });
+            return found.length;
+        }""",
+        outputs,
+    )
+    return [page.locator(f'[data-place="{place}"]') for place in range(count)]
+
+
 def choose(area: Locator) -> None:
     """Take the second entry of each menu of ``area`` and go back; other figures, or other data, must be seen."""
     for menu in area.locator("select:visible").all():
-        before = shown(area)
-        menu.select_option(index=1)
-        area.page.wait_for_function(
-            f"([area, before]) => JSON.stringify(({SHOWN})(area)) !== JSON.stringify(before)",
-            arg=[area.element_handle(), before],
-        )
-        before = shown(area)
-        menu.select_option(index=0)
-        area.page.wait_for_function(
-            f"([area, before]) => JSON.stringify(({SHOWN})(area)) !== JSON.stringify(before)",
-            arg=[area.element_handle(), before],
-        )
+        for entry in (1, 0):
+            before = settled(area)
+            menu.select_option(index=entry)
+            area.page.wait_for_function(
+                f"""([area, before]) => {{
+                    const now = JSON.stringify(({SHOWN})(area));
+                    return now !== "{{}}" && now !== JSON.stringify(before);
+                }}""",
+                arg=[area.element_handle(), before],
+            )
 
 
 def move(area: Locator) -> None:

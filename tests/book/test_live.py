@@ -11,12 +11,14 @@ from urllib.request import urlopen
 
 import pytest
 from browser import Read, Reading
-from playwright.sync_api import Locator, Page, TimeoutError
-from touch import centre, choose, move, use_controls
+from playwright.sync_api import TimeoutError
+from touch import areas, centre, choose, move, use_controls
 
 from kdnb import paths
 
 CHAPTERS = ("00_start", "03_mu_curves", "04_correlation", "05_tsne", "10_geometry")
+# Anywidget complains when a browser takes over 2 s to load a module; with that clock at 0 all below still holds.
+LATE = "[anywidget] Failed to initialize model."
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one picture that a notebook asks others for
 SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}, "themes": {"theme": "JupyterLab Dark"}}
 RUN_ALL = """async () => {
@@ -120,17 +122,6 @@ def _darken(reading: Reading, dark: bool) -> None:
     reading.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{str(not dark).lower()}'")
 
 
-def _areas(page: Page) -> list[Locator]:
-    """The outputs with a menu or a slider; each gets a mark, since an output's place among others may change."""
-    count: int = page.evaluate("""() => {
-        const areas = [...document.querySelectorAll(".jp-OutputArea-output")]
-            .filter(area => area.querySelector("select, .noUi-handle"));
-        areas.forEach((area, place) => { area.dataset.place = place; });
-        return areas.length;
-    }""")
-    return [page.locator(f'[data-place="{place}"]') for place in range(count)]
-
-
 def check_ink(reading: Reading) -> None:
     """Assert that text of figures can be read; a figure takes the theme's colours a moment after the theme."""
     try:
@@ -154,10 +145,10 @@ def test_a_chapter_at_work_is_as_in_the_book(lab: str, read: Read, chapter: str)
         _darken(reading, dark)
         check_ink(reading)
     assert page.locator(".kdnb-tools").count() == page.locator(FRAMES).count()
-    for area in _areas(page):
+    for area in areas(page, ".jp-OutputArea-output"):
         centre(area)
         choose(area)
         move(area)
     use_controls(page)
     assert set(reading.external) <= {BADGE}
-    assert [error for error in reading.errors if "ERR_FAILED" not in error] == []  # the badge again
+    assert [error for error in reading.errors if "ERR_FAILED" not in error and error != LATE] == []  # the badge again

@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import Read, Reading, served
 from built import from_results
 from markup import broken, parsed
-from playwright.sync_api import Locator, Page
-from touch import centre, choose, drag, move, press, shown, use_controls, wait_for_change
+from playwright.sync_api import Page
+from touch import areas, centre, choose, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
 from kdnb.book import build
@@ -138,16 +138,11 @@ def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ as it is touched
-def widgets(page: Page) -> list[Locator]:
-    """The outputs that hold a slider or a menu, and figures that it moves."""
-    return page.locator("div.cell_output:has(:is(.noUi-handle, select)):has(.js-plotly-plot)").all()
-
-
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_control_changes_its_figures(built: Path, read: Read, name: str) -> None:
     reading = read(1300)
     reading.open(built / f"{name}.html")
-    for area in widgets(reading.page):
+    for area in areas(reading.page, "div.cell_output"):
         choose(area)
         move(area)
     use_controls(reading.page)
