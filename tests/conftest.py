@@ -64,7 +64,7 @@ def train(tiny_folder: Path, tmp_path: Path) -> Train:
     with_teachers(tmp_path, tiny_folder)
 
     def run(**changes: object) -> list[Run]:
-        return study.train_students(tiny(tmp_path, **changes))
+        return study.train_students(tiny(tmp_path, **{"teachers_dir": str(tiny_folder), **changes}))
 
     return run
 

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -21,8 +22,8 @@ class Status:
         """Look, and say."""
         from kdnb.sweep import status, status_words
 
-        title, groups = self._asked()
-        survey = status.survey(groups)
+        title, groups, settings = self._asked()
+        survey = status.survey(groups, settings)
         if self.page is None:
             print(status_words.text(title, survey))
             return
@@ -30,16 +31,16 @@ class Status:
         write_atomically(self.page, lambda file: file.write_text(content, encoding="utf-8"))
         print(f"{self.page}: {title}, {status_words.summary(survey)}")
 
-    def _asked(self) -> tuple[str, dict[str, list[Path]]]:
-        """A title, and the run folders by group."""
+    def _asked(self) -> tuple[str, dict[str, list[Path]], dict[Path, dict[str, Any]]]:
+        """A title, the run folders by group, and what is asked of each."""
         from kdnb import paths, profiles
         from kdnb.sweep import configuration, status
 
         if self.name not in configuration.known() and self.name in profiles.PROFILES:
             runs = self.runs or paths.runs(self.name)
-            return f"{self.name} (all runs in {runs})", status.found(runs)
+            return f"{self.name} (all runs in {runs})", status.found(runs), {}
         asked = configuration.read(self.name, self.runs)
-        return f"{self.name} ({asked.file.name}, runs in {asked.runs})", asked.folders()
+        return f"{self.name} ({asked.file.name}, runs in {asked.runs})", asked.folders(), asked.settings()
 
 
 @command

@@ -46,6 +46,14 @@ class Configuration:
         first = {one: name for name, some in reversed(groups.items()) for one in some}
         return {name: [one for one in dict.fromkeys(some) if first[one] == name] for name, some in groups.items()}
 
+    def settings(self) -> dict[Path, dict[str, Any]]:
+        """What each run's spec must say, by folder: epochs, rates, seeds, ... (see `study.settled`)."""
+        asked = {self.runs / teacher_name(seed): study.settled(self.teacher(seed), "teacher") for seed in self.teachers}
+        for name, folders in self.folders().items():
+            if name in self.students:
+                asked |= dict.fromkeys(folders, study.settled(self.students[name], "student"))
+        return asked
+
     def teacher(self, seed: int) -> TeacherParameters:
         """Parameters of the teacher of a seed."""
         return TeacherParameters(**{**self.common, "profile": self.profile, "seed": seed})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from safetensors import SafetensorError, safe_open
 
@@ -49,8 +49,11 @@ class Look:
         return (self.epochs - self.epoch) * self.seconds / 3600
 
 
-def look(folder: Path, now: float | None = None) -> Look:
-    """The run in ``folder`` as it is; ``now``: seconds since 1970, None for the clock's."""
+def look(folder: Path, now: float | None = None, settings: Mapping[str, Any] | None = None) -> Look:
+    """The run in ``folder`` as it is; ``now``: seconds since 1970, None for the clock's.
+
+    settings: what its spec must say (see `Configuration.settings`): a finished trial is not what a study asks for.
+    """
     run, moment = run_in(folder), time.time() if now is None else now
     try:
         epochs = run.spec.epochs
@@ -59,9 +62,19 @@ def look(folder: Path, now: float | None = None) -> Look:
         return Look(folder, "missing", note="begun, and nothing is written yet" if there else "")
     except (ValueError, OSError) as error:
         return Look(folder, "failed", note=str(error))
+    if run.has_results and (odd := _other(run, settings or {})):
+        return Look(folder, "failed", epochs if run.finished else 0, epochs, note=odd)
     if run.finished:
         return Look(folder, "done", epochs, epochs)
     return _unfinished(run, epochs, moment)
+
+
+def _other(run: Run, settings: Mapping[str, Any]) -> str:
+    """In which of ``settings`` the run is another experiment than asked, and the way out; empty: in none."""
+    there = {name: getattr(run.spec, name) for name in settings}
+    asked = {name: there[name] if value == "auto" else value for name, value in settings.items()}
+    odd = [f"{name} {there[name]}, not {asked[name]}" for name in asked if there[name] != asked[name]]
+    return f"another experiment than asked ({'; '.join(odd)}): move its folder away to train this one" if odd else ""
 
 
 def _unfinished(run: Run, epochs: int, now: float) -> Look:
@@ -141,9 +154,16 @@ def _usual(written: Sequence[float]) -> float | None:
     return median(steps) if steps else None
 
 
-def survey(groups: Mapping[str, Sequence[Path]], now: float | None = None) -> dict[str, list[Look]]:
-    """A look at every run of every group."""
-    return {name: [look(folder, now) for folder in folders] for name, folders in groups.items() if folders}
+def survey(
+    groups: Mapping[str, Sequence[Path]], settings: Mapping[Path, Mapping[str, Any]] | None = None
+) -> dict[str, list[Look]]:
+    """A look at every run of every group; ``settings``: by folder, what was asked for."""
+    asked = settings or {}
+    return {
+        name: [look(folder, settings=asked.get(folder)) for folder in folders]
+        for name, folders in groups.items()
+        if folders
+    }
 
 
 def found(runs: Path) -> dict[str, list[Path]]:

@@ -1,6 +1,6 @@
 """A study: a teacher, a bystander and a group of students, from parameters to finished runs."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,12 @@ from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
 from kdnb.train.student import check_last_batch
 from kdnb.train.teacher import Teacher
+
+# Of a run's identity what parameters say, and the profile where they leave it open.
+SETTLED = (
+    *("epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "precision"),
+    *("matched_on", "matched_accuracy", "clean_images", "teacher_outputs"),
+)
 
 
 class Identified(Protocol):
@@ -156,22 +162,43 @@ def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, 
     given = {name: getattr(parameters, name) for name in names.split()}
     recipe = TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed)
     if run.finished:
-        _check_recipe(run, recipe, images)
+        _check_recipe(run, recipe, images, elsewhere=parameters.teachers_dir is not None)
     else:
         run = train_teacher(recipe, budget)
     return teachers.from_run(run, images)
 
 
-def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset) -> None:
-    """Refuse a teacher that is another network than asked; say where it was trained otherwise than it would be now."""
+def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset, elsewhere: bool) -> None:
+    """Refuse a teacher that is another network than asked, or a trial's; say where its recipe is not today's."""
     model, found = _teacher_model(recipe), run.spec
     published.check_network(run, model if recipe.teacher_model else None)
     asked = make_spec(recipe, images, "teacher", model, "normal", {})
+    usual = min(asked.epochs, profiles.get(recipe.profile).epochs)
+    if found.epochs < usual and not elsewhere:
+        raise ValueError(
+            f"{run.path} was trained for {found.epochs} epochs, and the students' teacher would be for {usual}: move "
+            f"that folder away, choose another output_dir, or name its folder as teachers_dir to learn from it."
+        )
     names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]
     names += ["precision"] if asked.precision != "auto" else []
     there, now = ({name: getattr(spec, name) for name in names} for spec in (found, asked))
     if odd := [f"{name} {there[name]}, not {now[name]}" for name in names if there[name] != now[name]]:
         print(f"{run.path} is there and serves as it is, trained otherwise than it would be now: {'; '.join(odd)}.")
+
+
+def settled(parameters: StudyParameters, role: str) -> dict[str, Any]:
+    """What of a run's identity neither its data, its network, its method nor its teachers decide."""
+    profile = profiles.get(parameters.profile)
+    given: dict[str, Any] = {name: getattr(parameters, name, None) for name in SETTLED}
+    known = {name: getattr(profile, name, None) if value is None else value for name, value in given.items()}
+    epochs, drops = parameters.epochs or profile.epochs, parameters.drops
+    seeds = {"init": parameters.seed, "order": parameters.order_seed, "view": parameters.view_seed}
+    return known | {
+        **{f"{kind}_seed": parameters.seed if seed is None else seed for kind, seed in seeds.items()},
+        "drops": tuple(profiles.scaled_drops(epochs) if drops is None else drops),
+        "drop_factor": 0.1,
+        "teacher_outputs": known["teacher_outputs"] if role == "student" else None,
+    }
 
 
 def make_spec(
@@ -185,11 +212,6 @@ def make_spec(
     bystander: Identified | None = None,
 ) -> RunSpec:
     """Identity of one run: what ``parameters`` say, and the profile where they leave it open."""
-    profile = profiles.get(parameters.profile)
-    names = [field.name for field in fields(RunSpec)]
-    given: dict[str, Any] = {name: getattr(parameters, name, None) for name in names}
-    standard = {name: getattr(profile, name, None) for name in names}
-    settled: dict[str, Any] = {name: standard[name] if given[name] is None else given[name] for name in names}
     derived = {
         "role": role,
         "dataset": images.name,
@@ -197,16 +219,10 @@ def make_spec(
         "model": model,
         "method": method,
         "method_parameters": method_parameters,
-        "init_seed": parameters.seed,
-        "order_seed": parameters.seed if parameters.order_seed is None else parameters.order_seed,
-        "view_seed": parameters.seed if parameters.view_seed is None else parameters.view_seed,
-        "drops": tuple(profiles.scaled_drops(settled["epochs"]) if parameters.drops is None else parameters.drops),
-        "drop_factor": 0.1,
         "teacher": teacher.identity if teacher else None,
         "bystander": bystander.identity if bystander else None,
-        "teacher_outputs": settled["teacher_outputs"] if role == "student" else None,
     }
-    return RunSpec(**settled | derived)
+    return RunSpec(**settled(parameters, role) | derived)
 
 
 def _train(

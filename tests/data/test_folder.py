@@ -294,3 +294,8 @@ def test_damaged_pictures_end_in_our_own_errors(kind: str, tmp_path: Path) -> No
             assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] in (1, 3)
 
     read_or_refused()
+
+
+def test_pictures_beside_the_name_of_another_data_set_are_not_passed_over(pictures: Path) -> None:
+    with pytest.raises(ValueError, match="holds train/ and test/ .* and dataset is digits: say dataset='folder'"):
+        data.load("digits", pictures)

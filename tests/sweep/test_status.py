@@ -136,6 +136,18 @@ def test_the_configuration_says_what_is_missing(
     ]
 
 
+def test_a_trial_in_the_studys_folder_is_not_what_was_asked(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config(tmp_path)
+    file.write_text(file.read_text().replace("epochs: 3", "epochs: 4, learning_rate: 0.1"))
+    assert main(["status", str(file), "--runs", str(tiny_folder)]) == 0
+    said = capsys.readouterr().out
+    assert "0 of 8 runs done; 5 failed, 3 missing" in said
+    assert "epoch 3 of 3" in said and "(epochs 3, not 4; learning_rate 0.05, not 0.1; drops (2, 2, 3), not" in said
+    assert "move its folder away to train this one" in said
+
+
 def test_what_two_groups_ask_for_is_counted_once(tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("profile: digits\nteachers: [0]\nstudents: {a: {methods: [normal]}, b: {methods: [normal, mse]}}\n")

@@ -32,11 +32,19 @@ def test_a_teacher_of_another_network_is_refused(folder: Path) -> None:
 
 
 def test_a_teacher_of_another_recipe_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train_students(replace(ASKED, output_dir=str(folder), epochs=2, batch_size=32, seed=2))
+    train_students(replace(ASKED, output_dir=str(folder), batch_size=32, seed=2))
     said = capsys.readouterr().out
-    assert "teacher-s0 is there and serves as it is" in said and "epochs 1, not 2; batch_size 64, not 32" in said
+    assert "teacher-s0 is there and serves as it is" in said and "be now: batch_size 64, not 32." in said
     train_students(replace(ASKED, output_dir=str(folder), seed=3))
     assert "serves as it is" not in capsys.readouterr().out
+
+
+def test_a_trials_teacher_teaches_only_where_it_is_asked_to(folder: Path, tmp_path: Path) -> None:
+    longer = replace(ASKED, epochs=2, seed=7)
+    with pytest.raises(ValueError, match=r"teacher-s0 was trained for 1 epochs, .* would be for 2: move that folder"):
+        train_students(replace(longer, output_dir=str(folder)))
+    (student,) = train_students(replace(longer, output_dir=str(tmp_path), teachers_dir=str(folder)))
+    assert student.spec.epochs == 2
 
 
 def test_a_second_call_says_that_it_trains_nothing_and_what_other_code_made(
@@ -63,8 +71,8 @@ def test_a_folder_without_a_finished_epoch_holds_no_results(folder: Path) -> Non
     assert not begun.has_results and begun.spec.epochs == 77
     (corrected,) = train_students(replace(asked, seed=5))
     assert corrected.path == begun.path and corrected.spec.epochs == 1
-    with pytest.raises(ValueError, match="holds results of another spec.*epochs: there 1, asked 2"):
-        train_students(replace(asked, seed=5, epochs=2))
+    with pytest.raises(ValueError, match="holds results of another spec.*learning_rate: there 0.05, asked 0.01"):
+        train_students(replace(asked, seed=5, learning_rate=0.01))
 
 
 def test_what_is_named_twice_is_trained_once(folder: Path) -> None:

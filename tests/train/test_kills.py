@@ -38,7 +38,7 @@ def trained(folder: Path, left: float) -> int:
     torch.set_num_threads(1)
     moments = Moments(left)
     sys.setprofile(moments)
-    study.train_students(tiny(folder, **STUDY))
+    study.train_students(tiny(folder, teachers_dir=str(folder), **STUDY))
     sys.setprofile(None)
     return moments.seen
 
