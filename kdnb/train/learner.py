@@ -47,6 +47,7 @@ class Learner:
         self.account = self._account() if references and self.network.classifier.weight.requires_grad else None
         # loss terms, correct answers, images: summed on the device, read once an epoch
         self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
+        self.finite = torch.zeros(len(self.method.term_names), device=device)  # in how many steps each term was
         self.history: list[Row] = []
         self._resume()
 
@@ -101,7 +102,7 @@ class Learner:
     def changing(self) -> list[Tensor]:
         """Every tensor that a step changes."""
         sums = [self.account.pulls, self.account.spread, self.account.before] if self.account else []
-        return [*self.state().values(), self.sums, *sums]
+        return [*self.state().values(), self.sums, self.finite, *sums]
 
     @torch.no_grad()
     def _resume(self) -> None:
@@ -116,6 +117,7 @@ class Learner:
         """Set the epoch's learning rate and start the sums anew."""
         self.learning_rate.fill_(self.spec.lr_at(self.epoch + 1))
         self.sums.zero_()
+        self.finite.zero_()
         if self.account:
             self.account.begin_epoch()
 
@@ -140,6 +142,7 @@ class Learner:
             self.sums[:-2] += values * len(labels)
             self.sums[-2] += correct
             self.sums[-1] += len(labels)
+            self.finite += values.isfinite()
 
     def _classifier_gradient(self, term: Tensor) -> Tensor:
         """A term's own gradient on W_s: through the logits it is one product, and no other layer is asked."""
@@ -162,11 +165,12 @@ class Learner:
         """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
         *terms, correct, images = self.sums.tolist()
         losses = {f"loss_{name}": value / images for name, value in zip(self.method.term_names, terms, strict=True)}
-        wrong = [f"{name} is {value}" for name, value in losses.items() if not math.isfinite(value)]
-        if not wrong and not all(bool(tensor.isfinite().all()) for _, tensor in self._trained()):
-            wrong = ["after the last step a weight is not finite"]
-        if wrong:
-            raise self._diverged(wrong[0])
+        steps = dict(zip(losses, self.finite.tolist(), strict=True))  # after the first nan all weights are nan
+        if wrong := [name for name, value in losses.items() if not math.isfinite(value)]:
+            first = min(wrong, key=lambda name: steps[name])
+            raise self._diverged(f"{first} is {losses[first]}")
+        if not all(bool(tensor.isfinite().all()) for _, tensor in self._trained()):
+            raise self._diverged("after the last step a weight is not finite")
         prefixes = [*history.PREFIXES[: len(self.references)], "length_"]
         start = {"epoch": self.epoch + 1, "lr": self.spec.lr_at(self.epoch + 1), "loss": sum(losses.values())}
         account = self.account.columns(prefixes) if self.account else {}

@@ -14,7 +14,7 @@ import pytest
 import torch
 from conftest import Train, same, tiny, with_teachers
 
-from kdnb import data
+from kdnb import data, losses
 from kdnb.runs import Run
 from kdnb.runs.randomness import epoch_plan, generator, initial_network
 from kdnb.train import study, teacher
@@ -159,6 +159,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(train: Train) 
     said = r"loss_(ce|kd) is (nan|inf) in epoch 1\. No epoch of it is stored; a lower learning_rate may help\."
     with pytest.raises(FloatingPointError, match=said):
         train(methods=["kd"], temperatures=[4], learning_rate=1e30)
+
+
+def test_the_term_that_failed_first_is_named(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step later every weight, and so every term, is nan."""
+    divergence, steps = losses.kd, iter(range(1000))
+    monkeypatch.setattr(losses, "kd", lambda *given, **how: divergence(*given, **how) * (0 if next(steps) else np.nan))
+    with pytest.raises(FloatingPointError, match="loss_kd is nan in epoch 1"):
+        train(methods=["kd"], temperatures=[4])
 
 
 @pytest.mark.parametrize(
