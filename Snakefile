@@ -11,7 +11,8 @@ and where it runs, is no part of that: a split that changes redoes nothing.
 
 Where and how jobs run stands in profiles/. Settings of a configuration, which a profile or ``--config`` may override:
 
-gpus_a_job     what a training job needs
+gpus_a_job     what a training job needs; 1
+discard_stale  true: a changed training source sets aside the runs it made; false
 runs_a_job     at most so many students in a job; without it a lockstep group is one job
 spare_minutes  so long before the profile's time limit (``runtime``) a training job stops by itself; 10
 train          false: the book of what is finished, which says what is missing
@@ -38,6 +39,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spi
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
 if "runs" in config:
     os.environ["KDNB_RUNS"] = str(paths.root() / config["runs"])
+if missing := {"profile", "teachers", "students"} - set(config):
+    raise WorkflowError(f"the configuration must say {', '.join(sorted(missing))}: see config/digits.yaml")
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
@@ -68,7 +71,7 @@ if not config.get("train", True):  # the book of what is there
     for run in map(Run, map(os.path.dirname, MISSING)):
         print(f"missing: {run.path.name}{f', stopped by: {run.failure}' if run.failure else ''}", file=sys.stderr)
 CARRIED = workflow.storage_settings.default_storage_provider is not None
-CODE = [f"{RUNS}/code"] if config["discard_stale"] and not CARRIED else []
+CODE = [f"{RUNS}/code"] if config.get("discard_stale") and not CARRIED else []
 dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
 DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched and not CARRIED else []  # else each job's own business
 PAPERMILL = (
@@ -205,7 +208,7 @@ if config.get("train", True):
             given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
         resources:
-            gpu=config["gpus_a_job"],
+            gpu=config.get("gpus_a_job", 1),
         log:
             notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
             text=f"{BUILD}/log/teacher-s{{seed}}.txt",
@@ -228,7 +231,7 @@ if config.get("train", True):
                 given=json.dumps(given),
                 here=lambda wildcards, resources, methods=methods: here(resources, methods=methods),
             resources:
-                gpu=config["gpus_a_job"],
+                gpu=config.get("gpus_a_job", 1),
             log:
                 notebook=f"{BUILD}/log/students-{name}.ipynb",
                 text=f"{BUILD}/log/students-{name}.txt",

@@ -139,3 +139,14 @@ def test_the_book_of_the_published_results_trains_nothing(workflow: Workflow) ->
     rules = {line.removeprefix("rule ").rstrip(":") for line in planned("results", workflow).splitlines()}
     assert {"chapter", "book"} <= rules
     assert not {rule for rule in rules if rule.startswith(("teacher", "students_", "code"))}
+
+
+def test_three_words_make_a_configuration_and_one_that_lacks_is_named(tmp_path: Path) -> None:
+    least = Workflow(tmp_path)
+    content = {"profile": "digits", "teachers": [0, 1], "students": {"all": {"methods": ["kd"], "temperatures": [4]}}}
+    least.config.write_text(yaml.safe_dump(content))
+    assert "students_all" in least("--dry-run", "all")
+    del content["teachers"]
+    least.config.write_text(yaml.safe_dump(content))
+    with pytest.raises(AssertionError, match="the configuration must say teachers: see"):
+        least("--dry-run", "all")
