@@ -12,7 +12,7 @@ from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
 from kdnb.train import study
 
-pytest_plugins = ["browser"]
+pytest_plugins = ["browser", "small_book"]
 
 torch.set_num_threads(1)
 
@@ -45,6 +45,16 @@ def tiny_runs(tiny_folder: Path) -> list[Run]:
     from kdnb import runs
 
     return runs.find(tiny_folder, role="student")
+
+
+@pytest.fixture(scope="session")
+def published(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny study as it is published; only read."""
+    from kdnb.analysis import publish
+
+    folder = tmp_path_factory.mktemp("results") / "tiny"
+    publish.publish(tiny_folder, folder)
+    return folder
 
 
 def with_teachers(folder: Path, teachers: Path) -> Path:

@@ -1,0 +1,168 @@
+"""Publishing once more, and what is refused: nothing is ever put in the place of something else."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Train
+
+from kdnb import __main__ as command_line
+from kdnb import paths, runs
+from kdnb.analysis import publish
+from kdnb.runs import PublishedRun, Run
+
+HIGH = "kd-T4-a0.9-wd0.0005-s0"
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(f.relative_to(folder)): (f.stat().st_mtime_ns, f.read_bytes()) for f in folder.rglob("*") if f.is_file()
+    }
+
+
+@pytest.fixture
+def copied(tiny_folder: Path, published: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Full and published runs of the test's own."""
+    shutil.copytree(tiny_folder, tmp_path / "runs")
+    shutil.copytree(published, tmp_path / "results")
+    return tmp_path / "runs", tmp_path / "results"
+
+
+def test_a_second_call_writes_nothing_and_a_lost_run_alone_is_made_again(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    before = contents(small)
+    assert publish.publish(full, small) == []
+    assert contents(small) == before
+    (small / HIGH / "finished").unlink()  # as a kill leaves it
+    (small / HIGH / "map.safetensors").write_bytes(b"half")
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    assert {name: content for name, (_, content) in contents(small).items()} == {n: c for n, (_, c) in before.items()}
+
+
+def test_a_run_that_was_trained_again_is_published_again(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    history = full / HIGH / "history.parquet"
+    pd.read_parquet(history).assign(loss=1.0).to_parquet(history)
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    assert (runs.run_in(small / HIGH).history["loss"] == 1).all()
+
+
+def test_unfinished_runs_are_named_and_left_out(copied: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    full, small = copied
+    (full / HIGH / "history.parquet").unlink()
+    before = contents(small)
+    assert command_line.main(["publish", "--profile", "digits", "--runs", str(full), "--output", str(small)]) == 0
+    assert f"not finished, and left out: {HIGH}\n" in capsys.readouterr().out
+    assert contents(small) == before
+
+
+def test_teachers_can_be_published_before_their_students(tiny_folder: Path, published: Path, tmp_path: Path) -> None:
+    for name in ("teacher-s0", "teacher-s1"):
+        shutil.copytree(tiny_folder / name, tmp_path / "runs" / name)
+    publish.publish(tmp_path / "runs", tmp_path / "results")
+    teachers = {name: content for name, (_, content) in contents(published).items() if name.startswith("teacher")}
+    assert {name: content for name, (_, content) in contents(tmp_path / "results").items()} == teachers
+    made = publish.publish(tiny_folder, tmp_path / "results")
+    assert made and all(run.spec.role == "student" for run in made)
+
+
+def test_maps_of_the_same_weights_are_not_drawn_again(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history with another column is published anew; the maps, which it has no part in, are those of before."""
+    full, small = copied
+    history, maps = full / HIGH / "history.parquet", (small / HIGH / "map.safetensors").read_bytes()
+    pd.read_parquet(history).assign(new=1.0).to_parquet(history)
+    measures = {which: runs.run_in(small / HIGH).told[which] for which in publish.WHICH}
+    monkeypatch.setattr(publish, "_write_map", None)
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    again = runs.run_in(small / HIGH)
+    assert (again.history["new"] == 1).all() and (again.path / "map.safetensors").read_bytes() == maps
+    assert {which: again.told[which] for which in publish.WHICH} == measures
+
+
+def test_results_of_another_spec_and_full_runs_are_never_overwritten(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    spec = json.loads((small / HIGH / "spec.json").read_text())
+    (small / HIGH / "spec.json").write_text(json.dumps({**spec, "batch_size": 32}))
+    with pytest.raises(ValueError, match="another spec.*batch_size"):
+        publish.publish(full, small)
+    before = contents(full)
+    with pytest.raises(ValueError, match="holds a full run"):
+        publish.publish(full, full)
+    assert contents(full) == before
+
+
+@pytest.mark.parametrize(("limit", "words"), [("RUN_BYTES", f"above 0.01 MB.*{HIGH}"), ("ALL_BYTES", "publish fewer")])
+def test_too_large_results_are_refused_and_nothing_is_written(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
+) -> None:
+    monkeypatch.setattr(publish, limit, 10_000)
+    with pytest.raises(ValueError, match=words):
+        publish.publish(tiny_folder, tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no finished runs"):
+        publish.publish(tmp_path, tmp_path / "results")
+    shutil.copytree(tiny_folder / HIGH, tmp_path / "runs" / HIGH)
+    with pytest.raises(ValueError, match="lacks the teacher"):
+        publish.publish(tmp_path / "runs", tmp_path / "results")
+
+
+def test_students_of_two_teachers_are_no_study(copied: tuple[Path, Path]) -> None:
+    """Maps and distances of rows would be those to the first teacher, whoever taught."""
+    full, small = copied
+    spec = json.loads((full / HIGH / "spec.json").read_text())
+    other = Run(full / "teacher-s1").weights_checksum
+    (full / HIGH / "spec.json").write_text(json.dumps({**spec, "teacher": {**spec["teacher"], "checksum": other}}))
+    before = contents(small)
+    with pytest.raises(ValueError, match="holds students of 2 teachers.*a folder of their own"):
+        publish.publish(full, small)
+    assert contents(small) == before
+
+
+def test_a_drop_beyond_the_last_epoch_keeps_the_last(train: Train) -> None:
+    (run,) = train(methods=["normal"], epochs=3, drops=[150])
+    assert publish.kept_epochs(run) == [1, 3]
+
+
+def test_a_mixture_of_an_old_and_a_new_publication_is_no_run(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while files are moved: neither mark of a whole run is left, and the next call publishes it."""
+    full, small = copied
+    (small / HIGH / "finished").unlink()
+    moved: list[Path] = []
+    replace_file = Path.replace
+
+    def stops(file: Path, to: Path) -> Path:
+        if len(moved) == 2:
+            raise KeyboardInterrupt
+        moved.append(file)
+        return replace_file(file, to)
+
+    made = publish.build(publish.Source.find(full), Run(full / HIGH), full.parent / "staged", PublishedRun(small))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", stops)
+        publish._install(made, small)
+    assert HIGH not in [run.path.name for run in runs.find(small)]
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+
+
+def test_where_nothing_can_be_written_the_way_out_is_said(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="nothing can be written in .*file/results: .*; choose another folder"):
+        publish.publish(tiny_folder, tmp_path / "file" / "results" / "digits")
+
+
+def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
+    """Results outlive the code that made them: a change that cannot read them any more shows here."""
+    for folder in (paths.root() / "results").glob("*"):
+        every = runs.find(folder)
+        assert every and all(run.is_published and run.history["epoch"].iloc[-1] == run.spec.epochs for run in every)
+        assert publish.size(folder) <= publish.ALL_BYTES
+        assert all(publish.size(run.path, without="model.safetensors") <= publish.RUN_BYTES for run in every)
