@@ -254,13 +254,12 @@ class Run:
             write_atomically(self._file("failed"), lambda temporary: temporary.write_bytes(content))
 
     def write_snapshot(self, which: str, test: Outputs, train: Outputs, epoch: int) -> None:
-        """Keep outputs in half precision."""
+        """Keep outputs, in half precision where that holds them."""
         tensors: dict[str, Tensor] = {}
         for images, outputs in (("test", test), ("train", train)):
-            half = outputs._replace(
-                features=outputs.features.half(), logits=outputs.logits.half(), labels=outputs.labels.short()
-            )
-            tensors |= {f"{images}_{name}": tensor for name, tensor in half._asdict().items()}
+            small = {"features": _halved(outputs.features), "logits": _halved(outputs.logits)}
+            kept = outputs._replace(**small, labels=outputs.labels.short())
+            tensors |= {f"{images}_{name}": tensor for name, tensor in kept._asdict().items()}
         write_tensors(self._file(f"features-{which}.safetensors"), tensors, {"epoch": epoch})
 
     def write_trace(self, epoch: int, weight: Tensor, bias: Tensor) -> None:
@@ -312,3 +311,9 @@ class Run:
 def column_of(table: pd.DataFrame, name: str) -> np.ndarray:
     """A column of a history; nan where the history lacks it."""
     return table[name].to_numpy(float) if name in table else np.full(len(table), np.nan)
+
+
+def _halved(values: Tensor) -> Tensor:
+    """In half precision, unless one of them is beyond it (65504)."""
+    half = values.half()
+    return half if bool(half.isfinite().all()) else values

@@ -17,7 +17,7 @@ from scipy import optimize, special
 
 from kdnb import __main__ as command_line
 from kdnb import files, runs
-from kdnb.measure.outputs import accuracy
+from kdnb.measure.outputs import Outputs, accuracy
 from kdnb.runs import Run, RunSpec
 from kdnb.train import locks, set_aside
 
@@ -112,6 +112,16 @@ def test_the_matched_snapshot_is_of_the_first_epoch_that_reaches_the_threshold(t
     reached = run.history.loc[run.history["clean_accuracy"] >= 0.3, "epoch"]
     snapshot = run.snapshot("matched")
     assert len(reached) > 1 and snapshot is not None and snapshot.epoch == reached.iloc[0]
+
+
+def test_outputs_beyond_half_precision_are_kept_whole(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    test, train = (Outputs(torch.tensor([[1.0, 7e4]]), torch.tensor([[2.0, 3.0]]), torch.tensor([1])) for _ in "ab")
+    Run(tmp_path / "run").write_snapshot("final", test, train, 3)
+    found = Run(tmp_path / "run").snapshot("final")
+    assert found is not None and found.epoch == 3
+    np.testing.assert_array_equal(found.features, [[1.0, 7e4]])
+    np.testing.assert_array_equal(found.logits, [[2.0, 3.0]])
 
 
 def test_a_run_that_never_gets_there_has_no_matched_snapshot(train: Train) -> None:
