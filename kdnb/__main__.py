@@ -4,6 +4,7 @@ kdnb students --profile cifar100 --temperatures 1 4 10
 kdnb students --help: its options; kdnb --version: which kdnb this is
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -250,7 +251,8 @@ def parse(arguments: Sequence[str] | None = None) -> Asked:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line asks; 0 when all is finished, else one line on standard error.
 
-    2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C.
+    2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C; 141: the
+    programme that read what it prints has ended.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if list(given) == ["--version"]:
@@ -258,6 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         _do(parse(given))
+        sys.stdout.flush()
+    except BrokenPipeError:  # its reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left at its exit
+        return 141
     except (ValueError, OSError, FloatingPointError, MemoryError, DeviceLost) as error:
         print(f"kdnb: {error}", file=sys.stderr)
         return 2

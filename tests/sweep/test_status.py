@@ -3,6 +3,8 @@
 import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -199,6 +201,14 @@ def test_a_profile_without_a_configuration_shows_all_runs_that_are_there(
     monkeypatch.setattr(configuration, "known", lambda: [])
     assert main(["status", "digits", "--runs", str(tiny_folder)]) == 0
     assert "7 of 7 runs done" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "kdnb", "status", "cifar100-long"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 141
 
 
 class Texts(HTMLParser):
