@@ -251,8 +251,8 @@ def parse(arguments: Sequence[str] | None = None) -> Asked:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line asks; 0 when all is finished, else one line on standard error.
 
-    2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C; 141: the
-    programme that read what it prints has ended.
+    2: something was refused or failed; 75: the minutes were used up, and the same command goes on; 130: Ctrl-C; 141:
+    the programme that read what it prints has ended.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if list(given) == ["--version"]:
