@@ -104,7 +104,7 @@ def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local")
     ("profile", "runs"), [("digits", 15), ("cifar100", 15), ("cifar100-small", 70), ("cifar100-half", 85)]
 )
 def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int) -> None:
-    """Two teachers each, and the paper's thirteen students; those of CIFAR on CPUs have other seeds and methods, too."""
+    """Two teachers each, and the paper's thirteen students; those of CIFAR on CPUs have more."""
     plan = planned(profile, workflow)
     assert len({part for part in plan.replace(",", " ").split() if part.endswith("/finished")}) == runs, plan
 
