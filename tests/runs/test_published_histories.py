@@ -11,7 +11,8 @@ from kdnb import methods, runs
 from kdnb.runs import Run
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-STUDIES = sorted(RESULTS.glob("[!.]*/"))  # a hidden folder is one that is being published
+# A hidden folder is one that is being published; teachers may be published before their students.
+STUDIES = [folder for folder in sorted(RESULTS.glob("[!.]*/")) if runs.find(folder, role="student")]
 SIDES = ("", "bystander_")
 EXACT, SINGLE = 1e-12, 1e-6  # relative: of sums of stored float64, of what was computed in float32
 ABOVE = [("mu_raw", "mu_permuted"), ("mu_permuted", "mu_rotated"), ("mu_matched", "mu_permuted")]
