@@ -66,7 +66,7 @@ def test_a_worker_killed_in_mid_run(whole: Study, tmp_path: Path) -> None:
     """The same call starts its job again, which goes on after the last stored epoch."""
     study = with_teachers(Study(tmp_path, {"grid": GRID}, COMMON), whole)
     process = study.start("local", ["students_grid"])
-    until("an epoch", lambda: 0 < study.epochs("normal") < COMMON["epochs"])
+    until("two epochs, so that all have stored one", lambda: 1 < study.epochs("normal") < COMMON["epochs"])
     (kernel,) = [number for number, command in processes(study) if "ipykernel_launcher" in command]
     os.kill(kernel, signal.SIGKILL)
     assert process.wait() == 0, study.said("local")

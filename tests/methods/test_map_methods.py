@@ -30,7 +30,7 @@ def test_labels_train_the_classifier_and_nothing_below_it(name: str) -> None:
     probabilities = seen.student.logits.softmax(1).detach()
     error = (probabilities - torch.nn.functional.one_hot(seen.labels, 10)) / 4
     torch.testing.assert_close(student.classifier.weight.grad, error.t() @ seen.student.features.detach())
-    assert float(cross_entropy) == pytest.approx(float(-probabilities[range(4), seen.labels].log().mean()), rel=1e-5)
+    assert cross_entropy.item() == pytest.approx(float(-probabilities[range(4), seen.labels].log().mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "term"), [("straight", "features"), ("projected", "simkd")])
