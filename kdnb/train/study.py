@@ -177,7 +177,7 @@ def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset, elsewher
     if found.epochs < usual and not elsewhere:
         raise ValueError(
             f"{run.path} was trained for {found.epochs} epochs, and the students' teacher would be for {usual}: move "
-            f"that folder away, choose another output_dir, or name its folder as teachers_dir to learn from it."
+            f"that folder away, choose another output_dir, or learn from it: teachers_dir={str(run.path.parent)!r}."
         )
     names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]
     names += ["precision"] if asked.precision != "auto" else []
@@ -234,14 +234,14 @@ def _train(
     bystander: Teacher | None = None,
 ) -> list[Run]:
     device, target = devices.choose(parameters.device), folder(parameters)
-    settled = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
+    exact = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
     if are_published(target):
-        return published.read(target, settled)
-    names = ", ".join(spec.name for spec in settled)
-    print(f"{len(settled)} run(s) on {device} in {settled[0].precision} into {target}: {names}", flush=True)
-    _say_finished([run for run in (Run(target / spec.name) for spec in settled) if run.finished])
+        return published.read(target, exact)
+    names = ", ".join(spec.name for spec in exact)
+    print(f"{len(exact)} run(s) on {device} in {exact[0].precision} into {target}: {names}", flush=True)
+    _say_finished([run for run in (Run(target / spec.name) for spec in exact) if run.finished])
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
-    return train(settled, target, images, device, execution, teacher=teacher, bystander=bystander)
+    return train(exact, target, images, device, execution, teacher=teacher, bystander=bystander)
 
 
 def _say_finished(runs: list[Run]) -> None:
