@@ -281,7 +281,7 @@ def _do(asked: Asked) -> None:
         return asked.run()
     for run in train_students(asked) if isinstance(asked, StudentParameters) else [train_teacher(asked)]:
         accuracy, epochs = 100 * run.last("test_accuracy"), int(run.last("epoch"))
-        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epochs")
+        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epoch(s)")
 
 
 if __name__ == "__main__":

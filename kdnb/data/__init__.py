@@ -43,10 +43,11 @@ def load(name: str, root: str | Path = "data", *, download: bool = True, limit: 
     source = SOURCES[choice("data set", name, SOURCES)]()
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit is {limit!r}; it must be a whole number of at least 1, or None for all images.")
-    if name != "folder" and all((Path(root) / part).is_dir() for part in ("train", "test")):
+    if not source.pictures and all((Path(root) / part).is_dir() for part in ("train", "test")):
+        others = " or ".join(f"dataset={other!r}" for other, one in SOURCES.items() if one.pictures)
         raise ValueError(
             f"data_dir is {root}, which holds train/ and test/ as a folder of pictures does, and dataset is {name}: "
-            "say dataset='folder' to learn from those pictures, or leave data_dir out."
+            f"say {others} to learn from those pictures, or leave data_dir out."
         )
     raw = source.read(Path(root), download)
     if limit is not None and limit < len(raw.class_names):

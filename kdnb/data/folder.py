@@ -31,6 +31,7 @@ class Folder(Source):
     """Squares of one size, all greyscale or all colour; classes in alphabetical order."""
 
     name = "folder"
+    pictures = True
 
     def read(self, root: Path, download: bool) -> Raw:
         """Every picture there is; ValueError naming those that do not fit."""

@@ -26,6 +26,7 @@ class Source:
     statistics: ClassVar[Statistics | None] = None  # the field's, of pixels in 0..1; None: the training split's own
     fetched: ClassVar[bool] = False  # whether its files come from the network
     flip: ClassVar[bool] = True  # whether a mirrored image is still one of its class
+    pictures: ClassVar[bool] = False  # whether it reads train/ and test/ of its root, whatever pictures they hold
     groups: ClassVar[Mapping[str, Mapping[int, str]]] = {}  # of many classes: by group, each label's name in figures
 
     def read(self, root: Path, download: bool) -> Raw:

@@ -156,8 +156,9 @@ _NORMS = {
 def teacher_sentence(run: Run, dataset: Dataset) -> str:
     """What was trained on what, in numbers read from the run."""
     last, spec = run.history.iloc[-1], run.spec
+    epochs = words.counted(spec.epochs, "epoch")
     return (
-        f"**{spec.model}** on {spec.dataset}, seed {spec.init_seed}, {spec.epochs} epochs: {len(dataset.train.labels)} "
+        f"**{spec.model}** on {spec.dataset}, seed {spec.init_seed}, {epochs}: {len(dataset.train.labels)} "
         f"training and {len(dataset.test.labels)} test images, {dataset.num_classes} classes, "
         f"{Views(dataset.train, dataset, 'cpu').count} views of each training image; ‖W‖ = {last['weight_norm']:.2f}."
     )
@@ -166,10 +167,10 @@ def teacher_sentence(run: Run, dataset: Dataset) -> str:
 def students_sentence(runs: Sequence[Run]) -> str:
     """How many students, and how exactly the account of mu balances."""
     error, label, epoch = accounts.imbalance(runs)
-    epochs = sum(len(run.history) for run in runs)
+    students, epochs = words.counted(len(runs), "student"), sum(len(run.history) for run in runs)
     return (
-        f"{len(runs)} students, {epochs} epochs in all; the account of μ balances to {error:.1e} of μ<sup>2</sup> or "
-        f"better ({label}, epoch {epoch})."
+        f"{students}, {words.counted(epochs, 'epoch')} in all; the account of μ balances to {error:.1e} of "
+        f"μ<sup>2</sup> or better ({label}, epoch {epoch})."
     )
 
 

@@ -70,7 +70,12 @@ def look(folder: Path, now: float | None = None, settings: Mapping[str, Any] | N
 
 
 def _other(run: Run, settings: Mapping[str, Any]) -> str:
-    """In which of ``settings`` the run is another experiment than asked, and the way out; empty: in none."""
+    """In which of ``settings`` the run is another experiment than asked, and the way out; empty: in none.
+
+    A teacher of another recipe, but no shorter one, is none: it teaches as it is (see :mod:`kdnb.train.study`).
+    """
+    if run.finished and run.spec.role == "teacher" and run.spec.epochs >= settings.get("epochs", 0):
+        return ""
     there = {name: getattr(run.spec, name) for name in settings}
     asked = {name: there[name] if value == "auto" else value for name, value in settings.items()}
     odd = [f"{name} {there[name]}, not {asked[name]}" for name in asked if there[name] != asked[name]]

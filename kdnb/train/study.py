@@ -176,7 +176,7 @@ def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset, elsewher
     usual = min(asked.epochs, profiles.get(recipe.profile).epochs)
     if found.epochs < usual and not elsewhere:
         raise ValueError(
-            f"{run.path} was trained for {found.epochs} epochs, and the students' teacher would be for {usual}: move "
+            f"{run.path} was trained for {found.epochs} epoch(s), and the students' teacher would be for {usual}: move "
             f"that folder away, choose another output_dir, or learn from it: teachers_dir={str(run.path.parent)!r}."
         )
     names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]

@@ -150,6 +150,14 @@ def test_a_trial_in_the_studys_folder_is_not_what_was_asked(
     assert "move its folder away to train this one" in said
 
 
+def test_a_teacher_of_another_recipe_teaches_and_is_done(tiny_folder: Path) -> None:
+    def state(run: str, **settings: object) -> str:
+        return look(tiny_folder / run, settings=settings).state
+
+    assert state("teacher-s0", epochs=2, learning_rate=0.1) == "done"
+    assert state("teacher-s0", epochs=4) == state(KD, epochs=2) == state(KD, learning_rate=0.1) == "failed"
+
+
 def test_what_two_groups_ask_for_is_counted_once(tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("profile: digits\nteachers: [0]\nstudents: {a: {methods: [normal]}, b: {methods: [normal, mse]}}\n")
