@@ -28,8 +28,7 @@ test: environment  ## lint, types, walls, every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
 
 test-cluster: environment  ## a study on Slurm, started here, and one that is killed in every way (needs slurm-wlm, munge)
-	$(BIN)/pytest tests/cluster/test_slurm.py
-	$(BIN)/pytest -n 2 --dist loadfile tests/cluster --ignore tests/cluster/test_slurm.py
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/cluster/test_slurm.py tests/cluster
 
 bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)
 	$(BIN)/python -m benchmarks.bench $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
