@@ -39,8 +39,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spi
 os.environ["KDNB_DISPLAY"] = "static"  # figures for the book, whoever calls
 if "runs" in config:
     os.environ["KDNB_RUNS"] = str(paths.root() / config["runs"])
-if missing := {"profile", "teachers", "students"} - set(config):
-    raise WorkflowError(f"the configuration must say {', '.join(sorted(missing))}: see config/digits.yaml")
+grid.check_whole(config)
 PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration

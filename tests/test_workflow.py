@@ -145,5 +145,5 @@ def test_three_words_make_a_configuration_and_one_that_lacks_is_named(tmp_path: 
     assert "students_all" in least("--dry-run", "all")
     del content["teachers"]
     least.config.write_text(yaml.safe_dump(content))
-    with pytest.raises(AssertionError, match="the configuration must say teachers: see"):
+    with pytest.raises(AssertionError, match="the configuration must say teachers \\(seeds\\): see"):
         least("--dry-run", "all")

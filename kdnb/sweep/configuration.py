@@ -77,9 +77,8 @@ def read(name: str, runs: Path | None = None) -> Configuration:
         content = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} is no YAML: {error}") from error
-    if not isinstance(content, dict) or not {"profile", "teachers", "students"} <= set(content):
-        raise ValueError(f"{file} must say profile, teachers (seeds) and students (parameters by group).")
     try:
+        grid.check_whole(content)
         return _asked(file, content, runs)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file}: {error}") from error

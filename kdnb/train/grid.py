@@ -14,6 +14,15 @@ from typing import Any
 from kdnb.parameters import StudentParameters
 from kdnb.train.study import method_grid
 
+NEEDED = {"profile": "", "teachers": " (seeds)", "students": " (parameters by group)"}  # words, and what stands there
+
+
+def check_whole(content: object) -> None:
+    """ValueError unless a configuration has the words that it needs."""
+    there = content if isinstance(content, Mapping) else {}
+    if missing := [f"{word}{what}" for word, what in NEEDED.items() if word not in there]:
+        raise ValueError(f"the configuration must say {', '.join(missing)}: see config/digits.yaml.")
+
 
 def groups(students: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The parameters of each lockstep group by its name; a list of seeds makes a group of each.

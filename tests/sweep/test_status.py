@@ -174,7 +174,8 @@ def test_every_configuration_of_the_repository_is_read(name: str) -> None:
     ("content", "said"),
     [
         ("[", "is no YAML"),
-        ("profile: digits", "must say profile, teachers"),
+        ("profile: digits", "must say teachers (seeds), students (parameters by group): see config/digits.yaml"),
+        ("[profile]", "must say profile, teachers (seeds), students"),
         ("{profile: digitz, teachers: [], students: {}}", "unknown profile 'digitz'"),
         ("{profile: digits, teachers: [], students: {a: {epohcs: 3}}}", "unknown parameter 'epohcs'"),
         ("{profile: digits, teachers: [], students: }", "students is None; it must be groups by name, each of"),
