@@ -14,7 +14,7 @@ from kdnb.analysis.spaces import WHICH
 from kdnb.analysis.study import Study
 from kdnb.files import read_tensors
 from kdnb.runs import Run
-from kdnb.runs.store import Which
+from kdnb.runs.contents import Which
 
 SEPARATION = {
     "ratio": "between / within",

@@ -11,7 +11,7 @@ from kdnb.analysis.selection import MapParameters
 from kdnb.analysis.separation import Map, Separation
 from kdnb.analysis.spaces import Space
 from kdnb.analysis.study import Study
-from kdnb.runs.store import Which
+from kdnb.runs.contents import Which
 
 
 @dataclass(frozen=True)

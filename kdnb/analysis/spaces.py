@@ -11,7 +11,7 @@ import numpy as np
 from kdnb.analysis import separation as separations
 from kdnb.analysis.separation import ClassDistances, Map, Separation
 from kdnb.runs import Run, Snapshot
-from kdnb.runs.store import Images, Publication, Which
+from kdnb.runs.contents import Images, Publication, Which
 
 WHICH: tuple[Which, ...] = ("matched", "final")  # in the order of training
 

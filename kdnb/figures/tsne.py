@@ -12,7 +12,7 @@ from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs.store import Which
+from kdnb.runs.contents import Which
 
 COLUMNS = 5  # of the contact sheet
 FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kdnb.files import read_json, read_tensors
-from kdnb.runs.store import Images, Publication, Run, Snapshot, T, Which
+from kdnb.runs.contents import Images, Publication, Snapshot, Which
+from kdnb.runs.store import Run, T
 
 
 class PublishedRun(Run):

@@ -8,12 +8,11 @@ the two a folder holds.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,45 +24,11 @@ from torch import Tensor
 from kdnb.checks import choice
 from kdnb.files import damaged, read_json, read_tensors, write_atomically, write_json, write_tensors
 from kdnb.measure.outputs import Outputs
+from kdnb.runs.contents import Checkpoint, Images, Publication, Snapshot, Which
 from kdnb.runs.spec import RunSpec
 from kdnb.runs.weights import checksum
 
-Which = Literal["final", "matched"]  # the last epoch, or the first that reached the matched accuracy
-Images = Literal["test", "train"]  # the test set, or the fixed unaugmented training images
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A network's outputs on fixed images: features N x D, logits N x K, labels N, and the epoch they are from."""
-
-    features: np.ndarray
-    logits: np.ndarray
-    labels: np.ndarray
-    epoch: int
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What is published in a snapshot's place.
-
-    measures    of all test images, by name
-    points      map of some of them, M x 2, of ``perplexity``; ``labels`` M are theirs
-    """
-
-    epoch: int
-    labels: np.ndarray
-    points: np.ndarray
-    perplexity: float
-    measures: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """State after a finished epoch: tensors by name, and the history so far."""
-
-    tensors: dict[str, Tensor]
-    history: list[dict[str, float]]
 
 
 class Run:
