@@ -25,7 +25,7 @@ test: environment  ## lint, types, walls, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
 
 test-cluster: environment  ## a study on Slurm, started here, and one that is killed in every way (needs slurm-wlm, munge)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/cluster/test_slurm.py tests/cluster
