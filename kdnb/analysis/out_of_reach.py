@@ -1,11 +1,9 @@
 """What a frozen classifier costs beside KD, and how many of the teacher's answers it could give at all."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
-from kdnb import paths
 from kdnb.analysis import design, representability
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import StudiesParameters
@@ -17,10 +15,8 @@ COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features"
 
 
 def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
-    """The chosen studies, and those of WIDTHS that are published beside them."""
-    root = paths.given(chosen.results_dir) if chosen.results_dir else paths.results("")
-    names = dict.fromkeys([*chosen.profiles, *(name for name in WIDTHS if (root / name).is_dir())])
-    return replace(chosen, profiles=tuple(names)).studies()
+    """The chosen studies, and those of WIDTHS whose students of that kind are published beside them."""
+    return chosen.studies() | chosen.present(WIDTHS)
 
 
 def reached(studies: Mapping[str, Study]) -> pd.DataFrame:

@@ -30,8 +30,8 @@ class Measured:
 
     @property
     def enough(self) -> list[str]:
-        """Labels of the students that have three seeds or more."""
-        return [label for label in self.labels if (self.table["label"] == label).sum() >= stats.LEAST_RUNS]
+        """Labels of the students that have an r after the warm-up on three seeds or more."""
+        return [label for label in self.labels if self._values(label, TEACHER).count() >= stats.LEAST_RUNS]
 
     @property
     def runs(self) -> list[Run]:

@@ -129,6 +129,14 @@ class StudiesParameters(SweepParameters):
         given = {"methods": methods} | more
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
+    def present(self, profiles: Iterable[str], **asked: Any) -> dict[str, "Study"]:
+        """:meth:`studies` of other ``profiles``, without those that have no students of what is ``asked``."""
+        found: dict[str, Study] = {}
+        for name in profiles:
+            with suppress(FileNotFoundError):
+                found |= replace(self, profiles=(name,)).studies(**asked)
+        return found
+
 
 @checked
 class ClaimsParameters:

@@ -1,8 +1,7 @@
 """What else was varied: alpha, temperatures beyond the paper's, the schedule, the factor T squared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -45,7 +44,7 @@ class Varied:
 def alphas(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, KD at T = 4 and MSE at every alpha, and normal training, which is alpha = 0; those with two or more."""
     found = {}
-    for name, study in _studies(chosen, methods=("normal", "kd", "mse"), temperatures=(4.0,)).items():
+    for name, study in chosen.present(chosen.profiles, methods=("normal", "kd", "mse"), temperatures=(4.0,)).items():
         runs = sorted(study.every, key=_alpha)
         if len({_alpha(run) for run in runs if run.spec.method != "normal"}) > 1:
             table = _table(study, [(run, run.label, f"{_alpha(run):g}") for run in runs])
@@ -56,7 +55,7 @@ def alphas(chosen: StudiesParameters) -> dict[str, Varied]:
 def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, KD at every T, and MSE at the end of the axis; those with a T beyond the paper's."""
     found = {}
-    for name, study in _studies(chosen, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
+    for name, study in chosen.present(chosen.profiles, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
         if study.hottest > HOTTEST:
             runs = study.shown
             table = _table(study, [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in runs])
@@ -67,9 +66,9 @@ def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
 def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, students under the field's schedule and under the paper's other one; those that have both."""
     found: dict[str, Varied] = {}
-    for name, usual in _studies(chosen, methods=("normal", "kd")).items():
+    for name, usual in chosen.present(chosen.profiles, methods=("normal", "kd")).items():
         early = [round(drop * usual.epochs / profiles.DROPS_OF) for drop in EARLY]
-        other = _studies(replace(chosen, profiles=(name,)), methods=("normal", "kd"), drops=early)
+        other = chosen.present([name], methods=("normal", "kd"), drops=early)
         both = {"drops " + "/".join(map(str, one.students[0].spec.drops)): one for one in (usual, *other.values())}
         found |= _both(name, both)
     return found
@@ -78,21 +77,10 @@ def schedules(chosen: StudiesParameters) -> dict[str, Varied]:
 def readings(chosen: StudiesParameters) -> dict[str, Varied]:
     """By study, KD with T squared and without; those that have both."""
     found: dict[str, Varied] = {}
-    without = _studies(chosen, methods=("kd",), squared=False)
-    for name, usual in _studies(chosen, methods=("kd",), squared=True).items():
+    without = chosen.present(chosen.profiles, methods=("kd",), squared=False)
+    for name, usual in chosen.present(chosen.profiles, methods=("kd",), squared=True).items():
         both = {"with T²": usual} | ({"without T²": without[name]} if name in without else {})
         found |= _both(name, both)
-    return found
-
-
-def _studies(chosen: StudiesParameters, **asked: Any) -> dict[str, Study]:
-    """The studies that have students of what is ``asked``."""
-    found: dict[str, Study] = {}
-    for name in chosen.profiles:
-        try:
-            found |= replace(chosen, profiles=(name,)).studies(**asked)
-        except FileNotFoundError:
-            continue  # said by the chapter
     return found
 
 

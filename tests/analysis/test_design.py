@@ -14,7 +14,7 @@ from kdnb import methods, runs
 from kdnb.analysis import crossed, design, out_of_reach, representability, selection
 from kdnb.analysis.design import Cell
 from kdnb.analysis.over_seeds import estimate
-from kdnb.analysis.selection import ChapterParameters
+from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.figures.interventions import design as drawn
 from kdnb.figures.statistics import crossed as drawn_crossed
@@ -48,6 +48,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             write(folder, replace(one, init_seed=seed))
     chosen = ChapterParameters(output_dir=str(folder), methods=list(methods.METHODS))
     return selection.load(chosen)
+
+
+def test_a_pair_of_other_width_without_such_students_is_left_out() -> None:
+    """Only the chosen studies have to have them: a study that nobody asked for used to stop the chapter."""
+    usual = StudiesParameters(profiles=("digits",))
+    assert list(out_of_reach.with_widths(usual)) == ["digits", *out_of_reach.WIDTHS]
+    assert list(out_of_reach.with_widths(replace(usual, weight_decay=0))) == ["digits"]
+    with pytest.raises(FileNotFoundError, match="seed 9"):
+        out_of_reach.with_widths(replace(usual, seed=9))
 
 
 def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:

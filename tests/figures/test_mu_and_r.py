@@ -237,3 +237,13 @@ def test_one_student_without_a_mu_stops_no_chapter(
         exec(cell(chapter, name), {"study": study, "studies": [study]})
         said = capsys.readouterr().out
         assert (told in said) == (study is whole) and ("SimKD" in said) == (study is bare)
+
+
+@pytest.mark.parametrize(("epochs", "rows"), [(1, 0), (2, 1), (5, 3)])
+def test_a_trial_of_few_epochs_has_its_account_told_once_an_epoch(
+    epochs: int, rows: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(cell("07_account", "step-code"), {"study": store(tmp_path, [lasting(SPEC, epochs)])})
+    said = capsys.readouterr().out
+    assert said.count("\n") == (rows + 2 if rows else 1) and "NaN" not in said
+    assert ("has no account of μ over two epochs" in said) == (rows == 0)

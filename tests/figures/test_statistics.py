@@ -91,7 +91,7 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     sides = {label: found[0].difference(label).side for label in by_label(found[0])}
     assert sides == {"normal": -1, "KD T=4": 1}
     assert "yes; " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
-    assert second == "- **one**: it cannot be told, since no student has 3 seeds."
+    assert second == "- **one**: it cannot be told, since no student has an r after the warm-up on 3 seeds."
     made = over_seeds.differences(found)
     assert made.answer.startswith("**Many: yes; ") and made.says.startswith("one: it cannot be told")
     gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]
@@ -137,6 +137,22 @@ def test_a_student_without_mu_is_left_out_and_one_without_a_bystander_keeps_its_
     methods = replace(study, students=[*study.students, simkd])
     (more,) = r_over_seeds.measured({"a": methods})
     assert more.labels == ["normal", "KD T=4"]
+
+
+def test_where_no_epochs_are_left_for_an_r_it_says_so_and_the_curves_over_cuts_stay(tmp_path: Path) -> None:
+    """With all but two epochs left out, the null had no column to subtract, and a bystander was said to be missing."""
+    late = replace(store(tmp_path, SPECS), warm_up=46)
+    found = r_over_seeds.measured({"late": late})
+    tables = [mismatched_pairs.by_cut(late)]
+    assert set(tables[0]["cut"]) == set(r_over_seeds.cuts(late))
+    curves = [r_over_seeds.curves(found[0])]
+    for made in (
+        over_seeds.differences(found),
+        over_seeds.readings(found),
+        mismatched.against_warm_up(found, tables),
+        warm_ups.against_warm_up(found, curves),
+    ):
+        assert made.answer == "**Late: it cannot be told, since no student has an r after the warm-up on 3 seeds.**"
 
 
 # --------------------------------------------------------------------------------------------------------------- cuts

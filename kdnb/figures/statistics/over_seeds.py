@@ -77,7 +77,7 @@ def _finished(fig: go.Figure, one: Measured) -> go.Figure:
 # -------------------------------------------------------------------------------------------------------------- words
 def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
     """A sentence on one study as a list of several studies in Markdown, where seeds are enough to say something."""
-    few = f"it cannot be told, since no student has {stats.LEAST_RUNS} seeds."
+    few = f"it cannot be told, since no student has an r after the warm-up on {stats.LEAST_RUNS} seeds."
 
     @wraps(say)
     def lines(found: Sequence[Measured], *more: Sequence[Any]) -> str:
