@@ -78,7 +78,7 @@ def judged(chosen: ClaimsParameters) -> list[Judged]:
 
     Raises: FileNotFoundError when there are no runs at all, or none in the folder that is named.
     """
-    found = [one for name, folder in _folders(chosen) for one in _by_decay(name, folder, chosen.squared, _own(chosen))]
+    found = [one for name, folder in _folders(chosen) for one in _by_decay(name, folder, chosen)]
     if not found:
         raise FileNotFoundError(
             f"neither {_own(chosen)} nor {_kept(chosen)} holds finished students. Train them with "
@@ -109,12 +109,12 @@ def _folders(chosen: ClaimsParameters) -> Iterator[tuple[str, Path]]:
             yield folder.name, folder
 
 
-def _by_decay(name: str, folder: Path, squared: bool, own: Path) -> Iterator[Judged]:
-    """A verdict for each weight decay; of published studies for those with the paper's sweep at one of its decays."""
-    students = [run for run in runs.find(folder, role="student") if is_papers(run, squared)]
+def _by_decay(name: str, folder: Path, chosen: ClaimsParameters) -> Iterator[Judged]:
+    """A verdict for each weight decay; of published studies at the paper's, other profiles' with its sweep."""
+    students = [run for run in runs.find(folder, role="student") if is_papers(run, chosen.squared)]
     for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
         mine = [run for run in students if run.spec.weight_decay == decay]
-        if folder == own or (has_sweep(mine) and decay in DECAYS):
+        if folder == _own(chosen) or (decay in DECAYS and (name == chosen.profile or has_sweep(mine))):
             yield Judged(name, mine, paper.judge(mine), controls.judge(mine), r_by_temperature(of_each_seed(mine)))
 
 

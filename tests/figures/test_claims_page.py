@@ -93,6 +93,15 @@ def test_published_runs_are_this_studys_where_it_has_none_and_are_not_shown_twic
         assert sorted(names) == ["cifar100-small", "cifar100-small", "digits"]
 
 
+def test_a_published_profile_that_is_asked_for_is_judged_without_a_whole_sweep(tmp_path: Path) -> None:
+    """It used to be left out without a word, and alone in its folder it was said not to be there."""
+    store(tmp_path / "results" / "digits-d8", [SPEC, kd(4)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDNB_RUNS", str(tmp_path / "nowhere"))
+        found = studies.judged(ClaimsParameters(profile="digits-d8", results_dir=str(tmp_path / "results")))
+    assert [one.name for one in found] == ["digits-d8"]
+
+
 def test_no_runs_at_all_and_a_named_folder_without_runs_are_said(chosen: ClaimsParameters, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no finished students; train them there"):
         studies.judged(replace(chosen, output_dir=str(tmp_path)))
