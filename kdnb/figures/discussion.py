@@ -91,7 +91,7 @@ def _mean(one: Claim[Study], values: Sequence[float]) -> str:
 def statement(name: str, outcomes: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """The statement of that id: its numbers on each study, and what becomes of it."""
     one = next(one for one in STATEMENTS if one.id == name)
-    drawn = _figure(one, outcomes[name], studies)
+    drawn = _figure(one, outcomes[name], studies) if any(found.values for found in outcomes[name].values()) else None
     return Exhibit(drawn, missing(outcomes[name]), answer(one, outcomes[name]), of=name.lower())
 
 
@@ -120,8 +120,8 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
     ticks = (".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else None
     fig.update_xaxes(title_text=words.typeset(one.measure.text), tickformat=ticks)
     fig.update_layout(margin_l=130)
-    shown = [run for name in known or outcomes for run in shown_of[name].students]
-    text = f"mean over seeds, 95 %: {style.joined(known)}" if known else "no study has the runs for this"
+    shown = [run for name in known for run in shown_of[name].students]
+    text = f"mean over seeds, 95 %: {style.joined(known)}"
     return origin.mark(fig, shown, None).update_layout(title={"text": text, "font": {"size": 13}})
 
 

@@ -87,6 +87,12 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     assert "undecided<br><small>number +0.30; n = 3<" in discussion._cell(told, found)
 
 
+def test_where_no_study_has_the_runs_there_is_no_empty_figure(study: Study) -> None:
+    none = {"mine": verdict(STATEMENTS[0], [])}
+    made = discussion.statement(STATEMENTS[0].id, {STATEMENTS[0].id: none}, {"mine": study})
+    assert made.figures == [] and made.answer == "**Not measured on mine.**" and made.says.startswith("Not drawn: mine")
+
+
 def test_a_study_keeps_its_colour_where_another_has_nothing(study: Study) -> None:
     one = verdict(planted(dict.fromkeys(range(3), 1.0)), study.seeds)
     other = verdict(planted({}, missing=(0, 1, 2)), study.seeds)
