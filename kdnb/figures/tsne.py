@@ -12,10 +12,10 @@ from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.figures.mu_curves.over_epochs import in_front
 from kdnb.runs.contents import Which
 
 COLUMNS = 5  # of the contact sheet
-FIG_2 = ("normal", "KD T=1", "KD T=4", "KD T=10", "teacher")
 MEASURES = {
     "knn_accuracy": "kNN accuracy",
     "silhouette": "silhouette",
@@ -41,10 +41,10 @@ def compared(found: maps.Spaces) -> str:
         return f"{found.study.name}: no student has a snapshot."
     early, late = min(epochs), max(epochs)
     when = f"epoch {early}" if early == late else f"epochs {early} to {late}"
-    rule = "at their last epoch"
+    rule = "at the last epoch"
     if found.which == "matched":
         rule = f"at the first epoch in which `{spec.matched_on}` reached {spec.matched_accuracy:.0%}"
-    text = f"{found.study.name}: {len(epochs)} students {rule} ({when} of {spec.epochs})."
+    text = f"{found.study.name}: {words.counted(len(epochs), 'student')} {rule} ({when} of {spec.epochs})."
     if found.missing:
         text += f" Left out, since they never reached it: {style.joined(found.missing)}."
     if "teacher" not in found.networks:
@@ -57,8 +57,10 @@ def compared(found: maps.Spaces) -> str:
     "Five t-SNE maps of the same test images in a row: normal training, KD at three temperatures, the teacher.",
 )
 def row(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
-    """Fig. 2: normal training, KD at T = 1, 4, 10 and the teacher in a row, as far as they are there."""
-    labels = [label for label in FIG_2 if label in drawn] or list(drawn)[: len(FIG_2)]
+    """Fig. 2: normal training, KD at T = 1, 4, 10 or the nearest and the teacher in a row, as far as they are there."""
+    normal = found.study.get("normal")
+    wanted = [run.label for run in (*([normal] if normal else []), *in_front(found.study)) if run.label in drawn]
+    labels = [*wanted, *(["teacher"] if "teacher" in drawn else [])] if wanted else list(drawn)[:5]
     fig = _sheet(found, drawn, labels, len(labels), 300)
     return Exhibit(fig, compared(found), answer=separated(found), of=found.study.name)
 
@@ -90,9 +92,9 @@ def separated(found: maps.Spaces) -> str:
         return "**Whether KD separates the classes better cannot be told: KD or normal training is not on the maps.**"
     better = int((kd["ratio"] > table.loc["normal", "ratio"]).sum())
     return (
-        f"**{'Yes' if better == len(kd) else 'In part' if better else 'No'}: in feature space {better} of {len(kd)} KD "
-        f"students keep the classes farther apart (between / within) than normal training (seed {found.study.seed}; "
-        "over all seeds, at one training accuracy: claim C6).**"
+        f"**{'Yes' if better == len(kd) else 'In part' if better else 'No'}: in feature space the classes lie farther "
+        f"apart (between / within) than under normal training for {better} of {words.counted(len(kd), 'KD student')} "
+        f"(seed {found.study.seed}; over all seeds, at one training accuracy: claim C6).**"
     )
 
 
@@ -166,7 +168,8 @@ def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
             x=list(by_t), y=style.significant(table[column].loc[list(by_t.values())].to_numpy()), name="KD", **more
         )
         trace.update(mode="lines+markers", marker=marker, line={"color": style.QUIET}, legendgroup="KD")
-        fig.add_trace(trace.update(hovertemplate=f"T = %{{x}}<br>{name}: %{{y:.4g}}<extra></extra>"), **where)
+        if by_t:
+            fig.add_trace(trace.update(hovertemplate=f"T = %{{x}}<br>{name}: %{{y:.4g}}<extra></extra>"), **where)
         for label in [label for label in across if label in table.index]:
             y = style.significant([table[column][label]]) * 2
             level = go.Scatter(x=[low, high], y=y, name=label, mode="lines", line=across[label], **more)
@@ -185,8 +188,8 @@ def measures(found: maps.Spaces, table: pd.DataFrame) -> Exhibit:
 def separated_best(found: maps.Spaces, table: pd.DataFrame) -> str:
     """Where the classes lie farthest apart and are tightest, in units of the features' length."""
     kd = table[table.index.str.startswith("KD T=")]
-    if kd.empty:
-        return "**Nothing can be told of T: no KD student is compared here.**"
+    if len(kd) < 2:
+        return "**Nothing can be told of T: fewer than two KD students are compared here.**"
     far, tight = (
         str(place).removeprefix("KD T=") for place in (kd["between_norm"].idxmax(), kd["within_norm"].idxmin())
     )
@@ -217,7 +220,7 @@ def cosine(study: Study) -> Exhibit:
     fig.update_xaxes(title_text="epoch")
     fig.update_yaxes(title_text="mean cosine with the teacher", range=[-0.25, 1.02])
     fig.update_layout(legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0})
-    what = f"{run.label}, all {run.spec.epochs} epochs"
+    what = f"{run.label}, all {words.counted(run.spec.epochs, 'epoch')}"
     return Exhibit(style.captioned(fig, study, what, group), answer=cosine_sentence(study), of=study.name)
 
 

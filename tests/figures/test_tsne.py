@@ -89,6 +89,22 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
     assert f"same image from {start:.2f} to {end:.2f}" in tsne.cosine_sentence(study)
 
 
+def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:
+    """Of another temperature, or without T squared, it used to leave them out and count them in its sentence."""
+    plain = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.9, "squared": 0.0})
+    for place, spec in enumerate((kd(2), plain)):
+        folder = store(tmp_path / str(place), [SPEC, spec]).folder
+        found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=spec is not plain)))
+        made = tsne.row(found, turned(found))
+        titles = [note.text for note in made.figure.layout.annotations]
+        assert titles == ["normal", spec.label.removeprefix("KD "), "teacher"]
+        assert " of 1 KD student (" in made.answer and ": 2 students at " in made.says
+        assert "fewer than two KD students" in tsne.measures(found, mapss.measured(found)).answer
+    alone = mapss.spaces(store(tmp_path / "alone", [SPEC]))
+    assert ": 1 student at " in tsne.compared(alone)
+    assert "KD" not in {trace.name for trace in tsne.measures(alone, mapss.measured(alone)).figure.data}
+
+
 def test_students_are_compared_at_their_end_unless_all_matched_late(study: Study) -> None:
     """The made-up match is in epoch 7 of 24; in one of 12 it is in the second half."""
     assert mapss.late(study).which == "final"
