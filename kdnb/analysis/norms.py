@@ -6,6 +6,7 @@ negatively where they grow. No teacher is in that sentence.
 """
 
 from collections.abc import Iterable
+from math import isclose
 from typing import NamedTuple
 
 import numpy as np
@@ -42,19 +43,22 @@ class Explained(NamedTuple):
         return bool(np.sign(self.r) == -np.sign(self.change))
 
 
-def explained(run: Run) -> Explained:
-    """The three numbers of ``run``; nan without the column, r also for fewer than 3 epochs or a constant curve."""
-    after = window(run)
+def explained(run: Run, warm_up: int | None = None) -> Explained:
+    """The three numbers of ``run``; nan without the column, r also for fewer than 3 epochs or a constant curve.
+
+    warm_up: epochs left out; None: half of them, as the paper does.
+    """
+    after = window(run) if warm_up is None else run.after(warm_up)
     # Its ends alone: whether it grew or shrank is all that the sign of r is held against.
     norm = column_of(after, "weight_norm")
     return Explained(stats.r_with_loss(after), stats.r_with_loss(after, "weight_norm"), float(norm[-1] / norm[0] - 1))
 
 
-def table(runs: Iterable[Run]) -> pd.DataFrame:
+def table(runs: Iterable[Run], warm_up: int | None = None) -> pd.DataFrame:
     """A row for each of ``runs`` that tells mu and ||W_s|| and has an r: what it is, :class:`Explained`, gap, sign."""
     rows = []
     for run in runs:
-        if not {"mu_raw", "weight_norm"} <= set(run.history) or np.isnan((found := explained(run)).r):
+        if not {"mu_raw", "weight_norm"} <= set(run.history) or np.isnan((found := explained(run, warm_up)).r):
             continue
         spec = run.spec
         told = {"label": spec.label, "seed": spec.init_seed, "weight_decay": spec.weight_decay}
@@ -76,10 +80,10 @@ def scales(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def everything(study: Study) -> list[Run]:
-    """KD's students of the study's folder at every weight decay whose histories tell the lengths; one alpha."""
-    alpha = study.students[0].spec.method_parameters.get("alpha", 0.9)
-    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, True)]
+    """KD's students of the study's folder, alpha and loss at every weight decay, whose histories tell the lengths."""
+    squared = bool(study.leading.spec.method_parameters.get("squared", True))
+    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, squared)]
     # Means at two weight decays are compared: they are to be of the same alpha and of the same temperatures.
-    mine = [run for run in every if run.spec.method_parameters["alpha"] == alpha]
+    mine = [run for run in every if isclose(run.spec.method_parameters["alpha"], study.alpha)]
     cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
     return [run for run in cool if set(SCALES) <= set(run.history)]

@@ -127,7 +127,7 @@ class Students:
 
     @property
     def seeds(self) -> list[Self]:
-        """Each seed by itself, in front its students of the paper's alpha.
+        """Each seed by itself, in front its students of :attr:`alpha`.
 
         Runs whose names differ in the seed alone are of one recipe, that of the student in front, else of the first
         seed; others are left out. ValueError for several data sets or weight decays: what is judged is about one.
@@ -144,14 +144,14 @@ class Students:
             if recipe(run.spec) == wanted[_name(run)]:
                 by_seed.setdefault(run.spec.init_seed, []).append(run)
         return [
-            replace(self, students=in_front(mine, seed, ALPHA), every=mine, alpha=ALPHA)
+            replace(self, students=in_front(mine, seed, self.alpha), every=mine)
             for seed, mine in sorted(by_seed.items())
         ]
 
 
-def of_each_seed(runs: Iterable[Run]) -> list[Students]:
+def of_each_seed(runs: Iterable[Run], alpha: float = ALPHA) -> list[Students]:
     """The students among ``runs``, as :attr:`Students.seeds`."""
-    return Students(students=(), every=[run for run in runs if run.spec.role == "student"]).seeds
+    return Students(students=(), every=[run for run in runs if run.spec.role == "student"], alpha=alpha).seeds
 
 
 def in_front(every: Iterable[Run], seed: int, alpha: float) -> list[Run]:

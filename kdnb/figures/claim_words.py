@@ -40,7 +40,7 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
 
 def found(study: Study, claim: str) -> str:
     """What became of one claim, to begin a sentence with: "Found here too", "Partly found here"."""
-    return FOUND[_judge(study, claim).verdict]
+    return _opening(study, _judge(study, claim))
 
 
 def told(study: Study, claim: str) -> str:
@@ -50,9 +50,16 @@ def told(study: Study, claim: str) -> str:
         return f"**{FOUND['not testable']}: {judged.missing or 'its numbers are not defined'}.**"
     numbers = re.sub(r"-(?=\d)", "\u2212", judged.claim.sentence.format(**judged.evidence)).rstrip(".")
     seeds = words.counted(len(judged.seeds), "seed")
-    return f"**{FOUND[judged.verdict]}: {numbers[0].lower()}{numbers[1:]} ({seeds}).**"
+    return f"**{_opening(study, judged)}: {numbers[0].lower()}{numbers[1:]} ({seeds}).**"
+
+
+def _opening(study: Study, judged: Verdict) -> str:
+    """The verdict, and the epochs that it is about where the chapter leaves out others than the paper."""
+    papers = study.epochs // 2
+    apart = bool(judged.seeds) and study.warm_up != papers
+    return FOUND[judged.verdict] + (f" (judged from epoch {papers + 1} on)" if apart else "")
 
 
 def _judge(study: Study, claim: str) -> Verdict:
     asked = next(one for one in paper.CLAIMS if one.id == claim)
-    return verdict(asked, of_each_seed(study.every))
+    return verdict(asked, of_each_seed(study.every, study.alpha))

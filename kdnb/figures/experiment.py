@@ -40,7 +40,9 @@ def differences(study: Study) -> list[str]:
         own = "{1} for {0}".format(*last_weight(run).shape)
         pairs["features for classes"] = (own, f"{features} for {CLASSES}")
     return [
-        f"{here} {name} in place of {there}" if name == "epochs" else f"{name} {here} in place of {there}"
+        f"{words.counted(spec.epochs, 'epoch')} in place of {there}"
+        if name == "epochs"
+        else f"{name} {here} in place of {there}"
         for name, (here, there) in pairs.items()
         if here != there
     ]

@@ -106,7 +106,8 @@ def drift(study: Study) -> str:
     """Whether mu falls, and farther than mu to the bystander, over the seeds of KD."""
     found = _drift(study)
     if found is None:
-        return "**It cannot be told here: no student that learned by KD has a μ to its teacher and to a bystander.**"
+        pair = "μ to its teacher and to a bystander at two epochs after the warm-up"
+        return f"**It cannot be told here: no student that learned by KD has a {pair}.**"
     few = "" if found.seeds >= stats.LEAST_RUNS else ", too few to be sure"
     verb = "falls" if found.mine < 0 else "does not fall"
     return (

@@ -197,7 +197,8 @@ def seeds(every: Sequence[Run]) -> str:
 
 def window(study: Study) -> str:
     """The epochs that are left after the warm-up, in words."""
-    return f"epochs {study.warm_up + 1}–{study.epochs}"
+    first, last = study.warm_up + 1, study.epochs
+    return f"epochs {first}–{last}" if first < last else f"epoch {last}"
 
 
 def joined(words: Iterable[object], last: str = "and") -> str:

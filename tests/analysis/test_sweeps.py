@@ -97,7 +97,7 @@ def test_studies_are_read_side_by_side_with_all_methods(tmp_path: Path) -> None:
         StudiesParameters(profiles=["digit"])
 
 
-def test_a_study_looks_students_up_and_each_seed_of_it_has_the_papers_alpha_in_front(tmp_path: Path) -> None:
+def test_a_study_looks_students_up_and_each_seed_of_it_has_its_alpha_in_front(tmp_path: Path) -> None:
     half = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.5})
     folder = store(tmp_path, [SPEC, kd(4), half, replace(half, init_seed=1), kd(4, init_seed=2)]).folder
     study = selection.load(ChapterParameters(output_dir=str(folder), alpha=0.5))
@@ -110,10 +110,13 @@ def test_a_study_looks_students_up_and_each_seed_of_it_has_the_papers_alpha_in_f
     seeds = {one.seed: one for one in study.seeds}
     assert {seed: [run.label for run in one.students] for seed, one in seeds.items()} == {
         0: ["normal", "KD T=4"],
-        1: [],
-        2: ["KD T=4"],
+        1: ["KD T=4"],
+        2: [],
     }
-    assert seeds[0].kd_at(4).spec == kd(4) and (seeds[2].name, seeds[2].folder) == (study.name, folder)
+    papers = of_each_seed(study.every)
+    assert [[run.label for run in one.students] for one in papers] == [["normal", "KD T=4"], [], ["KD T=4"]]
+    assert (seeds[0].kd_at(4).spec, papers[0].kd_at(4).spec) == (half, kd(4))
+    assert (seeds[2].name, seeds[2].folder) == (study.name, folder)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ from exhibits import NOTEBOOKS
 from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import mismatched_pairs, selection
+from kdnb.analysis import norms as correlation_norms
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
-from kdnb.figures import claim_words, style
+from kdnb.figures import claim_words, experiment, front_page, style
+from kdnb.figures.alignment import terms
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.mu_curves import alike, over_epochs
-from kdnb.files import write_tensors
+from kdnb.files import write_atomically, write_tensors
 from kdnb.parameters import read
 from kdnb.runs import Run
 
@@ -150,6 +152,59 @@ def test_a_claim_whose_runs_are_not_there_cannot_be_told(study: Study) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- correlation
+def test_where_the_warm_up_leaves_one_epoch_no_change_is_told(tmp_path: Path) -> None:
+    """It used to be said that mu changes by +0.0 %, and therefore falls at 0 temperatures."""
+    late = replace(store(tmp_path), warm_up=23)
+    for make in (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist):
+        made = make(late)
+        assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
+        assert made.figure.layout.title.text.endswith("· epoch 24")
+    assert terms.sentence(late, late.leading) == "**What moves cannot be told: the warm-up leaves one epoch.**"
+    assert front_page.drift(late).startswith("**It cannot be told here")
+
+
+def test_a_verdict_on_other_epochs_than_the_figures_says_so(tmp_path: Path) -> None:
+    """A claim is judged after half of the epochs, whatever a chapter leaves out; a figure's numbers are its own."""
+    study = store(tmp_path, [SPEC, *(kd(t) for t in (1, 2, 4, 6, 10))])
+    usual, early = (replace(study, warm_up=cut) for cut in (12, 4))
+    for make in (over_epochs.selected, alike.cosine, norms.by_temperature):
+        assert "judged" not in make(usual).answer
+        assert " here (judged from epoch 13 on): " in make(early).answer
+    gaps = [abs(pearson(run, 4) - pearson(run, 4, "weight_norm")) for run in study.students]
+    assert f"differ by {np.median(gaps):.3f} at the median (at most {max(gaps):.3f})" in norms.sentence(early)
+
+
+def test_a_verdict_is_on_the_chapters_alpha(tmp_path: Path) -> None:
+    """Of another alpha there are no students here: those of the paper's used to be judged in their place."""
+    study = store(tmp_path, [SPEC, kd(4)])
+    assert claim_words.told(replace(study, alpha=0.3), "C10") == "**Cannot be told here: KD at T=4, alpha 0.3.**"
+
+
+def test_lengths_are_of_the_alpha_and_loss_that_are_shown_and_compare_two_temperatures(tmp_path: Path) -> None:
+    given = {"alpha": 0.5, "squared": 0.0}
+    other = [replace(kd(t), method_parameters={"temperature": t, **given}) for t in (1.0, 4.0)]
+    for spec in (SPEC, kd(1), kd(4), *other):
+        run = write(tmp_path, spec)
+        table = run.history.assign(feature_norm=1.0, logit_std=2.0)
+        write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
+    asked = ChapterParameters(output_dir=str(tmp_path), alpha=0.5, squared=False)
+    shown = correlation_norms.everything(selection.load(asked))
+    assert {run.path.name for run in shown} == {spec.name for spec in other}
+    alone = selection.load(replace(asked, temperatures=(4.0,)))
+    assert norms.lengths_sentence(alone, shown[-1:]).endswith("KD was trained at T = 4 alone.**")
+
+
+def test_one_of_a_thing_is_not_called_several(tmp_path: Path) -> None:
+    one = store(tmp_path, [lasting(kd(4), 1)])
+    assert " 1 epoch in place of 240" in experiment.about([one])
+    assert "· of 1 epoch, those" in norms.draw(one).layout.title.text
+    two = store(tmp_path / "two", [kd(4)])
+    assert all(
+        " of 1 temperature" in said(two) and "temperatures" not in said(two)
+        for said in (over_epochs.order, over_epochs.together)
+    )
+
+
 def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:
     return float(np.corrcoef(run.history[column][cut:], run.history["loss"][cut:])[0, 1])
 

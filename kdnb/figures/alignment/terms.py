@@ -53,6 +53,8 @@ def sentence(study: Study, run: Run) -> str:
     """What moved mu of ``run`` after the warm-up: its norm, or its angle to the teacher."""
     if "mu_raw" not in run.history:
         return f"**{run.label} has no μ to take apart.**"
+    if study.epochs - study.warm_up < 2:
+        return "**What moves cannot be told: the warm-up leaves one epoch.**"
     end = alignment.moves(study, run).iloc[-1]
     if end[["student", "angle"]].isna().any():
         return f"**It cannot be told: ‖W<sub>s</sub>‖ of {run.label} was not recorded.**"

@@ -59,7 +59,8 @@ def draw(study: Study) -> go.Figure:
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
     fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
     shown = [run for group in _students(study).values() for run in group]
-    return style.captioned(fig, study, f"of {study.epochs} epochs, those after the warm-up", shown or None)
+    what = f"of {words.counted(study.epochs, 'epoch')}, those after the warm-up"
+    return style.captioned(fig, study, what, shown or None)
 
 
 def _students(study: Study) -> dict[float, Sequence[Run]]:
@@ -97,7 +98,7 @@ def _cuts(study: Study) -> dict[str, object]:
 
 def sentence(study: Study) -> str:
     """Whether r goes with T as in the paper; whether it is r of the norm, and its sign what the norm does."""
-    found = norms.table(study.shown)
+    found = norms.table(study.shown, study.warm_up)
     if found.empty:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
@@ -165,6 +166,8 @@ def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
     if mine.empty:
         return "**What sets the length cannot be told: these histories have no features' lengths and logits' spread.**"
     low, high = mine["temperature"].min(), mine["temperature"].max()
+    if low == high:
+        return f"**What sets the length cannot be told: KD was trained at T = {low:g} alone.**"
     ends = {column: (_at(mine, column, low), _at(mine, column, high)) for column in TITLES}
     parts = [f"{name} goes from {ends[column][0]:.3g} to {ends[column][1]:.3g}" for column, name in TITLES.items()]
     ratio = {column: last / first for column, (first, last) in ends.items()}

@@ -169,12 +169,12 @@ def turns(name: str, varied: variations.Varied) -> str:
     share, points = 100 * (other["mu"] / one["mu"] - 1), 100 * (other["accuracy"] - one["accuracy"])
     signs, known = int((one["r"] * other["r"] < 0).sum()), int((one["r"] * other["r"]).notna().sum())
     spans = [
-        f"{words.number(change.min(), form)} to {words.number(change.max(), form)}"
-        for change, form in ((share, "{:+.1f} %"), (points, "{:+.2f}"))
+        " to ".join(dict.fromkeys(words.number(end, form) for end in (change.min(), change.max())))
+        for change, form in ((share, "{:+.1f} %"), (points, "{:+z.2f}"))
     ]
-    seeds = words.counted(varied.table["seed"].nunique(), "seed")
+    seeds, of = words.counted(varied.table["seed"].nunique(), "seed"), words.counted(known, "method")
     return (
-        f"{name}: the sign of r turns in {signs} of {known} methods ({seeds}), final raw μ changes by {spans[0]}, "
+        f"{name}: the sign of r turns in {signs} of {of} ({seeds}), final raw μ changes by {spans[0]}, "
         f"accuracy by {spans[1]} points"
     )
 

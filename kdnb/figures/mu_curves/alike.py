@@ -7,7 +7,7 @@ from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves.over_epochs import at, mean_change, percent
+from kdnb.figures.mu_curves.over_epochs import TWO, at, mean_change, percent
 from kdnb.runs.store import column_of
 
 
@@ -61,9 +61,9 @@ def like_kd(study: Study) -> str:
     """Whether DIST's curve of mu is like KD's, and how far either goes."""
     run, kd = study.get("DIST"), study.nearest(PEAK)
     if run is None or kd is None:
-        return "**Whether DIST's curve is like KD's cannot be told: one of them was not trained here.**"
+        return "**Whether DIST's curve is like KD's cannot be told: not both of them are among these students.**"
     changes = [mean_change(study, one, "mu_raw") for one in (run, kd)]
     if not np.isfinite(changes).all():
-        return "**Whether DIST's curve is like KD's cannot be told: one of them has no μ.**"
+        return f"**Whether DIST's curve is like KD's cannot be told: not both of them have {TWO}.**"
     moves = f"{percent(changes[0])} under DIST and {percent(changes[1])} {at(kd)}"
     return f"**{claim_words.found(study, 'C8')}: after the warm-up μ changes by {moves}.**"

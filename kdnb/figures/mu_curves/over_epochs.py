@@ -34,6 +34,7 @@ RUNGS = {
     "bystander_mu_raw": ("bystander, raw", style.BYSTANDER, "dash"),
     "bystander_mu_rotated": ("bystander, rotated", style.BYSTANDER, "dot"),
 }
+TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
 FRONT = (1, 4, 10)  # the temperatures that the paper picks out; where they were not trained, the nearest
 
 
@@ -193,7 +194,7 @@ def answer(study: Study) -> str:
     peak, shown = study.leading, [run for run in (*in_front(study), study.get("normal")) if run]
     known = {at(run): change for run in shown if np.isfinite(change := mean_change(study, run, "mu_raw"))}
     if not known:
-        return "**Whether μ falls cannot be told: no student by KD or normal training here has a μ.**"
+        return f"**Whether μ falls cannot be told: no student by KD or normal training here has {TWO}.**"
     moves = [f"by {percent(change)} {whose}" for whose, change in known.items()]
     other = mean_change(study, peak, "bystander_mu_raw")
     beside = f"; to the bystander, which no student saw, by {percent(other)} {at(peak)}" if np.isfinite(other) else ""
@@ -217,12 +218,11 @@ def order(study: Study) -> str:
     changes = {t: mean_change(study, run, "mu_raw") for t, run in study.kd.items()}
     known = {t: value for t, value in changes.items() if np.isfinite(value)}
     if not known:
-        return "**Whether μ falls at any temperature cannot be told: no student here learned by KD and has a μ.**"
+        return f"**Whether μ falls at any temperature cannot be told: no student here learned by KD and has {TWO}.**"
     falling = [t for t, value in known.items() if value < 0]
     where = f" (T = {style.joined(falling)})" if 0 < len(falling) < len(known) else ""
-    return (
-        f"**μ falls after the warm-up at {len(falling)} of {len(known)} temperatures{where}, on the mean over seeds.**"
-    )
+    count = f"{len(falling)} of {words.counted(len(known), 'temperature')}"
+    return f"**μ falls after the warm-up at {count}{where}, on the mean over seeds.**"
 
 
 def together(study: Study) -> str:
@@ -230,10 +230,9 @@ def together(study: Study) -> str:
     changes = [(study.change("mu_raw", run), study.change("loss", run)) for run in study.kd.values()]
     known = [one * other > 0 for one, other in changes if np.isfinite(one) and np.isfinite(other)]
     if not known:
-        return "**Whether μ and the loss move together cannot be told: no student here learned by KD and has a μ.**"
-    return (
-        f"**From the warm-up to the end μ and the loss go the same way at {sum(known)} of {len(known)} temperatures.**"
-    )
+        return f"**Whether μ and the loss move together cannot be told: no student here learned by KD and has {TWO}.**"
+    count = f"{sum(known)} of {words.counted(len(known), 'temperature')}"
+    return f"**From the warm-up to the end μ and the loss go the same way at {count}.**"
 
 
 def percent(share: float) -> str:
