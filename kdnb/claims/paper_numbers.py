@@ -41,7 +41,8 @@ def r_by_temperature(seeds: Iterable[Students]) -> dict[float, list[float]]:
     for students in seeds:
         for temperature, run in students.papers_kd.items():
             with suppress(Missing):
-                found.setdefault(temperature, []).append(r_with_loss(run))
+                r = r_with_loss(run)  # before the list: a temperature without any r has none
+                found.setdefault(temperature, []).append(r)
     return dict(sorted(found.items()))
 
 

@@ -175,7 +175,7 @@ def temperatures_answer(found: Sequence[Judged]) -> str:
             where = f"T = {style.joined(positive)}" if positive else "no T"
             parts.append(f"at {where} of {len(one.r)} on {one.title}")
     if not count:
-        return "**It cannot be told: no student here learned by KD.**"
+        return "**It cannot be told: no student here learned by KD and has an r.**"
     word = "Yes" if above == count else "At some temperatures only" if above else "No"
     return f"**{word}: r is positive {'; '.join(parts)}.**"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from exhibits import exhibits_of
-from made_up import SPEC, STUDENTS, kd, store, write
+from made_up import SPEC, STUDENTS, kd, lasting, store, write
 
 from kdnb import paths
 from kdnb.analysis.selection import ClaimsParameters
@@ -119,6 +119,13 @@ def test_the_other_reading_of_the_loss_is_judged_apart(tmp_path: Path) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
+def test_a_temperature_without_an_r_is_none_at_which_r_is_not_positive(tmp_path: Path) -> None:
+    store(tmp_path / "own", [lasting(spec, 2) for spec in (SPEC, kd(1), kd(4))])
+    chosen = ClaimsParameters(output_dir=str(tmp_path / "own"), results_dir=str(tmp_path / "none"))
+    made = claims_page.by_temperature(studies.judged(chosen))
+    assert made.answer == "**It cannot be told: no student here learned by KD and has an r.**"
+
+
 def test_the_summary_has_a_row_a_claim_and_a_cell_a_study(found: list[Judged]) -> None:
     body = [row for row in claims_page.summary(found).split("<tbody>")[1:] if "rowgroup" in row]
     assert len(body) == len(paper.CLAIMS) == 11
