@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from kdnb import paths
 
 Given = ParamSpec("Given")
+CURVES = ("scatter", "scattergl", "bar")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ class Exhibit:
 
 
 class Maker(Generic[Given]):
-    """A function that makes an exhibit, and what is known before it does: the id that other pages link to."""
+    """A function that makes an exhibit, and what is known before it does: the id that other pages link to.
+
+    Where no figure has a point in it, since nothing of it was measured, none is shown.
+    """
 
     def __init__(self, make: Callable[Given, Exhibit], name: str, alt: str, step: str) -> None:
         check(name.format(of="x"), alt)
@@ -63,7 +67,8 @@ class Maker(Generic[Given]):
 
     def __call__(self, *args: Given.args, **named: Given.kwargs) -> Exhibit:
         made = self._make(*args, **named)
-        return replace(made, name=self.id(made.of), alt=self.alt, step=self.step)
+        figure = made.figure if any(map(_has_points, made.figures)) else None
+        return replace(made, figure=figure, name=self.id(made.of), alt=self.alt, step=self.step)
 
     def id(self, of: str = "") -> str:
         """The exhibit's id on its page; ``of``: which study's, where its page shows several."""
@@ -74,6 +79,13 @@ class Maker(Generic[Given]):
         """Its notebook's name: figures lie in a file or a folder that is called like their chapter."""
         room = self._make.__module__.split(".")[2]
         return next((paths.root() / "notebooks").glob(f"[0-9][0-9]_{room}.ipynb")).stem
+
+
+def _has_points(figure: go.Figure) -> bool:
+    """Whether any trace has a number; one that is no curve, such as a heatmap, always has."""
+    columns = [trace.y for trace in figure.data if trace.type in CURVES]
+    known = any(value is not None and value == value for y in columns if y is not None for value in y)
+    return known or len(columns) < len(figure.data)
 
 
 def exhibit(name: str, alt: str, *, step: str = "") -> Callable[[Callable[Given, Exhibit]], Maker[Given]]:

@@ -63,7 +63,7 @@ def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path:
 def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:
     other = store(tmp_path, [SPEC])
     put(other.students[0], mu_raw=0.0)
-    assert "None of these" in ladder.ladder_sentence(other)
+    assert ladder.ladder_sentence(other) == "**No student here has a μ above zero to take apart.**"
 
 
 def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,19 @@ def test_one_figure_has_no_labels_and_none_has_no_figure() -> None:
     assert Exhibit(says="Nothing was trained.").figures == []
 
 
+def test_where_nothing_was_measured_no_empty_figure_is_shown() -> None:
+    nothing = go.Figure([go.Scatter(x=[1, 2], y=[None, float("nan")]), go.Bar(x=[1])])
+
+    @exhibit("curves", "Curves.")
+    def curves(*figures: go.Figure) -> Exhibit:
+        return Exhibit({f"{place}": figure for place, figure in enumerate(figures)}, answer="It cannot be told.")
+
+    assert curves(nothing, go.Figure()).figures == [] and curves(nothing).answer == "It cannot be told."
+    kept = curves(nothing, go.Figure(go.Scatter(y=[None, 0.0])))  # a step of a slider is never missing
+    assert len(kept.figures) == 2
+    assert len(curves(go.Figure(go.Heatmap(z=[[1.0]]))).figures) == 1
+
+
 @pytest.mark.parametrize("name", ["", "Mu", "1st", "two words", "a_b", "x\n"])
 def test_bad_name_is_refused_when_the_function_is_written(name: str) -> None:
     with pytest.raises(ValueError, match="must be lower-case letters, digits and hyphens"):

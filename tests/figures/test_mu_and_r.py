@@ -194,6 +194,14 @@ def test_lengths_are_of_the_alpha_and_loss_that_are_shown_and_compare_two_temper
     assert norms.lengths_sentence(alone, shown[-1:]).endswith("KD was trained at T = 4 alone.**")
 
 
+def test_r_of_too_few_epochs_is_not_printed_as_nan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = store(tmp_path)
+    for late in (22, 23):
+        exec(cell("04_correlation", "04-r"), {"studies": [replace(study, warm_up=late)]})
+    said = capsys.readouterr().out
+    assert said.count("has no three epochs of a μ and a loss that move") == 2 and "nan" not in said
+
+
 def test_one_of_a_thing_is_not_called_several(tmp_path: Path) -> None:
     one = store(tmp_path, [lasting(kd(4), 1)])
     assert " 1 epoch in place of 240" in experiment.about([one])

@@ -59,7 +59,7 @@ def ladder_sentence(study: Study) -> str:
     """What matching and rotating leave of raw mu at the median over all students, and of that to the bystander."""
     matched, rotated = (_share(study, column) for column in ("mu_matched", "mu_rotated"))
     if not np.isfinite([matched, rotated]).all():
-        return "**None of these students has a μ to take apart.**"
+        return "**No student here has a μ above zero to take apart.**"
     text = (
         f"Of raw μ at the last epoch {matched:.0%} are left when features are matched, and {rotated:.0%} when they are "
         f"rotated (medians over {words.counted(len(study.shown), 'student')})"

@@ -128,7 +128,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
 def reach_sentence(found: pd.DataFrame) -> str:
     """Whether the cost of a frozen classifier follows from what it can say, over all students with one."""
     if found.empty:
-        return "**It cannot be told: what is within reach was not computed.**"
+        return "**It cannot be told: what is within reach of these students, beside KD, was not computed.**"
     able, unable = found[found["missed"] < ABLE], found[found["missed"] >= ABLE]
     if able.empty or unable.empty:
         there = able if unable.empty else unable
