@@ -31,7 +31,8 @@ def test_alphas_run_from_normal_training_up(chosen: StudiesParameters) -> None:
     assert set(varied.table["line"]) == {"normal", "KD T=4", "MSE"}
     seeds = varied.table[varied.table["line"] == "KD T=4"].groupby("x")["seed"].apply(sorted).to_dict()
     assert seeds == {"0.1": [1], "0.9": [0, 1]}
-    assert ablations.absent(chosen, found, "more than one α") == "Not trained for `cifar100-small`: more than one α."
+    lacking = "Not trained for `cifar100-small` with seed 0: more than one α."
+    assert ablations.absent(chosen, found, "more than one α") == lacking
     assert ablations.absent(replace(chosen, profiles=["digits"]), found, "") == ""
 
 
@@ -61,7 +62,7 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     cold, hot = ((table.loc[("KD", t)] - table.loc[("MSE", "MSE")]).abs() for t in ("1", "50"))
     word = {3: "Yes", 0: "No"}.get(int((hot < cold).sum()), "In")
     assert made.answer.startswith(f"**{word}") and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
-    assert made.says == "Not trained for `cifar100-small`: a T beyond 10."
+    assert made.says == "Not trained for `cifar100-small` with seed 0: a T beyond 10."
     drawable(made.figures[0])
 
 

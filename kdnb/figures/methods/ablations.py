@@ -181,5 +181,5 @@ def turns(name: str, varied: variations.Varied) -> str:
 
 def absent(chosen: StudiesParameters, found: Found, what: str) -> str:
     """Which studies have no runs of ``what``, or nothing to say."""
-    names = [name for name in chosen.profiles if name not in found]
-    return f"Not trained for {style.joined(f'`{name}`' for name in names)}: {what}." if names else ""
+    names = [f"`{name}`" for name in chosen.profiles if name not in found]
+    return f"Not trained for {style.joined(names)} with seed {chosen.seed}: {what}." if names else ""
