@@ -70,9 +70,7 @@ class Study(Students):
         return float(table[column].iloc[0]) if column in table else np.nan
 
     def change(self, column: str, run: Run) -> float:
-        """Relative change of a column from the first epoch after the warm-up to the last; nan from zero, or where
-        one epoch is left.
-        """
+        """Relative change of a column from the first epoch after the warm-up to the last; nan from zero, over one."""
         start = self.first(column, run)
         return run.last(column) / start - 1 if start and self.epochs - self.warm_up > 1 else np.nan
 
