@@ -106,9 +106,15 @@ def class_distances(run: Run, which: Which) -> ClassDistances | None:
 def maps(networks: Mapping[str, Space], reference: str, perplexity: float, count: int) -> dict[str, Map]:
     """t-SNE maps of the first ``count`` images at most, all started from that of ``reference``.
 
-    Of published runs the maps that were published; ValueError when others are asked for.
+    Of published runs the maps that were published; ValueError when others are asked for, or full runs lie among them.
     """
     published = {name: space for name, space in networks.items() if isinstance(space, PublishedSpace)}
+    if published and (full := [name for name in networks if name not in published]):
+        folder = next(iter(published.values())).folder
+        raise ValueError(
+            f"{folder} holds full runs ({', '.join(full)}) beside published ones ({', '.join(published)}), which have "
+            "a map of their own: move either to another folder, or name the others alone in methods."
+        )
     for known in published.values():
         if known.perplexity != perplexity:
             raise ValueError(
