@@ -242,6 +242,16 @@ def _refuse_large(made: Sequence[Run], target: Path) -> None:
         )
 
 
+def _refuse_orphans(source: Source, target: Path) -> None:
+    """ValueError when a teacher would take the place of one that students in ``target`` were trained with."""
+    teachers = [run for run in source.every if run.spec.role == "teacher"]
+    there = {PublishedRun(target / run.spec.name).told.get("weights") for run in teachers}
+    gone = there - {run.weights_checksum for run in teachers}
+    for run in runs.find(target, role="student") if gone else []:
+        if any(one["checksum"] in gone for one in (run.spec.teacher, run.spec.bystander) if one):
+            raise ValueError(f"{run.path} was trained with another teacher of that name; choose another --output.")
+
+
 def _install(made: Run, target: Path) -> None:
     """Move each file into its place in ``target``, atomically; the marks of a whole run last."""
     place = target / made.path.name
@@ -274,6 +284,7 @@ def publish(folder: Path, target: Path) -> list[Run]:
     """
     source = Source.find(folder)
     new = [run for run in source.every if not is_current(source, run, target)]
+    _refuse_orphans(source, target)
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
     with _staging(target) as staging:
         made = []

@@ -217,3 +217,15 @@ def test_who_stops_it_is_told_what_becomes_of_it(
     assert command_line.main(["publish", "--profile", "digits", "--runs", str(full), "--output", str(small)]) == 130
     assert "no file is half written" in capsys.readouterr().err
     assert contents(small) == before and [path.name for path in small.parent.glob(".*")] == []
+
+
+def test_a_teacher_trained_anew_takes_not_the_place_of_the_published_students(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    for folder in full.glob("*-wd*"):
+        shutil.rmtree(folder)
+    for file in (full / "teacher-s1").glob("*.safetensors"):
+        shutil.copy(file, full / "teacher-s0")
+    before = contents(small)
+    with pytest.raises(ValueError, match=r"-wd0.0005-s0 was trained with another teacher of that name"):
+        publish.publish(full, small)
+    assert contents(small) == before
