@@ -102,7 +102,7 @@ class Run:
     def failure(self) -> str | None:
         """What stopped the last session that worked on it, if an error did; gone once another one begins."""
         file = self._file("failed")
-        return file.read_text(encoding="utf-8").strip() if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace").strip() if file.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:

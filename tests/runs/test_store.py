@@ -195,6 +195,8 @@ def test_a_failure_is_kept_whatever_bytes_it_names(tmp_path: Path) -> None:
     odd.mkdir()
     Run(odd).write_failure(OSError(f"could not write {odd}"))
     assert Run(odd).failure == f"could not write {tmp_path}/caf\\udce9"
+    (odd / "failed").write_bytes(b"caf\xe9")
+    assert Run(odd).failure == "caf\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
