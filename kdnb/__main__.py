@@ -173,7 +173,7 @@ class Pack:
         from kdnb.train.archives import pack
 
         for archive in self.archives:
-            pack(self.folder / archive.stem, archive)
+            pack(self.folder / archive.name.removesuffix(".tar"), archive)
 
 
 @command
@@ -271,7 +271,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kdnb: {stop}", file=sys.stderr)
         return RUN_AGAIN
     except KeyboardInterrupt:
-        print("kdnb: stopped; finished epochs are stored, and the same command goes on from there.", file=sys.stderr)
+        print(
+            "kdnb: stopped; no file is half written. The same command can be given again: training goes on after its "
+            "last finished epoch, all else begins anew.",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -81,12 +81,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 def read_tensors(path: Path, what: str = "file") -> tuple[dict[str, Tensor], dict[str, object]]:
     """Read what :func:`write_tensors` wrote, on the CPU.
 
-    Raises ValueError naming the file when it is truncated or not safetensors.
+    Raises ValueError naming the file when it is truncated or not safetensors, FileNotFoundError when it is gone.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{what} {path} is not there; put it back, or move its folder away and have the run made anew."
+        ) from None
     except (SafetensorError, json.JSONDecodeError) as error:
         raise damaged(path, what, error) from error
     return tensors, metadata

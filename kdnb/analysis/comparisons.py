@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,12 @@ from kdnb import paths, progress, runs
 from kdnb.analysis import separation
 from kdnb.analysis.publish import subset
 from kdnb.analysis.separation import Atlas
+from kdnb.analysis.spaces import final, refuse_other_images
 from kdnb.analysis.stitching import Features, Taught, stitch
 from kdnb.data import Dataset, Views
 from kdnb.files import write_atomically, write_tensors
 from kdnb.measure.outputs import collect
-from kdnb.runs import Run, RunSpec, Snapshot, student_name, teacher_name
+from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.runs.randomness import clean_indices, initial_network
 
 MAPPED = (
@@ -66,7 +67,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Studies:
-    """Finished full runs of one data set; teachers by the checksum of their weights, so that a copy counts once."""
+    """Finished full runs of one data set, each once; teachers by the checksum of their weights, copies alike."""
 
     students: Sequence[Run]
     teachers: Mapping[str, Run]
@@ -80,9 +81,9 @@ class Studies:
             raise FileNotFoundError(f"{listed}: no finished runs; train them first, or name their folders with --runs.")
         if small := [str(run.path) for run in every if run.is_published]:
             raise ValueError(f"published without their features: {', '.join(small)}; name the full runs with --runs.")
-        _refuse_other_images(every)
+        refuse_other_images(every)
         teachers = {run.weights_checksum: run for run in every if run.spec.role == "teacher"}
-        students = [run for run in every if run.spec.role == "student"]
+        students = runs.find_students(folders)
         if not teachers or not students:
             raise ValueError(f"{listed}: {len(students)} students and {len(teachers)} teachers; it takes both.")
         return cls(students, teachers)
@@ -127,25 +128,7 @@ class Studies:
         if self.spec.data_checksum != dataset.checksum:
             raise ValueError(
                 f"the runs saw other data ({self.spec.dataset}, {self.spec.data_checksum[:12]}) than {dataset.name} "
-                f"({dataset.checksum[:12]}) here; give their --data-dir, or --limit where they had one."
-            )
-
-
-def final(run: Run, images: Literal["test", "train"] = "test") -> Snapshot:
-    """Outputs of the last epoch, which every finished full run has."""
-    taken = run.snapshot("final", images)
-    assert taken is not None
-    return taken
-
-
-def _refuse_other_images(every: Sequence[Run]) -> None:
-    """ValueError when two runs' test or clean images differ: their features cannot be compared image by image."""
-    first = every[0]
-    for field in ("data_checksum", "clean_images"):
-        if other := next((run for run in every if getattr(run.spec, field) != getattr(first.spec, field)), None):
-            raise ValueError(
-                f"{first.path} and {other.path} are of other images ({field}: {getattr(first.spec, field)} and "
-                f"{getattr(other.spec, field)}); only networks of the same images can be compared."
+                f"({dataset.checksum[:12]}) here; name their --profile or --data-dir, or the --limit that they had."
             )
 
 
@@ -231,8 +214,8 @@ def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]
     print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
     place, floors = target / paths.COMPARISONS, list(found.floors(dataset))
     files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]
-    write_tensors(files[0], *maps(folders[0]))
-    write_tensors(files[1], classes(found, floors), {})
-    table = stitching(found, floors)
+    drawn, gaps, table = maps(folders[0]), classes(found, floors), stitching(found, floors)
+    write_tensors(files[0], *drawn)  # not before all is computed: the files are of the same runs
+    write_tensors(files[1], gaps, {})
     write_atomically(files[2], lambda file: table.to_parquet(file, index=False, compression="zstd"))
     return files

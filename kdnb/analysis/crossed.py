@@ -39,20 +39,30 @@ def table(folders: Sequence[Path]) -> pd.DataFrame:
     """A row for each finished student under ``folders`` and each of MEASURES: pair, label, seed, own, other.
 
     ``teacher`` and ``bystander`` are the teachers' seeds. Only students of a recipe (method, weight decay, schedule and
-    so on) that every pair of teachers has. Raises ValueError where a teacher is in none of the folders, where fewer
-    than two pairs are there, or where they have no recipe in common.
+    so on) that every pair of teachers has; a student that is in two folders counts once. Raises ValueError where a
+    teacher is in none of the folders, where two teachers have one seed or two recipes one label, where fewer than two
+    pairs are there, or where they have no recipe in common.
     """
     known = {run.weights_checksum: run.spec.init_seed for f in folders for run in runs.find(f, role="teacher")}
-    rows = [row for f in folders for run in runs.find(f, role="student") for row in _rows(run, known)]
+    students = runs.find_students(folders)
+    rows = [row for run in students for row in _rows(run, known)]
     found = pd.DataFrame(rows, columns=["recipe", *PAIR, "label", "seed", "measure", "own", "other"])
     pairs, named = len(found.groupby(PAIR)), ", ".join(map(str, folders))
     if pairs < 2:
         raise ValueError(f"{named}: students of one pair of teachers alone; name the folders of other pairs.")
+    taught = {one["checksum"] for run in students for one in (run.spec.teacher, run.spec.bystander) if one} & set(known)
+    if len(taught) > len({known[one] for one in taught}):
+        raise ValueError(f"{named}: two teachers that differ have one seed; name the folders of one study's teachers.")
     count = found.drop_duplicates(["recipe", *PAIR]).groupby("recipe").size()
-    whole = found[found["recipe"].map(count) == pairs].drop(columns="recipe").reset_index(drop=True)
+    whole = found[found["recipe"].map(count) == pairs]
+    if odd := [str(label) for label, part in whole.groupby("label") if part["recipe"].nunique() > 1]:
+        raise ValueError(
+            f"{named}: students called {odd[0]} were trained in several ways (networks, data, alpha, ...); name "
+            "folders that hold each in one way."
+        )
     if whole.empty:
         raise ValueError(f"{named}: no student was trained alike with all {pairs} pairs of teachers; train one.")
-    return whole
+    return whole.drop(columns="recipe").reset_index(drop=True)
 
 
 def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:

@@ -34,7 +34,7 @@ from torch import Tensor
 
 from kdnb import runs
 from kdnb.analysis import separation
-from kdnb.analysis.spaces import WHICH
+from kdnb.analysis.spaces import WHICH, final, refuse_other_images
 from kdnb.data.source import balanced_order
 from kdnb.files import way_out, write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
@@ -77,12 +77,13 @@ class Source:
 
         Where no student is finished, the first teacher is taken for theirs.
         """
-        there = [runs.load(file.parent) for file in sorted(folder.glob("*/spec.json"))]
-        every = [run for run in there if run.finished]
+        every = runs.find(folder)
         if not every:
             raise FileNotFoundError(f"{folder} holds no finished runs; train them, or name their folder with --runs.")
-        if unfinished := [run.path.name for run in there if not run.finished]:
+        there = sorted(file.parent for file in folder.glob("*/spec.json"))
+        if unfinished := [place.name for place in there if not Run(place).finished]:
             print(f"not finished, and left out: {', '.join(unfinished)}", flush=True)
+        refuse_other_images(every)
         teachers = [run for run in every if run.spec.role == "teacher"]
         if taught := {run.spec.teacher["checksum"] for run in every if run.spec.teacher}:
             teachers = [run for run in teachers if run.weights_checksum in taught]
@@ -98,8 +99,7 @@ class Source:
     @cached_property
     def atlas(self) -> separation.Atlas:
         """What the study's maps start from; computed when the first is needed."""
-        taken = self.teacher.snapshot("final")
-        assert taken is not None  # every finished run has one
+        taken = final(self.teacher)
         return separation.Atlas.of(taken.features[subset(taken.labels)], PERPLEXITY, MAP_SEED)
 
     def is_bystander(self, run: Run) -> bool:
@@ -129,7 +129,13 @@ def is_current(source: Source, run: Run, target: Path) -> bool:
         raise ValueError(
             f"{place} holds a full run, not a published one; nothing was overwritten: choose another --output."
         )
-    return (place / "finished").exists() and there.told.get("source") == digest(source, run)
+    if not (place / "finished").exists() or there.told.get("source") != digest(source, run):
+        return False
+    try:  # what is damaged says so; what is gone is made anew
+        _ = there.history, there.trace(), there.class_means("final")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
@@ -141,14 +147,12 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     rows = [run.trace_epochs.index(epoch) for epoch in epochs]
     weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
     write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
-    final = run.snapshot("final")
-    assert final is not None
     note: dict[str, Any] = {
         "source": digest(source, run),
         "weights": run.weights_checksum,
         "trace_epochs": epochs,
         "history": "float32",
-        "test_images": len(final.labels),
+        "test_images": len(final(run).labels),
         "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
     }
     bystander = source.is_bystander(run)
@@ -191,8 +195,8 @@ def kept_epochs(run: Run) -> list[int]:
 
 def _kept_map(note: dict[str, Any], before: PublishedRun, made: Run) -> dict[str, Any]:
     """Copy the maps of the same weights that were published earlier; return their measures, nothing where none were."""
-    known, file = before.told, before.path / "map.safetensors"
-    if not (before.path / "finished").exists() or any(known.get(key) != note[key] for key in ("weights", "map")):
+    known, file, mark = before.told, before.path / "map.safetensors", before.path / "finished"
+    if not (mark.exists() and file.exists()) or any(known.get(key) != note[key] for key in ("weights", "map")):
         return {}
     shutil.copyfile(file, made.path / file.name)
     return {which: known[which] for which in WHICH}
@@ -238,6 +242,16 @@ def _refuse_large(made: Sequence[Run], target: Path) -> None:
         )
 
 
+def _refuse_orphans(source: Source, target: Path) -> None:
+    """ValueError when a teacher would take the place of one that students in ``target`` were trained with."""
+    teachers = [run for run in source.every if run.spec.role == "teacher"]
+    there = {PublishedRun(target / run.spec.name).told.get("weights") for run in teachers}
+    gone = there - {run.weights_checksum for run in teachers}
+    for run in runs.find(target, role="student") if gone else []:
+        if any(one["checksum"] in gone for one in (run.spec.teacher, run.spec.bystander) if one):
+            raise ValueError(f"{run.path} was trained with another teacher of that name; choose another --output.")
+
+
 def _install(made: Run, target: Path) -> None:
     """Move each file into its place in ``target``, atomically; the marks of a whole run last."""
     place = target / made.path.name
@@ -264,11 +278,13 @@ def _staging(target: Path) -> Iterator[Path]:
 def publish(folder: Path, target: Path) -> list[Run]:
     """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
 
-    Raises FileNotFoundError or ValueError, and then writes nothing, for no finished runs, a missing teacher, runs of
-    another spec in ``target``, and for sizes that a repository should not carry.
+    Raises FileNotFoundError or ValueError, and then writes nothing, for no finished runs, a missing teacher, lost
+    features, runs of other images, damaged files, runs of another spec in ``target``, and for sizes that a repository
+    should not carry.
     """
     source = Source.find(folder)
     new = [run for run in source.every if not is_current(source, run, target)]
+    _refuse_orphans(source, target)
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
     with _staging(target) as staging:
         made = []

@@ -90,7 +90,11 @@ def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int)
     for run in runs.find(folder, role="teacher"):
         if run.weights_checksum == checksum:
             if run.spec.data_checksum != dataset.checksum:
-                raise ValueError(f"{run.path} was trained on other data than {dataset.name} here; give its --data-dir.")
+                raise ValueError(
+                    f"{run.path} was trained on other data ({run.spec.dataset}, {run.spec.data_checksum[:12]}) than "
+                    f"{dataset.name} ({dataset.checksum[:12]}) here; name its --profile or --data-dir. Of a trial with "
+                    "a limit nothing can be told."
+                )
             network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))
             chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), images))
             found: Matrix = collect(network, Views(dataset.test, dataset, "cpu"), chosen).logits.numpy()

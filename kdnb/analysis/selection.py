@@ -163,6 +163,7 @@ def load(chosen: ChapterParameters) -> Study:
             "Train them with notebooks/02_students.ipynb, or everything with `make study`; or name others in methods, "
             "or another output_dir."
         )
+    _refuse_unlike(students)
     study = Study(
         students=students,
         every=every,
@@ -239,17 +240,24 @@ def _times(study: Study, wanted: Study) -> int:
     return min(len({run.spec.init_seed for run in there.get(recipe(one.spec), [])}) for one in wanted.students)
 
 
+def _refuse_unlike(students: Sequence[Run]) -> None:
+    """ValueError for students of several data sets, networks or lengths, of which no figure would tell."""
+    for field in ("dataset", "data_checksum", "model", "epochs"):
+        found = {getattr(run.spec, field): run.path.name for run in students}
+        if len(found) > 1:
+            listed = ", ".join(f"{name} has {value}" for value, name in found.items())
+            raise ValueError(
+                f"the runs differ in their {field} ({listed}); a chapter compares students that have one: train them "
+                "alike, name others in methods, or move the others to another output_dir."
+            )
+
+
 def _warm_up(students: Sequence[Run], asked: int | None) -> int:
     """The epochs to leave out: half, unless asked otherwise; ValueError when nothing would be left of a run."""
-    lengths = sorted({run.spec.epochs for run in students})
-    if len(lengths) > 1:
-        raise ValueError(
-            f"the runs have {', '.join(map(str, lengths))} epochs; a chapter compares runs of one length: train them "
-            "alike, or move the others to another output_dir."
-        )
-    warm_up = lengths[0] // 2 if asked is None else asked
-    if warm_up >= lengths[0]:
-        raise ValueError(f"warm_up is {warm_up}, and the runs have {lengths[0]} epochs; it must leave at least one.")
+    epochs = students[0].spec.epochs
+    warm_up = epochs // 2 if asked is None else asked
+    if warm_up >= epochs:
+        raise ValueError(f"warm_up is {warm_up}, and the runs have {epochs} epochs; it must leave at least one.")
     return warm_up
 
 

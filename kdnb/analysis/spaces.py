@@ -1,7 +1,7 @@
 """Where images lie in a network's feature space: from what a run keeps, or as it was published."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -64,6 +64,27 @@ class PublishedSpace(Space):
         return cls(known.epoch, known.labels, known.points, known.perplexity, known.measures, folder)
 
 
+def final(run: Run, images: Images = "test") -> Snapshot:
+    """Outputs of a full run's last epoch; FileNotFoundError where they are gone."""
+    taken = run.snapshot("final", images)
+    if taken is None:
+        raise FileNotFoundError(
+            f"{run.path} has lost features-final.safetensors; put it back, or move the folder away and train it anew."
+        )
+    return taken
+
+
+def refuse_other_images(every: Sequence[Run]) -> None:
+    """ValueError when two runs' test or clean images differ: their features cannot be compared image by image."""
+    first = every[0]
+    for name in ("data_checksum", "clean_images"):
+        if other := next((run for run in every if getattr(run.spec, name) != getattr(first.spec, name)), None):
+            raise ValueError(
+                f"{first.path} and {other.path} are of other images ({name}: {getattr(first.spec, name)} and "
+                f"{getattr(other.spec, name)}); only networks of the same images can be compared."
+            )
+
+
 def space(run: Run, which: Which, images: Images = "test") -> Space | None:
     """The run's space at its last epoch, or at the first that reached the matched accuracy (None if none did).
 
@@ -85,9 +106,15 @@ def class_distances(run: Run, which: Which) -> ClassDistances | None:
 def maps(networks: Mapping[str, Space], reference: str, perplexity: float, count: int) -> dict[str, Map]:
     """t-SNE maps of the first ``count`` images at most, all started from that of ``reference``.
 
-    Of published runs the maps that were published; ValueError when others are asked for.
+    Of published runs the maps that were published; ValueError when others are asked for, or full runs lie among them.
     """
     published = {name: space for name, space in networks.items() if isinstance(space, PublishedSpace)}
+    if published and (full := [name for name in networks if name not in published]):
+        folder = next(iter(published.values())).folder
+        raise ValueError(
+            f"{folder} holds full runs ({', '.join(full)}) beside published ones ({', '.join(published)}), which have "
+            "a map of their own: move either to another folder, or name the others alone in methods."
+        )
     for known in published.values():
         if known.perplexity != perplexity:
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kdnb.files import read_json, read_tensors
+from kdnb.files import damaged, read_json, read_tensors
 from kdnb.runs.contents import Images, Publication, Snapshot, Which
 from kdnb.runs.store import Run, T
 
@@ -22,16 +22,26 @@ class PublishedRun(Run):
         file = self._file("published.json")
         return read_json(file, "publication") if file.exists() else {}
 
+    def _entry(self, name: str) -> Any:
+        """One of what ``published.json`` says; ValueError where it says nothing of it."""
+        if name not in self.told:
+            raise damaged(self._file("published.json"), "publication", f"it lacks {name}")
+        return self.told[name]
+
     def _map(self, name: str) -> np.ndarray:
-        found: np.ndarray = read_tensors(self._file("map.safetensors"), "published map")[0][name].numpy()
+        file = self._file("map.safetensors")
+        tensors, _ = read_tensors(file, "published map")
+        if name not in tensors:
+            raise damaged(file, "published map", f"it lacks {name}")
+        found: np.ndarray = tensors[name].numpy()
         return found
 
     @property
     def trace_epochs(self) -> list[int]:
-        return list(self.told["trace_epochs"])
+        return list(self._entry("trace_epochs"))
 
     def snapshot(self, which: Which, images: Images = "test") -> Snapshot | None:
-        raise FileNotFoundError(f"{self.path} was published without its outputs; spaces.space reads what is known.")
+        raise FileNotFoundError(f"{self.path} was published without its outputs; name the folder of the full runs.")
 
     def outputs(
         self, which: Which, images: Images, kept: Callable[[Snapshot], T], published: Callable[[Publication], T]
@@ -40,23 +50,23 @@ class PublishedRun(Run):
             raise ValueError(
                 f"{self.path} was published with its test images alone, and images is {images!r}; use 'test'."
             )
-        found = self.told[which]
+        found = self._entry(which)
         if found is None:
             return None
         labels, points = self._map("labels"), self._map(f"{which}_points").astype(float)
-        known = Publication(found["epoch"], labels, points, self.told["map"]["perplexity"], found["separation"])
+        known = Publication(found["epoch"], labels, points, self._entry("map")["perplexity"], found["separation"])
         return published(known)
 
     def class_means(self, which: Which) -> np.ndarray | None:
-        return None if self.told[which] is None else self._map(f"{which}_means").astype(np.float32)
+        return None if self._entry(which) is None else self._map(f"{which}_means").astype(np.float32)
 
     def row_distances(self, teacher: Run) -> np.ndarray:
         return self._map("row_distances").astype(np.float32)
 
     @property
     def test_images(self) -> int:
-        return int(self.told["test_images"])
+        return int(self._entry("test_images"))
 
     @property
     def weights_checksum(self) -> str:
-        return str(self.told["weights"])
+        return str(self._entry("weights"))

@@ -66,7 +66,7 @@ class RunSpec:
         """The inverse of :meth:`as_json`; raises ValueError when a field is missing or unknown."""
         names = {field.name for field in fields(cls)}
         if odd := names.symmetric_difference(content):
-            raise ValueError(f"another version of kdnb made it ({', '.join(sorted(odd))}): move it away, train anew.")
+            raise ValueError(f"another version of kdnb made it ({', '.join(sorted(odd))})")
         return cls(**{**content, "drops": tuple(content["drops"])})
 
     def lr_at(self, epoch: int) -> float:

@@ -78,14 +78,15 @@ class Run:
     @cached_property
     def spec(self) -> RunSpec:
         """The run's identity."""
+        file = self._file("spec.json")
         try:
-            return RunSpec.from_json(json.loads(self._file("spec.json").read_text()))
+            return RunSpec.from_json(json.loads(file.read_text()))
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{self.path} holds no run (no spec.json); train one, or name its folder."
             ) from None
-        except (json.JSONDecodeError, ValueError) as error:
-            raise ValueError(f"{self._file('spec.json')} cannot be read: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{file} cannot be read: {error}. Move its folder away to train the run anew.") from error
 
     @property
     def label(self) -> str:
@@ -101,7 +102,7 @@ class Run:
     def failure(self) -> str | None:
         """What stopped the last session that worked on it, if an error did; gone once another one begins."""
         file = self._file("failed")
-        return file.read_text(encoding="utf-8").strip() if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace").strip() if file.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:

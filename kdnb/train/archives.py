@@ -31,7 +31,7 @@ def pack(folder: Path, archive: Path) -> None:
     files = sorted(file for file in folder.iterdir() if file.is_file() and file.name not in OWN)
 
     def write(target: Path) -> None:
-        with tarfile.open(target, "w") as tar:
+        with tarfile.open(target, "w", dereference=True) as tar:  # a link leads nowhere elsewhere
             for file in files:
                 tar.add(file, f"{folder.name}/{file.name}")
 

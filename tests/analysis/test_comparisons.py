@@ -1,6 +1,7 @@
 """Comparisons of full runs: planted networks are recognised, files are small and whole, bad input is named."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,6 +230,16 @@ def test_runs_of_other_images_and_published_ones_are_refused(
 def test_a_copied_teacher_counts_once_and_maps_need_the_first(folders: list[Path], tmp_path: Path) -> None:
     (tmp_path / "teacher-s0").symlink_to(folders[0] / "teacher-s0")
     assert len(comparisons.Studies.find([folders[0], tmp_path]).teachers) == 2
+    assert len(comparisons.Studies.find([folders[0], folders[0]]).students) == 2
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no finished teacher-s0"):
         comparisons.maps(tmp_path / "empty")
+
+
+def test_without_features_nothing_is_written(folders: list[Path], dataset: data.Dataset, tmp_path: Path) -> None:
+    lost = next((shutil.copytree(folders[0], tmp_path / "runs")).glob("kd*/features-final.safetensors"))
+    lost.unlink()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(FileNotFoundError, match=f"{lost.parent} has lost"):
+        patch.setattr(comparisons, "maps", lambda _: ({}, {}))
+        comparisons.write([tmp_path / "runs"], dataset, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -169,8 +169,15 @@ def test_students_of_another_recipe_are_no_further_seeds(tmp_path: Path, monkeyp
             write(tmp_path / name, replace(spec, teacher=own, bystander=other))
         for seed in (0, 1):
             write(tmp_path / name, replace(TEACHER_SPEC, init_seed=seed))
-    found = crossed.table([tmp_path / "first", tmp_path / "second"])
+    both = [tmp_path / "first", tmp_path / "second"]
+    found = crossed.table(both)
     assert len(found) == 4 * found["measure"].nunique() > 0
+    (tmp_path / "link").symlink_to(both[0])
+    pd.testing.assert_frame_equal(crossed.table([*both, both[0], tmp_path / "link"]), found)
+    for name, (own, other) in (("third", teachers), ("fourth", teachers[::-1])):
+        write(tmp_path / name, replace(SPEC, model="resnet14", teacher=own, bystander=other))
+    with pytest.raises(ValueError, match="students called normal were trained in several ways"):
+        crossed.table([*both, tmp_path / "third", tmp_path / "fourth"])
     for seed in (0, 1):
         shutil.rmtree(tmp_path / "second" / replace(SPEC, init_seed=seed).name)
     write(tmp_path / "second", replace(SPEC, weight_decay=2e-3, teacher=teachers[1], bystander=teachers[0]))
@@ -213,3 +220,19 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over every two" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.4
+
+
+def test_two_teachers_of_one_seed_are_no_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their seeds they would be taken for one."""
+    monkeypatch.setattr(runs.Run, "weights_checksum", property(lambda run: f"{run.spec.model}-{run.spec.init_seed}"))
+    for model in ("resnet14", "resnet20"):
+        pair = [{"model": model, "checksum": f"{model}-{seed}"} for seed in (0, 1)]
+        for own, other in (pair, pair[::-1]):
+            folder = tmp_path / own["checksum"]
+            write(folder, replace(SPEC, teacher=own, bystander=other))
+            for seed in (0, 1):
+                write(folder, replace(TEACHER_SPEC, model=model, init_seed=seed))
+    folders = sorted(tmp_path.iterdir())
+    assert len(crossed.table(folders[:2]))
+    with pytest.raises(ValueError, match="two teachers that differ have one seed"):
+        crossed.table(folders)

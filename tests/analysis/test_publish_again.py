@@ -166,3 +166,66 @@ def test_what_the_repository_publishes_can_be_read_and_is_small() -> None:
         assert every and all(run.is_published and run.history["epoch"].iloc[-1] == run.spec.epochs for run in every)
         assert publish.size(folder) <= publish.ALL_BYTES
         assert all(publish.size(run.path, without="model.safetensors") <= publish.RUN_BYTES for run in every)
+
+
+def test_a_part_that_is_gone_is_made_anew_and_a_damaged_one_is_named(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    before = contents(small)
+    lost = {HIGH: "map.safetensors", "teacher-s0": "history.parquet", "teacher-s1": "classifier.safetensors"}
+    for name, part in lost.items():
+        (small / name / part).unlink()
+    assert {run.path.name for run in publish.publish(full, small)} == set(lost)
+    assert {name: content for name, (_, content) in contents(small).items()} == {n: c for n, (_, c) in before.items()}
+    for name, part in lost.items():
+        whole = (small / name / part).read_bytes()
+        (small / name / part).write_bytes(whole[:50])
+        with pytest.raises(ValueError, match=f"{name}/{part} is damaged"):
+            publish.publish(full, small)
+        (small / name / part).write_bytes(whole)
+
+
+def test_runs_without_their_features_and_of_other_images_are_refused(copied: tuple[Path, Path], tmp_path: Path) -> None:
+    full, new = copied[0], tmp_path / "new"
+    spec = full / HIGH / "spec.json"
+    whole = spec.read_text()
+    spec.write_text(json.dumps(json.loads(whole) | {"data_checksum": "another"}))
+    with pytest.raises(ValueError, match=r"are of other images \(data_checksum"):
+        publish.publish(full, new)
+    spec.write_text(whole)
+    (full / HIGH / "features-final.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=f"{HIGH} has lost features-final.safetensors; put it back"):
+        publish.publish(full, new)
+    with pytest.raises(FileNotFoundError, match="published without its outputs; name the folder of the full runs"):
+        publish.publish(copied[1], new)
+    assert not new.exists()
+
+
+def test_a_copied_run_is_published_once(copied: tuple[Path, Path], tmp_path: Path) -> None:
+    full, _ = copied
+    shutil.copytree(full / HIGH, full / "a copy")
+    made = publish.publish(full, tmp_path / "new")
+    assert len(made) == len({run.path for run in made}) == len(list((tmp_path / "new").iterdir()))
+
+
+def test_who_stops_it_is_told_what_becomes_of_it(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, small = copied
+    before = contents(small)
+    (full / HIGH / "features-matched.safetensors").write_bytes(b"changed")
+    monkeypatch.setattr(publish, "build", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert command_line.main(["publish", "--profile", "digits", "--runs", str(full), "--output", str(small)]) == 130
+    assert "no file is half written" in capsys.readouterr().err
+    assert contents(small) == before and [path.name for path in small.parent.glob(".*")] == []
+
+
+def test_a_teacher_trained_anew_takes_not_the_place_of_the_published_students(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    for folder in full.glob("*-wd*"):
+        shutil.rmtree(folder)
+    for file in (full / "teacher-s1").glob("*.safetensors"):
+        shutil.copy(file, full / "teacher-s0")
+    before = contents(small)
+    with pytest.raises(ValueError, match=r"-wd0.0005-s0 was trained with another teacher of that name"):
+        publish.publish(full, small)
+    assert contents(small) == before

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import SPEC, kd, store, write
+from made_up import SPEC, kd, lasting, store, write
 
 from kdnb import profiles, runs
 from kdnb.analysis import selection
@@ -177,3 +177,14 @@ def test_a_student_that_is_not_asked_for_hides_no_study_farther_from_the_papers(
     store(tmp_path / "results" / "cifar100-small", [replace(spec, dataset="cifar100") for spec in (SPEC, kd(4))])
     (found,) = PaperParameters(profiles=("cifar100",)).studies()
     assert found.folder == tmp_path / "results" / "cifar100-small"
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": "resnet14"}, {"dataset": "cifar10"}, {"data_checksum": "of a part"}, {"epochs": 12}]
+)
+def test_a_chapter_refuses_students_that_no_figure_could_tell_apart(change: dict[str, object], tmp_path: Path) -> None:
+    odd = replace(kd(4), **change)  # type: ignore[arg-type]
+    odd = lasting(odd, odd.epochs)
+    with pytest.raises(ValueError, match=rf"differ in their {next(iter(change))} \({SPEC.name} has .*, {odd.name} has"):
+        store(tmp_path, [SPEC, odd])
+    assert selection.load(ChapterParameters(output_dir=str(tmp_path), methods=("kd",))).students[0].spec == odd

@@ -1,5 +1,6 @@
 """Published runs where none of one's own are: chapters read them and say so, training reads them or refuses."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def test_maps_are_the_published_ones_and_others_are_refused_by_name(tiny_folder:
         maps.maps(spaces, MapParameters(perplexity=10.0))
     with pytest.raises(ValueError, match="published with its test images alone, and images is 'train'"):
         maps.spaces(found, images="train")
+
+
+def test_full_runs_among_published_ones_are_not_left_out_of_a_map_unsaid(
+    published: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    full = tiny_folder / "kd-T1-a0.9-wd0.0005-s0"
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(full.name))
+    shutil.copytree(full, tmp_path / full.name)
+    spaces = maps.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))), which="final")
+    with pytest.raises(
+        ValueError, match=r"holds full runs \(KD T=1\) beside published ones \(normal, KD T=4, .*teacher"
+    ):
+        maps.maps(spaces, MapParameters())
 
 
 # ---------------------------------------------------------------------------------------------------------- training

@@ -1,9 +1,11 @@
 """The run store: what is written can be read again, and nothing half written is ever seen."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from scipy import optimize, special
 
 from kdnb import __main__ as command_line
 from kdnb import files, runs
+from kdnb.files import write_tensors
 from kdnb.measure.outputs import Outputs, accuracy
 from kdnb.runs import Run, RunSpec
 from kdnb.train import locks, set_aside
@@ -165,7 +168,7 @@ def test_a_truncated_checkpoint_is_refused_by_name_and_kept(
     assert file.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"half of i", b"[]"])
+@pytest.mark.parametrize("content", [b"", b"half of i", b"[]", b"null"])
 @pytest.mark.parametrize(
     ("name", "read"),
     [
@@ -192,6 +195,8 @@ def test_a_failure_is_kept_whatever_bytes_it_names(tmp_path: Path) -> None:
     odd.mkdir()
     Run(odd).write_failure(OSError(f"could not write {odd}"))
     assert Run(odd).failure == f"could not write {tmp_path}/caf\\udce9"
+    (odd / "failed").write_bytes(b"caf\xe9")
+    assert Run(odd).failure == "caf\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_full_disk_leaves_the_earlier_state_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,3 +264,27 @@ def test_a_copied_folder_is_no_second_run(tmp_path: Path) -> None:
     assert [run.path for run in runs.find(tmp_path)] == [made.path]
     shutil.rmtree(made.path)
     assert [run.path.name for run in runs.find(tmp_path)] == [f"{made.path.name} (copy)"]
+
+
+def test_two_runs_of_one_name_are_refused_and_named(tmp_path: Path) -> None:
+    """A run that was moved aside within its folder would be taken for the one that was trained in its place."""
+    old = write(tmp_path, replace(SPEC, learning_rate=0.1)).path.rename(tmp_path / "old")
+    made = write(tmp_path, SPEC)
+    with pytest.raises(ValueError, match=rf"{made.path} and {old} are both .* differ \(learning_rate\); move one"):
+        runs.find(tmp_path)
+
+
+def test_what_a_publication_lacks_is_said(tmp_path: Path) -> None:
+    run = write(tmp_path, SPEC)
+    (run.path / "published.json").write_text(json.dumps({"final": {}}))
+    write_tensors(run.path / "map.safetensors", {"labels": torch.zeros(1)}, {})
+    small = runs.load(run.path)
+    for lacking, read in (
+        ("published.json.*weights", lambda: small.weights_checksum),
+        ("published.json.*trace_epochs", lambda: small.trace_epochs),
+        ("map.safetensors.*final_means", lambda: small.class_means("final")),
+    ):
+        with pytest.raises(ValueError, match=lacking):
+            read()
+    with pytest.raises(FileNotFoundError, match="classifier trace .*classifier.safetensors is not there; put it back"):
+        small.trace()

@@ -31,7 +31,7 @@ def test_there_and_back(tiny_folder: Path, archive: Path, tmp_path: Path) -> Non
 
 def test_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
     names = [NAME, "teacher-s0"]
-    packed = [str(tmp_path / f"{name}.tar") for name in names]
+    packed = [str(tmp_path / NAME), str(tmp_path / "teacher-s0.tar")]  # a run's name has dots of its own
     assert main(["pack", str(tiny_folder), "--archives", *packed]) == 0
     assert main(["unpack", str(tmp_path / "new"), "--archives", *packed]) == 0
     assert sorted(run.path.name for run in runs.find(tmp_path / "new")) == names
@@ -44,6 +44,14 @@ def test_a_published_run_is_packed_without_what_is_large(tiny_folder: Path, tmp_
     pack(tmp_path / NAME, tmp_path / "a.tar")
     for _ in range(2):
         assert unpack(tmp_path / "a.tar", tmp_path / "new").tidy
+
+
+def test_a_run_of_links_is_packed_with_what_they_lead_to(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    for file in (tiny_folder / NAME).iterdir():
+        (tmp_path / NAME / file.name).symlink_to(file)
+    pack(tmp_path / NAME, tmp_path / "a.tar")
+    same(unpack(tmp_path / "a.tar", tmp_path / "new"), Run(tiny_folder / NAME))
 
 
 def test_an_unfinished_run_is_not_packed(tiny_folder: Path, tmp_path: Path) -> None:
