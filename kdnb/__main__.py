@@ -272,8 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return RUN_AGAIN
     except KeyboardInterrupt:
         print(
-            "kdnb: stopped; no file is half written. The same command can be given again: training goes on after its "
-            "last finished epoch, all else begins anew.",
+            "kdnb: stopped; no file is half written, and the same command goes on: training after its last finished "
+            "epoch, all else from its start.",
             file=sys.stderr,
         )
         return 130
