@@ -59,7 +59,7 @@ def test_a_warm_up_that_leaves_nothing_and_runs_of_unequal_length_are_refused(tm
     with pytest.raises(ValueError, match="warm_up is 24.*24 epochs"):
         selection.load(ChapterParameters(output_dir=str(tmp_path), warm_up=24))
     write(tmp_path, lasting(kd(4), 6))
-    with pytest.raises(ValueError, match=r"differ in their epochs \(kd.* has 6, normal.* has 24\)"):
+    with pytest.raises(ValueError, match=r"differ in their epochs \(normal.* has 24, kd.* has 6\)"):
         selection.load(ChapterParameters(output_dir=str(tmp_path)))
 
 
