@@ -67,7 +67,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Studies:
-    """Finished full runs of one data set, each once; teachers by the checksum of their weights, copies alike."""
+    """Finished full runs of one data set, each once; teachers by the checksum of their weights."""
 
     students: Sequence[Run]
     teachers: Mapping[str, Run]

@@ -130,7 +130,7 @@ class StudiesParameters(SweepParameters):
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
     def present(self, profiles: Iterable[str], **asked: Any) -> dict[str, "Study"]:
-        """:meth:`studies` of other ``profiles``, without those that have no students of what is ``asked``."""
+        """:meth:`studies` of ``profiles``, without those that have no students of what is ``asked``."""
         found: dict[str, Study] = {}
         for name in profiles:
             with suppress(FileNotFoundError):

@@ -13,6 +13,7 @@ from kdnb.runs import Run, RunSpec
 PAPERS = ("normal", "kd", "dist", "mse")  # the methods of the paper's own study
 ALPHA = 0.9  # the paper's main sweep
 PEAK = 4  # the temperature at which the paper sees its peak; the paper does not say which T its r = 0.972 is of
+PICKED = (1, 4, 10)  # the temperatures that the paper picks out
 HOTTEST = 10  # the paper's temperatures end there; other experiments on the same folder go on
 FREE = ("init_seed", "order_seed", "view_seed", "teacher", "bystander", "teacher_outputs")  # see recipe
 HOT = 50  # a temperature far beyond the paper's
@@ -102,6 +103,12 @@ class Students:
         """KD at the temperature that is nearest, None without KD."""
         closest = min(self.kd, key=lambda found: abs(found - temperature), default=None)
         return None if closest is None else self.kd[closest]
+
+    @property
+    def picked(self) -> list[Run]:
+        """KD at the temperatures of PICKED or the nearest, each once."""
+        found = [run for run in map(self.nearest, PICKED) if run]
+        return [run for run in self.kd.values() if run in found]
 
     @property
     def leading(self) -> Run:

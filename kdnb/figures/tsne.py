@@ -12,7 +12,6 @@ from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves.over_epochs import in_front
 from kdnb.runs.contents import Which
 
 COLUMNS = 5  # of the contact sheet
@@ -59,7 +58,7 @@ def compared(found: maps.Spaces) -> str:
 def row(found: maps.Spaces, drawn: Mapping[str, Map]) -> Exhibit:
     """Fig. 2: normal training, KD at T = 1, 4, 10 or the nearest and the teacher in a row, as far as they are there."""
     normal = found.study.get("normal")
-    wanted = [run.label for run in (*([normal] if normal else []), *in_front(found.study)) if run.label in drawn]
+    wanted = [run.label for run in (*([normal] if normal else []), *found.study.picked) if run.label in drawn]
     labels = [*wanted, *(["teacher"] if "teacher" in drawn else [])] if wanted else list(drawn)[:5]
     fig = _sheet(found, drawn, labels, len(labels), 300)
     return Exhibit(fig, compared(found), answer=separated(found), of=found.study.name)

@@ -35,13 +35,6 @@ RUNGS = {
     "bystander_mu_rotated": ("bystander, rotated", style.BYSTANDER, "dot"),
 }
 TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
-FRONT = (1, 4, 10)  # the temperatures that the paper picks out; where they were not trained, the nearest
-
-
-def in_front(study: Study) -> list[Run]:
-    """KD's students at the temperatures of FRONT or the nearest, each once."""
-    found = [run for run in map(study.nearest, FRONT) if run]
-    return [run for run in study.kd.values() if run in found]
 
 
 @exhibit(
@@ -52,7 +45,7 @@ def selected(study: Study) -> Exhibit:
     """Fig. 1: a panel a student, each with its own axis, a thin line a seed and their mean; dotted: the bystander."""
     groups, normal = over_seeds.groups(study), study.get("normal")
     own = [run for run in study.students if run.spec.method not in ORDER]  # a reader's own methods
-    shown = [*in_front(study), *([normal] if normal else []), *own] or list(study.students[:3])
+    shown = [*study.picked, *([normal] if normal else []), *own] or list(study.students[:3])
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     fig = style.grid(rows, columns, [run.label for run in shown], 90 + 230 * rows, horizontal_spacing=0.14)
@@ -96,7 +89,7 @@ def curves(study: Study) -> Exhibit:
     """Fig. 3: normal training and KD at every temperature, three of them in front."""
     shown = students(study)
     return Exhibit(
-        draw_curves(study, shown, [*in_front(study), *(run for run in shown if run.spec.method != "kd")]),
+        draw_curves(study, shown, [*study.picked, *(run for run in shown if run.spec.method != "kd")]),
         answer=order(study),
         of=study.name,
     )
@@ -191,7 +184,7 @@ def _play() -> dict[str, object]:
 
 def answer(study: Study) -> str:
     """Whether mu falls under KD, as far as it does to the bystander, over seeds."""
-    peak, shown = study.leading, [run for run in (*in_front(study), study.get("normal")) if run]
+    peak, shown = study.leading, [run for run in (*study.picked, study.get("normal")) if run]
     known = {at(run): change for run in shown if np.isfinite(change := mean_change(study, run, "mu_raw"))}
     if not known:
         return f"**Whether μ falls cannot be told: no student by KD or normal training here has {TWO}.**"
