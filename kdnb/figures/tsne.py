@@ -37,13 +37,13 @@ def compared(found: maps.Spaces) -> str:
     spec = found.study.students[0].spec
     epochs = [space.epoch for label, space in found.networks.items() if label != "teacher"]
     if not epochs:
-        return f"{found.study.name}: no student has a snapshot."
+        return "No student has a snapshot."
     early, late = min(epochs), max(epochs)
     when = f"epoch {early}" if early == late else f"epochs {early} to {late}"
     rule = "at the last epoch"
     if found.which == "matched":
         rule = f"at the first epoch in which `{spec.matched_on}` reached {spec.matched_accuracy:.0%}"
-    text = f"{found.study.name}: {words.counted(len(epochs), 'student')} {rule} ({when} of {spec.epochs})."
+    text = f"{words.counted(len(epochs), 'student')} {rule} ({when} of {spec.epochs})."
     if found.missing:
         text += f" Left out, since they never reached it: {style.joined(found.missing)}."
     if "teacher" not in found.networks:
@@ -190,7 +190,8 @@ def separated_best(found: maps.Spaces, table: pd.DataFrame) -> str:
     if len(kd) < 2:
         return "**Nothing can be told of T: fewer than two KD students are compared here.**"
     far, tight = (
-        str(place).removeprefix("KD T=") for place in (kd["between_norm"].idxmax(), kd["within_norm"].idxmin())
+        str(place).removeprefix("KD T=").split()[0]  # behind it: alpha, squared
+        for place in (kd["between_norm"].idxmax(), kd["within_norm"].idxmin())
     )
     return (
         f"**Beside the length of the features, classes lie farthest apart at T = {far} and are tightest at T = {tight} "

@@ -98,16 +98,24 @@ def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:
         made = tsne.row(found, turned(found))
         titles = [note.text for note in made.figure.layout.annotations]
         assert titles == ["normal", spec.label.removeprefix("KD "), "teacher"]
-        assert " of 1 KD student (" in made.answer and ": 2 students at " in made.says
+        assert " of 1 KD student (" in made.answer and made.says.startswith("2 students at ")
         assert "fewer than two KD students" in tsne.measures(found, mapss.measured(found)).answer
     alone = mapss.spaces(store(tmp_path / "alone", [SPEC]))
-    assert ": 1 student at " in tsne.compared(alone)
+    assert tsne.compared(alone).startswith("1 student at ")
     assert "KD" not in {trace.name for trace in tsne.measures(alone, mapss.measured(alone)).figure.data}
 
 
 def test_students_are_compared_at_their_end_unless_all_matched_late(study: Study) -> None:
     """The made-up match is in epoch 7 of 24; in one of 12 it is in the second half."""
     assert mapss.late(study).which == "final"
+
+
+def test_a_temperature_is_named_without_the_factor(tmp_path: Path) -> None:
+    plain = [replace(kd(t), method_parameters={"temperature": t, "alpha": 0.9, "squared": 0.0}) for t in (1.0, 4.0)]
+    folder = store(tmp_path, [SPEC, *plain]).folder
+    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=False)))
+    answer = tsne.measures(found, mapss.measured(found)).answer
+    assert "farthest apart at T = " in answer and "squared" not in answer
 
 
 def test_a_late_match_is_compared(tmp_path: Path) -> None:
