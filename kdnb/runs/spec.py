@@ -3,7 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from kdnb import methods
 from kdnb.profiles import unusual_drops
@@ -61,17 +65,31 @@ class RunSpec:
         content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return content
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """The inverse of :meth:`as_json`; raises ValueError when a field is missing or unknown."""
-        names = {field.name for field in fields(cls)}
+    @staticmethod
+    def from_json(content: dict[str, Any]) -> "RunSpec":
+        """The inverse of :meth:`as_json`; ValueError when a field is missing, unknown, or not of its type."""
+        names = {field.name for field in fields(RunSpec)}
         if odd := names.symmetric_difference(content):
             raise ValueError(f"another version of kdnb made it ({', '.join(sorted(odd))})")
-        return cls(**{**content, "drops": tuple(content["drops"])})
+        try:
+            return _reader().validate_json(json.dumps(content), strict=True)
+        except ValidationError as error:
+            raise ValueError("; ".join(map(_refusal, error.errors()))) from None
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of ``epoch`` (counted from 1)."""
         return self.learning_rate * self.drop_factor ** sum(epoch > drop for drop in self.drops)
+
+
+@cache
+def _reader() -> TypeAdapter[RunSpec]:
+    return TypeAdapter(RunSpec)
+
+
+def _refusal(error: ErrorDetails) -> str:
+    """What is wrong with a field's value: its place, the value and the rule."""
+    place, rule = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Input should be ")
+    return f"{place} is {error['input']!r}; it must be {rule}"
 
 
 def teacher_name(seed: int) -> str:

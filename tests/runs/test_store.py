@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from scipy import optimize, special
 
 from kdnb import __main__ as command_line
 from kdnb import files, runs
-from kdnb.files import write_tensors
+from kdnb.files import write_json, write_tensors
 from kdnb.measure.outputs import Outputs, accuracy
 from kdnb.runs import Run, RunSpec
 from kdnb.train import locks, set_aside
@@ -137,6 +138,24 @@ def test_spec_survives_json(tiny_runs: list[Run]) -> None:
     assert RunSpec.from_json(spec.as_json()) == spec
     with pytest.raises(ValueError, match="another version of kdnb made it .colour."):
         RunSpec.from_json({**spec.as_json(), "colour": 1})
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("drops", 5, "drops is 5; it must be a valid array"),
+        ("drops", [1, "two"], "drops.1 is 'two'; it must be a valid integer"),
+        ("learning_rate", "fast", "learning_rate is 'fast'; it must be a valid number"),
+        ("nesterov", 1, "nesterov is 1; it must be a valid boolean"),
+        ("method_parameters", {"temperature": "4"}, "method_parameters.temperature is '4'; it must be a valid number"),
+        ("teacher", {"model": None}, "teacher.model is None; it must be a valid string"),
+        ("role", "pupil", "role is 'pupil'; it must be 'teacher' or 'student'"),
+    ],
+)
+def test_a_value_of_another_type_is_named(tmp_path: Path, name: str, value: object, said: str) -> None:
+    write_json(tmp_path / "spec.json", {**SPEC.as_json(), name: value})
+    with pytest.raises(ValueError, match=re.escape(f"spec.json cannot be read: {said}")):
+        _ = Run(tmp_path).spec
 
 
 def test_find_selects_and_orders(tiny_folder: Path) -> None:
