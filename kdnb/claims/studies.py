@@ -87,6 +87,13 @@ def judged(chosen: ClaimsParameters) -> list[Judged]:
     return named(independent(found))
 
 
+def absent(found: Iterable[Judged], chosen: ClaimsParameters) -> str:
+    """The profile asked for where it is not among ``found``, as while none of its students is finished; else empty."""
+    folders = {_own(chosen).resolve(), (_kept(chosen) / chosen.profile).resolve()}
+    there = {one.students[0].path.parent.resolve() for one in found}
+    return "" if there & folders else chosen.profile
+
+
 def _own(chosen: ClaimsParameters) -> Path:
     profiles.get(chosen.profile)
     return paths.given(chosen.output_dir) if chosen.output_dir else paths.runs(chosen.profile)

@@ -41,8 +41,8 @@ CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-
 
 # ------------------------------------------------------------------------------------------------------- the studies
 @exhibit("experiments", "A row a study: its images, networks, classes and features, epochs, weight decay and seeds.")
-def experiments(found: Sequence[Judged]) -> Exhibit:
-    """How each study's experiment differs from the paper's, from its specs."""
+def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
+    """How each study's experiment differs from the paper's, from its specs; ``absent``: a profile without any."""
     papers = profiles.get("cifar100")
     width = models.FAMILY[papers.student][1][-1]
     first = {
@@ -59,8 +59,9 @@ def experiments(found: Sequence[Judged]) -> Exhibit:
     said = style.joined(same) if same else "None"
     text = f"**Of the {words.counted(len(found), 'study', 'studies')} here, the paper's own experiment: {said}.**"
     copies = [f"{style.joined(one.copies)} share runs with those of {one.title}" for one in found if one.copies]
-    told = f"Counted once: {'; '.join(copies)}." if copies else ""
-    return Exhibit(None, told, text, style.table(table, "how the studies differ from the paper's"))
+    told = [f"Counted once: {'; '.join(copies)}."] if copies else []
+    told += [f"{absent} is not here: none of its students that are asked for is finished."] if absent else []
+    return Exhibit(None, " ".join(told), text, style.table(table, "how the studies differ from the paper's"))
 
 
 def _experiment(one: Judged) -> dict[str, object]:

@@ -102,6 +102,20 @@ def test_a_published_profile_that_is_asked_for_is_judged_without_a_whole_sweep(t
     assert [one.name for one in found] == ["digits-d8"]
 
 
+def test_a_profile_that_is_asked_for_and_has_no_student_is_said(chosen: ClaimsParameters) -> None:
+    """Its teachers may be published: the page then showed the other studies without a word."""
+    asked = replace(chosen, profile="cifar100-half", output_dir=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDNB_RUNS", str(Path(chosen.results_dir or "").parent / "nowhere"))
+        found = studies.judged(asked)
+        absent = studies.absent(found, asked)
+        assert not studies.absent(found, replace(asked, profile="digits"))
+    assert absent == "cifar100-half"
+    said = "cifar100-half is not here: none of its students that are asked for is finished."
+    assert claims_page.experiments(found, absent).says == said
+    assert not studies.absent(studies.judged(chosen), chosen)
+
+
 def test_no_runs_at_all_and_a_named_folder_without_runs_are_said(chosen: ClaimsParameters, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no finished students; train them there"):
         studies.judged(replace(chosen, output_dir=str(tmp_path)))
