@@ -70,10 +70,10 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     few = sum(found.seeds < stats.LEAST_RUNS for found in drifts)
     unsure = f" ({few} with too few seeds to be sure)" if few else ""
     nearer = "a student's raw μ falls farther to its own teacher than to one that it never saw"
-    told = [f"{word}: {nearer} in {yes or 'none'} of {many}{unsure}"]
+    told = [f"{word}: {nearer} in {yes} of {many}{unsure}"]
     for row, where in REUSES.items():
         if needs := [_need(gaps) for study in designs if len(gaps := _gaps(study, row))]:
-            counts = f"in {needs.count(NEEDED) or 'none'} of {words.counted(len(needs), 'study', 'studies')}"
+            counts = f"in {needs.count(NEEDED)} of {words.counted(len(needs), 'study', 'studies')}"
             without = f", and does without it in {needs.count(NEEDLESS)}" if NEEDLESS in needs else ""
             told.append(f"Where {where}, {NEEDED} {counts}{without}")
     return f"**{'. '.join(told)}.**"

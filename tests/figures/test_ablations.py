@@ -137,6 +137,8 @@ def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParamete
     own, other = 100 * (kd.loc["0.9"] / kd.loc["0.1"] - 1)
     assert made.answer.startswith("**From α = 0.1 to 0.9 KD T=4's final raw μ changes by ")
     assert f"by {own:+.1f} % and that to the bystander by {other:+.1f} %".replace("-", "−") in made.answer
+    last = replace(chosen, warm_up=chosen.studies()["digits"].students[0].spec.epochs - 1)
+    assert ", r stays undefined, accuracy by " in ablations.alpha(last).answer
 
 
 def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:

@@ -135,10 +135,11 @@ def ends(name: str, varied: variations.Varied) -> str:
         column: words.number(100 * (last[column] / first[column] - 1), "{:+.1f} %") for column in ("mu", "bystander")
     }
     points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
-    turn = " to ".join(words.number(one["r"], "{:.2f}") for one in (first, last))
+    turn = [words.number(one["r"], "{:.2f}") for one in (first, last)]
+    r = f"r from {' to '.join(turn)}" if turn[0] != turn[1] else f"r stays {turn[0]}"
     return (
         f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
-        f"bystander by {change['bystander']}, r from {turn}, accuracy by {points} ({name})"
+        f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name})"
     )
 
 
