@@ -71,6 +71,12 @@ def damaged(path: Path, what: str, why: object) -> ValueError:
     return ValueError(f"{what} {path} is damaged ({why}); it was kept. Move it away to have it made anew.")
 
 
+def halved(values: Tensor) -> Tensor:
+    """In half precision, unless one of them is beyond it (65504): then as they are."""
+    half = values.half()
+    return half if bool(half.isfinite().all()) else values
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
     """Write named tensors as safetensors, atomically; ``metadata`` values are stored as JSON."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -35,7 +35,7 @@ from kdnb.analysis.separation import Atlas
 from kdnb.analysis.spaces import final, refuse_other_images
 from kdnb.analysis.stitching import Features, Taught, stitch
 from kdnb.data import Dataset, Views
-from kdnb.files import write_atomically, write_tensors
+from kdnb.files import halved, write_atomically, write_tensors
 from kdnb.measure.outputs import collect
 from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.runs.randomness import clean_indices, initial_network
@@ -186,8 +186,8 @@ def maps(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {"images": torch.from_numpy(images).int(), "labels": torch.from_numpy(labels).short()}
     for name, x in features.items():
         tensors[f"{name}/neighbours"] = torch.from_numpy(separation.nearest(x)).short()
-        tensors[f"{name}/means"] = separation.class_means(x, labels).half()
-    tensors |= {name: torch.from_numpy(points).half() for name, points in _drawn(features)}
+        tensors[f"{name}/means"] = halved(separation.class_means(x, labels))
+    tensors |= {name: halved(torch.from_numpy(points)) for name, points in _drawn(features)}
     told = {run.label: {"run": run.path.name, "epoch": taken[run.label].epoch} for run in there}
     return tensors, {"networks": told, "perplexities": PERPLEXITIES, "starts": [TEACHERS_MAP, *map(_start, CHANCES)]}
 

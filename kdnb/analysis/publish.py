@@ -36,7 +36,7 @@ from kdnb import runs
 from kdnb.analysis import separation
 from kdnb.analysis.spaces import WHICH, final, refuse_other_images
 from kdnb.data.source import balanced_order
-from kdnb.files import way_out, write_json, write_tensors
+from kdnb.files import halved, way_out, write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
 FORMAT = 3  # of what is below: another one has every run published anew
@@ -52,15 +52,9 @@ def subset(labels: np.ndarray, count: int = IMAGES) -> np.ndarray:
     return chosen
 
 
-def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict whose matrices and kernels are fp16; vectors (batch norm, bias), a hundredth of it, stay fp32.
-
-    Raises ValueError for a weight beyond fp16's range.
-    """
-    small = {name: w.half() if w.ndim > 1 and w.is_floating_point() else w for name, w in weights.items()}
-    if beyond := [name for name, w in small.items() if not torch.isfinite(w).all()]:
-        raise ValueError(f"fp16 cannot hold {', '.join(beyond)}; such a teacher cannot be published.")
-    return small
+def with_halved_matrices(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict whose matrices and kernels are fp16; vectors (batch norm, bias), a hundredth of it, stay fp32."""
+    return {name: halved(w) if w.ndim > 1 and w.is_floating_point() else w for name, w in weights.items()}
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     write_history(run.history, made.path / "history.parquet")
     epochs = kept_epochs(run) if run is source.teacher else [run.spec.epochs]
     rows = [run.trace_epochs.index(epoch) for epoch in epochs]
-    weight, bias = (torch.from_numpy(values[rows]).half() for values in run.trace())
+    weight, bias = (halved(torch.from_numpy(values[rows])) for values in run.trace())
     write_tensors(made.path / "classifier.safetensors", {"weight": weight, "bias": bias}, {})
     note: dict[str, Any] = {
         "source": digest(source, run),
@@ -160,7 +154,7 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     write_json(made.path / "published.json", note | measures)
     if run is source.teacher:
         file = made.path / "model.safetensors"
-        write_tensors(file, halved(run.weights()), {})
+        write_tensors(file, with_halved_matrices(run.weights()), {})
         if file.stat().st_size > TEACHER_BYTES:
             print(f"{run.path.name}: {file.stat().st_size / 1e6:.1f} MB of weights are left out", flush=True)
             file.unlink()
@@ -214,10 +208,10 @@ def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
         is_reference = run is source.teacher and which == "final"
         points = source.atlas.reference if is_reference else source.atlas.map(taken.features[chosen])
         means = torch.stack([features[labels == k].mean(0) for k in labels.unique()])
-        tensors |= {f"{which}_points": torch.from_numpy(points).half(), f"{which}_means": means.half()}
+        tensors |= {f"{which}_points": halved(torch.from_numpy(points)), f"{which}_means": halved(means)}
         tensors["labels"] = labels[chosen].short()
         measures[which] = {"epoch": taken.epoch, "separation": vars(separation.measures(features, labels))}
-    tensors["row_distances"] = torch.from_numpy(run.row_distances(source.teacher)).half()
+    tensors["row_distances"] = halved(torch.from_numpy(run.row_distances(source.teacher)))
     write_tensors(made.path / "map.safetensors", tensors, {})
     return measures
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from kdnb.checks import choice
-from kdnb.files import damaged, read_json, read_tensors, write_atomically, write_json, write_tensors
+from kdnb.files import damaged, halved, read_json, read_tensors, write_atomically, write_json, write_tensors
 from kdnb.measure.outputs import Outputs
 from kdnb.runs.contents import Checkpoint, Images, Publication, Snapshot, Which
 from kdnb.runs.spec import RunSpec
@@ -223,7 +223,7 @@ class Run:
         """Keep outputs, in half precision where that holds them."""
         tensors: dict[str, Tensor] = {}
         for images, outputs in (("test", test), ("train", train)):
-            small = {"features": _halved(outputs.features), "logits": _halved(outputs.logits)}
+            small = {"features": halved(outputs.features), "logits": halved(outputs.logits)}
             kept = outputs._replace(**small, labels=outputs.labels.short())
             tensors |= {f"{images}_{name}": tensor for name, tensor in kept._asdict().items()}
         write_tensors(self._file(f"features-{which}.safetensors"), tensors, {"epoch": epoch})
@@ -277,9 +277,3 @@ class Run:
 def column_of(table: pd.DataFrame, name: str) -> np.ndarray:
     """A column of a history; nan where the history lacks it."""
     return table[name].to_numpy(float) if name in table else np.full(len(table), np.nan)
-
-
-def _halved(values: Tensor) -> Tensor:
-    """In half precision, unless one of them is beyond it (65504)."""
-    half = values.half()
-    return half if bool(half.isfinite().all()) else values

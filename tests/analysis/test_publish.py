@@ -109,9 +109,11 @@ def test_the_teacher_in_half_precision_answers_as_before(tiny_folder: Path, publ
     assert abs(one.accuracy - other.accuracy) <= 2 / len(one.labels)
 
 
-def test_a_weight_beyond_half_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match="fp16 cannot hold wide"):
-        publish.halved({"wide": torch.full((2, 2), 1e6), "fine": torch.full((2,), 1e6)})
+def test_a_weight_beyond_half_precision_is_kept_whole() -> None:
+    given = {"wide": torch.full((2, 2), 1e6), "fine": torch.full((2, 2), 1e-3), "vector": torch.full((2,), 1e-3)}
+    kept = publish.with_halved_matrices(given)
+    assert [tensor.dtype for tensor in kept.values()] == [torch.float32, torch.float16, torch.float32]
+    torch.testing.assert_close(kept["wide"], given["wide"], rtol=0, atol=0)
 
 
 def test_a_run_of_the_papers_size_fits(tmp_path: Path) -> None:
