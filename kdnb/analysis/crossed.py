@@ -2,8 +2,9 @@
 
 What a student shows of its teacher and not of the bystander is alignment, unless it is a trait of this pair of
 teachers: one may be nearer to everything. So each of several teachers is once the own and once the other one, in every
-ordered pair. The unit of evidence is two teachers: in the mean of their two orders such a trait cancels. (In normal
-training, which had no teacher, all cancels: there the mean is zero by arithmetic.)
+ordered pair: in the mean of two teachers' orders, over the same seeds, such a trait cancels. (In normal training, which
+had no teacher, all cancels: there the mean is zero by arithmetic.) The unit of evidence is a teacher: its students
+stand in its pairs with every other one.
 
 Writes ``comparisons/crossed.parquet`` beside published runs: a row for each student and measure.
 """
@@ -11,6 +12,7 @@ Writes ``comparisons/crossed.parquet`` beside published runs: a row for each stu
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kdnb import paths, runs
@@ -20,6 +22,7 @@ from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 PAIR = ["teacher", "bystander"]
+TWO = ["first", "second"]  # the same two in whichever order
 
 FILE = f"{paths.COMPARISONS}/crossed.parquet"
 # What is compared with either teacher, and the sign with which more of it is nearer.
@@ -83,11 +86,12 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
 def contrasts(found: pd.DataFrame) -> pd.DataFrame:
     """Own less other, positive: nearer to the own teacher; a row a label, measure and pair: the mean, and of how many.
 
-    Labels and measures that every pair has.
+    Seeds that both orders of two teachers have, or a trait would not cancel; labels and measures that every pair has.
     """
     signs = found["measure"].map(MEASURES)
-    nearer = found.assign(nearer=signs * (found["own"] - found["other"]))
-    by_pair = nearer.groupby(["label", "measure", *PAIR])["nearer"]
+    nearer = _two(found.assign(nearer=signs * (found["own"] - found["other"])))
+    orders = nearer.groupby(["label", "measure", *TWO, "seed"])["nearer"].transform("size")
+    by_pair = nearer[orders == len(PAIR)].groupby(["label", "measure", *PAIR])["nearer"]
     means = by_pair.agg(["mean", "size"]).set_axis(["nearer", "seeds"], axis=1).reset_index()
     pairs = len(found.groupby(PAIR))
     whole: pd.DataFrame = means[means.groupby(["label", "measure"])["nearer"].transform("size") == pairs]
@@ -102,9 +106,24 @@ def contrasts_of(study: Study) -> pd.DataFrame:
     return contrasts(pd.read_parquet(place))
 
 
-def both_ways(part: pd.DataFrame) -> dict[str, list[float]]:
-    """Of one measure, by label: a value for every two teachers, the mean of each being the own and the other one."""
-    two = part.assign(first=part[PAIR].min(axis=1), second=part[PAIR].max(axis=1))
-    means = two.groupby(["label", "first", "second"])["nearer"].agg(["mean", "size"])
+def _two(part: pd.DataFrame) -> pd.DataFrame:
+    return part.assign(first=part[PAIR].min(axis=1), second=part[PAIR].max(axis=1))
+
+
+def by_teacher(part: pd.DataFrame) -> dict[str, list[float]]:
+    """Of one measure, by label: how much nearer its own students are, a value a teacher.
+
+    Two teachers' value, the mean of each being the own and the other one, is half the sum of what each of the two
+    passes on: D_ij = (a_i + a_j) / 2, solved for a by least squares. With every pair the mean of a is that of D. One
+    value, the mean of D, where the pairs do not tell the teachers apart: with two of them.
+    """
+    means = _two(part).groupby(["label", *TWO])["nearer"].agg(["mean", "size"])
     known = means.loc[means["size"] == len(PAIR), "mean"]
-    return {str(label): list(values) for label, values in known.groupby("label")}
+    return {str(label): _passed_on(values.droplevel("label")) for label, values in known.groupby("label")}
+
+
+def _passed_on(known: pd.Series) -> list[float]:
+    teachers = sorted({teacher for pair in known.index for teacher in pair})
+    halves = np.array([[(teacher in pair) / 2 for teacher in teachers] for pair in known.index])
+    a, _, rank, _ = np.linalg.lstsq(halves, known.to_numpy(), rcond=None)
+    return [float(value) for value in a] if rank == len(teachers) else [float(known.mean())]

@@ -122,7 +122,8 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
     assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
     text = drawn.reach_sentence(found)
-    assert "the 6 students whose classifier can say all but 1%" in text and "the 3 others, which miss 40%" in text
+    assert "the 6 students whose nearest logits keep the teacher's class on all but 1% of images" in text
+    assert "the 3 others, where they lose it on 40% on average" in text
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
     assert cheap.startswith("**No: ") and dear.startswith("**Yes: ")
     assert "nothing to compare" in drawn.reach_sentence(found[found["missed"] == 0])
@@ -154,9 +155,27 @@ def test_a_trait_of_one_teacher_cancels_in_the_two_orders(pairs: pd.DataFrame) -
     for measure in ("cka", "mu_matched"):
         part = found[found["measure"] == measure]
         assert sorted(part["nearer"]) == [-3, -3, 2, 2, 7, 7]
-        assert crossed.both_ways(part) == {"KD T=4": [2, 2, 2]}
+        assert crossed.by_teacher(part)["KD T=4"] == pytest.approx([2, 2, 2])
         one_way = part[(part["teacher"] < part["bystander"]) | (part["teacher"] == 2)]  # (1, 0) is missing
-        assert crossed.both_ways(one_way) == {"KD T=4": [2, 2]}
+        assert crossed.by_teacher(one_way)["KD T=4"] == pytest.approx([2])
+
+
+def test_what_each_teacher_passes_on_is_told_from_its_pairs(pairs: pd.DataFrame) -> None:
+    """Teachers that pass on 1, 2 and 6 more than planted above: their pairs overlap, and are no three values."""
+    passed = pairs["measure"].map(crossed.MEASURES) * pairs["teacher"].map({0: 1, 1: 2, 2: 6})
+    found = crossed.contrasts(pairs.assign(own=pairs["own"] + passed))
+    for _, part in found.groupby("measure"):
+        assert crossed.by_teacher(part)["KD T=4"] == pytest.approx([3, 4, 8])
+        two = part[part[crossed.PAIR].max(axis=1) < 2]
+        assert crossed.by_teacher(two)["KD T=4"] == pytest.approx([3.5])
+
+
+def test_seeds_of_one_order_alone_are_left_out(pairs: pd.DataFrame) -> None:
+    """They would keep the trait of that order: normal training's mean was not zero."""
+    one_order = (pairs["teacher"] == 0) & (pairs["bystander"] == 1) & (pairs["seed"] == 0)
+    further = pairs[one_order].assign(seed=2, own=100.0)
+    both = [crossed.contrasts(found) for found in (pairs, pd.concat([pairs, further]))]
+    pd.testing.assert_frame_equal(*both)
 
 
 def test_students_of_another_recipe_are_no_further_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,11 +233,11 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     close = pairs.assign(own=pairs["other"] + gaps)
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
-    assert "over every two of 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
+    assert "over 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
     assert "KD T=4 is nearer to its own by a whole interval in 1 of 2 measures: CKA (+2.1).**" in sentence
     assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
     fig = drawn_crossed._panels(study, found)
-    (means,) = [t for t in fig.data if t.name == "mean over every two" and t.yaxis == "y5"]
+    (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.4
 
 

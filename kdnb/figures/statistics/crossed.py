@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import crossed, words
+from kdnb.analysis import crossed, stats, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, origin, style
@@ -26,7 +26,7 @@ TITLES = {
     "crossed", "Own teacher less another, six measures, a dot for each ordered pair of teachers, means.", step="study"
 )
 def own_less_other(studies: Sequence[Study]) -> Exhibit:
-    """A panel a measure: own less other, a dot an ordered pair, the mean over every two teachers with its interval."""
+    """A panel a measure: own less other, a dot an ordered pair, the mean over the teachers with its interval."""
     found = [(study, table) for study in studies if not (table := crossed.contrasts_of(study)).empty]
     if not found:
         return Exhibit(answer="**It cannot be told: no students of other pairs of teachers were compared.**")
@@ -46,8 +46,8 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         )
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="an ordered pair of teachers", showlegend=not place), row, col)
-        found_of = {label: estimate(values) for label, values in crossed.both_ways(part).items()}
-        _, means = intervals.points(found_of, "mean over every two", "", {"color": style.TEACHER})
+        found_of = {label: estimate(values) for label, values in crossed.by_teacher(part).items()}
+        _, means = intervals.points(found_of, "mean over the teachers", "", {"color": style.TEACHER})
         fig.add_trace(means.update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     # Normal training, then KD by rising temperature.
@@ -59,7 +59,7 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
 
 
 def _teachers(found: pd.DataFrame) -> str:
-    return f"every two of {words.counted(found['teacher'].nunique(), 'teacher')}"
+    return words.counted(found["teacher"].nunique(), "teacher")
 
 
 def _seeds(found: pd.DataFrame) -> str:
@@ -68,12 +68,14 @@ def _seeds(found: pd.DataFrame) -> str:
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
-    """What of KD's students is nearer to the own teacher, over every two teachers."""
-    read = {str(column): crossed.both_ways(part).get(KD, []) for column, part in found.groupby("measure")}
+    """What of KD's students is nearer to the own teacher, over the teachers."""
+    read = {str(column): crossed.by_teacher(part).get(KD, []) for column, part in found.groupby("measure")}
     there = {title: estimate(values) for column, title in TITLES.items() if (values := read.get(column))}
     over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
     if not there:
         return f"**On {study.name} it cannot be told of {KD}, {over}.**"
+    if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
+        return f"**On {study.name} it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers.**"
     near = [f"{name} ({words.number(one.mean, '{:+.3g}')})" for name, one in there.items() if one.side > 0]
     return (
         f"**On {study.name}, {over}, {KD} is nearer to its own by a whole interval in {len(near) or 'none'} of "
