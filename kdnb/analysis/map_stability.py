@@ -84,7 +84,7 @@ def load(study: Study) -> Atlas | None:
 
 def kept(atlas: Atlas) -> pd.DataFrame:
     """What two maps of one network share, or a map and the feature space: columns pair ("random", "features"),
-    perplexity, neighbours (mean Jaccard overlap of the 10 nearest) and classes (rank correlation of class distances).
+    perplexity, neighbours (share of the 10 nearest that is in both) and classes (rank correlation of class distances).
 
     Maps from random starts alone: a common start is a help that a lone map does not have.
     """

@@ -130,9 +130,9 @@ def nearest(points: ArrayLike | torch.Tensor, count: int = 10) -> NDArray[np.int
 
 
 def shared(one: NDArray[np.integer], other: NDArray[np.integer]) -> float:
-    """Mean Jaccard overlap of two networks' or maps' :func:`nearest` (N x count each): 1 the same, near 0 by chance."""
+    """The share of two networks' or maps' :func:`nearest` (N x count each) that is in both, mean over images."""
     common = (one[:, :, None] == other[:, None, :]).sum((1, 2))
-    return float(np.mean(common / (one.shape[1] + other.shape[1] - common)))
+    return float(np.mean(common / one.shape[1]))
 
 
 @dataclass(frozen=True)
