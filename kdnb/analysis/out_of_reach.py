@@ -1,4 +1,4 @@
-"""What a frozen classifier costs beside KD, and how many of the teacher's answers it could give at all."""
+"""What a frozen classifier costs beside KD, and how many of the teacher's answers the nearest logits keep."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,8 @@ def with_widths(chosen: StudiesParameters) -> dict[str, Study]:
 
 def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
     """A row a student of KD with a frozen classifier: COLUMNS, of which ``points`` are accuracy beside KD of its seed,
-    and ``missed`` the share of the teacher's answers that no features could give.
+    and ``missed`` the share of images whose nearest logits within reach name another class than the teacher's. (Other
+    features may name the teacher's class all the same: what is out of reach is its logits.)
     """
     tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
     return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)

@@ -22,7 +22,7 @@ SYMBOLS = {
     "shuffled": "triangle-up",
     "simplex": "square-open",
 }
-ABLE = 0.01  # share of answers that may be out of reach
+ABLE = 0.01  # share of images whose nearest logits may name another class
 COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
@@ -88,10 +88,10 @@ def _answer(apart: Estimate) -> str:
 
 @exhibit(
     "reach",
-    "Accuracy beside KD against the share of the teacher's answers out of reach, a mark a frozen student.",
+    "Accuracy beside KD against the share of images whose nearest logits name another class, a mark a frozen student.",
 )
 def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
-    """What a frozen classifier costs beside KD against what it cannot say, a mark a student."""
+    """What a frozen classifier costs beside KD against how far the teacher's logits are, a mark a student."""
     if found.empty:
         return Exhibit(answer=reach_sentence(found))
     fig = style.grid(1, 1, height=520)
@@ -101,7 +101,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
             text = [f"{method}, seed {row.seed}, {row.residual:.0%} of the logits" for row in marks.itertuples()]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
             trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
-            hover = f"{name}: %{{text}}<br>answers missed %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
+            hover = f"{name}: %{{text}}<br>class lost on %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
             look = {
                 "size": 10,
                 "color": COLORS[place % len(COLORS)],
@@ -115,7 +115,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
         look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(title_text="answers of the teacher out of reach", tickformat=".0%", range=[-0.04, None])
+    fig.update_xaxes(title_text="images whose nearest logits name another class", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     shown = [
@@ -126,20 +126,20 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
 
 
 def reach_sentence(found: pd.DataFrame) -> str:
-    """Whether the cost of a frozen classifier follows from what it can say, over all students with one."""
+    """Whether the cost of a frozen classifier follows from what is within its reach, over all students with one."""
     if found.empty:
         return "**It cannot be told: what is within reach of these students, beside KD, was not computed.**"
     able, unable = found[found["missed"] < ABLE], found[found["missed"] >= ABLE]
     if able.empty or unable.empty:
         there = able if unable.empty else unable
-        which = "can" if unable.empty else "cannot"
-        text = f"{len(there)} students whose classifiers {which} say all but {ABLE:.0%} of the teacher's answers end"
-        return f"**There is nothing to compare: {text} {_points(there)} beside KD.**"
+        which = "keep" if unable.empty else "do not keep"
+        text = f"{len(there)} students whose nearest logits {which} the teacher's class on all but {ABLE:.0%} of images"
+        return f"**There is nothing to compare: {text} end {_points(there)} beside KD.**"
     so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
     return (
-        f"**{so}: the {len(able)} students whose classifier can say all but {ABLE:.0%} of the teacher's answers end "
-        f"{_points(able)} beside KD, the {len(unable)} others, which miss {unable['missed'].mean():.0%} on average, "
-        f"{_points(unable)}.**"
+        f"**{so}: the {len(able)} students whose nearest logits keep the teacher's class on all but {ABLE:.0%} of "
+        f"images end {_points(able)} beside KD, the {len(unable)} others, where they lose it on "
+        f"{unable['missed'].mean():.0%} on average, {_points(unable)}.**"
     )
 
 
