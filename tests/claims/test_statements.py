@@ -65,6 +65,21 @@ def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(stud
     assert (none.verdict, none.missing, none.values) == ("cannot be said", "run 0", {})
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("S6", {"frozen at W_t": 2.0, "frozen at permuted W_t": 0.0}),
+        ("S6", {"frozen at W_t": 0.0, "frozen at permuted W_t": -2.0}),
+        ("S7", {"pulled to W_t": 2.0, "pushed from W_t": 0.0}),
+        ("S12", {"another seed's teacher": 0.95, "its teacher": 0.90}),
+    ],
+)
+def test_as_well_as_and_alike_have_a_bound_on_each_side(name: str, values: dict[str, float]) -> None:
+    one = next(claim for claim in STATEMENTS if claim.id == name)
+    assert min(one.parts(values).values()) < 0
+    assert min(one.parts(dict.fromkeys(values, 0.0)).values()) > 0
+
+
 def test_r_of_a_study_too_short_for_one_is_missing_and_of_changes_alone_undefined(tmp_path: Path) -> None:
     """Half of 4 epochs are no r; of 6 they are one of levels, and leave two changes."""
     short, longer = (store(tmp_path / f"{n}", [lasting(kd(4), n)]) for n in (4, 6))
