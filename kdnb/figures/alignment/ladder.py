@@ -26,7 +26,7 @@ NAMES = {
     "mu_matched": "μ matched: features relabelled by their correlation",
     "mu_permuted": "μ permuted: relabelled so that μ is least",
     "mu_rotated": "μ rotated: the least that a turn of the features leaves",
-    "mu_scaled": "μ scaled: both classifiers of length 1, then rotated",
+    "mu_scaled": "μ scaled: columns times the spread of their feature, then matched",
     "classifier_cosine": "cosine of the classifiers",
 }
 KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
