@@ -78,8 +78,16 @@ def halved(values: Tensor) -> Tensor:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
-    """Write named tensors as safetensors, atomically; ``metadata`` values are stored as JSON."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Write named tensors as safetensors, atomically; ``metadata`` values are stored as JSON.
+
+    Those that share memory, as a layer of two names has it, are each written whole.
+    """
+    plain, memory = dict[str, Tensor](), set[int]()
+    for name, tensor in tensors.items():
+        one = tensor.detach().cpu().contiguous()
+        place = one.untyped_storage().data_ptr()
+        plain[name] = one.clone() if place in memory else one  # safetensors takes no memory twice
+        memory.add(place)
     notes = {name: json.dumps(value) for name, value in metadata.items()}
     write_atomically(path, lambda temporary: save_file(plain, temporary, metadata=notes))
 

@@ -9,7 +9,7 @@ the classifier ``fc`` or ``linear``.
 import pickle
 import re
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,19 +159,26 @@ def _stub(name: str) -> Any:
 # -- the network in it -------------------------------------------------------------------------------------------------
 
 
-def _networks(content: Any, expected: Container[str]) -> Iterator[Weights]:
+def _networks(content: Any, expected: Collection[str]) -> Iterator[Weights]:
     """Every state dict of a network with our :data:`ANCHOR`, its names without prefix and with our classifier's.
 
-    ``expected``: the names in a network of one's own, where the classifier alone is called as ours.
+    ``expected``: the names in a network of one's own, where the classifier alone is called as ours, but for a second
+    name that it may have within the network.
     """
     anchor, heads = (ANCHOR, HEADS) if ANCHOR in expected else (OWN_ANCHOR, NONE)
+    within = _prefixes(expected, anchor) - {""}
     for keys, tensors in _state_dicts(content, (), set()):
-        prefixes = {name[: -len(anchor)] for name in tensors if f".{name}".endswith(f".{anchor}")}
+        anchored = _prefixes(tensors, anchor)
+        prefixes = anchored - {outer + inner for outer in anchored for inner in within}
         for prefix in sorted(prefixes):
             others = tuple(other for other in prefixes if other != prefix and other.startswith(prefix))
             own = [name for name in tensors if name.startswith(prefix) and not (others and name.startswith(others))]
             state = {heads.sub("classifier.", name.removeprefix(prefix)): tensors[name] for name in own}
             yield Weights(state, " > ".join([*map(repr, keys), *([prefix] if prefix else [])]))
+
+
+def _prefixes(names: Collection[str], anchor: str) -> set[str]:
+    return {name[: -len(anchor)] for name in names if f".{name}".endswith(f".{anchor}")}
 
 
 def _state_dicts(content: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], Any]]:
