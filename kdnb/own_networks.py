@@ -5,21 +5,27 @@ A factory is called with ``num_classes=K``, and with ``in_channels=C`` where it 
 
 - has ``classifier``, a linear layer with bias from D features to K classes: what is studied;
 - maps images B x C x S x S to ``(maps, features, logits)``: four maps B x C' x H x W in their order, features B x D,
-  and logits B x K that are the classifier's answer to the features, and nothing else.
+  and logits B x K that are the classifier's answer to the features, and nothing else;
+- answers by the images and its state dict alone: it draws nothing at random, and writes nothing into the images.
 
-It is found from the folder where the command runs, from the repository's root, or on PYTHONPATH, and asked once with
-two images before any work. In a run's identity it stands with a digest of its source file, ``mypackage.nets:wide@3fa1``
-and more, so that a changed network is not taken for the same one. The file, not the shapes of its parameters: another
-activation or stride changes no shape. What the file imports is not in the digest, and a changed comment is.
+It is found from the folder where the command runs, from the repository's root, or on PYTHONPATH, and asked with two
+images, as it is judged and as it is trained, before any work. In a run's identity it stands with a digest of its source
+file, ``mypackage.nets:wide@3fa1`` and more, so that a changed network is not taken for the same one. The file, not the
+shapes of its parameters: another activation or stride changes no shape. What the file imports is not in the digest, and
+a changed comment is.
 """
 
+import copy
 import hashlib
 import inspect
+import pickle
+import random
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +34,7 @@ from kdnb.checks import choice
 
 MAPS = 4  # after the stem and the three stages of our own; methods that learn from maps count on it
 DIGITS = 12  # of the digest
+ASKED = 2  # images: a batch norm needs two
 
 
 def is_one(name: str) -> bool:
@@ -49,7 +56,7 @@ def identity(name: str) -> str:
 
 
 def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn.Module:
-    """The network of a factory, fresh and checked; ValueError names what is wrong with it, and the rule."""
+    """The network of a factory, fresh, checked, in training mode; ValueError names what is wrong, and the rule."""
     path = identity(name).partition("@")[0]
     factory = _factory(path)
     given = {"num_classes": num_classes}
@@ -65,8 +72,11 @@ def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn
         raise _refusal(path, f"it returns a {type(network).__name__}", "a factory returns a torch.nn.Module")
     _check_classifier(path, network, num_classes)
     if not any(parameter.is_meta for parameter in network.parameters()):  # those have shapes and cannot answer
-        _check_answer(path, network, torch.rand(2, in_channels, image_size, image_size, generator=torch.Generator()))
-    return network
+        # Of either sign, as normalised images are.
+        _check_answers(
+            path, network, torch.randn(ASKED, in_channels, image_size, image_size, generator=torch.Generator())
+        )
+    return network.train()
 
 
 def _factory(path: str) -> Any:
@@ -104,20 +114,48 @@ def _check_classifier(path: str, network: nn.Module, num_classes: int) -> None:
         raise _refusal(path, f"its classifier is {classifier.out_features} x {classifier.in_features} (K x D)", rule)
 
 
-def _check_answer(path: str, network: nn.Module, images: Tensor) -> None:
-    """Ask it once in evaluation mode, so that nothing of the images stays in its batch norms."""
-    shape, rule = tuple(images.shape), "forward returns (maps, features, logits)"
-    training = network.training
-    network.eval()
+def _check_answers(path: str, network: nn.Module, images: Tensor) -> None:
+    """Ask it as it is judged, and twice as it is trained; nothing of the images stays in its batch norms."""
+    state, trained = copy.deepcopy(network.state_dict()), list[list[Tensor]]()
+    for training in (False, True, True):
+        answer = _asked(path, network.train(training), images)
+        _check_answer(path, network, answer)
+        network.load_state_dict(state)
+        trained += [[*answer[0], *answer[1:]]] * training
+    pairs = zip(*trained, strict=True)
+    if not all(torch.allclose(one, other, rtol=1e-3, atol=1e-4, equal_nan=True) for one, other in pairs):
+        rule = "it must answer by the images and its state_dict alone, or no run can be repeated or resumed"
+        raise _refusal(path, "asked twice in training for the same images, it gives two answers", rule)
+
+
+def _asked(path: str, network: nn.Module, images: Tensor) -> Any:
+    """Its answer; ValueError where there is none, where it draws at random, and where it changes the images."""
+    mode, given, before = "in training" if network.training else "in evaluation", images.clone(), _random_states()
     try:
         with torch.no_grad():
-            answer = network(images)
+            answer = network(given)
     except Exception as error:
-        raise _refusal(
-            path, f"it cannot take images {shape} ({_short(error)})", "its input is B x C x S x S"
-        ) from error
-    finally:
-        network.train(training)
+        wrong = f"it cannot take images {tuple(images.shape)} {mode} ({_short(error)})"
+        raise _refusal(path, wrong, "its input is B x C x S x S") from error
+    if drawn := [name for name, state in _random_states().items() if state != before[name]]:
+        rule = (
+            "no seed gives that, so no run could be repeated or resumed. Leave dropout and stochastic depth out (p=0)"
+        )
+        raise _refusal(path, f"{mode} it draws at random (by {', '.join(drawn)})", rule)
+    if not torch.equal(given, images):
+        rule = "the networks of a group share them. Take x = x - 0.5 in place of x -= 0.5, and no inplace=True there"
+        raise _refusal(path, f"{mode} it writes into its images", rule)
+    return answer
+
+
+def _random_states() -> dict[str, object]:
+    """What draws come from, by the module that makes them."""
+    state = torch.get_rng_state().numpy().tobytes()
+    return {"torch": state, "numpy": pickle.dumps(np.random.get_state()), "random": random.getstate()}
+
+
+def _check_answer(path: str, network: nn.Module, answer: Any) -> None:
+    rule = "forward returns (maps, features, logits)"
     if not isinstance(answer, tuple | list) or len(answer) != 3 or not isinstance(answer[0], tuple | list):
         raise _refusal(path, f"forward returns {_described(answer)}", rule)
     maps, features, logits = answer
@@ -128,7 +166,7 @@ def _check_answer(path: str, network: nn.Module, images: Tensor) -> None:
         ("features", features, classifier.in_features),
         ("logits", logits, len(classifier.bias)),
     ):
-        if not isinstance(found, Tensor) or tuple(found.shape) != (len(images), width):
+        if not isinstance(found, Tensor) or tuple(found.shape) != (ASKED, width):
             raise _refusal(path, f"its {name} are {_described(found)}", f"for its classifier they must be B x {width}")
     with torch.no_grad():
         expected = classifier(features)

@@ -167,12 +167,18 @@ WRONG = {
     "linear layers are fc; it must have `classifier`",
     "net = Net(10, 1); net.classifier = nn.Linear(8, 10, bias=False); return net": "a torch.nn.Linear with bias",
     "return Net(7, in_channels)": r"its classifier is 7 x 8 \(K x D\); .* to the 10 classes",
-    "return Net(num_classes, 3)": r"it cannot take images \(2, 1, 8, 8\) \(RuntimeError",
+    "return Net(num_classes, 3)": r"it cannot take images \(2, 1, 8, 8\) in evaluation \(RuntimeError",
     "return Told(lambda m, f, z: z)": r"forward returns a tensor \(2, 10\); forward returns \(maps, features, logits\)",
     "return Told(lambda m, f, z: (m[:2], f, z))": r"its maps are 2 things .*; there must be 4, each B x C x H x W",
     "return Told(lambda m, f, z: (m, m[-1], z))": r"its features are a tensor \(2, 8, 2, 2\); .* must be B x 8",
     "return Told(lambda m, f, z: (m, f, z[:, :3]))": r"its logits are a tensor \(2, 3\); .* must be B x 10",
     "return Told(lambda m, f, z: (m, f, 2 * z + 1))": "its logits are up to .* from what its classifier says",
+    "net = Net(10, 1); net.norm = nn.Sequential(nn.Dropout(0.01), net.norm); return net": "in training it draws at "
+    r"random \(by torch\); no seed gives that, .* Leave dropout and stochastic depth out \(p=0\)",
+    "net = Net(10, 1); net.layers[1].register_forward_hook(dropped); return net": r"it draws at random \(by random\)",
+    "net = Net(10, 1); net.norm = nn.Sequential(Noise(), net.norm); return net": "asked twice .* two answers",
+    "net = Net(10, 1); net.register_forward_pre_hook(darker); return net": "it writes into its images; .*x - 0.5",
+    "net = Net(10, 1); net.layers[0] = nn.Sequential(nn.ReLU(True), net.layers[0]); return net": "writes into",
 }
 TOLD = """
 
@@ -183,6 +189,24 @@ class Told(Net):
 
     def forward(self, x):
         return self.change(*super().forward(x))
+
+
+class Noise(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator()
+
+    def forward(self, x):
+        return x + torch.rand(x.shape, generator=self.generator) if self.training else x
+
+
+def dropped(layer, given, found):
+    import random
+    return 0 * found if random.random() < 1e-9 else found
+
+
+def darker(layer, given):
+    given[0].sub_(0.5)
 """
 
 
@@ -190,6 +214,20 @@ class Told(Net):
 def test_what_is_no_network_of_ours_is_refused(body: str, here: str, tmp_path: Path) -> None:
     (tmp_path / f"{here}.py").write_text(f"{NETWORK}{TOLD}\n\ndef wrong(num_classes, in_channels):\n    {body}\n")
     refused(f"{here}:wrong", WRONG[body])
+
+
+def test_what_a_network_keeps_between_batches_is_no_draw_and_stays_as_it_began(here: str, tmp_path: Path) -> None:
+    """Batch norm, spectral norm, a dropout of nothing; and it comes in training mode, however the factory left it."""
+    body = "net = Net(num_classes, in_channels)\n    nn.utils.parametrizations.spectral_norm(net.layers[1])\n"
+    body += "    net.norm = nn.Sequential(nn.Dropout(0), net.norm)\n    made.append(net.state_dict())\n"
+    body = body.replace("net.state_dict()", "{n: t.clone() for n, t in net.state_dict().items()}")
+    (tmp_path / f"{here}.py").write_text(
+        f"{NETWORK}\n\nmade = []\n\n\ndef kept(num_classes, in_channels):\n    {body}    return net.eval()\n"
+    )
+    network = models.create(f"{here}:kept", 10, 1, 8)
+    assert all(layer.training for layer in network.modules())
+    (began,) = __import__(here).made
+    assert all(torch.equal(tensor, began[name]) for name, tensor in network.state_dict().items())
 
 
 def test_it_is_refused_before_any_work(here: str, tmp_path: Path) -> None:
