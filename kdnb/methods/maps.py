@@ -64,6 +64,7 @@ class Projected(SimKD):
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The projector alone."""
+        self.check_maps(setting, network.classifier)
         return self.projector(setting)
 
     def terms(self, step: Step) -> dict[str, Tensor]:

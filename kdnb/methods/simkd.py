@@ -35,8 +35,10 @@ class SimKD(Method):
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The projector; the student takes over the teacher's classifier, and never trains it."""
+        self.check_maps(setting, setting.teacher_network.classifier)
         taught = setting.teacher
-        if not torch.allclose(answer(taught.maps, setting.teacher_network.classifier).logits, taught.logits, rtol=1e-3):
+        pooled = answer(taught.maps, setting.teacher_network.classifier).logits
+        if not torch.allclose(pooled, taught.logits, rtol=1e-3, atol=1e-4):
             raise ValueError(
                 f"method {self.name!r} puts the teacher's classifier on maps averaged over space, and this teacher's "
                 "features are no such averages. Take another method, or a teacher that ends in global average pooling."
@@ -50,6 +52,21 @@ class SimKD(Method):
         # A copy, not its values alone: the teacher's may have more or fewer features.
         network.classifier = copy.deepcopy(setting.teacher_network.classifier).requires_grad_(False)
         return self.projector(setting)
+
+    def check_maps(self, setting: Setting, classifier: nn.Linear) -> None:
+        """ValueError unless both last maps are of one size, and ``classifier`` takes the teacher's channels."""
+        mine, theirs = (tuple(output.maps[-1].shape[1:]) for output in (setting.student, setting.teacher))
+        if theirs[0] != classifier.in_features:
+            raise ValueError(
+                f"method {self.name!r} puts a classifier of {classifier.in_features} features on the teacher's last "
+                f"maps averaged over space, and they have {theirs[0]} channels. Take another method, or a teacher that "
+                "ends in global average pooling."
+            )
+        if mine[1:] != theirs[1:]:
+            raise ValueError(
+                f"method {self.name!r} compares the last maps place by place: the student's are {mine[1]} x {mine[2]}, "
+                f"the teacher's {theirs[1]} x {theirs[2]}. Take a pair whose last maps are of one size."
+            )
 
     def projector(self, setting: Setting) -> nn.Module:
         """From the student's maps to the teacher's: three convolutions, of 1 x 1, 3 x 3 and 1 x 1."""
