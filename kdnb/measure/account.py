@@ -50,12 +50,17 @@ class Account:
         return (self.weight.detach().to(self.references) - self.references).square().sum((1, 2))
 
     @torch.no_grad()
-    def before_step(self, gradients: Sequence[Tensor], overflow: Tensor | None = None) -> None:
+    def before_step(self, gradients: Sequence[Tensor | None], overflow: Tensor | None = None) -> None:
         """Split the coming step: ``gradients`` of the terms on the classifier (K x D), in the order of the terms.
 
+        None: of a term that does not reach it. Where none does, SGD leaves it alone, decay and momentum included.
         ``overflow``: a scalar, 1.0 when the step will be left out, as loss scaling does.
         """
-        gradient = torch.stack([*gradients, self.weight_decay * self.weight])
+        self.before.copy_(self.weight)
+        if all(gradient is None for gradient in gradients):
+            return
+        reached = [torch.zeros_like(self.weight) if gradient is None else gradient for gradient in gradients]
+        gradient = torch.stack([*reached, self.weight_decay * self.weight])
         buffers = self.momentum * self.buffers + gradient
         # As torch.optim.SGD does it without dampening: Nesterov looks ahead along the new momentum.
         direction = gradient + self.momentum * buffers if self.nesterov else buffers
@@ -64,7 +69,6 @@ class Account:
             direction = torch.where(overflow > 0, 0.0, direction)
         self.buffers.copy_(buffers)
         steps = (-self.learning_rate * direction).to(self.references)
-        self.before.copy_(self.weight)
         offsets = self.before.to(self.references) - self.references
         self.pulls += 2 * torch.einsum("tkd,rkd->rt", steps, offsets)
 

@@ -144,11 +144,9 @@ class Learner:
             self.sums[-1] += len(labels)
             self.finite += values.isfinite()
 
-    def _classifier_gradient(self, term: Tensor) -> Tensor:
+    def _classifier_gradient(self, term: Tensor) -> Tensor | None:
         """A term's own gradient on W_s: through the logits it is one product, and no other layer is asked."""
-        weight = self.network.classifier.weight
-        (gradient,) = torch.autograd.grad(term, weight, retain_graph=True, allow_unused=True)
-        return torch.zeros_like(weight) if gradient is None else gradient
+        return torch.autograd.grad(term, self.network.classifier.weight, retain_graph=True, allow_unused=True)[0]
 
     def _backward(self, loss: Tensor) -> Tensor | None:
         """Fill the gradients; with loss scaling: whether one overflowed (1.0), so that the step will be left out."""

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from conftest import Train
 from torch import Tensor
 
 from kdnb.measure.account import Account
+from kdnb.methods import maps
 from kdnb.runs import Run
 
 TERMS = ("ce", "kd")
@@ -70,6 +72,30 @@ def test_a_wrong_split_does_not_balance() -> None:
         weight -= 0.1 * (gradient.t() @ features + 0.5 * weight)
     account.after_step()
     assert abs(account.columns([""])["account_residual"]) > 0.1
+
+
+def test_what_no_term_reaches_is_not_decayed_and_the_account_says_so() -> None:
+    """Torch's SGD passes over a weight without gradient, decay and momentum included, and goes on from there."""
+    torch.manual_seed(0)
+    weight, rate, how = torch.randn(3, 4).requires_grad_(), torch.tensor(0.1), {"momentum": 0.9, "nesterov": True}
+    optimizer = torch.optim.SGD([weight], lr=rate, weight_decay=0.1, fused=True, **how)  # type: ignore[arg-type]
+    account = Account(weight, torch.zeros(1, 3, 4), TERMS, rate, weight_decay=0.1, **how)  # type: ignore[arg-type]
+    for reached in (True, False, True, False):
+        before, gradient = weight.detach().clone(), torch.randn(3, 4) if reached else None
+        account.before_step([gradient, None])
+        weight.grad = gradient
+        optimizer.step()
+        account.after_step()
+        assert torch.equal(before, weight) != reached
+    assert abs(account.columns([""])["account_residual"]) < 1e-5
+
+
+def test_a_method_that_does_not_train_its_classifier_balances(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maps, "own_cross_entropy", lambda step: step.student.features.mean())
+    (run,) = train(methods=["straight"], teacher_outputs="live")
+    assert (np.ptp(run.trace()[0], axis=0) == 0).all() and (run.history["loss_ce"] > 0).all()
+    assert (run.history[["pull_decay", "spread"]] == 0).all(axis=None)
+    assert (run.history["account_residual"].abs() < 1e-6).all()
 
 
 def test_it_balances_on_every_epoch_of_real_runs(tiny_runs: list[Run]) -> None:
