@@ -265,8 +265,13 @@ class Run:
         return self.finished and self._file("finished").exists()
 
     def clear(self) -> None:
-        """Remove checkpoint and loose trace of a finished run (a kill may have come between) and mark it finished."""
+        """Remove what only its making needed from a finished run, and mark it finished; for whoever holds its lock.
+
+        Checkpoint and loose trace, after a kill between two files; what was half written, after one in a file.
+        """
         self._file("checkpoint.safetensors").unlink(missing_ok=True)
+        for rest in self.path.glob(".*.tmp"):
+            rest.unlink()
         for piece in self.path.glob("trace/*"):
             piece.unlink()
         if self._file("trace").exists():

@@ -21,14 +21,14 @@ from kdnb.train import locks
 
 LAST = "history.parquet"  # where it is, the run is finished
 RESULT = (LAST, "classifier.safetensors", "model.safetensors")  # two makings of one run may differ in nothing of these
-OWN = ("finished", "lock")  # each folder's own, not the run's
+OWN = ("finished", "lock")  # each folder's own, not the run's; nor is what a kill left half written, .*.tmp
 
 
 def pack(folder: Path, archive: Path) -> None:
     """Write the run in ``folder`` as ``archive``, atomically; ValueError where it is not finished."""
     if not Run(folder).tidy:
         raise ValueError(f"{folder} holds no finished run; only those are packed.")
-    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name not in OWN)
+    files = sorted(file for file in folder.glob("[!.]*") if file.is_file() and file.name not in OWN)
 
     def write(target: Path) -> None:
         with tarfile.open(target, "w", dereference=True) as tar:  # a link leads nowhere elsewhere

@@ -54,6 +54,14 @@ def test_a_run_of_links_is_packed_with_what_they_lead_to(tiny_folder: Path, tmp_
     same(unpack(tmp_path / "a.tar", tmp_path / "new"), Run(tiny_folder / NAME))
 
 
+def test_what_a_kill_left_half_written_is_not_packed(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder / NAME, tmp_path / NAME)
+    (tmp_path / NAME / ".provenance.json.99999.tmp").write_bytes(b"half")
+    pack(tmp_path / NAME, tmp_path / "a.tar")
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        assert not [name for name in tar.getnames() if "tmp" in name]
+
+
 def test_an_unfinished_run_is_not_packed(tiny_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_folder / NAME, tmp_path / NAME)
     (tmp_path / NAME / "history.parquet").unlink()
