@@ -210,8 +210,9 @@ class Learner:
         if row[column] >= threshold and all(earlier[column] < threshold for earlier in self.history):
             self.run.write_snapshot("matched", test, clean, epoch)
         self.run.write_trace(epoch, weight, bias)
-        self.history.append(row)
-        self.run.write_checkpoint(Checkpoint(self.state(), self.history))
+        rows = [*self.history, row]
+        self.run.write_checkpoint(Checkpoint(self.state(), rows))
+        self.history = rows  # now the epoch counts
         if epoch == self.spec.epochs:
             self.finish(test, clean)
 

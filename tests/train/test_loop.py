@@ -15,7 +15,7 @@ import torch
 from conftest import Train, same, tiny, with_teachers
 
 from kdnb import data, losses
-from kdnb.runs import Run
+from kdnb.runs import Checkpoint, Run
 from kdnb.runs.randomness import epoch_plan, generator, initial_network
 from kdnb.train import study, teacher
 from kdnb.train.budget import TimeUp
@@ -211,6 +211,36 @@ def test_what_stopped_a_run_is_kept_until_it_begins_again(
     assert run.failure is None
     train(methods=["normal"])
     assert run.failure is None and run.tidy
+
+
+def test_provenance_names_the_last_epoch_that_was_stored(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one whose checkpoint could not be written."""
+    write = Run.write_checkpoint
+
+    def full(self: Run, checkpoint: Checkpoint) -> None:
+        if len(checkpoint.history) == 2:
+            raise OSError("the disk is full")
+        write(self, checkpoint)
+
+    monkeypatch.setattr(Run, "write_checkpoint", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        train(methods=["normal"])
+    monkeypatch.undo()
+    (run,) = train(methods=["normal"])
+    sessions = [(one["first_epoch"], one["last_epoch"]) for one in run.provenance["sessions"]]
+    assert sessions == [(1, 1), (2, 3)] and run.history["epoch"].tolist() == [1, 2, 3]
+
+
+def test_what_a_kill_left_half_written_goes_when_the_run_is_finished(train: Train, tmp_path: Path) -> None:
+    run = Run(tmp_path / "normal-wd0.0005-s0")
+    rests = [run.path / f".{name}.99999.tmp" for name in ("checkpoint.safetensors", "model.safetensors")]
+    for _ in range(2):  # in a run that is trained, and in one that was finished and not marked
+        run.path.mkdir(exist_ok=True)
+        (run.path / "finished").unlink(missing_ok=True)
+        for rest in rests:
+            rest.write_bytes(b"half")
+        train(methods=["normal"])
+        assert run.tidy and not [file.name for file in run.path.iterdir() if file.name.startswith(".")]
 
 
 def test_another_spec_is_refused_and_kept(train: Train) -> None:
