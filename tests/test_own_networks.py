@@ -13,6 +13,7 @@ from kdnb.methods import METHODS
 from kdnb.runs import Run
 from kdnb.runs.weights import network as rebuilt
 from kdnb.train import study
+from kdnb.train.teacher import from_file
 
 NETWORK = """
 import torch
@@ -138,6 +139,22 @@ def test_weights_of_an_own_network_are_read_from_a_file(here: str, tmp_path: Pat
     )
     (run,) = study.train_students(asked)
     assert run.spec.teacher and run.spec.teacher["model"] == run.spec.model and isinstance(run, Run)
+
+
+def test_buffers_of_whole_numbers_are_read_as_the_network_has_them(here: str, tmp_path: Path) -> None:
+    """A mask, positions; a weight of whole numbers, or a mask of complex ones, is refused still."""
+    buffers = "net.register_buffer('order', torch.arange(9)); net.register_buffer('mask', torch.ones(3) > 0)"
+    body = f"net = Net(num_classes, in_channels); {buffers}; return net"
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}\n\ndef indexed(num_classes, in_channels):\n    {body}\n")
+    digits, name = data.load("digits", limit=64), f"{here}:indexed"
+    state = models.create(name, 10, 1, 8).state_dict() | {"order": torch.arange(9).flip(0)}
+    torch.save(state, tmp_path / "own.pth")
+    own = from_file(name, tmp_path / "own.pth", digits)
+    assert torch.equal(own.network.order, state["order"]) and own.network.mask.dtype == torch.bool
+    for wrong, kind in ((("classifier.bias", torch.arange(10)), "int64"), (("order", torch.ones(9) * 1j), "complex64")):
+        torch.save(state | dict([wrong]), tmp_path / "own.pth")
+        with pytest.raises(ValueError, match=rf"{wrong[0]} in teacher_weights .*\({kind}\)"):
+            from_file(name, tmp_path / "own.pth", digits)
 
 
 # Refusals, each with the value, the rule and the way out.

@@ -33,11 +33,14 @@ CONVERT = (
 )
 
 
+State = dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class Weights:
     """A state dict, its place in the file (``"model" > module.``), and the places of others that were left."""
 
-    state: dict[str, Tensor]
+    state: State
     place: str
     left: tuple[str, ...] = ()
 
@@ -48,7 +51,7 @@ def read(path: Path, model: str, dataset: Dataset) -> Weights:
     Raises FileNotFoundError, or ValueError naming the file, what is wrong with it, and what to do.
     """
     content = _content(path)
-    expected = _shapes(model, dataset.num_classes, dataset.in_channels)
+    expected = _expected(model, dataset.num_classes, dataset.in_channels)
     found = list(_networks(content, expected))
     if not found:
         raise ValueError(f"teacher_weights {path} holds no network of ours, but {_described(content)}.\n{CONVERT}")
@@ -66,8 +69,8 @@ def read(path: Path, model: str, dataset: Dataset) -> Weights:
     if any(not _same(chosen.state, each.state) for each in rivals):
         places = ", ".join(each.place for each in [chosen, *rivals])
         raise ValueError(f"teacher_weights {path} holds several networks ({places}); which is meant?\n{CONVERT}")
-    state = {name: chosen.state.get(name, torch.zeros(shape)) for name, shape in expected.items()}
-    _refuse_unusable(path, state)
+    state = {name: chosen.state.get(name, torch.zeros(tensor.shape)) for name, tensor in expected.items()}
+    _refuse_unusable(path, state, expected)
     return Weights(state, chosen.place, tuple(each.place for each in found if each is not chosen))
 
 
@@ -203,20 +206,20 @@ def _rank(found: Weights) -> int:
     return next((rank for rank, word in enumerate(MEANT) if word in words), MEANT.index(""))
 
 
-def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+def _same(one: State, other: State) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 # -- whether it fits ---------------------------------------------------------------------------------------------------
 
 
-def _shapes(model: str, classes: int, channels: int) -> dict[str, tuple[int, ...]]:
+def _expected(model: str, classes: int, channels: int) -> State:
+    """Names, shapes and types of the network's own state dict, without values."""
     with torch.device("meta"):
-        network = models.create(model, classes, channels)
-    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        return dict(models.create(model, classes, channels).state_dict())
 
 
-def _misfit(state: dict[str, Tensor], expected: dict[str, tuple[int, ...]]) -> str:
+def _misfit(state: State, expected: State) -> str:
     """What of ``state`` is not as expected, in words; empty where all is."""
     # Files from before torch 0.4.1 do not count batches; nothing here reads the count.
     missing = [name for name in expected if name not in state and not name.endswith("num_batches_tracked")]
@@ -227,9 +230,9 @@ def _misfit(state: dict[str, Tensor], expected: dict[str, tuple[int, ...]]) -> s
             f"{_first(extra)} beside it; where the network answers only through these, as a SimKD student does through "
             "its projector, it cannot be a teacher here"
         )
-    for name, shape in expected.items():
-        if name in state and tuple(state[name].shape) != shape:
-            return f"{name} is {tuple(state[name].shape)}, not {shape}"
+    for name, own in expected.items():
+        if name in state and state[name].shape != own.shape:
+            return f"{name} is {tuple(state[name].shape)}, not {tuple(own.shape)}"
     return ""
 
 
@@ -241,21 +244,22 @@ def _misfits(path: Path, model: str, dataset: Dataset, found: Weights) -> str:
     if head is not None and stem is not None and head.dim() == 2 and stem.dim() == 4 and head.shape[0] > 1:
         size, depth = head.shape[0], max(1, stem.shape[1])
         for name in models.names():
-            if size < 10**6 and depth < 10**4 and not _misfit(found.state, _shapes(name, size, depth)):
+            if size < 10**6 and depth < 10**4 and not _misfit(found.state, _expected(name, size, depth)):
                 way_out = (
                     f"set teacher_model = {name!r}"
                     if (size, depth) == (classes, channels)
                     else (f"choose the data it was trained on (this is {dataset.name}) and teacher_model = {name!r}")
                 )
                 return f"{asked}: they are those of {name} with {size} classes and {depth} channel(s).\n{way_out}."
-    misfit = _misfit(found.state, _shapes(model, classes, channels))
+    misfit = _misfit(found.state, _expected(model, classes, channels))
     return f"{asked}: {misfit}. No other of {', '.join(models.names())} fits, either.\n{CONVERT}"
 
 
-def _refuse_unusable(path: Path, state: dict[str, Tensor]) -> None:
+def _refuse_unusable(path: Path, state: State, expected: State) -> None:
     for name, tensor in state.items():
-        plain = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
-        if not plain or not (tensor.is_floating_point() or name.endswith("num_batches_tracked")):
+        plain = tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_meta or tensor.is_complex())
+        # The network's own whole numbers (positions, a mask, batches counted) are read as they are.
+        if not plain or (expected[name].is_floating_point() and not tensor.is_floating_point()):
             kind = str(tensor.dtype).removeprefix("torch.")
             raise ValueError(f"{name} in teacher_weights {path} is no plain tensor of floats ({kind}).\n{CONVERT}")
         wrong = int((~torch.isfinite(tensor.float())).sum())
