@@ -62,15 +62,16 @@ def train(
 
     Interrupt it anywhere: the same call goes on from the last finished epoch of each run, on another machine too. Runs
     that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
-    Raises ValueError, before any work, for specs that cannot share batches, differing ones of one name, a folder that
-    holds another spec, a method that a teacher table cannot serve, or unequal feature widths; TimeUp when the budget is
-    used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError, once all
-    others are finished, for runs whose losses, weights or outputs are not finite. What is finished stays stored in each
-    case, and the run's ``failed`` says what stopped it.
+    Raises ValueError, before any work, for unfinished runs that cannot share batches, differing specs of one name, a
+    folder that holds another spec, a method that a teacher table cannot serve, or unequal feature widths; TimeUp when
+    the budget is used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError,
+    once all others are finished, for runs whose losses, weights or outputs are not finite. What is finished stays
+    stored in each case, and the run's ``failed`` says what stopped it.
     """
-    check_shareable(specs)
+    check_shareable([spec for spec in specs if not Run(Path(folder) / spec.name).finished])
     check_names((spec.name, spec.as_json()) for spec in specs)
-    check_teacher_outputs([spec.method for spec in specs], specs[0].teacher_outputs)
+    for spec in specs:
+        check_teacher_outputs([spec.method], spec.teacher_outputs)
     check_students(specs, dataset, teacher, bystander)
     wanted = {spec.name: spec for spec in specs}  # what is named twice is one run
     runs = {name: Run(Path(folder) / name) for name in wanted}
@@ -86,9 +87,9 @@ def train(
             if not mine:
                 raise TimeUp(f"{how.budget.minutes:g} minutes are used up, and another job is still at work.")
             if begun := [run for run in mine if not run.finished]:
-                devices.configure(device, specs[0].precision)
+                asked = [wanted[run.path.name] for run in waiting if not run.finished]
+                devices.configure(device, asked[0].precision)
                 with _failures_kept(begun), devices.failures_explained(device):
-                    asked = [wanted[run.path.name] for run in waiting]
                     shared = shared or Shared(asked, Path(folder), dataset, device, teacher, bystander, how.budget)
                     failed = shared.failed
                     _train_what_fits(shared, begun, how)
@@ -176,11 +177,12 @@ def _recorded(group: Group, start: int) -> Iterator[None]:
 def check_shareable(specs: Sequence[RunSpec]) -> None:
     """ValueError naming the field in which the specs of a group differ though they must share it."""
     for name in SHARED:
-        values = {str(getattr(spec, name)) for spec in specs}
+        values = {str(getattr(spec, name)): spec.name for spec in reversed(specs)}
         if len(values) > 1:
+            found = ", ".join(f"{value} of {run}" for value, run in sorted(values.items()))
+            anew = f", or all in another output_dir with precision={min(values)!r}" if name == "precision" else ""
             raise ValueError(
-                f"these runs cannot share batches: {name} differs ({', '.join(sorted(values))}). Train them in "
-                "separate calls."
+                f"these runs cannot share batches: {name} differs ({found}). Train them in separate calls{anew}."
             )
 
 

@@ -234,11 +234,12 @@ def _train(
     bystander: Teacher | None = None,
 ) -> list[Run]:
     device, target = devices.choose(parameters.device), folder(parameters)
-    exact = [replace(spec, precision=_precision(spec, target, device)) for spec in specs]
+    exact = _in_exact_precision(specs, target, device)
     if are_published(target):
         return published.read(target, exact)
     names = ", ".join(spec.name for spec in exact)
-    print(f"{len(exact)} run(s) on {device} in {exact[0].precision} into {target}: {names}", flush=True)
+    precisions = " and ".join(dict.fromkeys(spec.precision for spec in exact))
+    print(f"{len(exact)} run(s) on {device} in {precisions} into {target}: {names}", flush=True)
     _say_finished([run for run in (Run(target / spec.name) for spec in exact) if run.finished])
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(exact, target, images, device, execution, teacher=teacher, bystander=bystander)
@@ -255,9 +256,16 @@ def _say_finished(runs: list[Run]) -> None:
         print(f"made by other code than there is now: {', '.join(old)}; to train one anew, move its folder away.")
 
 
-def _precision(spec: RunSpec, target: Path, device: torch.device) -> str:
-    """The precision of ``spec``; 'auto': the one its run began with, on any machine, else what suits ``device``."""
-    if spec.precision != "auto":
-        return spec.precision
-    begun = Run(target / spec.name)
-    return begun.spec.precision if begun.has_results else devices.natural_precision(device)
+def _in_exact_precision(specs: list[RunSpec], target: Path, device: torch.device) -> list[RunSpec]:
+    """``specs`` without 'auto', which means the precision that a run began with, on any machine.
+
+    A run that has not begun takes that of those it trains with, or else of finished ones beside it; where there are
+    none, what suits ``device``.
+    """
+    begun = [run for run in (Run(target / spec.name) for spec in specs) if run.has_results]
+    begun.sort(key=lambda run: run.finished)
+    known = {run.path.name: run.spec.precision for run in begun}
+    usual = next(iter(known.values()), None) or devices.natural_precision(device)
+    return [
+        replace(spec, precision=known.get(spec.name, usual)) if spec.precision == "auto" else spec for spec in specs
+    ]

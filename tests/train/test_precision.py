@@ -44,6 +44,42 @@ def test_a_run_goes_on_in_the_precision_it_began_with(train: Train, monkeypatch:
         train(methods=["normal"], precision="fp32")
 
 
+def test_a_study_partly_begun_goes_on_on_another_machine(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New runs join those that have begun, in their precision; finished ones of two precisions hinder nobody."""
+    on = {machine: (lambda device, machine=machine: machine) for machine in ("bf16", "fp32")}
+    monkeypatch.setattr(devices, "natural_precision", on["bf16"])
+    train(methods=["normal"], precision="auto")
+    monkeypatch.setattr(devices, "natural_precision", on["fp32"])
+    runs = train(methods=["normal", "kd"], temperatures=[4], precision="auto")
+    assert [run.spec.precision for run in runs] == ["bf16", "bf16"]
+    train(methods=["dist"], precision="auto")
+    runs = train(methods=["normal", "dist", "mse"], precision="auto")
+    assert [run.spec.precision for run in runs] == ["bf16", "fp32", "bf16"] and all(run.tidy for run in runs)
+
+
+def test_what_is_begun_in_two_precisions_goes_on_in_two_calls(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = Learner.end_epoch
+
+    def stopping(self: Learner, *given: object) -> None:
+        end(self, *given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Learner, "end_epoch", stopping)
+    for precision, method in (("bf16", "normal"), ("fp32", "dist")):
+        monkeypatch.setattr(devices, "natural_precision", lambda device, precision=precision: precision)
+        with pytest.raises(KeyboardInterrupt):
+            train(methods=[method], precision="auto")
+    monkeypatch.setattr(Learner, "end_epoch", end)
+    said = (
+        r"precision differs \(bf16 of normal-\S+, fp32 of dist-\S+\)\. Train them in separate calls, or all .*='bf16'"
+    )
+    with pytest.raises(ValueError, match=said):
+        train(methods=["normal", "dist"], precision="auto")
+    train(methods=["normal"], precision="auto")
+    runs = train(methods=["normal", "mse", "dist"], precision="auto")
+    assert [run.spec.precision for run in runs] == ["bf16", "fp32", "fp32"] and all(run.tidy for run in runs)
+
+
 def test_an_unknown_precision_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown precision 'fp8'; known: .*auto"):
         tiny(tmp_path, precision="fp8")
