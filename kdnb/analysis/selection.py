@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, by_recipe, in_front, recipe
+from kdnb.analysis.students import HOTTEST, PAPERS, by_recipe, in_front, of_one_recipe, recipe
 from kdnb.analysis.study import Study
 from kdnb.checks import choice
 from kdnb.methods import METHODS
@@ -19,6 +19,7 @@ from kdnb.surroundings import lasting
 
 # Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
 NEAREST = ("cifar100", "cifar100-half", "cifar100-small")
+ALIKE = ("dataset", "data_checksum", "model", "epochs")  # what all students of a chapter have in common
 
 
 @checked
@@ -166,7 +167,7 @@ def load(chosen: ChapterParameters) -> Study:
     _refuse_unlike(students)
     study = Study(
         students=students,
-        every=every,
+        every=_alike(students, every),
         alpha=chosen.alpha,
         name=name_of(chosen.profile, students),
         folder=folder,
@@ -240,9 +241,15 @@ def _times(study: Study, wanted: Study) -> int:
     return min(len({run.spec.init_seed for run in there.get(recipe(one.spec), [])}) for one in wanted.students)
 
 
+def _alike(students: Sequence[Run], every: Sequence[Run]) -> list[Run]:
+    """Of ``every``, those that differ from ``students`` in seeds and what is asked for alone."""
+    same = [run for run in every if all(getattr(run.spec, f) == getattr(students[0].spec, f) for f in ALIKE)]
+    return of_one_recipe(students, same)
+
+
 def _refuse_unlike(students: Sequence[Run]) -> None:
     """ValueError for students of several data sets, networks or lengths, of which no figure would tell."""
-    for field in ("dataset", "data_checksum", "model", "epochs"):
+    for field in ALIKE:
         found = {getattr(run.spec, field): run.path.name for run in students}
         if len(found) > 1:
             listed = ", ".join(f"{name} has {value}" for value, name in found.items())

@@ -136,6 +136,15 @@ def test_a_seed_of_another_recipe_is_no_further_seed(change: dict[str, object], 
     study = store(tmp_path, [SPEC, replace(SPEC, init_seed=1), odd])
     assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
     assert [one.seed for one in study.seeds] == [one.seed for one in of_each_seed(study.every)] == [0, 1]
+    assert [run.spec.init_seed for run in study.every] == [0, 1]
+
+
+def test_students_of_another_length_are_in_no_number_of_a_chapter(tmp_path: Path) -> None:
+    """By their names they are further seeds, and further alphas."""
+    half = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.5})
+    short = [replace(lasting(spec, 6), init_seed=seed) for spec in (kd(4), half) for seed in (1, 2)]
+    study = store(tmp_path, [SPEC, kd(4), *short])
+    assert [run.spec for run in study.every] == [kd(4), SPEC]
 
 
 def test_seeds_may_differ_in_teachers_and_in_whether_those_answered_from_a_table(tmp_path: Path) -> None:
