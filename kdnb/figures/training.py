@@ -49,7 +49,7 @@ def _terms(run: Run) -> str:
     terms = [name for name in methods.METHODS[run.spec.method].term_names if name != "ce"]
     if not terms or f"loss_{terms[0]}" not in run.history:
         return f"**{run.label} learns from the labels alone.**"
-    early, late = curves.share_of_loss(run, terms[0])
+    early, late = curves.share_of_loss(run, terms)
     return f"**{run.label}: distillation makes up {early:.0%} of the loss in the first epoch, {late:.0%} in the last.**"
 
 
