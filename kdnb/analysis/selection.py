@@ -78,12 +78,14 @@ class PaperParameters(SweepParameters):
         return [own, *{study.folder: study for study in others}.values()]
 
     def _best(self, profile: str) -> "Study":
-        """One's own runs where they are at least as many of each student as the published ones, or of a method more."""
+        """The published runs, unless one's own are as many of each student, of a method more, or of other data."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
         there = next(filter(None, map(self._there, names)), None)
         if there is None:
             return load(self._chapter(profile))  # which says how to make some
         mine, published = there[0], there[-1]
+        if not _are_of_one_kind(mine.students, published.students):
+            return mine
         as_many = _times(mine, published) >= _times(published, published)
         return mine if as_many or _have_more_methods(mine.every, published.every) else published
 
@@ -181,10 +183,12 @@ def load(chosen: ChapterParameters) -> Study:
 def best(chosen: ChapterParameters) -> Study:
     """As :func:`load`, but the published runs where no folder is named and they have more seeds than one's own.
 
-    They have to have every method of those, too: a reader's own method is not among them.
+    They have to be of the same data, networks and length, and have every method: a reader's own is not among them.
     """
     kept = replace(chosen, output_dir=str(paths.results(chosen.profile)))
     mine, theirs = sweep(chosen), sweep(kept)
+    if mine and theirs and not _are_of_one_kind(mine, theirs):
+        return load(chosen)
     own, published = ({run.spec.init_seed for run in found} for found in (mine, theirs))
     few = chosen.seed not in published or len(published) <= len(own)
     if chosen.output_dir is not None or few or _have_more_methods(mine, theirs):
@@ -192,6 +196,12 @@ def best(chosen: ChapterParameters) -> Study:
     study = load(kept)
     print(study.origin)
     return study
+
+
+def _are_of_one_kind(mine: Sequence[Run], published: Sequence[Run]) -> bool:
+    """Whether published runs could stand for one's own: of the same data, networks and length."""
+    own, theirs = ({tuple(getattr(run.spec, f) for f in ALIKE) for run in found} for found in (mine, published))
+    return bool(own & theirs)
 
 
 def _have_more_methods(mine: Iterable[Run], published: Iterable[Run]) -> bool:

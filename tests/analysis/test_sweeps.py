@@ -179,6 +179,22 @@ def test_a_student_of_ones_own_that_is_not_asked_for_hides_no_published_ones(
         PaperParameters(profiles=("digits",), seed=3).studies()
 
 
+@pytest.mark.parametrize(
+    "change", [{"dataset": "folder"}, {"data_checksum": "mine"}, {"model": "resnet14"}, {"epochs": 12}]
+)
+def test_published_runs_never_stand_for_those_of_other_data_or_networks(
+    change: dict[str, object], places: tuple[Path, Path]
+) -> None:
+    """The book of one's own pictures was of scikit-learn's digits, which have more seeds."""
+    own, kept = places
+    for spec in (SPEC, kd(4)):
+        write(kept, replace(spec, init_seed=1))
+        changed = replace(spec, **change)  # type: ignore[arg-type]
+        write(own, lasting(changed, changed.epochs))
+    assert [study.folder for study in PaperParameters(profiles=("digits",)).studies()] == [own]
+    assert selection.best(ChapterParameters()).folder == own
+
+
 def test_a_student_that_is_not_asked_for_hides_no_study_farther_from_the_papers(
     tmp_path: Path, places: tuple[Path, Path]
 ) -> None:
