@@ -21,6 +21,7 @@ from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
 INK = "rgba(128,128,128,0.7)"
+SESSION = ("started", "ended", "epochs", "runs", "hardware", "torch", "commit")  # what is told of one
 
 
 @exhibit("teacher-curves", "Training and test loss, training and test accuracy of the teacher over the epochs.")
@@ -251,4 +252,4 @@ def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
         }
         for session, labels in sessions.values()
     ]
-    return pd.DataFrame(rows).set_index("started")
+    return pd.DataFrame(rows, columns=SESSION).set_index("started")

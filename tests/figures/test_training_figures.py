@@ -36,6 +36,11 @@ def test_the_students_curves_open_on_kd_and_the_answer_is_of_it(tiny_runs: list[
     assert training.student_curves(normal).answer == "**normal learns from the labels alone.**"
 
 
+def test_runs_of_which_no_session_is_recorded_have_an_empty_table(tmp_path: Path) -> None:
+    """As where a damaged provenance.json was moved away: the chapters' last cell used to end in a KeyError."""
+    assert training.provenance_table(store(tmp_path, [SPEC]).students).empty
+
+
 def test_what_distillation_makes_up_of_the_loss_is_all_but_cross_entropy() -> None:
     """SRRL's second term, its regression, is most of it."""
     run = load(Path(__file__).parents[2] / "results" / "digits" / "srrl-wd0.0005-s0")
