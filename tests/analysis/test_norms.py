@@ -69,7 +69,7 @@ def test_on_published_runs_r_of_mu_is_r_of_the_norm() -> None:
 def test_the_length_is_called_the_reason_where_the_books_statement_says_so(tmp_path: Path) -> None:
     """Over seeds: students of one seed are one draw."""
     study = store(tmp_path, [SPEC, kd(4)])
-    opened = "Whether it is the length of W<sub>s</sub>, is open: over 2 students"
+    opened = "Over seeds it is open whether it is the length of W<sub>s</sub>: over 2 students"
     assert opened in drawn.sentence(study)
     for found, text in (("holds", "It is the length"), ("does not hold", "It is not only the length")):
         with pytest.MonkeyPatch.context() as patch:

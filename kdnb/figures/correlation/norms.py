@@ -110,7 +110,7 @@ def sentence(study: Study) -> str:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
     (same,) = (one for one in STATEMENTS if one.id == "S13")
-    verb = LENGTH.get(verdict(same, study.seeds).verdict, "Whether it is the length of W<sub>s</sub>, is open")
+    verb = LENGTH.get(verdict(same, study.seeds).verdict, "Over seeds it is open whether it is the length of W<sub>s</sub>")
     text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb}"
     return (
         f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
