@@ -19,6 +19,7 @@ LENGTH: Mapping[Word, str] = {
     "holds": "It is the length of W<sub>s</sub>",
     "does not hold": "It is not only the length of W<sub>s</sub>",
 }
+OPEN = "Over seeds it is open whether it is the length of W<sub>s</sub>"
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
 NORM = "‖W<sub>s</sub>‖"
 CURVES = {**correlations.SIDES, "weight_norm": NORM}
@@ -110,7 +111,7 @@ def sentence(study: Study) -> str:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
     (same,) = (one for one in STATEMENTS if one.id == "S13")
-    verb = LENGTH.get(verdict(same, study.seeds).verdict, "Over seeds it is open whether it is the length of W<sub>s</sub>")
+    verb = LENGTH.get(verdict(same, study.seeds).verdict, OPEN)
     text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb}"
     return (
         f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
