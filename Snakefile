@@ -12,6 +12,7 @@ and where it runs, is no part of that: a split that changes redoes nothing.
 Where and how jobs run stands in profiles/. Settings of a configuration, which a profile or ``--config`` may override:
 
 gpus_a_job     what a training job needs; 1
+gpu_model      of which kind, where a cluster has several
 discard_stale  true: a changed training source sets aside the runs it made; false
 runs_a_job     at most so many students in a job; without it a lockstep group is one job
 spare_minutes  so long before the profile's time limit (``runtime``) a training job stops by itself; 10
@@ -70,6 +71,7 @@ if not config.get("train", True):  # the book of what is there
     for run in map(Run, map(os.path.dirname, MISSING)):
         print(f"missing: {run.path.name}{f', stopped by: {run.failure}' if run.failure else ''}", file=sys.stderr)
 CARRIED = workflow.storage_settings.default_storage_provider is not None
+GPU = {"gpu": config.get("gpus_a_job", 1)} | {key: config[key] for key in ("gpu_model",) if key in config}
 CODE = [f"{RUNS}/code"] if config.get("discard_stale") and not CARRIED else []
 dataset = COMMON.get("dataset") or profiles.get(PROFILE).dataset
 DATA = [f"{BUILD}/data"] if data.SOURCES[dataset].fetched and not CARRIED else []  # else each job's own business
@@ -119,17 +121,18 @@ def in_the_sweep(given):
     return plain and set(given) <= {*COMMON, "methods", "temperatures", "seed"} and not given.get("seed")
 
 
-SWEEP = [given for given in GROUPS.values() if in_the_sweep(given)]
-everything = {
-    **COMMON,
-    "methods": list(dict.fromkeys(method for given in SWEEP for method in given["methods"])),
-    "temperatures": sorted({t for given in SWEEP for t in given.get("temperatures", [])}),
-}
-if MISSING:  # the chapter would train them
-    there = [method for given, methods in JOBS.values() if given in SWEEP for method in methods]
-    everything["methods"] = [method for method in there if markers(COMMON, [method])[0] in STUDENTS]
-    if not everything["methods"]:
-        raise WorkflowError("no student is finished that a book could show.")
+# Each group's students that are there, or will be: the chapter would train others.
+THERE = {name: [] for name in GROUPS}
+for name, (given, methods) in JOBS.items():
+    group = next(key for key, asked in GROUPS.items() if asked is given)
+    THERE[group] += [method for method in methods if markers(given, [method])[0] in STUDENTS]
+THERE = {name: methods for name, methods in THERE.items() if methods}
+if GROUPS and not THERE:
+    raise WorkflowError("no student is finished that a book could show.")
+# Of a study without a sweep of seed 0, such as one of another seed or of other teachers, the first group.
+SWEEP = [name for name in THERE if in_the_sweep(GROUPS[name])] or list(THERE)[:1]
+everything = {**COMMON, **(GROUPS[SWEEP[0]] if SWEEP else {})}
+everything["methods"] = list(dict.fromkeys(method for name in SWEEP for method in THERE[name]))
 # What only published studies have, side by side: the notebooks name them. They wait for no student.
 OF_RESULTS = ["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"]
 given_to = {
@@ -207,7 +210,7 @@ if config.get("train", True):
             given=lambda wildcards: json.dumps({**OF_TEACHERS, "seed": int(wildcards.seed)}),
             here=lambda wildcards, resources: here(resources),
         resources:
-            gpu=config.get("gpus_a_job", 1),
+            **GPU,
         log:
             notebook=f"{BUILD}/log/teacher-s{{seed}}.ipynb",
             text=f"{BUILD}/log/teacher-s{{seed}}.txt",
@@ -230,7 +233,7 @@ if config.get("train", True):
                 given=json.dumps(given),
                 here=lambda wildcards, resources, methods=methods: here(resources, methods=methods),
             resources:
-                gpu=config.get("gpus_a_job", 1),
+                **GPU,
             log:
                 notebook=f"{BUILD}/log/students-{name}.ipynb",
                 text=f"{BUILD}/log/students-{name}.txt",

@@ -68,7 +68,8 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 def damaged(path: Path, what: str, why: object) -> ValueError:
     """The refusal of a file that cannot be read."""
-    return ValueError(f"{what} {path} is damaged ({why}); it was kept. Move it away to have it made anew.")
+    way_out = "Put a copy in its place, or move its folder away and have what is in it made anew."
+    return ValueError(f"{what} {path} is damaged ({why}); it was kept. {way_out}")
 
 
 def halved(values: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ PROFILES = {
     "cifar100-half": Profile(
         "cifar100", "resnet32x2", "resnet8x2", matched_accuracy=0.58, clean_images=5000, precision="bf16", epochs=40
     ),
-    # The paper's data with small networks and a sixteenth of its epochs: an hour or two on a CPU.
+    # The paper's data with small networks and a sixteenth of its epochs: hours on a CPU.
     "cifar100-small": Profile(
         "cifar100", "resnet20", "resnet8", matched_accuracy=0.45, clean_images=5000, precision="bf16", epochs=15
     ),

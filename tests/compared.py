@@ -41,7 +41,11 @@ def compared(root: Path) -> StudiesParameters:
         [
             *(spec(name, init_seed=seed) for name, seed in both),
             *(spec("kd", {"temperature": t}) for t in (1, 4, 10, 50)),
-            *(spec("kd", {"temperature": 4, "alpha": alpha}, init_seed=1) for alpha in (0.1, 0.9)),
+            *(
+                spec("kd", {"temperature": 4, "alpha": alpha}, init_seed=seed)
+                for alpha in (0.1, 0.9)
+                for seed in (1, 2)
+            ),
             *(spec("kd", {"temperature": t, "squared": 0}) for t in (1, 4)),
             *(spec("mse", {"alpha": alpha}) for alpha in (0.9, 1.0)),
             *(spec(name, drops=EARLY, init_seed=seed) for name, seed in (("normal", 0), ("kd", 0), ("normal", 7))),

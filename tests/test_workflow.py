@@ -1,6 +1,8 @@
 """The workflow on a tiny study: a second call does nothing, and only what is missing is redone."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 import yaml
 
 from kdnb.book import build
+from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
+from kdnb.train import study
 
 ROOT = Path(__file__).parents[1]
 LOW, HIGH = "kd-T4-a0.9-wd0.0005-s0", "normal-wd0.0005-s0"
@@ -92,7 +96,7 @@ def test_the_book_waits_for_every_chapter_and_every_student(workflow: Workflow) 
 def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local") -> str:
     """What Snakemake would do for a published configuration where nothing is built yet."""
     words = [sys.executable, "-m", "snakemake", "--configfile", f"config/{profile}.yaml", "--nolock", "--dry-run"]
-    words += ["--workflow-profile", f"profiles/{on}", "--quiet", "host"]
+    words += ["--workflow-profile", f"profiles/{on}", "--quiet", "host", "--printshellcmds"]
     words += ["--config", f"build={workflow.folder}/empty", *settings]
     environment = {**workflow.environment, "KDNB_RUNS": str(workflow.folder / "empty")}
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -101,12 +105,29 @@ def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local")
 
 
 @pytest.mark.parametrize(
-    ("profile", "runs"), [("digits", 15), ("cifar100", 15), ("cifar100-small", 70), ("cifar100-half", 85)]
+    ("profile", "runs", "shown"),
+    [
+        ("digits", 15, 13),
+        ("cifar100", 15, 13),
+        ("cifar100-small", 70, 24),
+        ("cifar100-half", 85, 26),
+        ("digits-crossed", 23, 4),
+        ("digits-few-crossed", 43, 4),
+    ],
 )
-def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int) -> None:
-    """Two teachers each, and the paper's thirteen students; those of CIFAR on CPUs have more."""
+def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int, shown: int) -> None:
+    """Their teachers and students; in the chapter on students those of the main sweep, or else of the first group."""
     plan = planned(profile, workflow)
     assert len({part for part in plan.replace(",", " ").split() if part.endswith("/finished")}) == runs, plan
+    (chapter,) = [line for line in plan.splitlines() if "/log/02_students.ipynb" in line and "papermill" in line]
+    given = StudentParameters(**json.loads(re.search(r"-y '(\{.*\})'", chapter)[1]))
+    assert len(study.student_names(given)) == shown
+
+
+def test_a_kind_of_gpu_is_asked_for_where_one_trains(workflow: Workflow) -> None:
+    plan = planned("cifar100", workflow, "gpu_model=a100")
+    asked = {re.search(r"^rule (\w+):", job, re.M)[1] for job in plan.split("\n\n") if "gpu_model=a100" in job}
+    assert asked == {"teacher", "students_all"}
 
 
 def counts(plan: str) -> dict[str, int]:

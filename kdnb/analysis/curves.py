@@ -1,5 +1,7 @@
 """What is read off a run's curves, as the paper reads them: levels, r with the loss, shape, roughness."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -57,9 +59,9 @@ def r_bystander(run: Run) -> float:
     return stats.r_with_loss(window(run), f"{BYSTANDER}mu_raw")
 
 
-def share_of_loss(run: Run, term: str) -> tuple[float, float]:
-    """The share of one term, weighted as it is trained, in the loss of the first and of the last epoch."""
-    shares = column(run.history, f"loss_{term}") / column(run.history, "loss")
+def share_of_loss(run: Run, terms: Sequence[str]) -> tuple[float, float]:
+    """The share of some terms, weighted as they are trained, in the loss of the first and of the last epoch."""
+    shares = sum(column(run.history, f"loss_{term}") for term in terms) / column(run.history, "loss")
     return float(shares[0]), float(shares[-1])
 
 

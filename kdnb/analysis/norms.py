@@ -16,7 +16,7 @@ from kdnb import runs
 from kdnb.analysis import stats
 from kdnb.analysis.curves import window
 from kdnb.analysis.selection import is_papers
-from kdnb.analysis.students import HOTTEST
+from kdnb.analysis.students import HOTTEST, of_one_recipe
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
@@ -86,4 +86,4 @@ def everything(study: Study) -> list[Run]:
     # Means at two weight decays are compared: they are to be of the same alpha and of the same temperatures.
     mine = [run for run in every if isclose(run.spec.method_parameters["alpha"], study.alpha)]
     cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
-    return [run for run in cool if set(SCALES) <= set(run.history)]
+    return [run for run in of_one_recipe(study.students, cool) if set(SCALES) <= set(run.history)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kdnb import paths, profiles, runs
-from kdnb.analysis.students import HOTTEST, PAPERS, by_recipe, in_front, recipe
+from kdnb.analysis.students import HOTTEST, PAPERS, by_recipe, in_front, of_one_recipe, recipe
 from kdnb.analysis.study import Study
 from kdnb.checks import choice
 from kdnb.methods import METHODS
@@ -19,6 +19,7 @@ from kdnb.surroundings import lasting
 
 # Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
 NEAREST = ("cifar100", "cifar100-half", "cifar100-small")
+ALIKE = ("dataset", "data_checksum", "model", "epochs")  # what all students of a chapter have in common
 
 
 @checked
@@ -77,12 +78,14 @@ class PaperParameters(SweepParameters):
         return [own, *{study.folder: study for study in others}.values()]
 
     def _best(self, profile: str) -> "Study":
-        """One's own runs where they are at least as many of each student as the published ones, or of a method more."""
+        """The published runs, unless one's own are as many of each student, of a method more, or of other data."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
         there = next(filter(None, map(self._there, names)), None)
         if there is None:
             return load(self._chapter(profile))  # which says how to make some
         mine, published = there[0], there[-1]
+        if not _are_of_one_kind(mine.students, published.students):
+            return mine
         as_many = _times(mine, published) >= _times(published, published)
         return mine if as_many or _have_more_methods(mine.every, published.every) else published
 
@@ -166,7 +169,7 @@ def load(chosen: ChapterParameters) -> Study:
     _refuse_unlike(students)
     study = Study(
         students=students,
-        every=every,
+        every=_alike(students, every),
         alpha=chosen.alpha,
         name=name_of(chosen.profile, students),
         folder=folder,
@@ -180,10 +183,12 @@ def load(chosen: ChapterParameters) -> Study:
 def best(chosen: ChapterParameters) -> Study:
     """As :func:`load`, but the published runs where no folder is named and they have more seeds than one's own.
 
-    They have to have every method of those, too: a reader's own method is not among them.
+    They have to be of the same data, networks and length, and have every method: a reader's own is not among them.
     """
     kept = replace(chosen, output_dir=str(paths.results(chosen.profile)))
     mine, theirs = sweep(chosen), sweep(kept)
+    if mine and theirs and not _are_of_one_kind(mine, theirs):
+        return load(chosen)
     own, published = ({run.spec.init_seed for run in found} for found in (mine, theirs))
     few = chosen.seed not in published or len(published) <= len(own)
     if chosen.output_dir is not None or few or _have_more_methods(mine, theirs):
@@ -191,6 +196,12 @@ def best(chosen: ChapterParameters) -> Study:
     study = load(kept)
     print(study.origin)
     return study
+
+
+def _are_of_one_kind(mine: Sequence[Run], published: Sequence[Run]) -> bool:
+    """Whether published runs could stand for one's own: of the same data, networks and length."""
+    own, theirs = ({tuple(getattr(run.spec, f) for f in ALIKE) for run in found} for found in (mine, published))
+    return bool(own & theirs)
 
 
 def _have_more_methods(mine: Iterable[Run], published: Iterable[Run]) -> bool:
@@ -240,9 +251,15 @@ def _times(study: Study, wanted: Study) -> int:
     return min(len({run.spec.init_seed for run in there.get(recipe(one.spec), [])}) for one in wanted.students)
 
 
+def _alike(students: Sequence[Run], every: Sequence[Run]) -> list[Run]:
+    """Of ``every``, those that differ from ``students`` in seeds and what is asked for alone."""
+    same = [run for run in every if all(getattr(run.spec, f) == getattr(students[0].spec, f) for f in ALIKE)]
+    return of_one_recipe(students, same)
+
+
 def _refuse_unlike(students: Sequence[Run]) -> None:
     """ValueError for students of several data sets, networks or lengths, of which no figure would tell."""
-    for field in ("dataset", "data_checksum", "model", "epochs"):
+    for field in ALIKE:
         found = {getattr(run.spec, field): run.path.name for run in students}
         if len(found) > 1:
             listed = ", ".join(f"{name} has {value}" for value, name in found.items())

@@ -134,13 +134,17 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]
 
 
 def mean_correlation(values: ArrayLike, weights: Series | None = None) -> float:
-    """Mean of correlations on Fisher's scale z = artanh(r), and back; nan for none. An r of 1 or -1 outweighs all."""
+    """Mean of correlations on Fisher's scale z = artanh(r), and back; nan for none.
+
+    The plain mean where an r is 1 or -1, which has no finite z and would outweigh all others.
+    """
     r = np.asarray(values, dtype=np.float64)
     if not r.size:
         return np.nan
+    if (np.abs(r) == 1).any():
+        return float(np.average(r, weights=weights))
     # Near 1 and -1 r cannot spread further out: a plain mean leans inwards. artanh(r) spreads alike everywhere.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.tanh(np.average(np.arctanh(r), weights=weights)))
+    return float(np.tanh(np.average(np.arctanh(r), weights=weights)))
 
 
 def mean_correlation_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:

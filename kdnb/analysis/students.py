@@ -143,13 +143,9 @@ class Students:
             if len(values := {getattr(run.spec, field) for run in self.every}) > 1:
                 listed = ", ".join(map(str, sorted(values)))
                 raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
-        wanted: dict[str, str] = {}
-        for run in (*self.students, *sorted(self.every, key=lambda run: run.spec.init_seed)):
-            wanted.setdefault(_name(run), recipe(run.spec))
         by_seed: dict[int, list[Run]] = {}
-        for run in self.every:
-            if recipe(run.spec) == wanted[_name(run)]:
-                by_seed.setdefault(run.spec.init_seed, []).append(run)
+        for run in of_one_recipe(self.students, self.every):
+            by_seed.setdefault(run.spec.init_seed, []).append(run)
         return [
             replace(self, students=in_front(mine, seed, self.alpha), every=mine)
             for seed, mine in sorted(by_seed.items())
@@ -177,6 +173,14 @@ def _place(run: Run) -> tuple[int, str, float]:
 def _name(run: Run) -> str:
     """What its folder is called, whatever the seed."""
     return replace(run.spec, init_seed=0).name
+
+
+def of_one_recipe(front: Iterable[Run], every: Sequence[Run]) -> list[Run]:
+    """``every`` without runs of another recipe than the one of that name in ``front``, or else of the first seed."""
+    wanted: dict[str, str] = {}
+    for run in (*front, *sorted(every, key=lambda run: run.spec.init_seed)):
+        wanted.setdefault(_name(run), recipe(run.spec))
+    return [run for run in every if recipe(run.spec) == wanted[_name(run)]]
 
 
 def by_recipe(runs: Iterable[Run]) -> dict[str, list[Run]]:

@@ -47,8 +47,8 @@ def alphas(chosen: StudiesParameters) -> dict[str, Varied]:
     for name, study in chosen.present(chosen.profiles, methods=("normal", "kd", "mse"), temperatures=(4.0,)).items():
         runs = sorted(study.every, key=_alpha)
         if len({_alpha(run) for run in runs if run.spec.method != "normal"}) > 1:
-            table = _table(study, [(run, run.label, f"{_alpha(run):g}") for run in runs])
-            found[name] = Varied(study, runs, table, "α (0: normal training)")
+            rows = _of_every_place([(run, run.label, f"{_alpha(run):g}") for run in runs])
+            found[name] = Varied(study, [run for run, _, _ in rows], _table(study, rows), "α (0: normal training)")
     return found
 
 
@@ -57,9 +57,9 @@ def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
     found = {}
     for name, study in chosen.present(chosen.profiles, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
         if study.hottest > HOTTEST:
-            runs = study.shown
-            table = _table(study, [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in runs])
-            found[name] = Varied(study, runs, table, "temperature T; last: MSE")
+            named = [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in study.shown]
+            rows = _of_every_place(named)
+            found[name] = Varied(study, [run for run, _, _ in rows], _table(study, rows), "temperature T; last: MSE")
     return found
 
 
@@ -82,6 +82,19 @@ def readings(chosen: StudiesParameters) -> dict[str, Varied]:
         both = {"with T²": usual} | ({"without T²": without[name]} if name in without else {})
         found |= _both(name, both)
     return found
+
+
+Row = tuple[Run, str, str]  # with the name of its line, and its place on the axis
+
+
+def _of_every_place(rows: Sequence[Row]) -> list[Row]:
+    """The rows of those seeds that a line has at all its places: a further seed at one of them would bend the line."""
+    places: dict[str, set[str]] = {}
+    seen: dict[tuple[str, int], set[str]] = {}
+    for run, line, place in rows:
+        places.setdefault(line, set()).add(place)
+        seen.setdefault((line, run.spec.init_seed), set()).add(place)
+    return [row for row in rows if seen[row[1], row[0].spec.init_seed] == places[row[1]]]
 
 
 def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:
@@ -107,7 +120,7 @@ def _alpha(run: Run) -> float:
     return run.spec.method_parameters.get("alpha", 0.0)
 
 
-def _table(study: Study, rows: Sequence[tuple[Run, str, str]]) -> pd.DataFrame:
+def _table(study: Study, rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "line": name,

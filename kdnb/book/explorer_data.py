@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb import methods, runs
+from kdnb import methods, profiles, runs
 from kdnb.analysis import selection
 from kdnb.analysis import spaces as feature_spaces
 from kdnb.analysis.class_rows import last_weight
@@ -62,15 +62,16 @@ class Explored:
 
 def load(chosen: ExplorerParameters) -> Explored:
     """Every study of the chosen data sets, the paper's weight decay first; FileNotFoundError where there are none."""
-    found = list(chain.from_iterable(_studies(first, chosen.seed) for first in chosen.studies()))
+    found = list(chain.from_iterable(_studies(first, chosen) for first in chosen.studies()))
     return Explored(found, data(found))
 
 
-def _studies(first: Study, seed: int) -> list[Study]:
-    there = [run.spec for run in runs.find(first.folder, role="student", init_seed=seed)]
+def _studies(first: Study, chosen: ExplorerParameters) -> list[Study]:
+    there = [run.spec for run in runs.find(first.folder, role="student", init_seed=chosen.seed)]
     decays = {spec.weight_decay for spec in there if spec.method in PAPERS}
     others = decays - {first.students[0].spec.weight_decay}
-    known = ChapterParameters(profile=first.name, output_dir=str(first.folder), seed=seed)
+    profile = first.name if first.name in profiles.PROFILES else chosen.profiles[0]  # own data have their own name
+    known = ChapterParameters(profile=profile, output_dir=str(first.folder), seed=chosen.seed)
     found = [first]
     for decay in sorted(others, reverse=True):
         with suppress(FileNotFoundError):  # its students are all of another alpha

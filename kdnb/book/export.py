@@ -16,7 +16,7 @@ from kdnb.paths import root
 
 _KEPT = {"kernelspec", "language_info", "widgets"}
 _HIDDEN = {"parameters", "injected-parameters"}
-_AGAIN = "Execute it again (`make study` does) and build the book then."
+_AGAIN = "Execute it again (the `make study` or `make book` that made it does) and build the book then."
 # A badge: a picture on another server, inside a link.
 _BADGE = re.compile(r"\[!\[([^\]]*)\]\(https?://[^)]+\)\]")
 # A link to the rendered book: opened in Colab or Jupyter a notebook has no other pages beside it.

@@ -133,6 +133,9 @@ def _built(source: Path) -> str:
 
 
 def _git(source: Path, *words: str) -> str:
-    """What git says of ``source``; nothing where it is no checkout."""
-    done = subprocess.run(["git", "-C", str(source), *words], capture_output=True, text=True, check=False)
+    """What git says of ``source``; nothing where it is no checkout, or there is no git."""
+    try:
+        done = subprocess.run(["git", "-C", str(source), *words], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -5,6 +5,8 @@ Of the students of one seed, by what they are; Missing, saying what is, when a r
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
@@ -44,6 +46,8 @@ def correlations(students: Students) -> Numbers:
     """r of mu and the loss, to the teacher and to the bystander, and r of their changes."""
     run = students.kd_at(PEAK)
     known = {"μ to the teacher": r_with_loss(run), "μ to the bystander": r_bystander(run)}
+    if np.isnan(known["μ to the bystander"]):
+        raise Missing(f"μ to the bystander of {run.label}")
     mu, loss, epochs = (column(window(run), name) for name in ("mu_raw", "loss", "epoch"))
     return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(mu, loss, epochs, run.spec.drops))}
 
@@ -65,14 +69,14 @@ def rotated(study: Study) -> Numbers:
     """Cosine of W_s and W_t after the best rotation, less that with the bystander's; it knows no lengths."""
     found = alignment.differences(study, "rotated", "cosine")
     needed = f"rotated μ of KD T={PEAK} and normal training to teacher and bystander"
-    return {label: _only(found, label, study, needed) for label in (f"KD T={PEAK}", "normal")}
+    return {text: _only(found, run, needed) for text, run in _kd_and_normal(study).items()}
 
 
-def _only(values: Values, label: str, study: Study, needed: str) -> float:
+def _only(values: Values, run: Run, needed: str) -> float:
     """The value of one student; Missing, calling it ``needed``, where it has none."""
-    if study.seed not in (found := values.get(label, {})):
+    if run.spec.init_seed not in (found := values.get(run.label, {})):
         raise Missing(needed)
-    return found[study.seed]
+    return found[run.spec.init_seed]
 
 
 def plug_in(students: Students) -> Numbers:
@@ -114,8 +118,8 @@ def nears_mse(students: Students) -> Numbers:
 
 def separation(students: Students) -> Numbers:
     """Between / within distance of classes at matched accuracy, beside normal training."""
-    base = at_matched_accuracy(students, "normal").ratio
-    return {f"KD T={t}": at_matched_accuracy(students, f"KD T={t}").ratio / base - 1 for t in (1, PEAK, HOTTEST)}
+    base = at_matched_accuracy(students.normal()).ratio
+    return {f"KD T={t}": at_matched_accuracy(students.kd_at(t)).ratio / base - 1 for t in (1, PEAK, HOTTEST)}
 
 
 def class_geometry(study: Study) -> Numbers:
@@ -123,19 +127,14 @@ def class_geometry(study: Study) -> Numbers:
     final = class_agreement.agreement(study).students["final"]
     own, other = (final.get(side, {}) for side in ("own", "bystander"))
     needed = f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb compare`)"
-    return {
-        label: _only(own, label, study, needed) - _only(other, label, study, needed)
-        for label in (f"KD T={PEAK}", "normal")
-    }
+    return {text: _only(own, run, needed) - _only(other, run, needed) for text, run in _kd_and_normal(study).items()}
 
 
 def linear_map(study: Study) -> Numbers:
     """Accuracy of teachers' classifiers behind a linear map from the student's features, KD T = 4: own, another's."""
-    table, label = stitched.table(study), f"KD T={PEAK}"
-    needed = f"linear maps from {label} to both teachers (`python -m kdnb compare`)"
-    own, other = (
-        _only(stitched.values(study, table, relation, "linear"), label, study, needed) for relation in ("own", "alike")
-    )
+    table, run = stitched.table(study), study.kd_at(PEAK)
+    needed = f"linear maps from {run.label} to both teachers (`python -m kdnb compare`)"
+    own, other = (_only(stitched.values(study, table, kind, "linear"), run, needed) for kind in ("own", "alike"))
     return {"its teacher": own, "another seed's teacher": other}
 
 

@@ -38,8 +38,8 @@ EVERY = "every number"  # the key of a measure that all numbers of a claim have
 class Measure:
     """One of a claim's numbers: what it is in words, and how it is written, with its unit.
 
-    kind    value: its interval over seeds is Student's; correlation: the same on Fisher's scale; choice: one of the
-            few temperatures that were run, which has no interval
+    kind    value: its interval over seeds is Student's; correlation: mean and interval on Fisher's scale; choice: one
+            of the few temperatures that were run, which has no interval
     """
 
     text: str
@@ -52,7 +52,11 @@ class Measure:
 
     def over_seeds(self, values: Sequence[float]) -> str:
         """Their mean; of choices all, since between two temperatures there may be none."""
-        return ", ".join(map(self.write, values)) if self.kind == "choice" else self.write(float(np.mean(values)))
+        return ", ".join(map(self.write, values)) if self.kind == "choice" else self.write(self.mean(values))
+
+    def mean(self, values: Sequence[float]) -> float:
+        """Their mean, in the middle of :meth:`interval`."""
+        return stats.mean_correlation(values) if self.kind == "correlation" else float(np.mean(values))
 
     def interval(self, values: Sequence[float]) -> tuple[float, float] | None:
         """The 95 % interval of the mean over seeds; None where there is none."""
@@ -137,7 +141,8 @@ class Verdict:
     @property
     def evidence(self) -> Numbers:
         """Means over seeds, and n."""
-        means = {name: float(np.mean(values)) for name, values in self.values.items()}
+        measures = self.claim.measures
+        means = {name: measures.get(name, self.claim.measure).mean(values) for name, values in self.values.items()}
         return means | {"n": len(self.seeds)}
 
     @property

@@ -11,8 +11,8 @@ minutes before they were committed; they were chosen without looking at it. The 
   when no seed does even partly, *partly* otherwise. Runs that a claim needs and that are missing make it not testable.
 * Only runs of the paper's own networks, data and schedule could reproduce the paper. The words say no more than what a
   study finds, and :func:`kdnb.figures.claims.experiments` how it differs from the paper's.
-* Numbers are means over the seeds; n is how many seeds. An interval is Student's over seeds, for correlations on
-  Fisher's scale; verdicts do not use it.
+* Numbers are means over the seeds, for correlations on Fisher's scale; n is how many seeds. An interval is Student's
+  over seeds, on the same scale; verdicts use neither.
 
 A verdict says that a measurement comes out as in the paper. Whether it means what the paper takes it to mean is a
 second judgement, of :mod:`kdnb.claims.controls`: does the claim stand against its controls, over all seeds? Neither

@@ -73,7 +73,7 @@ def separation(students: Students) -> Numbers:
 
     Lengths of features differ between networks: distances are compared in units of the mean length.
     """
-    normal, *shown = (at_matched_accuracy(students, label) for label in ("normal", "KD T=1", "KD T=4", "KD T=10"))
+    normal, *shown = map(at_matched_accuracy, (students.normal(), *map(students.kd_at, (1, PEAK, HOTTEST))))
     found = {t: class_distances(run, "matched") for t, run in students.papers_kd.items()}
     by_t = {t: distances for t, distances in found.items() if distances is not None}
     _enough_temperatures(by_t)
@@ -87,12 +87,11 @@ def separation(students: Students) -> Numbers:
     }
 
 
-def at_matched_accuracy(students: Students, label: str) -> ClassDistances:
+def at_matched_accuracy(run: Run) -> ClassDistances:
     """Where the classes lie for one student; Missing when it never got that far."""
-    run = students.get(label)
-    found = class_distances(run, "matched") if run else None
+    found = class_distances(run, "matched")
     if found is None:
-        raise Missing(f"{label} at matched accuracy")
+        raise Missing(f"{run.label} at matched accuracy")
     return found
 
 

@@ -64,7 +64,7 @@ class Folder(Source):
 
 def _classes(folder: Path, left: list[Path]) -> dict[str, list[Path]]:
     """The files of each class folder; what is hidden goes to ``left``; ValueError for what lies beside the classes."""
-    expected = f"pictures are expected in {folder}/<class>/, PNG, JPEG or another format that Pillow reads."
+    expected = f"pictures are expected in {folder}/<class>/, as one of {', '.join(FORMATS)}."
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder.absolute()}; {expected}")
     if not folder.is_dir():

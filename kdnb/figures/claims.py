@@ -170,7 +170,7 @@ def temperatures_answer(found: Sequence[Judged]) -> str:
     """At which temperatures the mean r over seeds is positive."""
     parts, above, count = [], 0, 0
     for one in found:
-        positive = [t for t, values in one.r.items() if sum(values) > 0]
+        positive = [t for t, values in one.r.items() if R.mean(values) > 0]
         above, count = above + len(positive), count + len(one.r)
         if one.r:
             where = f"T = {style.joined(positive)}" if positive else "no T"
@@ -199,7 +199,7 @@ def strip(found: Sequence[Judged]) -> str:
 def _strip_cell(values: Sequence[float]) -> str:
     if not values:
         return f'<td style="{CELL}">–</td>'
-    mean = sum(values) / len(values)
+    mean = R.mean(values)
     ground = f"rgba({'0,114,178' if mean > 0 else '213,94,0'},{0.4 * abs(mean):.2f})"
     positive = sum(value > 0 for value in values)
     return (

@@ -120,7 +120,7 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
     ticks = (".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else None
     fig.update_xaxes(title_text=words.typeset(one.measure.text), tickformat=ticks)
     fig.update_layout(margin_l=130)
-    shown = [run for name in known for run in shown_of[name].students]
+    shown = [run for name in known for run in shown_of[name].shown]
     text = f"mean over seeds, 95 %: {style.joined(known)}"
     return origin.mark(fig, shown, None).update_layout(title={"text": text, "font": {"size": 13}})
 
@@ -131,7 +131,7 @@ def _marks(
     """The means with their intervals, and the seeds behind them."""
     rows = {text: found.values[text] for text in texts if text in found.values}
     estimates = {
-        text: estimate(values, interval=lambda values: one.measure.interval(values) or (np.nan, np.nan))
+        text: estimate(values, one.measure.mean, lambda values: one.measure.interval(values) or (np.nan, np.nan))
         for text, values in rows.items()
     }
     look = {"color": COLORS[place % len(COLORS)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}

@@ -80,15 +80,19 @@ def turned(traces: Iterable[go.Scatter], heights: Mapping[str, float]) -> list[g
 
 
 def course(
-    read: Mapping[Any, Sequence[float]], name: str, look: Mapping[str, Any], form: str = ".4g"
+    read: Mapping[Any, Sequence[float]],
+    name: str,
+    look: Mapping[str, Any],
+    form: str = ".4g",
+    mean: Callable[[Sequence[float]], float] = np.mean,
 ) -> list[go.Scatter]:
     """Two traces: a line through the means over runs, and a dot a run, against what ``read`` goes by.
 
-    look: ``color``, ``dash``, ``symbol``. form: how the hover writes a value.
+    look: ``color``, ``dash``, ``symbol``. form: how the hover writes a value. mean: of correlations on Fisher's scale.
     """
     color = {"color": look["color"]}
     marker = {"size": 9, "symbol": look.get("symbol", "circle"), "line": {"width": 2}} | color
-    means = go.Scatter(x=list(read), y=style.significant([np.mean(values) for values in read.values()]), marker=marker)
+    means = go.Scatter(x=list(read), y=style.significant([mean(values) for values in read.values()]), marker=marker)
     means.update(mode="lines+markers", line={"width": 2, "dash": look.get("dash", "solid")} | color)
     means.update(hovertemplate=f"%{{x}}<br>{name}: %{{y:{form}}} (mean)<extra></extra>")
     dots = go.Scatter(

@@ -21,6 +21,7 @@ from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
 INK = "rgba(128,128,128,0.7)"
+SESSION = ("started", "ended", "epochs", "runs", "hardware", "torch", "commit")  # what is told of one
 
 
 @exhibit("teacher-curves", "Training and test loss, training and test accuracy of the teacher over the epochs.")
@@ -49,7 +50,7 @@ def _terms(run: Run) -> str:
     terms = [name for name in methods.METHODS[run.spec.method].term_names if name != "ce"]
     if not terms or f"loss_{terms[0]}" not in run.history:
         return f"**{run.label} learns from the labels alone.**"
-    early, late = curves.share_of_loss(run, terms[0])
+    early, late = curves.share_of_loss(run, terms)
     return f"**{run.label}: distillation makes up {early:.0%} of the loss in the first epoch, {late:.0%} in the last.**"
 
 
@@ -251,4 +252,4 @@ def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:
         }
         for session, labels in sessions.values()
     ]
-    return pd.DataFrame(rows).set_index("started")
+    return pd.DataFrame(rows, columns=SESSION).set_index("started")

@@ -1,6 +1,7 @@
 """What work was measured to cost, by card: costs.csv, filled from the benchmark log by the benchmarks themselves.
 
-It lies in the package, not beside benchmarks/log.md: ``kdnb plan`` works from a wheel, which carries no benchmarks.
+It lies in the package, not beside benchmarks/log.md: ``kdnb plan FILE.yaml`` works from a wheel, which
+carries neither benchmarks nor configurations.
 
 ========  =====================================================================================================
 part      a row's seconds are those of one image of

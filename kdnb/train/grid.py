@@ -18,10 +18,16 @@ NEEDED = {"profile": "", "teachers": " (seeds)", "students": " (parameters by gr
 
 
 def check_whole(content: object) -> None:
-    """ValueError unless a configuration has the words that it needs."""
+    """ValueError unless a configuration has the words that it needs, and its runs one place."""
     there = content if isinstance(content, Mapping) else {}
     if missing := [f"{word}{what}" for word, what in NEEDED.items() if word not in there]:
         raise ValueError(f"the configuration must say {', '.join(missing)}: see config/digits.yaml.")
+    common = there.get("common")
+    if isinstance(common, Mapping) and "output_dir" in common:
+        raise ValueError(
+            f"common has output_dir {common['output_dir']!r}, and teachers lie beside the students: name the folder of "
+            "all runs with the word `runs`, or give groups of students an output_dir of their own."
+        )
 
 
 def groups(students: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,8 @@
 """r of mu and of the norm: recomputed by hand, planted where the sign must follow, and on every published run."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +64,17 @@ def test_on_published_runs_r_of_mu_is_r_of_the_norm() -> None:
     np.testing.assert_allclose(table["gap"], gaps, atol=1e-9)
     assert int(table["signs_agree"].sum()) == agree
     assert np.median(gaps) < 0.01 and agree / len(gaps) > 0.9
+
+
+def test_the_length_is_called_the_reason_where_the_books_statement_says_so(tmp_path: Path) -> None:
+    """Over seeds: students of one seed are one draw."""
+    study = store(tmp_path, [SPEC, kd(4)])
+    opened = "Over seeds it is open whether it is the length of W<sub>s</sub>: over 2 students"
+    assert opened in drawn.sentence(study)
+    for found, text in (("holds", "It is the length"), ("does not hold", "It is not only the length")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(drawn, "verdict", lambda *_, found=found: SimpleNamespace(verdict=found))
+            assert f". {text} of W<sub>s</sub>: over 2 students" in drawn.sentence(study)
 
 
 def test_the_figure_has_a_curve_for_each_and_its_change(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -136,6 +136,15 @@ def test_a_seed_of_another_recipe_is_no_further_seed(change: dict[str, object], 
     study = store(tmp_path, [SPEC, replace(SPEC, init_seed=1), odd])
     assert [run.spec.init_seed for run in study.by_seeds["normal"]] == [0, 1]
     assert [one.seed for one in study.seeds] == [one.seed for one in of_each_seed(study.every)] == [0, 1]
+    assert [run.spec.init_seed for run in study.every] == [0, 1]
+
+
+def test_students_of_another_length_are_in_no_number_of_a_chapter(tmp_path: Path) -> None:
+    """By their names they are further seeds, and further alphas."""
+    half = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.5})
+    short = [replace(lasting(spec, 6), init_seed=seed) for spec in (kd(4), half) for seed in (1, 2)]
+    study = store(tmp_path, [SPEC, kd(4), *short])
+    assert [run.spec for run in study.every] == [kd(4), SPEC]
 
 
 def test_seeds_may_differ_in_teachers_and_in_whether_those_answered_from_a_table(tmp_path: Path) -> None:
@@ -168,6 +177,22 @@ def test_a_student_of_ones_own_that_is_not_asked_for_hides_no_published_ones(
     assert selection.load(ChapterParameters(methods=("normal", "kd"))).folder == kept
     with pytest.raises(FileNotFoundError, match="seed 3.* Train them"):
         PaperParameters(profiles=("digits",), seed=3).studies()
+
+
+@pytest.mark.parametrize(
+    "change", [{"dataset": "folder"}, {"data_checksum": "mine"}, {"model": "resnet14"}, {"epochs": 12}]
+)
+def test_published_runs_never_stand_for_those_of_other_data_or_networks(
+    change: dict[str, object], places: tuple[Path, Path]
+) -> None:
+    """The book of one's own pictures was of scikit-learn's digits, which have more seeds."""
+    own, kept = places
+    for spec in (SPEC, kd(4)):
+        write(kept, replace(spec, init_seed=1))
+        changed = replace(spec, **change)  # type: ignore[arg-type]
+        write(own, lasting(changed, changed.epochs))
+    assert [study.folder for study in PaperParameters(profiles=("digits",)).studies()] == [own]
+    assert selection.best(ChapterParameters()).folder == own
 
 
 def test_a_student_that_is_not_asked_for_hides_no_study_farther_from_the_papers(

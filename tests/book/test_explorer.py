@@ -41,6 +41,16 @@ def studies(tmp_path: Path) -> list[Study]:
     return [load(known), load(replace(known, weight_decay=0.0))]
 
 
+def test_a_data_set_of_ones_own_has_each_of_its_weight_decays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name, which is no profile's, was taken for one."""
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path))
+    own = [replace(spec, dataset="mine", weight_decay=decay) for spec in (SPEC, kd(4)) for decay in (5e-4, 0.0)]
+    store(tmp_path / "digits", own)
+    chosen = explorer_data.ExplorerParameters(profiles=("digits",))
+    found = [study for study in chosen.studies() for study in explorer_data._studies(study, chosen)]
+    assert [(study.dataset, study.students[0].spec.weight_decay) for study in found] == [("mine", 5e-4), ("mine", 0.0)]
+
+
 def test_curves_are_the_histories(studies: list[Study]) -> None:
     content = explorer_data.data(studies)
     assert content["sets"] == ["made-up"] and content["decays"] == [5e-4, 0.0] and content["temperatures"] == [1, 4, 10]
@@ -79,7 +89,7 @@ def test_without_a_teachers_run_there_are_no_rows_and_all_else_is_there(studies:
 def test_a_weight_decay_whose_students_have_another_alpha_is_left_out(tmp_path: Path, studies: list[Study]) -> None:
     half = {"temperature": 4.0, "alpha": 0.5}
     write(studies[0].folder, replace(kd(4), weight_decay=1e-3, method_parameters=half))
-    found = explorer_data._studies(studies[0], seed=0)
+    found = explorer_data._studies(studies[0], explorer_data.ExplorerParameters())
     assert [study.students[0].spec.weight_decay for study in found] == [5e-4, 0.0]
 
 

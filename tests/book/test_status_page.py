@@ -95,9 +95,11 @@ def test_a_chapter_of_which_nothing_is_recorded_is_listed_all_the_same(tmp_path:
     assert text.count("<td>–</td>") == 3 + 4  # when, how long, which Python; runs, trained, commit, with
 
 
-def test_the_copy_says_its_commit_only_where_it_can_be_told(tmp_path: Path) -> None:
+def test_the_copy_says_its_commit_only_where_it_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no checkout" in page(tmp_path, go.Figure()) and "plotly" in page(tmp_path, go.Figure())
     for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a", "commit", "-q", "--allow-empty", "-mx"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
     head = status._git(tmp_path, "rev-parse", "HEAD")
     assert f"commit `{head[:10]}`, with uncommitted changes" in page(tmp_path, go.Figure())
+    monkeypatch.setenv("PATH", "")
+    assert "no checkout" in page(tmp_path, go.Figure())  # nor where there is no git

@@ -88,6 +88,18 @@ def test_r_of_a_study_too_short_for_one_is_missing_and_of_changes_alone_undefine
     found = book_numbers.correlations(longer)
     assert np.isfinite([found["μ to the teacher"], found["μ to the bystander"]]).all()
     assert np.isnan(found["changes from epoch to epoch"])
+    alone = store(tmp_path / "alone", [kd(4)], without="bystander_mu")
+    with pytest.raises(Missing, match="μ to the bystander of KD T=4"):
+        book_numbers.correlations(alone)
+
+
+def test_students_without_t_squared_are_found_by_what_they_are(tmp_path: Path) -> None:
+    """Their labels say so; they were looked up by the labels of the others, and said to be missing."""
+    unsquared = [
+        replace(one, method_parameters=one.method_parameters | {"squared": 0.0}) for one in map(kd, (1, 4, 10))
+    ]
+    study = replace(store(tmp_path, [SPEC]), students=[write(tmp_path, one) for one in (SPEC, *unsquared)])
+    assert set(book_numbers.separation(study)) == {"KD T=1", "KD T=4", "KD T=10"}
 
 
 def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> None:

@@ -55,6 +55,15 @@ def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
     assert text.endswith(f"of that to the bystander, which no student saw, {other:.0%} rotated.**")  # matched: not kept
 
 
+def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
+    """Those without a mu, and bystanders that were not followed, are not counted with the others."""
+    other = store(tmp_path, [SPEC, kd(1), kd(4)], without="bystander_mu")
+    put(other.students[0], mu_raw=0.0)
+    put(other.students[2], bystander_mu_raw=2.0, bystander_mu_matched=1.0)
+    text = ladder.ladder_sentence(other)
+    assert "(medians over 2 students)" in text and text.endswith("which no student saw, 50% matched (of 1).**")
+
+
 def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path: Path) -> None:
     alone = store(tmp_path, [SPEC], without="bystander")
     assert ladder.ladder_sentence(alone).endswith("cannot be told: no bystander was followed.**")

@@ -182,7 +182,7 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
     assert list(lower.y)[4:6] == rounded(paired)
     assert (
         f"{over_seeds.estimate(paired).told('{:+z.2f}')} more than" in made.answer
-        and "Not that it could be" in made.answer
+        and "It cannot be told from so few seeds" in made.answer
     )
 
 
@@ -197,7 +197,12 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
     }
     made = class_distances.separations({"digits": (study, found)})
     drawable(made.figures[0])
-    assert made.answer.count("n\u00a0=\u00a02") == 4 and made.answer.startswith("**By 0 of 4 measures")
+    assert made.answer.count("n\u00a0=\u00a02") == 4 and made.answer.startswith("**It cannot be told from")
+    three = {
+        name: by | {"KD T=4": {k: 2.0 for k in range(3)}, "normal": {k: 1.0 for k in range(3)}}
+        for name, by in found.items()
+    }
+    assert class_distances.separation_sentence(study, three).startswith("**By 3 of 4 measures: ")
 
 
 # ----------------------------------------------------------------------------------------------------------------- maps

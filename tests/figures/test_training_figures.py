@@ -12,7 +12,7 @@ from kdnb import data
 from kdnb.analysis import class_rows
 from kdnb.analysis import nearness as distances
 from kdnb.figures import training
-from kdnb.runs import Run, find
+from kdnb.runs import Run, find, load
 
 
 def test_curves_are_the_history(tiny_runs: list[Run]) -> None:
@@ -34,6 +34,19 @@ def test_the_students_curves_open_on_kd_and_the_answer_is_of_it(tiny_runs: list[
     assert early in made.answer and late.split(" ")[0] in made.answer
     normal = [run for run in tiny_runs if run.label == "normal"]
     assert training.student_curves(normal).answer == "**normal learns from the labels alone.**"
+
+
+def test_runs_of_which_no_session_is_recorded_have_an_empty_table(tmp_path: Path) -> None:
+    """As where a damaged provenance.json was moved away: the chapters' last cell used to end in a KeyError."""
+    assert training.provenance_table(store(tmp_path, [SPEC]).students).empty
+
+
+def test_what_distillation_makes_up_of_the_loss_is_all_but_cross_entropy() -> None:
+    """SRRL's second term, its regression, is most of it."""
+    run = load(Path(__file__).parents[2] / "results" / "digits" / "srrl-wd0.0005-s0")
+    rest = 1 - run.history["loss_ce"] / run.history["loss"]
+    said = f"makes up {rest.iloc[0]:.0%} of the loss in the first epoch, {rest.iloc[-1]:.0%} in the last"
+    assert said in training.student_curves([run]).answer
 
 
 def test_nearness_is_the_difference_of_the_last_epoch_by_seed(tmp_path: Path) -> None:

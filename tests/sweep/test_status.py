@@ -182,6 +182,7 @@ def test_every_configuration_of_the_repository_is_read(name: str) -> None:
         ("{profile: digits, teachers: [], students: [kd]}", "students is ['kd']; it must be groups by name"),
         ("{profile: digits, teachers: [], students: {a: }}", "students: a is None; it must be parameters by name"),
         ("{profile: digits, teachers: [], students: {a: {}}, common: [1]}", "common is [1]; it must be parameters"),
+        ("{profile: digits, teachers: [], students: {}, common: {output_dir: x}}", "common has output_dir 'x', and"),
         ("{profile: digits, teachers: 0, students: {}}", "teachers is 0; it must be a list of seeds, as in [0, 1]"),
         ("{profile: digits, teachers: '01', students: {}}", "teachers is '01'; it must be a list of seeds"),
         ("{profile: digits, teachers: [a], students: {}}", "teachers is ['a']; it must be a list of seeds"),

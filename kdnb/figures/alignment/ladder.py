@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, over_seeds, words
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis import alignment, over_seeds, stats, words
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -57,26 +57,30 @@ def _last(run: Run, column: str) -> float | None:
 
 def ladder_sentence(study: Study) -> str:
     """What matching and rotating leave of raw mu at the median over all students, and of that to the bystander."""
-    matched, rotated = (_share(study, column) for column in ("mu_matched", "mu_rotated"))
-    if not np.isfinite([matched, rotated]).all():
+    matched, rotated = (_shares(study, column) for column in ("mu_matched", "mu_rotated"))
+    if not matched or not rotated:
         return "**No student here has a μ above zero to take apart.**"
+    most = max(len(matched), len(rotated))
     text = (
-        f"Of raw μ at the last epoch {matched:.0%} are left when features are matched, and {rotated:.0%} when they are "
-        f"rotated (medians over {words.counted(len(study.shown), 'student')})"
+        f"Of raw μ at the last epoch {np.median(matched):.0%} are left when features are matched, and "
+        f"{np.median(rotated):.0%} when they are rotated (medians over {words.counted(most, 'student')})"
     )
-    known = {name: _share(study, f"mu_{name}", BYSTANDER) for name in ("matched", "rotated")}
-    beside = [f"{share:.0%} {name}" for name, share in known.items() if np.isfinite(share)]
+    known = {name: _shares(study, f"mu_{name}", BYSTANDER) for name in ("matched", "rotated")}
+    beside = [
+        f"{np.median(shares):.0%} {name}" + (f" (of {len(shares)})" if len(shares) < most else "")
+        for name, shares in known.items()
+        if shares
+    ]
     if not beside:
         return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
     return f"**{text}; of that to the bystander, which no student saw, {style.joined(beside)}.**"
 
 
-def _share(study: Study, column: str, side: str = "") -> float:
-    """The median over students of a mu as a share of raw mu to the same teacher; nan where none has both."""
+def _shares(study: Study, column: str, side: str = "") -> list[float]:
+    """A mu as a share of raw mu to the same teacher, of every student that has both."""
     raw = {run.path: run.last(f"{side}mu_raw") for run in study.shown}
     found = [run.last(f"{side}{column}") / raw[run.path] for run in study.shown if raw[run.path] > 0]
-    known = [share for share in found if np.isfinite(share)]
-    return float(np.median(known)) if known else np.nan
+    return [share for share in found if np.isfinite(share)]
 
 
 def every_mu(study: Study) -> str:
@@ -132,13 +136,17 @@ def sides_sentence(study: Study) -> str:
             continue
         one = estimate(found[kd.label].values())
         beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
-        text = f"{name}, {NEARER[one.side]}, cosine {one.told('{:+.2g}')}"
+        text = f"{name}, {_said(NEARER, one)}, cosine {one.told('{:+.2g}')}"
         if beyond.values:
-            text += f"; beyond normal training {beyond.told('{:+.2g}')}, {BEYOND[beyond.side]}"
+            text += f"; beyond normal training {beyond.told('{:+.2g}')}, {_said(BEYOND, beyond)}"
         parts.append(f"{text[:1].upper()}{text[1:]}")
     if kd is None or not parts:
         return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
     return f"**{kd.label} beside its teacher and the bystander: {'. '.join(parts)}.**"
+
+
+def _said(by_side: Mapping[int, str], found: Estimate) -> str:
+    return by_side[found.side] if len(found.values) >= stats.LEAST_RUNS else "which so few seeds do not decide"
 
 
 NEARER = {1: "it is nearer to its teacher", 0: "no difference is seen", -1: "it is nearer to the bystander"}

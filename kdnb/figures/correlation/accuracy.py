@@ -34,7 +34,9 @@ def by_temperature(study: Study) -> Exhibit:
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
-    return Exhibit(style.captioned(fig, study, f"epoch {study.epochs}"), answer=sentence(study), of=study.name)
+    return Exhibit(
+        style.captioned(fig, study, f"epoch {study.epochs}", study.shown), answer=sentence(study), of=study.name
+    )
 
 
 def sentence(study: Study) -> str:

@@ -1,19 +1,25 @@
 """Is the paper's correlation the length of the student's classifier, and what sets that length?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import correlations, norms, over_seeds, words
+from kdnb.analysis import correlations, norms, over_seeds, stats, words
 from kdnb.analysis.study import Study
-from kdnb.claims.thresholds import NINE_TENTHS, SAME_R
+from kdnb.claims.book import STATEMENTS
+from kdnb.claims.judge import Word, verdict
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
+LENGTH: Mapping[Word, str] = {
+    "holds": "It is the length of W<sub>s</sub>",
+    "does not hold": "It is not only the length of W<sub>s</sub>",
+}
+OPEN = "Over seeds it is open whether it is the length of W<sub>s</sub>"
 PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
 NORM = "‖W<sub>s</sub>‖"
 CURVES = {**correlations.SIDES, "weight_norm": NORM}
@@ -58,7 +64,8 @@ def draw(study: Study) -> go.Figure:
     style.temperature_axis(fig, study, row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
     fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
-    shown = [run for group in _students(study).values() for run in group]
+    normal = over_seeds.groups(study)["normal"] if study.get("normal") else []
+    shown = [*normal, *(run for group in _students(study).values() for run in group)]
     what = f"of {words.counted(study.epochs, 'epoch')}, those after the warm-up"
     return style.captioned(fig, study, what, shown or None)
 
@@ -73,11 +80,12 @@ def _traces(study: Study, cut: int) -> list[tuple[go.Scatter, int]]:
     students, after, traces = _students(study), replace(study, warm_up=cut), []
     for column, name in CURVES.items():
         read = {t: [correlations.r_after(run, cut, column) for run in group] for t, group in students.items()}
-        for trace in intervals.course(read, f"r of {name}", LOOKS[column], ".3f") if read else ():
-            traces.append((trace, 1))
+        if read:
+            of_r = intervals.course(read, f"r of {name}", LOOKS[column], ".3f", stats.mean_correlation)
+            traces += [(trace, 1) for trace in of_r]
     if normal := study.get("normal"):
         group = over_seeds.groups(study)["normal"]
-        r = float(np.mean([correlations.r_after(run, cut) for run in group]))
+        r = stats.mean_correlation([correlations.r_after(run, cut) for run in group])
         traces.append((style.across(study, normal, r, "r of μ, mean over seeds"), 1))
     moved = {t: [after.change("weight_norm", run) for run in group] for t, group in students.items()}
     for trace in intervals.course(moved, f"change of {NORM}", LOOKS["weight_norm"], "+.2%") if moved else ():
@@ -102,9 +110,9 @@ def sentence(study: Study) -> str:
     if found.empty:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
-    yes = found["gap"].median() <= SAME_R and agree >= NINE_TENTHS * len(found)
-    verb = "Mostly it is" if yes else "It is not only"
-    text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb} the length of W<sub>s</sub>"
+    (same,) = (one for one in STATEMENTS if one.id == "S13")
+    verb = LENGTH.get(verdict(same, study.seeds).verdict, OPEN)
+    text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb}"
     return (
         f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
         f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.3f}), and in {agree} r is positive "
@@ -115,9 +123,10 @@ def sentence(study: Study) -> str:
 def _ends(study: Study) -> str:
     """r at three temperatures, over seeds."""
     r = {
-        t: np.mean([correlations.r_after(run, study.warm_up) for run in group]) for t, group in _students(study).items()
+        t: stats.mean_correlation([correlations.r_after(run, study.warm_up) for run in group])
+        for t, group in _students(study).items()
     }
-    known = {t: float(value) for t, value in r.items() if np.isfinite(value)}
+    known = {t: value for t, value in r.items() if np.isfinite(value)}
     if not known:
         return ""
     top = max(known, key=known.__getitem__)

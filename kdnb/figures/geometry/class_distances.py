@@ -156,7 +156,10 @@ def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
         return f"**It cannot be told on {name}: class distances of both teachers are needed.** {how}"
     less = estimate(beyond[label].values())
     more = estimate(over_seeds.paired(beyond, beyond, label, "normal"))
-    so = {1: "Yes", 0: "Not that it could be seen", -1: "No"}[min(less.side, more.side if more.values else 1)]
+    asked = [less, more] if more.values else [less]
+    enough = min(len(one.values) for one in asked) >= stats.LEAST_RUNS
+    seen = {1: "Yes", 0: "Not that it could be seen", -1: "No"}[min(one.side for one in asked)]
+    so = seen if enough else "It cannot be told from so few seeds"
     beside = f"; beyond normal training {more.told('{:+z.2f}')}" if more.values else ""
     return (
         f"**{so}: on {name} the class distances of {label} agree with its teacher's by ρ = "
@@ -213,7 +216,6 @@ def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
     told = [f"{what} {gaps[key].told('{:+z.2g}')}" for key, what in class_agreement.SEPARATION.items()]
     # Classes that are farther apart have a smaller cosine.
     better = sum(gaps[key].side == (-1 if key == "class_similarity" else 1) for key in gaps)
-    return (
-        f"**By {better} of {len(gaps)} measures: on {name} {hot.label} has beside normal training of the same seed "
-        f"{'; '.join(told)}.**"
-    )
+    enough = max(len(one.values) for one in gaps.values()) >= stats.LEAST_RUNS
+    so = f"By {better} of {len(gaps)} measures" if enough else "It cannot be told from so few seeds"
+    return f"**{so}: on {name} {hot.label} has beside normal training of the same seed {'; '.join(told)}.**"

@@ -1,18 +1,19 @@
 """One thing varied at a time: alpha, temperatures beyond 10, the schedule, T squared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, variations, words
+from kdnb.analysis import over_seeds, stats, variations, words
 from kdnb.analysis.selection import StudiesParameters
-from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
+MEANS: dict[str, Callable[..., float]] = {"r": stats.mean_correlation}  # of the others the plain one
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 # Of the lines of a figure, in their order: colour, dash, symbol.
 LOOKS = (
@@ -38,9 +39,9 @@ def alpha(chosen: StudiesParameters) -> Exhibit:
 @exhibit("alpha-curves", "Change of raw mu after the warm-up under KD at T = 4, a line an alpha.", step="study")
 def alpha_curves(chosen: StudiesParameters) -> Exhibit:
     """Appendix A.1: does alpha change the shape of mu's curve?"""
-    found = {name: varied.study for name, varied in variations.alphas(chosen).items()}
-    figures = {name: _by_alpha(study) for name, study in found.items()}
-    told = " ".join(f"On {name}: {claim_words.told(study, 'C9').strip('*')}" for name, study in found.items())
+    found = variations.alphas(chosen)
+    figures = {name: _by_alpha(varied) for name, varied in found.items()}
+    told = " ".join(f"On {name}: {claim_words.told(one.study, 'C9').strip('*')}" for name, one in found.items())
     return Exhibit(figures or None, answer=f"**{told or 'It cannot be told: no study here has more than one α.'}**")
 
 
@@ -86,7 +87,9 @@ def _figure(varied: variations.Varied) -> go.Figure:
         name = words.typeset(str(key))
         look = looks[str(key)]
         for row, column in enumerate(PANELS, start=1):
-            line, dots = intervals.course(_by_place(part, column), name, look, FORMS.get(column, ".4g"))
+            line, dots = intervals.course(
+                _by_place(part, column), name, look, FORMS.get(column, ".4g"), MEANS.get(column, np.mean)
+            )
             fig.add_trace(line.update(showlegend=row == 1), row, 1)
             fig.add_trace(dots, row, 1)
         hollow = look | {"dash": "dot", "symbol": f"{look['symbol']}-open"}
@@ -100,9 +103,10 @@ def _figure(varied: variations.Varied) -> go.Figure:
     return style.captioned(fig, varied.study, f"r: {style.window(varied.study)}", varied.runs)
 
 
-def _by_alpha(study: Study) -> go.Figure:
+def _by_alpha(varied: variations.Varied) -> go.Figure:
     groups: dict[float, list[Run]] = {}
-    for run in study.every:
+    study = varied.study
+    for run in varied.runs:
         if run.spec.method == "kd":
             groups.setdefault(run.spec.method_parameters["alpha"], []).append(run)
     fig, dashes = style.grid(1, 1, height=420), ("solid", *style.DASHES)
@@ -124,7 +128,7 @@ def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:
 # ------------------------------------------------------------------------------------------------------------- clauses
 def ends(name: str, varied: variations.Varied) -> str:
     """From the first to the last place of KD's line: mu, mu to the bystander, r and accuracy."""
-    means = varied.table.groupby(["line", "x"], sort=False)[["mu", "bystander", "r", "accuracy"]].mean()
+    means = _means(varied)
     lines = [line for line in varied.lines if len(means.loc[line]) > 1]
     if not lines:
         return f"it cannot be told on {name}, where no method has two α"
@@ -141,6 +145,12 @@ def ends(name: str, varied: variations.Varied) -> str:
         f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
         f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name})"
     )
+
+
+def _means(varied: variations.Varied) -> pd.DataFrame:
+    """Over the seeds of each line and place."""
+    groups = varied.table.groupby(["line", "x"], sort=False)
+    return groups.agg({column: MEANS.get(column, "mean") for column in ("mu", "bystander", "r", "accuracy")})
 
 
 def nearing(name: str, varied: variations.Varied) -> str:
@@ -165,7 +175,7 @@ def nearing(name: str, varied: variations.Varied) -> str:
 
 def turns(name: str, varied: variations.Varied) -> str:
     """What the other reading changes, method by method: the sign of r, mu, accuracy."""
-    means = varied.table.groupby(["line", "x"], sort=False)[list(PANELS)].mean()
+    means = _means(varied)
     one, other = (means.loc[line] for line in varied.lines)
     share, points = 100 * (other["mu"] / one["mu"] - 1), 100 * (other["accuracy"] - one["accuracy"])
     signs, known = int((one["r"] * other["r"] < 0).sum()), int((one["r"] * other["r"]).notna().sum())
