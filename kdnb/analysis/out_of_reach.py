@@ -11,7 +11,7 @@ from kdnb.analysis.study import Study
 
 WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
 FILE = representability.FILE.split("/")[-1]
-COLUMNS = ["study", "method", "seed", "points", "residual", "missed", "features", "classes"]
+COLUMNS = ["study", "name", "method", "seed", "points", "residual", "missed", "features", "classes"]
 
 
 def with_widths(chosen: StudiesParameters) -> dict[str, Study]:

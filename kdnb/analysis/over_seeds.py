@@ -19,6 +19,13 @@ def groups(study: Study) -> dict[str, list[Run]]:
     return {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
 
 
+def counted(study: Study, runs: Iterable[Run]) -> str:
+    """On how many seeds the students ``runs`` rest: "5 seeds", or "1 to 2 seeds"."""
+    counts = [len(groups(study)[run.label]) for run in runs]
+    few, many = min(counts), max(counts)
+    return words.counted(many, "seed") if few == many else f"{few} to {many} seeds"
+
+
 def paired(one: Values, other: Values, label: str, beside: str | None = None) -> np.ndarray:
     """Differences seed by seed: ``one`` of ``label`` minus ``other`` of ``beside`` (default: the same label)."""
     left, right = one.get(label, {}), other.get(beside or label, {})

@@ -107,7 +107,7 @@ def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:
         return {}
     rows = [(runs[key], line, key[0]) for line, runs in every.items() for key in common]
     study = next(iter(named.values()))
-    return {name: Varied(study, [run for run, _, _ in rows], _table(study, rows), "method")}
+    return {name: Varied(study, [run for run, _, _ in rows], _table(study, rows), "student")}
 
 
 def _squared_label(run: Run) -> str:

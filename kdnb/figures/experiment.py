@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kdnb import models, profiles
-from kdnb.analysis import words
+from kdnb.analysis import over_seeds, words
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.study import Study
 from kdnb.figures import style
@@ -18,9 +18,7 @@ def about(studies: Iterable[Study]) -> str:
 
 
 def _line(study: Study) -> str:
-    seeds = {len({run.spec.init_seed for run in study.by_seeds.get(one.label, [one])}) for one in study.students}
-    few, many = min(seeds), max(seeds)
-    count = words.counted(many, "seed") if few == many else f"{few} to {many} seeds"
+    count = over_seeds.counted(study, study.students)
     whose = "published" if study.students[0].is_published else "trained here"
     other = differences(study)
     beside = f"not the paper's experiment: {style.joined(other)}" if other else "the paper's own experiment"

@@ -48,8 +48,9 @@ def r(study: Study) -> Exhibit:
 def name_ends(fig: go.Figure) -> go.Figure:
     """Name the curves of r where they end, apart where they end together, in place of the legend."""
     curves = [trace for trace in fig.data if trace.name.startswith("r of ") and trace.mode == "lines+markers"]
+    ends = {place: float(trace.y[-1]) for place, trace in enumerate(curves) if trace.y[-1] is not None}
     height = -np.inf
-    for trace in sorted(curves, key=lambda one: one.y[-1]):
+    for trace in (curves[place] for place in sorted(ends, key=ends.__getitem__)):
         height = max(float(trace.y[-1]), height + LINE)
         mark = SYMBOLS[trace.marker.symbol]
         name = trace.name.removeprefix("r of ").replace(" to the ", ", ")
@@ -57,6 +58,7 @@ def name_ends(fig: go.Figure) -> go.Figure:
         said = {"text": text, "font": {"size": 12}}
         place = {"x": 1, "xref": "x domain", "xanchor": "left", "xshift": 8, "row": 1, "col": 1}
         fig.add_annotation(y=height, showarrow=False, **said, **place)
+    for trace in curves:
         trace.showlegend = False
     fig.layout.sliders = ()  # a moved warm-up would leave the names behind
     return fig.update_layout(margin_r=110)

@@ -115,7 +115,7 @@ def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesPar
         text = ablations.turns("x", found["digits"])
         share = 100 * (other["mu"] / one["mu"] - 1)
         assert f"{share.min():+.1f} % to {share.max():+.1f} %".replace("-", "−") in text
-        assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 methods (1 seed)" in text
+        assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 students (1 seed)" in text
 
 
 def test_a_curve_an_alpha_is_the_mean_over_its_seeds(chosen: StudiesParameters) -> None:

@@ -138,10 +138,10 @@ def test_an_order_needs_six_methods_and_a_rank_beyond_chance(
     means = [by_method.measured(studies["digits"]).loc[["normal", "KD T=4", "MSE", "FitNet"]]]
     expected = scipy_stats.spearmanr(means[0]["mu_raw"].round(4), means[0]["accuracy"].round(4))
     assert found is not None and (found.rho, found.p, found.methods) == (*map(pytest.approx, expected), 4)
-    for p, word in ((0.2, "no"), (0.01, "yes")):
-        monkeypatch.setattr(by_method, "order", lambda *_, p=p: by_method.Order(0.5, p, 9))
-        said = methods_table.order("digits", studies["digits"])
-        assert said.startswith(f"{word} on digits (rank correlation of accuracy +0.50 with raw μ and ")
+    for rho, p, word in ((-0.5, 0.2, "no"), (-0.5, 0.01, "yes"), (0.5, 0.01, "no, the contrary,"), (0.5, 0.2, "no")):
+        monkeypatch.setattr(by_method, "order", lambda *_, rho=rho, p=p: by_method.Order(rho, p, 9))
+        said = methods_table.order("digits", studies["digits"]).replace("−", "-")
+        assert said.startswith(f"{word} on digits (rank correlation of accuracy {rho:+.2f} with raw μ and ")
 
 
 # ----------------------------------------------------------------------------------------------------------- templates

@@ -245,6 +245,14 @@ def test_the_points_behind_r_are_the_epochs_after_the_cut(study: Study) -> None:
     assert list(points.x) == rounded(study.kd[4].history["loss"][12:])
 
 
+def test_accuracy_is_the_mean_of_the_last_epoch_over_seeds(tmp_path: Path) -> None:
+    study = store(tmp_path, [kd(t, init_seed=seed) for t in (1, 4) for seed in (0, 1)])
+    line, dots, _ = accuracy.by_temperature(study).figure.data
+    read = {t: [Run(tmp_path / kd(t, init_seed=seed).name).last("test_accuracy") for seed in (0, 1)] for t in (1, 4)}
+    assert list(line.y) == rounded([np.mean(values) for values in read.values()])
+    assert sorted(dots.y) == rounded(sorted(value for values in read.values() for value in values))
+
+
 def test_accuracy_is_the_last_epochs(study: Study) -> None:
     values = [run.history["test_accuracy"].iloc[-1] for run in study.kd.values()]
     fig = accuracy.by_temperature(study).figure

@@ -195,7 +195,7 @@ function sentence(choice) {
 }
 
 // What the marks mean, from the runs that are there.
-function legend({ sweep }) {
+function legend({ sweep, kind, run }) {
   const key = (look, text) => `<span><i style="${look}"></i>${text}</span>`;
   const kd = sweep.runs.filter((run) => run.temperature !== null);
   const ramp = `linear-gradient(90deg, ${kd.map((run) => run.line.color).join(", ")})`;
@@ -205,7 +205,8 @@ function legend({ sweep }) {
   return [
     kd.length ? key(`height: 5px; background: ${ramp}`, `KD, ${low} to ${high}`) : "",
     ...others.map(({ line, label }) => key(`border-top: 3px ${dashes[line.dash]} ${line.color}`, label)),
-    key("border-top: 2px dotted #8c8c8c", "○ to the bystander"),
+    kind.bystander ? key("border-top: 2px dotted #8c8c8c", "○ to the bystander") : "",
+    run && run.temperature !== null ? "<span>◎ the student in front</span>" : "",
     `<span>${sweep.caption}</span>`,
   ].join("");
 }

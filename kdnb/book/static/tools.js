@@ -24,13 +24,25 @@ const addTools = (() => {
     return values instanceof Float32Array ? shortest(value) : value;
   }
 
+  const shown = (value) => (typeof value === "string" ? plain(value) : value);
+
+  // Rows of a figure lie at heights of numbers: the name of the nearest.
+  function rowNames({ tickvals, ticktext }) {
+    if (!isList(ticktext) || !isList(tickvals) || tickvals.some((place) => typeof place !== "number")) return null;
+    const far = (value, place) => Math.abs(value - tickvals[place]);
+    return (value) => plain(ticktext[tickvals.reduce((best, _, place) => (far(value, place) < far(value, best) ? place : best), 0)]);
+  }
+
   const isList = (values) => Array.isArray(values) || ArrayBuffer.isView(values);
 
   // The points of a trace, each as {x, y, …}; a picture has none.
-  function records({ x, y, z, text, customdata, error_y: bars, marker }) {
+  // `rows`: what the upright axis calls its places, where it names them.
+  function records({ x, y, z, text, customdata, error_x, error_y, marker }, rows) {
     if (z) return Array.from(z, (line, i) => Array.from(line, (_, j) => ({ x: at(x, j), y: at(y, i), z: at(line, j) }))).flat();
     const color = marker?.colorbar?.title?.text ?? "color";
-    const known = { x: x ?? (y && [...y.keys()]), y, text, customdata, above: bars?.array, below: bars?.arrayminus };
+    const bars = isList(error_y?.array) ? error_y : error_x;
+    const told = isList(customdata) ? Array.from(customdata, (one) => (isList(one) ? Array.from(one, shown).join(", ") : shown(one))) : null;
+    const known = { x: x ?? (y && [...y.keys()]), y: rows ? Array.from(y, rows) : y, text, customdata: told, above: bars?.array, below: bars?.arrayminus };
     if (marker?.showscale) known[plain(color)] = marker.color;
     const lists = Object.entries(known).filter(([, values]) => isList(values));
     const length = Math.max(0, ...lists.map(([, values]) => values.length));
@@ -52,7 +64,7 @@ const addTools = (() => {
     const isSplit = new Set(traces.map((trace) => `${trace.xaxis}${trace.yaxis}`)).size > 1;
     const rows = traces.flatMap((trace) => {
       const head = { ...(isSplit && { panel: panelName(node, trace) }), trace: plain(trace.name) };
-      return records(trace).map((record) => ({ ...head, ...record }));
+      return records(trace, rowNames(node._fullLayout[`yaxis${trace.yaxis.slice(1)}`])).map((record) => ({ ...head, ...record }));
     });
     return { columns: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
   }

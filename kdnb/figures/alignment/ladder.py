@@ -31,6 +31,7 @@ NAMES = {
 }
 KINDS = {"raw": "as they are", "rotated": "rotated"}  # what is known of both teachers
 VIEWS = {"cosine": "of the cosine", "μ": "of μ"}
+ABOVE = {"cosine": "nearer to the teacher", "μ": "nearer to the bystander"}
 
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
@@ -122,6 +123,7 @@ def _sides(study: Study, view: str) -> go.Figure:
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False, row=1)
+    fig.update_yaxes(title_text=f"above 0: {ABOVE[view]}")
     what = f"{VIEWS[view]}, epoch {study.epochs}"
     return style.captioned(fig, study, what, study.shown)
 

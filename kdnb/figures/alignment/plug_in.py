@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, words
+from kdnb.analysis import over_seeds
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS
 from kdnb.figures import style
@@ -65,5 +65,5 @@ def plugged_sentence(study: Study) -> str:
     so = "Yes, once matched" if works[0] else "No, not even matched"
     if "normal" in known and len(known) > 1:
         so += ", and without teaching " + ("too" if works[-1] else "not")
-    seeds = words.counted(len(over_seeds.groups(study)[shown[0].label]), "seed")
+    seeds = over_seeds.counted(study, [run for run in shown if run.label in known])
     return f"**{so}: {'; '.join(parts)} (means over {seeds}).**"

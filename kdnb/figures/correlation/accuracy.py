@@ -14,29 +14,28 @@ from kdnb.figures.exhibit import Exhibit, exhibit
     "Test accuracy of the last epoch against T, with normal training, DIST, MSE and the teacher as lines.",
 )
 def by_temperature(study: Study) -> Exhibit:
-    """Test accuracy of the last epoch against T; normal, DIST, MSE and the teacher across; other seeds as dots."""
-    fig = style.grid(1, 1, height=430)
-    own = {t: run.last("test_accuracy") for t, run in study.kd.items()}
+    """Test accuracy of the last epoch against T; normal, DIST, MSE and the teacher across; KD's seeds as dots."""
+    fig, groups = style.grid(1, 1, height=430), over_seeds.groups(study)
+    read = {run.label: [one.last("test_accuracy") for one in groups[run.label]] for run in study.students}
+    own = {t: np.mean(read[run.label]) for t, run in study.kd.items()}
     colors = [style.temperature_color(t, study.hottest) for t in own]
     trace = go.Scatter(x=list(own), y=style.significant(list(own.values())), name="KD", mode="lines+markers")
     trace.update(marker={"size": 11, "color": colors}, line={"color": style.QUIET, "width": 2})
     fig.add_trace(trace.update(hovertemplate="T = %{x}<br>accuracy: %{y:.2%}<extra></extra>"))
-    others = [run for group in study.by_seeds.values() for run in group if run not in study.students]
-    if seeds := [run for run in others if run.spec.method == "kd"]:
-        x = [run.spec.method_parameters["temperature"] for run in seeds]
-        y = [run.last("test_accuracy") for run in seeds]
+    if any(len(read[run.label]) > 1 for run in study.kd.values()):
+        x = [t for t, run in study.kd.items() for _ in read[run.label]]
+        y = [value for run in study.kd.values() for value in read[run.label]]
         dots = {"size": 6, "color": style.OTHER, "symbol": "circle-open"}
-        fig.add_trace(go.Scatter(x=x, y=style.significant(y), name="KD, other seeds", mode="markers", marker=dots))
+        fig.add_trace(go.Scatter(x=x, y=style.significant(y), name="KD, each seed", mode="markers", marker=dots))
     for run in study.others:
-        fig.add_trace(style.across(study, run, run.last("test_accuracy"), "accuracy"))
+        fig.add_trace(style.across(study, run, float(np.mean(read[run.label])), "accuracy"))
     if study.teacher is not None:
         teacher = style.across(study, study.teacher, study.teacher.last("test_accuracy"), "accuracy")
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
     fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
     style.temperature_axis(fig, study)
-    return Exhibit(
-        style.captioned(fig, study, f"epoch {study.epochs}", study.shown), answer=sentence(study), of=study.name
-    )
+    drawn = style.captioned(fig, study, f"epoch {study.epochs}, mean over seeds", study.shown)
+    return Exhibit(drawn, answer=sentence(study), of=study.name)
 
 
 def sentence(study: Study) -> str:

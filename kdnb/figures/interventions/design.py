@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, out_of_reach, stats, words
+from kdnb.analysis import design, stats, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -98,7 +98,9 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     for place, (name, part) in enumerate(found.groupby("study", sort=False)):
         widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
         for method, marks in part.groupby("method", sort=False):
-            text = [f"{method}, seed {row.seed}, {row.residual:.0%} of the logits" for row in marks.itertuples()]
+            text = [
+                f"{method}, seed {row.seed}, {row.residual:.0%} of the logits not reached" for row in marks.itertuples()
+            ]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
             trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
             hover = f"{name}: %{{text}}<br>class lost on %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
@@ -118,9 +120,8 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     fig.update_xaxes(title_text="images whose nearest logits name another class", tickformat=".0%", range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
-    shown = [
-        run for one in studies.values() for run in one.every if run.path.name in set(out_of_reach.marks(one)["name"])
-    ]
+    marked = set(zip(found["study"], found["name"], strict=True))
+    shown = [run for name, one in studies.items() for run in one.every if (name, run.path.name) in marked]
     title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
     return Exhibit(origin.mark(fig, shown, None).update_layout(title=title), answer=reach_sentence(found))
 

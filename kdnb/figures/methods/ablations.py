@@ -82,7 +82,7 @@ def _figure(varied: variations.Varied) -> go.Figure:
     In the first panel, dotted and hollow: the same with mu to the bystander.
     """
     fig = style.grid(3, 1, height=680, shared_xaxes=True, vertical_spacing=0.06)
-    looks = dict(zip(varied.lines, LOOKS, strict=False))
+    looks = dict(zip(sorted(varied.lines, key="normal".__eq__), LOOKS, strict=False))  # of KD's line the first
     for key, part in varied.table.groupby("line", sort=False):
         name = words.typeset(str(key))
         look = looks[str(key)]
@@ -183,7 +183,7 @@ def turns(name: str, varied: variations.Varied) -> str:
         " to ".join(dict.fromkeys(words.number(end, form) for end in (change.min(), change.max())))
         for change, form in ((share, "{:+.1f} %"), (points, "{:+z.2f}"))
     ]
-    seeds, of = words.counted(varied.table["seed"].nunique(), "seed"), words.counted(known, "method")
+    seeds, of = words.counted(varied.table["seed"].nunique(), "seed"), words.counted(known, "student")
     return (
         f"{name}: the sign of r turns in {signs} of {of} ({seeds}), final raw μ changes by {spans[0]}, "
         f"accuracy by {spans[1]} points"

@@ -192,8 +192,10 @@ def order(name: str, study: Study) -> str:
         count = len(by_method.with_mu(study))
         return f"it cannot be told on {name}, where {words.counted(count, 'method has', 'methods have')} a μ"
     told = [f"{words.number(one.rho, '{:+.2f}')} with {said} μ" for said, one in known.items()]
-    clear = [said for said, one in known.items() if one.p < 0.05]
-    word = "no" if not clear else "yes" if len(clear) == len(known) else f"for {clear[0]} μ alone"
+    clear = {said: one.rho < 0 for said, one in known.items() if one.p < 0.05}
+    nearer = [said for said, is_nearer in clear.items() if is_nearer]  # the accurate ones
+    word = "yes" if len(nearer) == len(known) else f"for {nearer[0]} μ alone" if nearer else "no"
+    word = "no, the contrary," if clear and not nearer else word
     count = max(one.methods for one in known.values())
     return f"{word} on {name} (rank correlation of accuracy {style.joined(told)}; {count} methods)"
 

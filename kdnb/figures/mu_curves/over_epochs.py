@@ -191,7 +191,7 @@ def answer(study: Study) -> str:
     moves = [f"by {percent(change)} {whose}" for whose, change in known.items()]
     other = mean_change(study, peak, "bystander_mu_raw")
     beside = f"; to the bystander, which no student saw, by {percent(other)} {at(peak)}" if np.isfinite(other) else ""
-    seeds = words.counted(len(over_seeds.groups(study)[peak.label]), "seed")
+    seeds = over_seeds.counted(study, [run for run in shown if at(run) in known])
     text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves)}"
     return f"**{text}{beside} ({seeds}).**"
 

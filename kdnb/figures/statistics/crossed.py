@@ -55,7 +55,8 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
     fig.update_layout(legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0}, margin_b=80)
     title = f"{study.name}\u00a0· mean over {_seeds(found)}\u00a0· 95 % over {_teachers(found)}"
-    return origin.mark(fig, study.students, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
+    drawn = [run for run in study.students if run.label in set(found["label"])]
+    return origin.mark(fig, drawn, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
 
 
 def _teachers(found: pd.DataFrame) -> str:

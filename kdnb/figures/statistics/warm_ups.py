@@ -19,7 +19,7 @@ from kdnb.runs import Run
 
 @exhibit(
     "seeds-cuts",
-    "r of mu and loss against the warm-up for one student, teacher and bystander, with intervals over seeds.",
+    "r of mu and loss against the warm-up for one student, teacher and bystander, with intervals; KD's means behind.",
     step="student",
 )
 def against_warm_up(found: Sequence[Measured], every: Sequence[r_over_seeds.Curves]) -> Exhibit:
@@ -52,7 +52,10 @@ def _figure(
     for side in (BYSTANDER, TEACHER):
         low, mean, high = ([getattr(found, end) for found in shown[side]] for end in ("low", "mean", "high"))
         fig.add_traces(band(r_over_seeds.cuts(one.study), low, mean, high, SIDES[side], LOOKS[side]["color"]))
-    return framed(fig, one, f"{label}; 95 % over seeds", by_label(one.study)[label])
+    groups = by_label(one.study)
+    thin = [run for run in one.study.kd.values() if behind and run.label != label]
+    runs = [*groups[label], *(one for run in thin for one in groups.get(run.label, ()))]
+    return framed(fig, one, f"{label}; 95 % over seeds; thin: other T", runs)
 
 
 def band(x: Sequence[int], low: ArrayLike, mid: ArrayLike, high: ArrayLike, name: str, color: str) -> list[go.Scatter]:
