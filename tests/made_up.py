@@ -51,7 +51,7 @@ SPEC = RunSpec(
 )
 CURVES = [
     *("loss", "test_accuracy", "weight_norm", *over_epochs.MEASURES, *tsne.COSINES),
-    *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched"),
+    *("clean_accuracy", "plug_in_accuracy", "plug_in_accuracy_matched", "bystander_plug_in_accuracy"),
     *("spread", "pull_ce", "pull_decay", "account_residual", "bystander_pull_ce", "bystander_pull_decay"),
 ]
 

@@ -16,6 +16,7 @@ from kdnb.analysis.design import Cell
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.study import Study
+from kdnb.figures import front_page
 from kdnb.figures.interventions import design as drawn
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import RunSpec
@@ -66,10 +67,24 @@ def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
         expected = {seed: last[replace(one, init_seed=seed).name]["test_accuracy"] for seed in range(3)}
         assert dict(found[place].by_seed) == expected, place
     for row, name in (("maps", "straight"), ("projected", "projected")):
-        for whose, column in design.COLUMN.items():
-            if column in last[spec(name).name]:
-                assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
+        columns = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
+        assert columns.items() <= design.COLUMN.items()
+        for whose, column in columns.items():
+            assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
         assert (row, "random") not in found
+
+
+def test_the_first_page_holds_the_bystanders_classifier_against_the_teachers(study: Study) -> None:
+    """Below zero where reuse needs the teacher's own: W_o less W_t, seed by seed."""
+    last = {run.path.name: run.history.iloc[-1] for run in study.every}
+    for row, mine, others, columns in (
+        ("answers", spec("frozen"), spec("foreign"), ("test_accuracy", "test_accuracy")),
+        ("maps", spec("straight"), spec("straight"), ("plug_in_accuracy", "bystander_plug_in_accuracy")),
+    ):
+        named = [(replace(mine, init_seed=seed).name, replace(others, init_seed=seed).name) for seed in range(3)]
+        expected = [last[theirs][columns[1]] - last[own][columns[0]] for own, theirs in named]
+        assert list(front_page._gaps(study, row)) == pytest.approx(expected)
+        assert any(expected)
 
 
 def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:

@@ -8,7 +8,7 @@ import pytest
 from conftest import Train
 
 from kdnb import __main__ as command_line
-from kdnb import data
+from kdnb import data, paths
 from kdnb.analysis import representability
 from kdnb.analysis.representability import reach
 
@@ -56,6 +56,16 @@ def test_random_rows_reach_everything_once_features_are_twice_as_many() -> None:
 
     assert share(8, 14) == pytest.approx(0.5, abs=0.11)
     assert share(8, 24) > 0.95 and share(8, 8) < 0.05
+
+
+def test_what_is_published_comes_out_again() -> None:
+    """Eight features: the nearest logits name another class often, and rarely on training images as on test images."""
+    folder = paths.results("digits-d8")
+    known = pd.read_parquet(folder / representability.FILE).set_index("name")
+    again = representability.table(folder, data.load("digits")).set_index("name").loc[known.index]
+    assert known["agreement"].min() < 0.5
+    for column in ("residual", "agreement"):
+        np.testing.assert_allclose(again[column], known[column], atol=1e-6)
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:

@@ -67,6 +67,8 @@ def test_the_table_has_a_row_a_method_and_names_what_was_not_trained(studies: di
     assert cells["SimKD"][2:] == ["–"] * (len(by_method.MUS) + 1) and "–" not in cells["FitNet"]
     of_kd = [run.history.iloc[-1] for run in by_method.groups(studies["digits"])["KD T=4"]]
     own, other = (sum(row[column] for row in of_kd) / len(of_kd) for column in ("mu_raw", "bystander_mu_raw"))
+    plugged = np.mean([row["plug_in_accuracy_matched"] for row in of_kd])
+    assert cells["KD T=4"][-1] == f"{100 * plugged:.1f}"
     assert cells["KD T=4"][2] == f"{own:.3g} ({other:.3g})" and cells["KD T=4"][0] == "3"
     assert "KD T=2" in small and "nan" not in text.lower()
 

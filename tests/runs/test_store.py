@@ -116,6 +116,13 @@ def test_the_matched_snapshot_is_of_the_first_epoch_that_reaches_the_threshold(t
     reached = run.history.loc[run.history["clean_accuracy"] >= 0.3, "epoch"]
     snapshot = run.snapshot("matched")
     assert len(reached) > 1 and snapshot is not None and snapshot.epoch == reached.iloc[0]
+    row = run.history.set_index("epoch").loc[snapshot.epoch]
+    for images, column in (("test", "test_accuracy"), ("train", "clean_accuracy")):
+        taken = run.snapshot("matched", images)
+        assert taken is not None
+        own = accuracy(torch.from_numpy(taken.logits), torch.from_numpy(taken.labels))
+        assert own == pytest.approx(row[column], abs=2 / len(taken.labels)), images
+    assert abs(row["test_accuracy"] - row["clean_accuracy"]) > 2 / 128  # or they could not be told apart
 
 
 def test_outputs_beyond_half_precision_are_kept_whole(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The numbers of the book's own statements again, by hand, from files of one published seed."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+from scipy import stats
+from scipy.spatial.distance import pdist
+
+from kdnb.analysis.selection import StudiesParameters
+from kdnb.analysis.study import Study
+from kdnb.claims import book_numbers
+
+FOLDER = Path(__file__).parents[2] / "results" / "digits"
+KD, NORMAL = "kd-T4-a0.9-wd0.0005-s0", "normal-wd0.0005-s0"
+
+
+@pytest.fixture(scope="module")
+def seed() -> Study:
+    study = StudiesParameters(profiles=("digits",)).studies()["digits"]
+    return next(one for one in study.seeds if one.seed == 0)
+
+
+def last(name: str) -> pd.Series:
+    return pd.read_parquet(FOLDER / name / "history.parquet").iloc[-1]
+
+
+@pytest.mark.parametrize("of", [book_numbers.frozen, book_numbers.springs, book_numbers.turned])
+def test_points_are_the_interventions_less_kds(seed: Study, of: object) -> None:
+    names = {"frozen at W_t": "frozen", "frozen at permuted W_t": "permuted", "frozen at rotated W_t": "rotated"}
+    names |= {"frozen at class-shuffled W_t": "shuffled", "pulled to W_t": "pulled", "pushed from W_t": "pushed"}
+    found = of(seed)  # type: ignore[operator]
+    assert len(set(found) & set(names)) >= 2
+    for label in set(found) & set(names):
+        accuracy = last(f"{names[label]}-T4-a0.9-wd0.0005-s0")["test_accuracy"]
+        assert found[label] == pytest.approx(100 * (accuracy - last(KD)["test_accuracy"]), abs=1e-6)
+
+
+def test_movers_are_sums_of_each_teachers_pulls(seed: Study) -> None:
+    history = pd.read_parquet(FOLDER / KD / "history.parquet").sum()
+    total = history[["pull_ce", "pull_kd", "pull_decay", "spread"]].abs().sum()
+    assert book_numbers.movers(seed) == pytest.approx(
+        {
+            "distillation, teacher": history["pull_kd"] / total,
+            "distillation, bystander": history["bystander_pull_kd"] / total,
+            "weight decay, teacher": history["pull_decay"] / total,
+            "weight decay, bystander": history["bystander_pull_decay"] / total,
+        },
+        rel=1e-5,
+    )
+
+
+def test_plug_in_is_a_share_of_the_students_own_accuracy(seed: Study) -> None:
+    found = book_numbers.plug_in(seed)
+    for text, name in (("KD T=4", KD), ("normal", NORMAL)):
+        row = last(name)
+        for kind, column in (("as they are", "plug_in_accuracy"), ("matched", "plug_in_accuracy_matched")):
+            assert found[f"{text}, {kind}"] == pytest.approx(row[column] / row["test_accuracy"], rel=1e-5)
+    assert found["KD T=4, matched"] - found["KD T=4, as they are"] > 0.2
+
+
+def test_class_geometry_is_the_own_teachers_less_the_bystanders(seed: Study) -> None:
+    gaps = load_file(FOLDER / "comparisons" / "classes.safetensors")
+    teacher = pdist(load_file(FOLDER / "teacher-s0" / "map.safetensors")["final_means"].astype(float))
+    bystander = gaps[json.loads((FOLDER / KD / "spec.json").read_text())["bystander"]["checksum"]]
+    found = book_numbers.class_geometry(seed)
+    for text, name in (("KD T=4", KD), ("normal", NORMAL)):
+        mine = pdist(load_file(FOLDER / name / "map.safetensors")["final_means"].astype(float))
+        own, other = (stats.spearmanr(mine, theirs).statistic for theirs in (teacher, bystander))
+        assert found[text] == pytest.approx(own - other, abs=2e-3)
+    assert found["KD T=4"] > 0.1
+
+
+def test_linear_maps_are_of_the_own_and_of_the_other_seeds_teacher(seed: Study) -> None:
+    table = pd.read_parquet(FOLDER / "comparisons" / "stitching.parquet")
+    table = table[(table["study"] == "digits") & (table["name"] == KD)].set_index("relation")["linear"]
+    expected = {"its teacher": float(table["own"]), "another seed's teacher": float(table["alike"])}
+    assert book_numbers.linear_map(seed) == pytest.approx(expected, rel=1e-6)
+
+
+def test_separation_is_between_by_within_beside_normal_training(seed: Study) -> None:
+    def ratio(name: str) -> float:
+        measures = json.loads((FOLDER / name / "published.json").read_text())["matched"]["separation"]
+        return float(measures["between"] / measures["within"])
+
+    found = book_numbers.separation(seed)
+    for t in (1, 4, 10):
+        expected = ratio(f"kd-T{t}-a0.9-wd0.0005-s0") / ratio(NORMAL) - 1
+        assert found[f"KD T={t}"] == pytest.approx(expected, rel=1e-6)
+    assert len({round(value, 6) for value in found.values()}) == 3
