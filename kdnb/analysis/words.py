@@ -6,8 +6,11 @@ import numpy as np
 
 
 def number(value: float, form: str) -> str:
-    """``value`` in ``form`` ("{:+.2f} points"); "undefined" for nan."""
-    return form.format(value).replace("-", "−") if np.isfinite(value) else "undefined"
+    """``value`` in ``form`` ("{:+.2f} points"), no zero negative; "undefined" for nan."""
+    if not np.isfinite(value):
+        return "undefined"
+    text = form.format(value)
+    return (text if re.search("[1-9]", text) else form.format(0.0)).replace("-", "−")
 
 
 def plus_minus(low: float, high: float, form: str) -> str:

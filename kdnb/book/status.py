@@ -96,10 +96,15 @@ def _chapter(place: str, chapter: Notebook) -> dict[str, str]:
 
 def _figure(place: str, figure: Drawn) -> dict[str, str]:
     """A row; of a stepper what all its steps show."""
+    digests = [step["layout"].get("meta", {}) for step in figure.steps]
+    several = len({folder for digest in digests for folder in digest.get("of", [])}) > 1
     known: dict[str, list[Any]] = {}
-    for step in figure.steps:
-        for name, values in step["layout"].get("meta", {}).items():
-            known[name] = list(dict.fromkeys([*known.get(name, []), *values]))
+    for digest in digests:
+        for name, values in digest.items():
+            whole = [_whole(run, digest["of"][0]) for run in values] if name == "runs" and several else values
+            known[name] = list(dict.fromkeys([*known.get(name, []), *whole]))
+    days = sorted(known.get("trained", []))
+    known |= {"trained": [days[0], *days[1:][-1:]]} if days else {}
     told = {name: html.escape(", ".join(map(str, values))) for name, values in known.items()}
     made = "; ".join(told[name] for name in ("hardware", "versions") if name in told)
     return {
@@ -109,6 +114,11 @@ def _figure(place: str, figure: Drawn) -> dict[str, str]:
         "commit": told.get("commit", "–"),
         "with": made or "–",
     }
+
+
+def _whole(run: str, folder: str) -> str:
+    """A run's name with its folder's: runs of two studies may have one name."""
+    return run if "/" in run else f"{folder}/{run}"
 
 
 def _runs(known: Mapping[str, Sequence[Any]], told: Mapping[str, str]) -> str:

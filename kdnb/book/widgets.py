@@ -212,9 +212,9 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
     """
     check(name, "four plots")
     temperatures = content["temperatures"]
-    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature))
+    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature), default=0)
     panels = ExplorerView(data=dict(content), name=name, temperature=start)
-    play, slider = _player([f"{t:g}" for t in temperatures], "T", start)
+    play, slider = _player([f"{t:g}" for t in temperatures] or ["–"], "T", start)
     menus = {
         "data_set": _menu("data", content["sets"]),
         "method": _menu("method", [method["name"] for method in content["methods"]]),

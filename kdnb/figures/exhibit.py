@@ -72,7 +72,7 @@ class Maker(Generic[Given]):
 
     def id(self, of: str = "") -> str:
         """The exhibit's id on its page; ``of``: which study's, where its page shows several."""
-        return self.name.format(of=of)
+        return self.name.format(of=re.sub("[^a-z0-9]+", "-", of.lower()).strip("-"))
 
     @property
     def chapter(self) -> str:

@@ -13,15 +13,16 @@ PACKAGES = {"python": "Python", "torch": "torch", "numpy": "numpy"}
 def of(runs: Sequence[Run], teacher: Run | None = None) -> dict[str, Any]:
     """Folder, names, seeds, days of training, commits, hardware and versions of ``runs`` and their teacher; no path.
 
-    Seeds are those of ``runs`` alone.
+    Seeds are those of ``runs`` alone. Runs of several folders are named with theirs: two may have one name.
     """
     every = [*runs, *([teacher] if teacher and teacher not in runs else [])]
+    folders = _unique(_folder(run) for run in every)
     sessions = [session for run in every for session in run.provenance["sessions"]]
     days = _unique(session["started"][:10] for session in sessions)
     versions = [session["versions"] for session in sessions]
     digest = {
-        "runs": [run.path.name for run in every],
-        "of": _unique(run.path.absolute().parent.name for run in every),
+        "runs": [f"{_folder(run)}/{run.path.name}" if len(folders) > 1 else run.path.name for run in every],
+        "of": folders,
         "seeds": sorted({run.spec.init_seed for run in runs}),
         "trained": days[:1] + days[1:][-1:],  # the first and the last
         "commit": _unique(commit(session) for session in sessions),
@@ -29,6 +30,10 @@ def of(runs: Sequence[Run], teacher: Run | None = None) -> dict[str, Any]:
         "versions": _unique(f"{PACKAGES[name]} {one[name]}" for one in versions for name in PACKAGES if name in one),
     }
     return {name: values for name, values in digest.items() if values}
+
+
+def _folder(run: Run) -> str:
+    return run.path.absolute().parent.name
 
 
 def mark(fig: go.Figure, runs: Sequence[Run], teacher: Run | None = None) -> go.Figure:

@@ -7,7 +7,10 @@ import pytest
 from kdnb.analysis import words
 
 
-@pytest.mark.parametrize("value, form, text", [(-0.5, "{:.2f}", "−0.50"), (1234.0, "{:+,g} points", "+1,234 points")])
+@pytest.mark.parametrize(
+    "value, form, text",
+    [(-0.5, "{:.2f}", "−0.50"), (1234.0, "{:+,g} points", "+1,234 points"), (-0.001, "{:+.2f}", "+0.00")],
+)
 def test_a_number_has_a_true_minus_and_its_unit(value: float, form: str, text: str) -> None:
     assert words.number(value, form) == text
 

@@ -37,8 +37,18 @@ def coloured() -> go.Figure:
     return go.Figure(go.Scatter(x=[1, 2], y=[5, 6], mode="markers", marker=look, name="run"))
 
 
+def turned() -> go.Figure:
+    """Rows with names, as `intervals.turned` draws them: a mean with its interval between two named heights."""
+    bars = {"type": "data", "array": [0.25], "arrayminus": [0.5]}
+    fig = go.Figure(
+        go.Scatter(x=[1.5], y=[-0.8], error_x=bars, customdata=[["W<sub>t</sub>", "1.5 (n = 3)"]], name="seeds")
+    )
+    return fig.update_yaxes(tickvals=[0, -1], ticktext=["its own", "W<sub>t</sub>, turned"])
+
+
 FIGURES = {
     "curves": curves(),
+    "turned": turned(),
     "coloured": coloured(),
     "heat": go.Figure(go.Heatmap(x=["a", "b"], y=["c", "d"], z=np.array([[1.5, 2], [3, 4]]), name="cosine")),
 }
@@ -93,6 +103,13 @@ def test_the_csv_is_the_data(page: Path, read: Read) -> None:
         ["below", "μs", "w", "3", "s", "2", "1"],
     ]
     reading.check()
+
+
+def test_named_rows_keep_their_names_and_their_intervals(page: Path, read: Read) -> None:
+    reading = read()
+    assert rows(reading, opened(reading, page, "turned")) == [
+        dict(trace="seeds", x="1.5", y="Wt, turned", customdata="Wt, 1.5 (n = 3)", above="0.25", below="0.5")
+    ]
 
 
 def test_colours_that_are_numbers_and_heat_maps_are_data_too(page: Path, read: Read) -> None:

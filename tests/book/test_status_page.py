@@ -11,6 +11,7 @@ from made_up import kd, write
 
 from kdnb.book import status
 from kdnb.book.drawing import fragment
+from kdnb.book.fragments import Drawn
 from kdnb.figures import origin
 from kdnb.runs import Run
 
@@ -88,6 +89,22 @@ def test_figures_are_linked_and_their_runs_told(runs: list[Any], tmp_path: Path)
     assert "A &lt;fast&gt; CPU, 2 thread(s); Python 3.11.7, torch 2.14.1" in text
     assert "2026-11-23 07:01" in text and "65 s" in text and ">ok<" in text
     assert str(tmp_path) not in text
+
+
+def test_runs_of_two_studies_that_have_one_name_are_two(tmp_path: Path) -> None:
+    """In one figure, and in the steps of one; days from the first to the last, whatever the steps' order."""
+    days = {"digits": "2026-11-24", "digits-few": "2026-11-22", "digits-wide": "2026-11-23"}
+    made = {name: write(tmp_path / name, kd(4)) for name in days}
+    for name, run in made.items():
+        session = {**SESSION, "started": days[name] + "T10:00:00"}
+        run.write_provenance({"sessions": [session]})
+    one, two, _ = made.values()
+    assert origin.of([one, two])["runs"] == [f"{name}/{one.path.name}" for name in ("digits", "digits-few")]
+    steps = {name: origin.mark(go.Figure(go.Bar(y=[1])), [run]) for name, run in made.items()}
+    specs = [figure.to_plotly_json() for figure in steps.values()]
+    drawn = status._figure("notebooks/one", Drawn("curves", "", specs[0], None, specs))
+    assert "<summary>3 of digits, digits-few, digits-wide, seed 0</summary>" in drawn["runs"]
+    assert drawn["trained"].replace("\u2011", "-") == "2026-11-22 to 2026-11-24"
 
 
 def test_a_chapter_of_which_nothing_is_recorded_is_listed_all_the_same(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def test_what_a_function_makes_has_its_name_its_sentence_and_its_slider() -> Non
     made = bars([1, 3], "digits")
     assert (made.name, made.alt, made.step) == ("bars-digits", "A bar.", "height")
     assert made.labels == ["1", "3"] and [fig.data[0].y for fig in made.figures] == [(1,), (3,)]
+    assert bars.id("My_pictures 2") == "bars-my-pictures-2"  # a data set of one's own is called as one likes
     assert bars.id("digits") == made.name and bars.__doc__ == "Bars of some heights."
 
 

@@ -21,7 +21,8 @@ function watch(area, act) {
 
 function mendAccess() {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) entry.setAttribute("role", "listitem");
-  let sought = decodeURIComponent(location.hash.slice(1));
+  let sought = location.hash.slice(1);
+  try { sought = decodeURIComponent(sought); } catch { /* a lone % is taken as it stands */ }
   if (document.getElementById(sought)) sought = "";
   for (const holder of document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']")) {
     const area = holder.parentElement;

@@ -84,9 +84,12 @@ function panel(model, title, { weight, features }) {
 function sentence(model) {
   const found = measured(model);
   const change = ([before, after]) => `${before.toFixed(3)} before, ${after.toFixed(3)} now`;
+  const why = found.negative
+    ? `${found.negative} of ${found.count} points have a negative feature`
+    : "other points than these would have a negative feature";
   const relu = model.get("angle") % 360 === 0
     ? "Behind a ReLU this move is allowed too."
-    : `Behind a ReLU this rotation is not allowed: ${found.negative} of ${found.count} points have a negative feature.`;
+    : `Behind a ReLU this rotation is not allowed: ${why}.`;
   const share = (100 * found.equal) / found.count;
   return `μ raw: ${change(found.raw)}. μ matched: ${change(found.matched)}. Equal decisions: ${found.equal} of ${found.count} (${share.toFixed(0)} %). ${relu}`;
 }

@@ -182,7 +182,7 @@ const PANELS = {
 function sentence(choice) {
   const { sweep, decay, method, name, temperature, run, kind, cut, followed } = choice;
   const plain = (text) => text.replace(/<[^>]*>/g, "");
-  const r = (series) => correlation(choice, run, series)?.toFixed(3).replace("-", "−") ?? "undefined";
+  const r = (series) => { const found = correlation(choice, run, series); return found === null ? "undefined" : signed(found, 3); };
   const notes = [];
   if (sweep.decay !== decay) notes.push(`Weight decay ${decay} was not trained on ${sweep.set}; shown: ${sweep.decay}.`);
   if (!run) return [...notes, `${name} was not trained here.`].join(" ");
@@ -213,19 +213,21 @@ function legend({ sweep, kind, run }) {
 
 // ------------------------------------------------------------------------------------------------------ what one does
 function follower(model) {
-  let pinned = false;
+  // Names, not switches: a class that was typed, or gone with its data set, is neither.
+  let pinned = "", hovered = "";
+  const isPinned = () => pinned !== "" && model.get("followed") === pinned;
   const follow = (name) => {
     if (model.get("followed") === name) return;
     model.set("followed", name);
     model.save_changes();
   };
   return {
-    hover: (event) => { if (!pinned) follow(event.points[0].text); },
-    leave: () => { if (!pinned) follow(""); },
+    hover: (event) => { if (!isPinned()) follow(hovered = event.points[0].text); },
+    leave: () => { if (!isPinned() && model.get("followed") === hovered) follow(""); },
     click: (event) => {
       const name = event.points[0].text;
-      pinned = !(pinned && name === model.get("followed"));
-      follow(name);
+      pinned = isPinned() && name === pinned ? "" : name;
+      follow(hovered = name);
     },
   };
 }

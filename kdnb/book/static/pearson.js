@@ -1,3 +1,6 @@
+// A number with a true minus, which no zero has.
+const signed = (value, digits) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+
 // Pearson's correlation; null for fewer than three points, or where one side stands still.
 function pearson(x, y) {
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,6 +1,6 @@
 // A figure, or number `index` of a sequence that shares traces and layout.
-function figure(model) {
-  const { data, layout, steps } = model.get("figures");
+// From a view's own copy: Plotly keeps a menu's or slider's place in the layout that it is given.
+function figure(model, { data, layout, steps }) {
   const step = steps[model.get("index")];
   const traces = step.data.map((own, i) => ({ ...data[i], ...own }));
   return { data: traces, layout: { ...layout, ...step.layout }, frames: step.frames };
@@ -12,6 +12,7 @@ async function render({ model, el }) {
   node.className = "kdnb-stepper";
   node.setAttribute("role", "figure");
   node.style.cssText = `width:100%;min-height:${model.get("figures").layout.height ?? 450}px`;
+  const own = structuredClone(model.get("figures"));
   const frame = document.createElement("div");
   frame.className = "kdnb-frame";
   frame.append(node);
@@ -23,8 +24,8 @@ async function render({ model, el }) {
   node.textContent = said();
   try {
     const Plotly = await findPlotly(model);
-    const view = await follow(Plotly, node, () => figure(model));
-    addTools(node, () => figure(model), node.id, model.get("alt"));
+    const view = await follow(Plotly, node, () => figure(model, own));
+    addTools(node, () => figure(model, own), node.id, model.get("alt"));
     model.on("change:index", () => { say(); view.draw(); });
     return () => { view.stop(); Plotly.purge(node); };
   } catch (error) {

@@ -66,10 +66,9 @@ function layout(title, across, up, more) {
 }
 
 function sentence(all) {
-  const signed = (value) => value.toFixed(2).replace("-", "−");
   const share = (key) => `${((100 * all.filter((one) => Math.abs(one[key]) >= 0.8).length) / all.length).toFixed(0)} %`;
   const { r, differences } = all[all.length - 1];
-  return `Draw ${all.length}: r = ${signed(r)}; of the differences: ${signed(differences)}. |r| of at least 0.8 so far: ${share("r")} of the draws; of the differences: ${share("differences")}.`;
+  return `Draw ${all.length}: r = ${signed(r, 2)}; of the differences: ${signed(differences, 2)}. |r| of at least 0.8 so far: ${share("r")} of the draws; of the differences: ${share("differences")}.`;
 }
 
 async function render({ model, el }) {
