@@ -80,6 +80,15 @@ def faults(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("width", [1000, 1190])
+def test_a_wide_cell_keeps_within_a_page_of_middling_width(built: Path, read: Read, width: int) -> None:
+    """There the theme has no column beside the text, over which it widens the explorer all the same."""
+    reading = read(width)
+    reading.open(built / "notebooks/00_start.html")
+    reading.page.locator("#explorer-mu .main-svg").first.wait_for()
+    assert reading.overflow() <= 0
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [1300, 390], ids=["from disk on a desk", "served to a telephone"])
 def test_a_page_is_whole_for_everyone(built: Path, address: str, read: Read, width: int, name: str) -> None:

@@ -113,7 +113,8 @@ def sides(study: Study) -> Exhibit:
 
 
 def _sides(study: Study, view: str) -> go.Figure:
-    fig = style.grid(2, 1, list(KINDS.values()), 520, shared_xaxes=True, vertical_spacing=0.09)
+    titles = [f"{name} · above 0: {ABOVE[view]}" for name in KINDS.values()]
+    fig = style.grid(2, 1, titles, 520, shared_xaxes=True, vertical_spacing=0.09)
     labels = [run.label for run in study.students]
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
@@ -123,7 +124,6 @@ def _sides(study: Study, view: str) -> go.Figure:
         fig.add_trace(intervals.level(labels, 0, "no difference", style.OTHER, "dot").update(showlegend=False), row, 1)
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False, row=1)
-    fig.update_yaxes(title_text=f"above 0: {ABOVE[view]}")
     what = f"{VIEWS[view]}, epoch {study.epochs}"
     return style.captioned(fig, study, what, study.shown)
 
