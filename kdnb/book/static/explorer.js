@@ -182,7 +182,7 @@ const PANELS = {
 function sentence(choice) {
   const { sweep, decay, method, name, temperature, run, kind, cut, followed } = choice;
   const plain = (text) => text.replace(/<[^>]*>/g, "");
-  const r = (series) => { const found = correlation(choice, run, series); return found === null ? "undefined" : signed(found, 3); };
+  const r = (series) => { const found = correlation(choice, run, series); return Number.isFinite(found) ? signed(found, 3) : "undefined"; };
   const notes = [];
   if (sweep.decay !== decay) notes.push(`Weight decay ${decay} was not trained on ${sweep.set}; shown: ${sweep.decay}.`);
   if (!run) return [...notes, `${name} was not trained here.`].join(" ");
