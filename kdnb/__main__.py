@@ -273,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(
             "kdnb: stopped; no file is half written, and the same command goes on: training after its last finished "
-            "epoch, all else from its start.",
+            "epoch, publishing after its last finished run, all else from its start.",
             file=sys.stderr,
         )
         return 130

@@ -14,14 +14,15 @@ map.safetensors         fp16: t-SNE coordinates of 2,000 test images (:func:`sub
 model.safetensors       of the teacher alone, matrices in fp16; not of one whose weights are too large for a repository
 ======================  ==============================================================================================
 
-Of a bystander there is no map. A run that is published already, and has not changed, is left alone.
+Of a bystander there is no map. A run that is published already, and has not changed, is left alone. All runs are put
+in place together, once all are made; until then they wait in a hidden folder beside, where a call that was stopped
+leaves those it had finished for the next one.
 """
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from kdnb import runs
@@ -258,23 +260,43 @@ def _install(made: Run, target: Path) -> None:
 
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` itself, should that be a link: files can be moved on one disk only."""
-    beside = target.resolve().parent
+    """A folder beside ``target`` itself, should that be a link: files can be moved on one disk only.
+
+    It goes at a good end alone; OSError while another call has it.
+    """
+    place = target.resolve()
+    folder = place.with_name(f".publish-{place.name}")
+    lock = FileLock(folder / "lock", timeout=0, fallback_to_soft=False)
     try:
-        beside.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=beside, prefix=".publish-")
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise OSError(f"another call publishes into {target}; run again when it has ended.") from None
     except OSError as error:
-        raise OSError(f"nothing can be written in {beside}: {error.strerror}; {way_out(error)}.") from error
-    with folder:
-        yield Path(folder.name)
+        raise OSError(f"nothing can be written in {place.parent}: {error.strerror}; {way_out(error)}.") from error
+    try:
+        yield folder
+        shutil.rmtree(folder)
+    finally:
+        lock.release()
+
+
+def _made(source: Source, run: Run, staging: Path, target: Path) -> Run:
+    """The publication of ``run`` in ``staging``: what a call that was stopped has left there, or made now."""
+    made = PublishedRun(staging / run.spec.name)
+    with suppress(ValueError):  # another spec, or damaged
+        if is_current(source, run, staging):
+            return made
+    shutil.rmtree(made.path, ignore_errors=True)
+    return build(source, run, staging, PublishedRun(target / run.spec.name))
 
 
 def publish(folder: Path, target: Path) -> list[Run]:
     """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
 
-    Raises FileNotFoundError or ValueError, and then writes nothing, for no finished runs, a missing teacher, lost
-    features, runs of other images, damaged files, runs of another spec in ``target``, and for sizes that a repository
-    should not carry.
+    Raises FileNotFoundError or ValueError, and then leaves ``target`` as it is, for no finished runs, a missing
+    teacher, lost features, runs of other images, damaged files, runs of another spec in ``target``, and for sizes that
+    a repository should not carry.
     """
     source = Source.find(folder)
     new = [run for run in source.every if not is_current(source, run, target)]
@@ -283,7 +305,7 @@ def publish(folder: Path, target: Path) -> list[Run]:
     with _staging(target) as staging:
         made = []
         for run in new:
-            made.append(build(source, run, staging, PublishedRun(target / run.path.name)))
+            made.append(_made(source, run, staging, target))
             print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
         _refuse_large(made, target)
         for run in made:

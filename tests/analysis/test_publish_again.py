@@ -96,13 +96,13 @@ def test_results_of_another_spec_and_full_runs_are_never_overwritten(copied: tup
 
 
 @pytest.mark.parametrize(("limit", "words"), [("RUN_BYTES", f"above 0.01 MB.*{HIGH}"), ("ALL_BYTES", "publish fewer")])
-def test_too_large_results_are_refused_and_nothing_is_written(
+def test_too_large_results_are_refused_and_nothing_is_published(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
 ) -> None:
     monkeypatch.setattr(publish, limit, 10_000)
     with pytest.raises(ValueError, match=words):
         publish.publish(tiny_folder, tmp_path / "results")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
@@ -207,16 +207,58 @@ def test_a_copied_run_is_published_once(copied: tuple[Path, Path], tmp_path: Pat
     assert len(made) == len({run.path for run in made}) == len(list((tmp_path / "new").iterdir()))
 
 
-def test_who_stops_it_is_told_what_becomes_of_it(
-    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_was_made_before_a_stop_is_kept_and_the_rest_is_made(
+    tiny_folder: Path,
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    drawn: list[str] = []
+    draw = publish._write_map
+
+    def stops_at_the_third(source: publish.Source, run: Run, made: Run) -> dict[str, object]:
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        drawn.append(run.path.name)
+        return draw(source, run, made)
+
+    small = tmp_path / "results"
+    asked = ["publish", "--profile", "digits", "--runs", str(tiny_folder), "--output", str(small)]
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_write_map", stops_at_the_third)
+        assert command_line.main(asked) == 130
+    assert "no file is half written" in capsys.readouterr().err and not small.exists()
+    again: list[str] = []
+    monkeypatch.setattr(publish, "_write_map", lambda *given: (again.append(given[1].path.name), draw(*given))[1])
+    assert command_line.main(asked) == 0
+    assert len(drawn) == 2 and again and not {*drawn} & {*again}
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+    assert {name: content for name, (_, content) in contents(small).items()} == {
+        name: content for name, (_, content) in contents(published).items()
+    }
+
+
+@pytest.mark.parametrize("part", ["spec.json", "published.json", "history.parquet", "finished"])
+def test_what_a_stop_left_of_other_runs_or_in_halves_is_made_anew(copied: tuple[Path, Path], part: str) -> None:
     full, small = copied
     before = contents(small)
-    (full / HIGH / "features-matched.safetensors").write_bytes(b"changed")
-    monkeypatch.setattr(publish, "build", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert command_line.main(["publish", "--profile", "digits", "--runs", str(full), "--output", str(small)]) == 130
-    assert "no file is half written" in capsys.readouterr().err
-    assert contents(small) == before and [path.name for path in small.parent.glob(".*")] == []
+    left = small.parent / ".publish-results" / HIGH
+    shutil.copytree(small / HIGH, left)
+    for place in (left, small / HIGH):
+        (place / "finished").unlink()
+    if part != "finished":
+        (left / "finished").touch()
+        spec = json.loads((left / "spec.json").read_text()) | {"batch_size": 32}
+        (left / part).write_text(json.dumps(spec) if part == "spec.json" else "{")
+    assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
+    assert {name: content for name, (_, content) in contents(small).items()} == {n: c for n, (_, c) in before.items()}
+
+
+def test_two_calls_at_once_are_one_and_a_refusal(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    with publish._staging(small), pytest.raises(OSError, match="another call publishes into .*results; run again"):
+        publish.publish(full, small)
 
 
 def test_a_teacher_trained_anew_takes_not_the_place_of_the_published_students(copied: tuple[Path, Path]) -> None:
