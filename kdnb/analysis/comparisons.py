@@ -32,7 +32,7 @@ from kdnb import paths, progress, runs
 from kdnb.analysis import separation
 from kdnb.analysis.publish import subset
 from kdnb.analysis.separation import Atlas
-from kdnb.analysis.spaces import final, refuse_other_images
+from kdnb.analysis.spaces import final, refuse_few_images, refuse_other_images
 from kdnb.analysis.stitching import Features, Taught, stitch
 from kdnb.data import Dataset, Views
 from kdnb.files import halved, write_atomically, write_tensors
@@ -211,6 +211,7 @@ def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]
     """Compute all and write it under ``target``/comparisons; return the files."""
     found = Studies.find(folders)
     found.check(dataset)
+    refuse_few_images(len(found.labels), max(PERPLEXITIES))
     print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
     place, floors = target / paths.COMPARISONS, list(found.floors(dataset))
     files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]

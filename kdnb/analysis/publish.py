@@ -36,7 +36,7 @@ from torch import Tensor
 
 from kdnb import runs
 from kdnb.analysis import separation
-from kdnb.analysis.spaces import WHICH, final, refuse_other_images
+from kdnb.analysis.spaces import WHICH, final, refuse_few_images, refuse_other_images
 from kdnb.data.source import balanced_order
 from kdnb.files import halved, way_out, write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
@@ -295,10 +295,11 @@ def publish(folder: Path, target: Path) -> list[Run]:
     """Publish the finished runs under ``folder`` into ``target``; return those that were written anew.
 
     Raises FileNotFoundError or ValueError, and then leaves ``target`` as it is, for no finished runs, a missing
-    teacher, lost features, runs of other images, damaged files, runs of another spec in ``target``, and for sizes that
-    a repository should not carry.
+    teacher, lost features, runs of other images or of too few, damaged files, runs of another spec in ``target``, and
+    for sizes that a repository should not carry.
     """
     source = Source.find(folder)
+    refuse_few_images(len(final(source.teacher).labels), PERPLEXITY)
     new = [run for run in source.every if not is_current(source, run, target)]
     _refuse_orphans(source, target)
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)

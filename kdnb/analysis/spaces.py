@@ -85,6 +85,15 @@ def refuse_other_images(every: Sequence[Run]) -> None:
             )
 
 
+def refuse_few_images(count: int, perplexity: float) -> None:
+    """ValueError where a t-SNE map at ``perplexity``, which no parameter changes, takes more than ``count`` images."""
+    if count <= perplexity:
+        raise ValueError(
+            f"the runs have {count} test images, and a t-SNE map at perplexity {perplexity:g} takes more than "
+            f"{perplexity:g}: train with a limit above that, or with none."
+        )
+
+
 def space(run: Run, which: Which, images: Images = "test") -> Space | None:
     """The run's space at its last epoch, or at the first that reached the matched accuracy (None if none did).
 

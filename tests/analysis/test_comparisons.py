@@ -214,6 +214,15 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(
     assert not out.exists()
 
 
+def test_too_few_images_for_its_maps_are_refused_before_any_work(
+    folders: list[Path], dataset: data.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "PERPLEXITIES", (5, len(dataset.test.labels)))
+    monkeypatch.setattr(comparisons.Studies, "floors", None)
+    with pytest.raises(ValueError, match=f"takes more than {len(dataset.test.labels)}: train with a limit above that"):
+        comparisons.write(folders, dataset, tmp_path / "out")
+
+
 def test_runs_of_other_images_and_published_ones_are_refused(
     folders: list[Path], dataset: data.Dataset, tmp_path: Path
 ) -> None:

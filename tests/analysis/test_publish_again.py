@@ -200,6 +200,15 @@ def test_runs_without_their_features_and_of_other_images_are_refused(copied: tup
     assert not new.exists()
 
 
+def test_too_few_images_for_a_map_are_refused_before_any_work(
+    copied: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "PERPLEXITY", 128)
+    monkeypatch.setattr(publish, "build", None)
+    with pytest.raises(ValueError, match="have 128 test images.* takes more than 128: train with a limit above that"):
+        publish.publish(copied[0], tmp_path / "new")
+
+
 def test_a_copied_run_is_published_once(copied: tuple[Path, Path], tmp_path: Path) -> None:
     full, _ = copied
     shutil.copytree(full / HIGH, full / "a copy")
