@@ -12,18 +12,27 @@ from subprocess import CalledProcessError
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import tyro
-from annotated_types import MinLen
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+STOPPED = (
+    "kdnb: stopped; no file is half written, and the same command goes on: training after its last finished epoch, "
+    "publishing after its last finished run, all else from its start."
+)
 
-from kdnb import __version__, data, paths, profiles
-from kdnb.device import DeviceLost
-from kdnb.files import write_atomically
-from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
-from kdnb.surroundings import lasting
-from kdnb.sweep.commands import Plan, Status
-from kdnb.train.budget import TimeUp
-from kdnb.train.study import train_students, train_teacher
+try:  # torch takes seconds to import, and who stops meanwhile is told the same
+    import tyro
+    from annotated_types import MinLen
+    from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+    from kdnb import __version__, data, paths, profiles
+    from kdnb.device import DeviceLost
+    from kdnb.files import write_atomically
+    from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
+    from kdnb.surroundings import lasting
+    from kdnb.sweep.commands import Plan, Status
+    from kdnb.train.budget import TimeUp
+    from kdnb.train.study import train_students, train_teacher
+except KeyboardInterrupt:
+    print(STOPPED, file=sys.stderr)
+    sys.exit(130)
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 
@@ -271,11 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kdnb: {stop}", file=sys.stderr)
         return RUN_AGAIN
     except KeyboardInterrupt:
-        print(
-            "kdnb: stopped; no file is half written, and the same command goes on: training after its last finished "
-            "epoch, publishing after its last finished run, all else from its start.",
-            file=sys.stderr,
-        )
+        print(STOPPED, file=sys.stderr)
         return 130
     return 0
 

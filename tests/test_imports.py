@@ -1,5 +1,6 @@
 """The half that trains and counts runs where there is no Jupyter and no Plotly: on a bare GPU machine."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -32,6 +33,14 @@ def test_the_figures_do_need_plotly() -> None:
     """The block above blocks: without Plotly the reading half cannot be imported."""
     program = "import sys\nsys.modules['plotly'] = None\nimport kdnb.book.show"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode != 0
+
+
+def test_who_stops_a_command_while_torch_is_imported_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    where = os.pathsep.join([str(tmp_path), str(paths.root())])
+    command = [sys.executable, "-m", "kdnb", "status", "digits"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": where})
+    assert done.returncode == 130 and done.stderr.startswith("kdnb: stopped; ") and done.stderr.count("\n") == 1
 
 
 def test_every_room_has_its_place() -> None:
