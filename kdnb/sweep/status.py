@@ -31,6 +31,7 @@ class Look:
     seconds     the usual time of an epoch lately; None before the second
     age         seconds since its last sign of life; None where there is none, and for finished runs
     note        the error of a failed run; what is uncertain about another
+    tested      on how many images a run that is done was tested, fewer in a trial of few images; None: unknown
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Look:
     seconds: float | None = None
     age: float | None = None
     note: str = ""
+    tested: int | None = None
 
     @property
     def hours_left(self) -> float | None:
@@ -65,8 +67,19 @@ def look(folder: Path, now: float | None = None, settings: Mapping[str, Any] | N
     if run.has_results and (odd := _other(run, settings or {})):
         return Look(folder, "failed", epochs if run.finished else 0, epochs, note=odd)
     if run.finished:
-        return Look(folder, "done", epochs, epochs)
+        return Look(folder, "done", epochs, epochs, tested=_tested(run))
     return _unfinished(run, epochs, moment)
+
+
+def _tested(run: Run) -> int | None:
+    """How many test images a finished run has outputs of; of its tensors only their shape is read."""
+    try:
+        if run.is_published:
+            return run.test_images
+        with safe_open(run.path / "features-final.safetensors", framework="pt") as file:
+            return int(file.get_slice("test_labels").get_shape()[0])
+    except (OSError, ValueError, SafetensorError):  # gone or damaged: whoever reads them says so
+        return None
 
 
 def _other(run: Run, settings: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A sweep's status in words: for a terminal, and as one self-contained page."""
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
@@ -31,6 +32,7 @@ progress {{ accent-color: var(--done); width: 8rem; }}
 <h1>{title}</h1>
 <p>{summary}</p>
 <div>{groups}</div>
+<p>{tested}</p>
 <div>{runs}</div>
 <p>{missing}</p>
 <p>As of {when}, read from the run folders alone.</p>
@@ -55,6 +57,14 @@ def summary(survey: Survey) -> str:
     return f"{counts['done']} of {len(every)} runs done" + (f"; {', '.join(parts)}" if parts else "")
 
 
+def tested(survey: Survey) -> str:
+    """``test images of what is done: 128 (5 runs)``: fewer than there are tell of a trial; empty: none is known."""
+    every = {one.folder: one.tested for one in chain.from_iterable(survey.values())}
+    counts = sorted(Counter(count for count in every.values() if count is not None).items())
+    parts = [f"{count:,} ({runs} run{'s' * (runs > 1)})" for count, runs in counts]
+    return f"test images of what is done: {', '.join(parts)}" if parts else ""
+
+
 def progress(one: Look) -> list[str]:
     """Epoch of epochs, the time of one, what is left, and the last sign of life."""
     rate = "" if one.seconds is None else f"{duration(one.seconds)} an epoch"
@@ -69,6 +79,7 @@ def text(title: str, survey: Survey) -> str:
     rows = [["group", *STATES], *([name, *map(_blank, counted(some).values())] for name, some in survey.items())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines += ["", *("  ".join(_aligned(row, widths)).rstrip() for row in rows)]
+    lines += ["", tested(survey)] if tested(survey) else []
     for one in _begun(survey):
         told = ", ".join(filter(None, progress(one)))
         lines += ["", f"{one.state}: {one.folder.name}", *(f"  {part}" for part in (told, one.note) if part)]
@@ -84,6 +95,7 @@ def page(title: str, survey: Survey, when: str) -> str:
         title=html.escape(title),
         summary=html.escape(summary(survey)) + ".",
         groups=f"<table><tr><th>group</th><th>progress</th>{heads}</tr>{groups}</table>",
+        tested=html.escape(tested(survey)),
         runs=f"<table><tr><th>run</th><th>state</th><th>how far</th><th>note</th></tr>{runs}</table>" if runs else "",
         missing=html.escape(_missing(survey)),
         when=html.escape(when),

@@ -1,6 +1,7 @@
 """A sweep at a glance: each state from a folder alone, half-written ones too, and nothing is written."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -148,6 +149,19 @@ def test_a_trial_in_the_studys_folder_is_not_what_was_asked(
     assert "0 of 8 runs done; 5 failed, 3 missing" in said
     assert "epoch 3 of 3" in said and "(epochs 3, not 4; learning_rate 0.05, not 0.1; drops (2, 2, 3), not" in said
     assert "move its folder away to train this one" in said
+
+
+def test_a_trial_with_few_images_is_told_by_how_many(tiny_folder: Path, published: Path, tmp_path: Path) -> None:
+    assert look(tiny_folder / KD).tested == look(published / KD).tested == 128
+    shutil.copytree(published / KD, tmp_path / KD)
+    told = tmp_path / KD / "published.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"test_images": 10_000}))
+    survey = status.survey(status.found(tiny_folder) | status.found(tmp_path))
+    line = "test images of what is done: 128 (7 runs), 10,000 (1 run)"
+    assert line in status_words.text("x", survey) and line in status_words.page("x", survey, "now")
+    told.unlink()
+    assert look(tmp_path / KD).state == "done" and look(tmp_path / KD).tested is None
+    assert "test images" not in status_words.text("x", status.survey(status.found(tmp_path)))
 
 
 def test_a_teacher_of_another_recipe_teaches_and_is_done(tiny_folder: Path) -> None:
