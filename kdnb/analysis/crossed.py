@@ -18,6 +18,7 @@ import pandas as pd
 from kdnb import paths, runs
 from kdnb.analysis.students import recipe
 from kdnb.analysis.study import Study
+from kdnb.files import damaged
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
@@ -39,17 +40,17 @@ MEASURES: Mapping[str, int] = {
 
 
 def table(folders: Sequence[Path]) -> pd.DataFrame:
-    """A row for each finished student under ``folders`` and each of MEASURES: pair, label, seed, own, other.
+    """A row for each finished student under ``folders`` and each of MEASURES: pair, name, label, seed, own, other.
 
-    ``teacher`` and ``bystander`` are the teachers' seeds. Only students of a recipe (method, weight decay, schedule and
-    so on) that every pair of teachers has; a student that is in two folders counts once. Raises ValueError where a
-    teacher is in none of the folders, where two teachers have one seed or two recipes one label, where fewer than two
-    pairs are there, or where they have no recipe in common.
+    ``teacher`` and ``bystander`` are the teachers' seeds, ``name`` that of the student's folder. Only students of a
+    recipe (method, weight decay, schedule and so on) that every pair of teachers has; a student that is in two folders
+    counts once. Raises ValueError where a teacher is in none of the folders, where two teachers have one seed or two
+    recipes one label, where fewer than two pairs are there, or where they have no recipe in common.
     """
     known = {run.weights_checksum: run.spec.init_seed for f in folders for run in runs.find(f, role="teacher")}
     students = runs.find_students(folders)
     rows = [row for run in students for row in _rows(run, known)]
-    found = pd.DataFrame(rows, columns=["recipe", *PAIR, "label", "seed", "measure", "own", "other"])
+    found = pd.DataFrame(rows, columns=["recipe", *PAIR, "name", "label", "seed", "measure", "own", "other"])
     pairs, named = len(found.groupby(PAIR)), ", ".join(map(str, folders))
     if pairs < 2:
         raise ValueError(f"{named}: students of one pair of teachers alone; name the folders of other pairs.")
@@ -76,7 +77,7 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
         raise ValueError(f"{run.path} was trained with teacher {missing[0]}, which is in none of the folders.")
     last = run.history.iloc[-1]
     told = {"recipe": recipe(run.spec), **dict(zip(PAIR, map(known.get, pair), strict=True))}
-    told |= {"label": run.label, "seed": run.spec.init_seed}
+    told |= {"name": run.spec.name, "label": run.label, "seed": run.spec.init_seed}
     there = [name for name in MEASURES if name in last and f"{BYSTANDER}{name}" in last]
     return [
         told | {"measure": name, "own": float(last[name]), "other": float(last[f"{BYSTANDER}{name}"])} for name in there
@@ -99,11 +100,19 @@ def contrasts(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def contrasts_of(study: Study) -> pd.DataFrame:
-    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study; empty where no pairs were compared."""
+    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study's students; empty where none were compared.
+
+    A label of the table is one recipe, and the study's if a student of that name is: another weight decay has another.
+    """
     place = study.comparison(FILE.split("/")[-1])
     if place is None:
         return pd.DataFrame(columns=["label", "measure", *PAIR, "nearer", "seeds"])
-    return contrasts(pd.read_parquet(place))
+    found = pd.read_parquet(place)
+    if "name" not in found:
+        raise damaged(place, "comparison", "it lacks the students' names")
+    mine = found["name"].isin([run.spec.name for run in study.shown])
+    every = contrasts(found)
+    return every[every["label"].isin(found.loc[mine, "label"])]
 
 
 def _two(part: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What of a map comes back: maps of the same features from several starts, and what they have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -14,6 +14,7 @@ from kdnb.analysis.comparisons import TEACHERS_MAP
 from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.files import read_tensors
+from kdnb.runs import Run
 
 KEPT = {"neighbours": "neighbours shared", "classes": "class distances, ρ"}
 
@@ -49,11 +50,11 @@ class Space:
 
 @dataclass(frozen=True)
 class Atlas:
-    """All maps of a study (:func:`kdnb.analysis.comparisons.maps`), the spaces they are of, and epochs, by network."""
+    """Maps of a study (:func:`kdnb.analysis.comparisons.maps`), the spaces they are of by network, and its students."""
 
     maps: list[OneMap]
     spaces: Mapping[str, Space]
-    epochs: Mapping[str, int]
+    students: Sequence[Run]
 
     @property
     def random(self) -> list[OneMap]:
@@ -62,14 +63,21 @@ class Atlas:
 
 
 def load(study: Study) -> Atlas | None:
-    """The study's maps; None where none were made."""
+    """The maps of the study's students and their teacher; None where none of these students were mapped.
+
+    Which were mapped is fixed (`kdnb.analysis.comparisons.MAPPED`): those of another weight decay are not the study's.
+    """
     file = study.comparison("maps.safetensors")
     if file is None:
         return None
     tensors, told = read_tensors(file, "maps")
-    networks: Any = told["networks"]
+    about: Any = told["networks"]
+    students = {run.label: run for run in study.shown if about.get(run.label, {}).get("run") == run.spec.name}
+    if not students:
+        return None
+    networks = [name for name in about if name in students or name == "teacher"]
     labels = tensors["labels"].numpy()
-    names = [name.split("/") for name in tensors if name.count("/") == 2]
+    names = [name.split("/") for name in tensors if name.count("/") == 2 and name.split("/")[0] in networks]
     drawn = [
         OneMap(network, int(perplexity), start, tensors[f"{network}/{perplexity}/{start}"].double().numpy(), labels)
         for network, perplexity, start in names
@@ -79,7 +87,7 @@ def load(study: Study) -> Atlas | None:
         name: Space(tensors[f"{name}/neighbours"].numpy(), separation.gaps(tensors[f"{name}/means"]))
         for name in networks
     }
-    return Atlas(ordered, spaces, {name: about["epoch"] for name, about in networks.items()})
+    return Atlas(ordered, spaces, list(students.values()))
 
 
 def kept(atlas: Atlas) -> pd.DataFrame:

@@ -236,7 +236,7 @@ def test_rows_are_the_last_epochs_columns_and_other_folders_are_asked_for(tiny_f
     assert run.spec.teacher is not None and run.spec.bystander is not None
     names = {run.spec.teacher["checksum"]: 0, run.spec.bystander["checksum"]: 1}
     rows = crossed._rows(run, names)
-    assert len(rows) == len(crossed.MEASURES)
+    assert len(rows) == len(crossed.MEASURES) and {row["name"] for row in rows} == {run.path.name}
     cka = next(row for row in rows if row["measure"] == "cka")
     assert (cka["own"], cka["other"]) == tuple(run.history.iloc[-1][["cka", "bystander_cka"]])
 
@@ -254,6 +254,21 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.4
+
+
+def test_only_labels_of_the_studys_own_students_are_told(study: Study, pairs: pd.DataFrame, tmp_path: Path) -> None:
+    """Those of another weight decay were told for whichever was asked for."""
+    mine, other = (replace(spec("kd"), weight_decay=decay).name for decay in (5e-4, 0.0))
+    hot = pairs.assign(label="KD T=1", name=other)
+    (tmp_path / "comparisons").mkdir()
+    pd.concat([pairs.assign(name=mine), hot]).to_parquet(tmp_path / crossed.FILE)
+    found = crossed.contrasts_of(replace(study, folder=tmp_path))
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), crossed.contrasts(pairs))
+    hot.to_parquet(tmp_path / crossed.FILE)
+    assert crossed.contrasts_of(replace(study, folder=tmp_path)).empty
+    pairs.to_parquet(tmp_path / crossed.FILE)
+    with pytest.raises(ValueError, match="crossed.parquet is damaged .it lacks the students' names"):
+        crossed.contrasts_of(replace(study, folder=tmp_path))
 
 
 def test_two_teachers_of_one_seed_are_no_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Figures of geometry say what the runs and the comparisons say, and what is not there is said as well."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from kdnb.analysis.study import Study
 from kdnb.data import cifar
 from kdnb.figures import intervals
 from kdnb.figures.geometry import class_distances, stability, stitching
-from kdnb.files import write_tensors
+from kdnb.files import read_tensors, write_tensors
 from kdnb.runs import Run, RunSpec
 
 
@@ -61,7 +62,8 @@ def compared(study: Study) -> Study:
         for start in ("teacher", "random 0", "random 1"):
             drawn = x[:, :2] if start != "random 1" else rng.normal(size=(60, 2))
             maps[f"{name}/5/{start}"] = torch.from_numpy(drawn + place).half()
-    told = {"networks": {name: {"run": name, "epoch": 7} for name in spaces}, "perplexities": [5]}
+    runs = {"normal": SPEC.name, "teacher": TEACHER_SPEC.name}
+    told = {"networks": {name: {"run": run, "epoch": 7} for name, run in runs.items()}, "perplexities": [5]}
     write_tensors(folder / "maps.safetensors", maps, told)
     return study
 
@@ -224,6 +226,25 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     drawable(stability._kept_parts(compared, atlas, table))
     made = stability.kept_parts({"digits": compared})
     assert "4 maps from random starts" in made.answer and list(made.figure) == ["digits"]
+
+
+def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tmp_path: Path) -> None:
+    """They were shown for whichever was asked for; a student that was not mapped is left out beside one that was."""
+    shutil.copytree(compared.folder / "comparisons", tmp_path / "comparisons")
+    for spec in (TEACHER_SPEC, replace(SPEC, weight_decay=0.0)):
+        write(tmp_path, spec)
+    other = selection.load(ChapterParameters(output_dir=str(tmp_path), weight_decay=0))
+    assert map_stability.load(other) is None
+    answer = stability.kept_parts({"digits": other}).answer
+    assert "no maps of these students were drawn again" in answer and f"draws those of {SPEC.name}, kd-T4" in answer
+    file = tmp_path / "comparisons" / "maps.safetensors"
+    tensors, told = read_tensors(file)
+    told["networks"] |= {"KD T=4": {"run": "kd-T4-a0.9-unsquared-wd0.0005-s0", "epoch": 7}}
+    tensors |= {name.replace("normal", "KD T=4"): tensor for name, tensor in tensors.items()}
+    write_tensors(file, tensors, told)
+    atlas = map_stability.load(replace(compared, folder=tmp_path))
+    assert atlas is not None and [run.label for run in atlas.students] == ["normal"]
+    assert {one.network for one in atlas.maps} == set(atlas.spaces) == {"normal", "teacher"}
 
 
 # ------------------------------------------------------------------------------------------------------------ stitching

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, map_stability, over_seeds, words
+from kdnb.analysis import class_agreement, comparisons, map_stability, over_seeds, words
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -27,17 +27,18 @@ def kept_parts(studies: Mapping[str, Study]) -> Exhibit:
     """Neighbours at the left, class distances at the right, against perplexity; a figure a study that has maps."""
     found = {name: (study, atlas) for name, study in studies.items() if (atlas := map_stability.load(study))}
     if not found:
-        return Exhibit(
-            answer=f"**It cannot be told: no maps were drawn again.** {class_agreement.how_to(_first(studies))}"
-        )
+        return Exhibit(answer=f"**It cannot be told: no maps of these students were drawn again.** {_how(studies)}")
     tables = {name: map_stability.kept(atlas) for name, (_, atlas) in found.items()}
     figures = {name: _kept_parts(study, atlas, tables[name]) for name, (study, atlas) in found.items()}
     name = next(iter(found))
     return Exhibit(figures, answer=sentence(name, found[name][1], tables[name]))
 
 
-def _first(studies: Mapping[str, Study]) -> Study:
-    return next(iter(studies.values()))
+def _how(studies: Mapping[str, Study]) -> str:
+    """What to do where there are no maps; where there are others, of which."""
+    if any(study.comparison("maps.safetensors") for study in studies.values()):
+        return f"`kdnb compare` draws those of {style.joined(comparisons.MAPPED)} alone."
+    return class_agreement.how_to(next(iter(studies.values())))
 
 
 def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -> go.Figure:
@@ -56,8 +57,7 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
     fig.update_xaxes(title_text="perplexity", tickangle=0)
     fig.update_yaxes(range=[-0.2, 1.05])
     fig.update_layout(legend={"orientation": "h", "y": -0.3})
-    runs = [run for run in study.students if run.label in atlas.epochs]
-    return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", runs or None)
+    return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", atlas.students)
 
 
 def sentence(name: str, atlas: map_stability.Atlas, table: pd.DataFrame) -> str:

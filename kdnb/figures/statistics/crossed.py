@@ -29,7 +29,9 @@ def own_less_other(studies: Sequence[Study]) -> Exhibit:
     """A panel a measure: own less other, a dot an ordered pair, the mean over the teachers with its interval."""
     found = [(study, table) for study in studies if not (table := crossed.contrasts_of(study)).empty]
     if not found:
-        return Exhibit(answer="**It cannot be told: no students of other pairs of teachers were compared.**")
+        return Exhibit(
+            answer="**It cannot be told: no students like these were compared over several pairs of teachers.**"
+        )
     figures = {study.name: _panels(study, table) for study, table in found}
     drawn = figures if len(figures) > 1 else next(iter(figures.values()))
     return Exhibit(drawn, answer=sentence(*found[0]))
