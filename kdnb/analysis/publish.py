@@ -21,8 +21,8 @@ leaves those it had finished for the next one.
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,20 +31,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from kdnb import runs
-from kdnb.analysis import separation
+from kdnb.analysis import separation, staging
 from kdnb.analysis.spaces import WHICH, final, refuse_few_images, refuse_other_images
 from kdnb.data.source import balanced_order
-from kdnb.files import halved, way_out, write_json, write_tensors
+from kdnb.files import halved, write_json, write_tensors
 from kdnb.runs import PublishedRun, Run
 
 FORMAT = 3  # of what is below: another one has every run published anew
 IMAGES, PERPLEXITY, MAP_SEED = 2000, 30.0, 0
 RUN_BYTES, TEACHER_BYTES, ALL_BYTES = 600_000, 4_000_000, 30_000_000  # a run without weights; a teacher's; everything
-LAST = ("history.parquet", "finished")  # the marks of a run that is whole, moved in when all else is there
 SOURCES = ("spec.json", "history.parquet", "classifier.safetensors", "model.safetensors", "features-*.safetensors")
 
 
@@ -248,47 +246,14 @@ def _refuse_orphans(source: Source, target: Path) -> None:
             raise ValueError(f"{run.path} was trained with another teacher of that name; choose another --output.")
 
 
-def _install(made: Run, target: Path) -> None:
-    """Move each file into its place in ``target``, atomically; the marks of a whole run last."""
-    place = target / made.path.name
-    place.mkdir(parents=True, exist_ok=True)
-    for mark in LAST:  # neither of which a mixture of old and new may have
-        (place / mark).unlink(missing_ok=True)
-    for file in sorted(made.path.iterdir(), key=lambda file: LAST.index(file.name) if file.name in LAST else -1):
-        file.replace(place / file.name)
-
-
-@contextmanager
-def _staging(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` itself, should that be a link: files can be moved on one disk only.
-
-    It goes at a good end alone; OSError while another call has it.
-    """
-    place = target.resolve()
-    folder = place.with_name(f".publish-{place.name}")
-    lock = FileLock(folder / "lock", timeout=0, fallback_to_soft=False)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise OSError(f"another call publishes into {target}; run again when it has ended.") from None
-    except OSError as error:
-        raise OSError(f"nothing can be written in {place.parent}: {error.strerror}; {way_out(error)}.") from error
-    try:
-        yield folder
-        shutil.rmtree(folder)
-    finally:
-        lock.release()
-
-
-def _made(source: Source, run: Run, staging: Path, target: Path) -> Run:
-    """The publication of ``run`` in ``staging``: what a call that was stopped has left there, or made now."""
-    made = PublishedRun(staging / run.spec.name)
+def _made(source: Source, run: Run, place: Path, target: Path) -> Run:
+    """The publication of ``run`` in ``place``: what a call that was stopped has left there, or made now."""
+    made = PublishedRun(place / run.spec.name)
     with suppress(ValueError):  # another spec, or damaged
-        if is_current(source, run, staging):
+        if is_current(source, run, place):
             return made
     shutil.rmtree(made.path, ignore_errors=True)
-    return build(source, run, staging, PublishedRun(target / run.spec.name))
+    return build(source, run, place, PublishedRun(target / run.spec.name))
 
 
 def publish(folder: Path, target: Path) -> list[Run]:
@@ -303,12 +268,12 @@ def publish(folder: Path, target: Path) -> list[Run]:
     new = [run for run in source.every if not is_current(source, run, target)]
     _refuse_orphans(source, target)
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)
-    with _staging(target) as staging:
+    with staging.beside(target) as place:
         made = []
         for run in new:
-            made.append(_made(source, run, staging, target))
+            made.append(_made(source, run, place, target))
             print(f"{len(made)}/{len(new)} {run.path.name}: {size(made[-1].path) / 1e6:.2f} MB", flush=True)
         _refuse_large(made, target)
         for run in made:
-            _install(run, target)
+            staging.install(run, target)
     return [PublishedRun(target / run.path.name) for run in made]

@@ -10,7 +10,7 @@ from conftest import Train
 
 from kdnb import __main__ as command_line
 from kdnb import paths, runs
-from kdnb.analysis import publish
+from kdnb.analysis import publish, staging
 from kdnb.runs import PublishedRun, Run
 
 HIGH = "kd-T4-a0.9-wd0.0005-s0"
@@ -148,7 +148,7 @@ def test_a_mixture_of_an_old_and_a_new_publication_is_no_run(
     made = publish.build(publish.Source.find(full), Run(full / HIGH), full.parent / "staged", PublishedRun(small))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Path, "replace", stops)
-        publish._install(made, small)
+        staging.install(made, small)
     assert HIGH not in [run.path.name for run in runs.find(small)]
     assert [run.path.name for run in publish.publish(full, small)] == [HIGH]
 
@@ -266,7 +266,7 @@ def test_what_a_stop_left_of_other_runs_or_in_halves_is_made_anew(copied: tuple[
 
 def test_two_calls_at_once_are_one_and_a_refusal(copied: tuple[Path, Path]) -> None:
     full, small = copied
-    with publish._staging(small), pytest.raises(OSError, match="another call publishes into .*results; run again"):
+    with staging.beside(small), pytest.raises(OSError, match="another call publishes into .*results; run again"):
         publish.publish(full, small)
 
 
