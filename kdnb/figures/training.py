@@ -72,7 +72,7 @@ def _curves(run: Run) -> go.Figure:
         named.add(text)
     for drop in run.spec.drops:
         fig.add_vline(x=drop + 0.5, line={"color": INK, "dash": "dot", "width": 1})
-    fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(tickformat=".0%", col=2)
+    fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(**style.shares(".0%"), col=2)
     return origin.mark(fig, [run]).update_layout(height=420, legend={"orientation": "h", "y": -0.25})
 
 

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from kdnb.book.drawing import fragment, script
+from kdnb.figures import style
 
 ALT = "Two curves."
 RNG = np.random.default_rng(0)
@@ -46,10 +47,17 @@ def turned() -> go.Figure:
     return fig.update_yaxes(tickvals=[0, -1], ticktext=["its own", "W<sub>t</sub>, turned"])
 
 
+def shares() -> go.Figure:
+    """Shares upwards in per cent, a logarithmic axis across; hovers leave it to the axes how numbers are written."""
+    fig = go.Figure(go.Scatter(x=[1234.5678], y=[0.71234], hovertemplate="%{x}: %{y}<extra></extra>"))
+    return fig.update_xaxes(type="log").update_yaxes(**style.shares(".0%"))
+
+
 FIGURES = {
     "curves": curves(),
     "turned": turned(),
     "coloured": coloured(),
+    "shares": shares(),
     "heat": go.Figure(go.Heatmap(x=["a", "b"], y=["c", "d"], z=np.array([[1.5, 2], [3, 4]]), name="cosine")),
 }
 
@@ -120,6 +128,13 @@ def test_colours_that_are_numbers_and_heat_maps_are_data_too(page: Path, read: R
     assert [(row["x"], row["y"], row["z"]) for row in heat] == [
         ("a", "c", "1.5"), ("b", "c", "2"), ("a", "d", "3"), ("b", "d", "4"),
     ]  # fmt: skip
+
+
+def test_a_hover_writes_a_number_as_its_axis_does(page: Path, read: Read) -> None:
+    reading = read()
+    reading.open(page)
+    reading.page.evaluate("Plotly.Fx.hover('shares', [{curveNumber: 0, pointNumber: 0}])")
+    assert reading.page.locator("#shares .hovertext").text_content() == "1235: 71.23%"
 
 
 def test_csv_and_table_follow_what_is_drawn(page: Path, read: Read) -> None:

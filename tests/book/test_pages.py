@@ -1,22 +1,24 @@
 """The whole book, built from results/ as `make book` does, and read as readers do: every page, served and from disk."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Read, Reading, served
 from built import from_results
+from hovers import not_in_per_cent
 from markup import broken, parsed
 from playwright.sync_api import Page
 from touch import areas, centre, choose, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
-from kdnb.book import build
+from kdnb.book import build, fragments
 
 PAGES = build.chapters(paths.root() / "_toc.yml")
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
@@ -38,6 +40,13 @@ def address(built: Path) -> Iterator[str]:
         yield found
 
 
+def specs(built: Path, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The JSON of every figure of a page, of a slider's each, under its id and place."""
+    drawn = fragments.figures(nbformat.read(built / "_sources" / f"{name}.ipynb", as_version=4))
+    found = [(f"{one.name} {place}", spec) for one in drawn for place, spec in enumerate(one.steps)]
+    return [(place, spec) for place, spec in found if "data" in spec]  # the explorer's are made by its script
+
+
 # ------------------------------------------------------------------------------------------------ as it is written
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light_and_well_formed(built: Path, name: str) -> None:
@@ -47,6 +56,12 @@ def test_a_page_is_light_and_well_formed(built: Path, name: str) -> None:
     assert found.language == "en" and found.titles == 1 and found.wordless == []
     assert broken(page) == []
     assert [anchor for anchor, count in found.ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_hovers_say_per_cent_where_axes_do(built: Path, name: str) -> None:
+    """Of every figure, whatever a slider or a menu brings."""
+    assert {place: wrong for place, spec in specs(built, name) if (wrong := not_in_per_cent(spec))} == {}
 
 
 # --------------------------------------------------------------------------------------------------- as it is read

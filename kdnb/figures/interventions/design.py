@@ -103,7 +103,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
             ]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
             trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
-            hover = f"{name}: %{{text}}<br>class lost on %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
+            hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
             look = {
                 "size": 10,
                 "color": COLORS[place % len(COLORS)],
@@ -117,7 +117,8 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
         look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(title_text="images whose nearest logits name another class", tickformat=".0%", range=[-0.04, None])
+    fig.update_xaxes(title_text="images whose nearest logits name another class", **style.shares(".0%", ".1%"))
+    fig.update_xaxes(range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     marked = set(zip(found["study"], found["name"], strict=True))
