@@ -26,12 +26,13 @@ def not_in_per_cent(spec: Mapping[str, Any]) -> list[str]:
         said
         for trace in spec["data"]
         for letter in "xy"
-        if "%" in _axis(spec, trace, letter).get("tickformat", "") and trace.get("hoverinfo") != "skip"
+        if "%" in axis(spec, trace, letter).get("tickformat", "") and trace.get("hoverinfo") != "skip"
         for said in _wrong(trace, letter)
     ]
 
 
-def _axis(spec: Mapping[str, Any], trace: Mapping[str, Any], letter: str) -> Mapping[str, Any]:
+def axis(spec: Mapping[str, Any], trace: Mapping[str, Any], letter: str) -> Mapping[str, Any]:
+    """The axis that a trace has across ("x") or upwards ("y")."""
     found: Mapping[str, Any] = spec["layout"].get(f"{letter}axis{trace.get(f'{letter}axis', letter)[1:]}", {})
     return found
 

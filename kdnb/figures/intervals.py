@@ -104,8 +104,8 @@ def course(
         marker={"size": 5, "opacity": 0.6} | color,
         hovertemplate=f"%{{x}}, one run<br>{name}: %{{y}}<extra></extra>",
     )
-    dots.update(mode="markers", showlegend=False)
-    return [trace.update(name=name, legendgroup=name) for trace in (means, dots)]
+    dots.update(name=f"{name}, each run", mode="markers", showlegend=False)
+    return [trace.update(legendgroup=name) for trace in (means.update(name=name), dots)]
 
 
 def level(labels: Sequence[str], value: float, name: str, color: str, dash: str) -> go.Scatter:

@@ -15,6 +15,7 @@ from built import from_results
 from hovers import not_in_per_cent
 from markup import broken, parsed
 from playwright.sync_api import Page
+from told_apart import alike
 from touch import areas, centre, choose, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
@@ -62,6 +63,13 @@ def test_a_page_is_light_and_well_formed(built: Path, name: str) -> None:
 def test_hovers_say_per_cent_where_axes_do(built: Path, name: str) -> None:
     """Of every figure, whatever a slider or a menu brings."""
     assert {place: wrong for place, spec in specs(built, name) if (wrong := not_in_per_cent(spec))} == {}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_rows_of_a_csv_are_told_apart(built: Path, name: str) -> None:
+    """Those of two panels, of two runs, of a mean and the runs behind it."""
+    curves = [one for one in specs(built, name) if all("z" not in trace for trace in one[1]["data"])]
+    assert {place: same for place, spec in curves if (same := alike(spec))} == {}
 
 
 # --------------------------------------------------------------------------------------------------- as it is read
@@ -249,6 +257,17 @@ def test_the_explorers_r_is_pearsons(explorer: Page) -> None:
         there = history[history["epoch"].isin(mu[0])]
         np.testing.assert_allclose(mu[1], there[column], rtol=1e-3)
         assert 0 < len(there) < len(history)
+
+
+def test_the_explorers_csv_has_the_run_in_front_once(explorer: Page) -> None:
+    for panel in ("mu", "loss", "r"):
+        strip = explorer.locator(f"#explorer-{panel} + .kdnb-tools")
+        strip.locator("summary").click()
+        with explorer.expect_download() as waiting:
+            strip.get_by_role("button", name="CSV").click()
+        table = pd.read_csv(waiting.value.path())
+        assert not table.empty and not table.duplicated().any()
+    assert table["trace"][table["x"] == 4].tolist() == ["μ raw", "μ raw, to the bystander"]
 
 
 def test_a_class_pointed_at_is_marked_in_the_explorers_plots(explorer: Page) -> None:
