@@ -135,14 +135,19 @@ def reach_sentence(found: pd.DataFrame) -> str:
     if able.empty or unable.empty:
         there = able if unable.empty else unable
         which = "keep" if unable.empty else "do not keep"
-        text = f"{len(there)} students whose nearest logits {which} the teacher's class on all but {ABLE:.0%} of images"
-        return f"**There is nothing to compare: {text} end {_points(there)} beside KD.**"
+        text = f"whose nearest logits {which} the teacher's class on all but {ABLE:.0%} of images"
+        return f"**There is nothing to compare: {_students(there)} {text} end {_points(there)} beside KD.**"
     so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
     return (
-        f"**{so}: the {len(able)} students whose nearest logits keep the teacher's class on all but {ABLE:.0%} of "
-        f"images end {_points(able)} beside KD, the {len(unable)} others, where they lose it on "
-        f"{unable['missed'].mean():.0%} on average, {_points(unable)}.**"
+        f"**{so}: the {_students(able)} whose nearest logits keep the teacher's class on all but {ABLE:.0%} of images "
+        f"end {_points(able)} beside KD, the {_students(unable)} where they lose it on {unable['missed'].mean():.0%} "
+        f"on average, {_points(unable)}.**"
     )
+
+
+def _students(part: pd.DataFrame) -> str:
+    """How many, and of which studies: a mean over several may be the work of one."""
+    return f"{words.counted(len(part), 'student')} of {style.joined(part['study'].unique())}"
 
 
 def _points(part: pd.DataFrame) -> str:
