@@ -154,18 +154,31 @@ def test_a_term_is_explained_where_it_stands(built: Path, read: Read) -> None:
     reading.check()
 
 
+IN_SIGHT = """name => {
+    const { top } = document.getElementById(name)?.getBoundingClientRect() ?? { top: -1 };
+    return top >= 0 && top < innerHeight / 2;
+}"""
+
+
 def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     """A verdict points to the figure that it was read from, which is drawn long after its page has arrived."""
     reading = read(1300)
     reading.open(f"{address}/notebooks/12_claims.html")
     link = reading.page.locator("a[href$='#r-by-temperature-digits']").first
     reading.open(link.evaluate("link => link.href"))
-    reading.page.wait_for_function(
-        """() => {
-            const { top } = document.getElementById("r-by-temperature-digits").getBoundingClientRect();
-            return top >= 0 && top < innerHeight / 2;
-        }"""
-    )
+    reading.page.wait_for_function(IN_SIGHT, arg="r-by-temperature-digits")
+    reading.check()
+
+
+def test_a_link_to_a_menus_other_figure_chooses_its_study(address: str, read: Read) -> None:
+    """From another page, and on the page itself."""
+    reading = read(1300)
+    reading.open(f"{address}/notebooks/05_tsne.html#tsne-sheet-cifar100-small")
+    for name in ("tsne-sheet-cifar100-small", "feature-cosine-cifar100-small", "feature-cosine-digits"):
+        reading.page.evaluate("name => { location.hash = name; }", name)
+        reading.page.locator(f"#{name} .main-svg").first.wait_for()
+        reading.page.wait_for_function(IN_SIGHT, arg=name)
+    assert reading.page.locator("#tsne-sheet-cifar100-small").is_visible()  # its menu was left as it was
     reading.check()
 
 
