@@ -11,19 +11,31 @@ from kdnb.analysis.students import recipe
 from kdnb.runs import Run
 
 
-def differences(students: Sequence[Run], folders: Iterable[Path]) -> dict[str, dict[int, float]]:
-    """Final raw mu less that to the bystander, by label and seed: of ``students``, and of their like in ``folders``.
+def alike(students: Sequence[Run], folders: Iterable[Path]) -> list[Run]:
+    """Those of ``students``, and of their like in ``folders``, of which the difference is known.
 
     Alike are runs of one recipe; where two have the same seed, the first one counts.
     """
     wanted = {recipe(run.spec) for run in students}
     others = (run for folder in folders for run in runs.find(folder, role="student") if recipe(run.spec) in wanted)
-    found: dict[str, dict[int, float]] = {run.label: {} for run in students}
+    found: dict[tuple[str, int], Run] = {}
     for run in (*students, *others):
-        value = run.last("mu_raw") - run.last("bystander_mu_raw")
-        if np.isfinite(value):
-            found[run.label].setdefault(run.spec.init_seed, value)
-    return {label: values for label, values in found.items() if values}
+        if np.isfinite(difference(run)):
+            found.setdefault((run.label, run.spec.init_seed), run)
+    return list(found.values())
+
+
+def difference(run: Run) -> float:
+    """Final raw mu less that to the bystander; nan where one of them was not measured."""
+    return run.last("mu_raw") - run.last("bystander_mu_raw")
+
+
+def differences(found: Iterable[Run]) -> dict[str, dict[int, float]]:
+    """The difference of each run, by label and seed."""
+    values: dict[str, dict[int, float]] = {}
+    for run in found:
+        values.setdefault(run.label, {})[run.spec.init_seed] = difference(run)
+    return values
 
 
 def by_seed(found: Values) -> dict[int, list[float]]:

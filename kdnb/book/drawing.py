@@ -33,6 +33,7 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
         "ticks": "outside",
         "tickcolor": "rgba(128,128,128,0.6)",
         "title": {"standoff": 10},
+        "hoverformat": f".{style.DIGITS}~g",  # where an axis has none of its own
     }
     control = {"bgcolor": ground, "bordercolor": "rgba(128,128,128,0.6)", "font": {"color": ink}}
     layout = {

@@ -132,9 +132,14 @@ def stepper(exhibit: Exhibit) -> Stepper:
     return Stepper(shown, slider, play)
 
 
-def menu(shown: Mapping[str, widgets.Widget], description: str) -> widgets.VBox:
-    """Return a menu over widgets, of which one at a time is seen; ``description``: what it chooses."""
+def menu(shown: Mapping[str, FigureView | Stepper], description: str) -> widgets.VBox:
+    """Return a menu over figures, of which one at a time is on the page; ``description``: what it chooses.
+
+    Classes of the menu name all of them in its order: a link to one leads access.js to its entry.
+    """
     choice_of, parts = _menu(description, shown), list(shown.values())
+    for part in parts:
+        choice_of.add_class(f"shows-{(part.view if isinstance(part, Stepper) else part).name}")
     whole = widgets.Layout(width="100%")
     if hasattr(widgets, "Stack"):
         seen = widgets.Stack(parts, selected_index=0, layout=whole)

@@ -117,8 +117,8 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
     rows = {"tickvals": list(range(len(texts))), "ticktext": broken}
     fig.update_yaxes(range=[len(texts) - 0.4, -0.6], **rows)
     # Accuracies may lie within a point of each other.
-    ticks = (".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else None
-    fig.update_xaxes(title_text=words.typeset(one.measure.text), tickformat=ticks)
+    ticks = style.shares(".0%" if ".0%" in one.measure.form else ".1%") if "%" in one.measure.form else {}
+    fig.update_xaxes(title_text=words.typeset(one.measure.text), **ticks)
     fig.update_layout(margin_l=130)
     shown = [run for name in known for run in shown_of[name].shown]
     text = f"mean over seeds, 95 %: {style.joined(known)}"

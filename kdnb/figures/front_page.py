@@ -129,10 +129,11 @@ def reuse(study: Study) -> Exhibit:
     fig = style.grid(1, 1, height=130 + 36 * len(labels))
     heights = {name: float(-place) for place, name in enumerate(labels)}
     look = {"color": style.TEACHER, "symbol": "circle"}
-    for trace in intervals.turned(intervals.points(labels, "students", "accuracy", look), heights):
+    marks = intervals.points(labels, "students", "accuracy", look, intervals.in_percent)
+    for trace in intervals.turned(marks, heights):
         fig.add_trace(trace.update(showlegend=False))
     fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[-len(labels) + 0.4, 0.6])
-    fig.update_xaxes(title_text="test accuracy, last epoch", tickformat=".1%")
+    fig.update_xaxes(title_text="test accuracy, last epoch", **style.shares(".1%"))
     fig.update_layout(margin_l=190)
     return Exhibit(
         style.captioned(fig, study, "KD, T = 4", design.runs_by_classifier(study)), answer=needed(study), of=study.name

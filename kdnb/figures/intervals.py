@@ -1,6 +1,7 @@
 """Values of several runs by what they are: a point for the mean, its 95 % interval, and a dot a run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,13 @@ def colors(study: Study) -> list[str]:
     return [str(style.line(run, study.hottest)["color"]) for run in study.students]
 
 
-def said(found: Estimate) -> str:
+def said(found: Estimate, form: str = ".3g") -> str:
     """The mean, its interval where there is one, and of how many runs."""
-    interval = f"95 %: {found.low:.3g} to {found.high:.3g}, " if np.isfinite(found.low) else ""
-    return f"{found.mean:.3g} ({interval}n = {len(found.values)})"
+    interval = f"95 %: {found.low:{form}} to {found.high:{form}}, " if np.isfinite(found.low) else ""
+    return f"{found.mean:{form}} ({interval}n = {len(found.values)})"
+
+
+in_percent = partial(said, form=".2%")
 
 
 def points(
@@ -47,7 +51,7 @@ def points(
         x=[label for label, estimate in there.items() for _ in estimate.values],
         y=style.significant([value for estimate in there.values() for value in estimate.values]),
         marker={"size": 5, "color": color, "symbol": look.get("symbol", "circle"), "opacity": 0.6},
-        hovertemplate=f"%{{x}}, one run<br>{name}<br>{what} %{{y:.4g}}<extra></extra>",
+        hovertemplate=f"%{{x}}, one run<br>{name}<br>{what} %{{y}}<extra></extra>",
         showlegend=False,
     )
     mean, low, high = (np.array([getattr(one, end) for one in there.values()]) for end in ("mean", "low", "high"))
@@ -74,7 +78,7 @@ def turned(traces: Iterable[go.Scatter], heights: Mapping[str, float]) -> list[g
         trace.update(x=values, y=[heights[name] for name in names], error_y=None, error_x=bars or None)
         told = trace.text or [None] * len(names)
         trace.update(customdata=[[name, text] for name, text in zip(names, told, strict=True)])
-        hover = hover.replace("%{x}", "%{customdata[0]}").replace("%{text}", "%{customdata[1]}").replace("%{y", "%{x")
+        hover = hover.replace("%{x}", "%{customdata[0]}").replace("%{text}", "%{customdata[1]}").replace("%{y}", "%{x}")
         made.append(trace.update(hovertemplate=hover))
     return made
 
@@ -83,26 +87,25 @@ def course(
     read: Mapping[Any, Sequence[float]],
     name: str,
     look: Mapping[str, Any],
-    form: str = ".4g",
     mean: Callable[[Sequence[float]], float] = np.mean,
 ) -> list[go.Scatter]:
     """Two traces: a line through the means over runs, and a dot a run, against what ``read`` goes by.
 
-    look: ``color``, ``dash``, ``symbol``. form: how the hover writes a value. mean: of correlations on Fisher's scale.
+    look: ``color``, ``dash``, ``symbol``. mean: of correlations on Fisher's scale.
     """
     color = {"color": look["color"]}
     marker = {"size": 9, "symbol": look.get("symbol", "circle"), "line": {"width": 2}} | color
     means = go.Scatter(x=list(read), y=style.significant([mean(values) for values in read.values()]), marker=marker)
     means.update(mode="lines+markers", line={"width": 2, "dash": look.get("dash", "solid")} | color)
-    means.update(hovertemplate=f"%{{x}}<br>{name}: %{{y:{form}}} (mean)<extra></extra>")
+    means.update(hovertemplate=f"%{{x}}<br>{name}: %{{y}} (mean)<extra></extra>")
     dots = go.Scatter(
         x=[place for place, values in read.items() for _ in values],
         y=style.significant([value for values in read.values() for value in values]),
         marker={"size": 5, "opacity": 0.6} | color,
-        hovertemplate=f"%{{x}}, one run<br>{name}: %{{y:{form}}}<extra></extra>",
+        hovertemplate=f"%{{x}}, one run<br>{name}: %{{y}}<extra></extra>",
     )
-    dots.update(mode="markers", showlegend=False)
-    return [trace.update(name=name, legendgroup=name) for trace in (means, dots)]
+    dots.update(name=f"{name}, each run", mode="markers", showlegend=False)
+    return [trace.update(legendgroup=name) for trace in (means.update(name=name), dots)]
 
 
 def level(labels: Sequence[str], value: float, name: str, color: str, dash: str) -> go.Scatter:

@@ -84,7 +84,7 @@ def significant(numbers: ArrayLike, digits: int = DIGITS) -> list[float | None]:
 
 def curve(table: pd.DataFrame, column: str, name: str, look: dict[str, Any], **more: Any) -> go.Scatter:
     """One column of a history over epochs; nothing drawn where the history lacks it."""
-    hover = f"{name}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>"
+    hover = f"{name}<br>epoch %{{x}}: %{{y}}<extra></extra>"
     x, y = table["epoch"].tolist(), significant(column_of(table, column))
     return go.Scatter(x=x, y=y, name=name, mode="lines", line=look, hovertemplate=hover, **more)
 
@@ -96,6 +96,11 @@ def grid(rows: int, columns: int, titles: Sequence[str] = (), height: int = 420,
     fig.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
     fig.update_annotations(font_size=13)
     return fig
+
+
+def shares(ticks: str, hover: str = ".2%") -> dict[str, str]:
+    """An axis of shares says per cent on its ticks and in hovers, whose bare ``%{y}`` is written as the axis says."""
+    return {"tickformat": ticks, "hoverformat": hover}
 
 
 def menu(buttons: Sequence[Mapping[str, object]], y: float, **more: object) -> dict[str, object]:
@@ -237,7 +242,7 @@ def across(study: Study, run: Run, value: float, name: str) -> go.Scatter:
     low, high = reach(study)
     y = significant([value]) * 2
     look = line(run, study.hottest)
-    hover = f"{run.label}<br>{name}: %{{y:.4g}}<extra></extra>"
+    hover = f"{run.label}<br>{name}: %{{y}}<extra></extra>"
     return go.Scatter(x=[low, high], y=y, name=run.label, mode="lines", line=look, hovertemplate=hover)
 
 

@@ -72,7 +72,7 @@ def _curves(run: Run) -> go.Figure:
         named.add(text)
     for drop in run.spec.drops:
         fig.add_vline(x=drop + 0.5, line={"color": INK, "dash": "dot", "width": 1})
-    fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(tickformat=".0%", col=2)
+    fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(**style.shares(".0%"), col=2)
     return origin.mark(fig, [run]).update_layout(height=420, legend={"orientation": "h", "y": -0.25})
 
 
@@ -181,17 +181,17 @@ def nearness(students: Sequence[Run], profile: str) -> Exhibit:
 
     profile: whose published runs give further seeds.
     """
-    folders = [students[0].path.parent, paths.results(profile)]
-    found = distances.differences(students, folders)
+    shown = distances.alike(students, [students[0].path.parent, paths.results(profile)])
+    found = distances.differences(shown)
     unbroken = results(students).rename(index=lambda label: label.replace(" ", "\u00a0"))
     table = style.table(unbroken.reset_index(), "the students in numbers")
-    return Exhibit(_nearness(students, found), students_sentence(students), _nearer(students, found), table)
+    fig = _nearness(shown, found, students[0].spec.init_seed) if shown else None
+    return Exhibit(fig, students_sentence(students), _nearer(students, found), table)
 
 
-def _nearness(students: Sequence[Run], found: Values) -> go.Figure | None:
-    """A row a student, a mark a seed, this seed's filled; left of zero: nearer to the teacher."""
+def _nearness(shown: Sequence[Run], found: Values, mine: int) -> go.Figure:
+    """A row a student, a mark a seed, that of the seed ``mine`` filled; left of zero: nearer to the teacher."""
     seeds, labels = list(distances.by_seed(found)), list(found)
-    mine = students[0].spec.init_seed
     fig = style.grid(1, 1, height=120 + 26 * len(labels))
     for place, seed in enumerate(seeds):
         there = [label for label in labels if seed in found[label]]
@@ -203,7 +203,7 @@ def _nearness(students: Sequence[Run], found: Values) -> go.Figure | None:
     fig.update_xaxes(title_text="μ to the teacher less μ to the bystander (below 0: nearer to the teacher)")
     fig.update_yaxes(type="category", autorange="reversed")
     fig.update_layout(margin_t=16, showlegend=True)
-    return origin.mark(fig, students) if seeds else None
+    return origin.mark(fig, shown)
 
 
 def _nearer(students: Sequence[Run], found: Values) -> str:

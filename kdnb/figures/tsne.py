@@ -214,7 +214,8 @@ def cosine(study: Study) -> Exhibit:
     for column, (name, color, dash) in COSINES.items():
         for place, one in enumerate(group):
             look = {"color": color, "dash": dash, "width": 2 if place == 0 else 1}
-            trace = style.curve(one.history, column, name, look, legendgroup=name, showlegend=place == 0)
+            own = name if place == 0 else f"{name}, seed {one.spec.init_seed}"  # the first one stands in the legend
+            trace = style.curve(one.history, column, own, look, legendgroup=name, showlegend=place == 0)
             fig.add_trace(trace.update(opacity=1 if place == 0 else 0.4))
     style.mark_drops(fig, run)
     fig.update_xaxes(title_text="epoch")

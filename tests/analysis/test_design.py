@@ -137,8 +137,10 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
     assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
     text = drawn.reach_sentence(found)
-    assert "the 6 students whose nearest logits keep the teacher's class on all but 1% of images" in text
-    assert "the 3 others, where they lose it on 40% on average" in text
+    assert "the 6 students of digits whose nearest logits keep the teacher's class on all but 1% of images" in text
+    assert "the 3 students of digits where they lose it on 40% on average" in text
+    pooled = drawn.reach_sentence(pd.concat([found, found[found["missed"] == 0].assign(study="digits-few")]))
+    assert "the 12 students of digits and digits-few whose" in pooled and "the 3 students of digits where" in pooled
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
     assert cheap.startswith("**No: ") and dear.startswith("**Yes: ")
     assert "nothing to compare" in drawn.reach_sentence(found[found["missed"] == 0])

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from kdnb.book.drawing import fragment, script
+from kdnb.figures import style
 
 ALT = "Two curves."
 RNG = np.random.default_rng(0)
@@ -46,10 +47,37 @@ def turned() -> go.Figure:
     return fig.update_yaxes(tickvals=[0, -1], ticktext=["its own", "W<sub>t</sub>, turned"])
 
 
+def shares() -> go.Figure:
+    """Shares upwards in per cent, a logarithmic axis across; hovers leave it to the axes how numbers are written."""
+    fig = go.Figure(go.Scatter(x=[1234.5678], y=[0.71234], hovertemplate="%{x}: %{y}<extra></extra>"))
+    return fig.update_xaxes(type="log").update_yaxes(**style.shares(".0%"))
+
+
+def panels() -> go.Figure:
+    """Upright axes that say the same; in front, and hidden by the reader, what is drawn once more."""
+    fig = make_subplots(rows=2, cols=1)
+    for row, across in enumerate(("raw μ", "rotated μ"), start=1):
+        for look in ({"opacity": 0.5}, {}, {"visible": "legendonly", "name": "hidden"}):
+            fig.add_trace(go.Scatter({"x": [row, 2], "y": [0.5, 0.6], "name": "KD", **look}), row, 1)
+        fig.update_xaxes(title_text=across, row=row)
+    return fig.update_yaxes(title_text="accuracy")
+
+
+def maps() -> go.Figure:
+    """One scale along both axes, so that they leave a part of their room empty."""
+    fig = make_subplots(rows=1, cols=2, subplot_titles=["normal", "T=4"])
+    fig.add_traces([go.Scatter(x=[1], y=[1], name="class 0")] * 2, rows=1, cols=[1, 2])
+    style.map_axes(fig, 2)
+    return fig
+
+
 FIGURES = {
     "curves": curves(),
     "turned": turned(),
     "coloured": coloured(),
+    "shares": shares(),
+    "panels": panels(),
+    "maps": maps(),
     "heat": go.Figure(go.Heatmap(x=["a", "b"], y=["c", "d"], z=np.array([[1.5, 2], [3, 4]]), name="cosine")),
 }
 
@@ -120,6 +148,24 @@ def test_colours_that_are_numbers_and_heat_maps_are_data_too(page: Path, read: R
     assert [(row["x"], row["y"], row["z"]) for row in heat] == [
         ("a", "c", "1.5"), ("b", "c", "2"), ("a", "d", "3"), ("b", "d", "4"),
     ]  # fmt: skip
+
+
+def test_panels_are_told_apart_and_nothing_is_told_twice_nor_what_is_hidden(page: Path, read: Read) -> None:
+    reading = read()
+    titles = ["accuracy against raw μ", "accuracy against rotated μ"]
+    assert rows(reading, opened(reading, page, "panels")) == [
+        dict(panel=title, trace="KD", x=x, y=y)
+        for title, first in zip(titles, "12", strict=True)
+        for x, y in ((first, "0.5"), ("2", "0.6"))
+    ]
+    assert [row["panel"] for row in rows(reading, opened(reading, page, "maps"))] == ["normal", "T=4"]
+
+
+def test_a_hover_writes_a_number_as_its_axis_does(page: Path, read: Read) -> None:
+    reading = read()
+    reading.open(page)
+    reading.page.evaluate("Plotly.Fx.hover('shares', [{curveNumber: 0, pointNumber: 0}])")
+    assert reading.page.locator("#shares .hovertext").text_content() == "1235: 71.23%"
 
 
 def test_csv_and_table_follow_what_is_drawn(page: Path, read: Read) -> None:

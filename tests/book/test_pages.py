@@ -1,22 +1,25 @@
 """The whole book, built from results/ as `make book` does, and read as readers do: every page, served and from disk."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Read, Reading, served
 from built import from_results
+from hovers import not_in_per_cent
 from markup import broken, parsed
 from playwright.sync_api import Page
+from told_apart import alike
 from touch import areas, centre, choose, drag, move, press, shown, use_controls, wait_for_change
 
 from kdnb import paths
-from kdnb.book import build
+from kdnb.book import build, fragments
 
 PAGES = build.chapters(paths.root() / "_toc.yml")
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
@@ -38,6 +41,13 @@ def address(built: Path) -> Iterator[str]:
         yield found
 
 
+def specs(built: Path, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The JSON of every figure of a page, of a slider's each, under its id and place."""
+    drawn = fragments.figures(nbformat.read(built / "_sources" / f"{name}.ipynb", as_version=4))
+    found = [(f"{one.name} {place}", spec) for one in drawn for place, spec in enumerate(one.steps)]
+    return [(place, spec) for place, spec in found if "data" in spec]  # the explorer's are made by its script
+
+
 # ------------------------------------------------------------------------------------------------ as it is written
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light_and_well_formed(built: Path, name: str) -> None:
@@ -47,6 +57,19 @@ def test_a_page_is_light_and_well_formed(built: Path, name: str) -> None:
     assert found.language == "en" and found.titles == 1 and found.wordless == []
     assert broken(page) == []
     assert [anchor for anchor, count in found.ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_hovers_say_per_cent_where_axes_do(built: Path, name: str) -> None:
+    """Of every figure, whatever a slider or a menu brings."""
+    assert {place: wrong for place, spec in specs(built, name) if (wrong := not_in_per_cent(spec))} == {}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_rows_of_a_csv_are_told_apart(built: Path, name: str) -> None:
+    """Those of two panels, of two runs, of a mean and the runs behind it."""
+    curves = [one for one in specs(built, name) if all("z" not in trace for trace in one[1]["data"])]
+    assert {place: same for place, spec in curves if (same := alike(spec))} == {}
 
 
 # --------------------------------------------------------------------------------------------------- as it is read
@@ -131,18 +154,31 @@ def test_a_term_is_explained_where_it_stands(built: Path, read: Read) -> None:
     reading.check()
 
 
+IN_SIGHT = """name => {
+    const { top } = document.getElementById(name)?.getBoundingClientRect() ?? { top: -1 };
+    return top >= 0 && top < innerHeight / 2;
+}"""
+
+
 def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     """A verdict points to the figure that it was read from, which is drawn long after its page has arrived."""
     reading = read(1300)
     reading.open(f"{address}/notebooks/12_claims.html")
     link = reading.page.locator("a[href$='#r-by-temperature-digits']").first
     reading.open(link.evaluate("link => link.href"))
-    reading.page.wait_for_function(
-        """() => {
-            const { top } = document.getElementById("r-by-temperature-digits").getBoundingClientRect();
-            return top >= 0 && top < innerHeight / 2;
-        }"""
-    )
+    reading.page.wait_for_function(IN_SIGHT, arg="r-by-temperature-digits")
+    reading.check()
+
+
+def test_a_link_to_a_menus_other_figure_chooses_its_study(address: str, read: Read) -> None:
+    """From another page, and on the page itself."""
+    reading = read(1300)
+    reading.open(f"{address}/notebooks/05_tsne.html#tsne-sheet-cifar100-small")
+    for name in ("tsne-sheet-cifar100-small", "feature-cosine-cifar100-small", "feature-cosine-digits"):
+        reading.page.evaluate("name => { location.hash = name; }", name)
+        reading.page.locator(f"#{name} .main-svg").first.wait_for()
+        reading.page.wait_for_function(IN_SIGHT, arg=name)
+    assert reading.page.locator("#tsne-sheet-cifar100-small").is_visible()  # its menu was left as it was
     reading.check()
 
 
@@ -234,6 +270,17 @@ def test_the_explorers_r_is_pearsons(explorer: Page) -> None:
         there = history[history["epoch"].isin(mu[0])]
         np.testing.assert_allclose(mu[1], there[column], rtol=1e-3)
         assert 0 < len(there) < len(history)
+
+
+def test_the_explorers_csv_has_the_run_in_front_once(explorer: Page) -> None:
+    for panel in ("mu", "loss", "r"):
+        strip = explorer.locator(f"#explorer-{panel} + .kdnb-tools")
+        strip.locator("summary").click()
+        with explorer.expect_download() as waiting:
+            strip.get_by_role("button", name="CSV").click()
+        table = pd.read_csv(waiting.value.path())
+        assert not table.empty and not table.duplicated().any()
+    assert table["trace"][table["x"] == 4].tolist() == ["μ raw", "μ raw, to the bystander"]
 
 
 def test_a_class_pointed_at_is_marked_in_the_explorers_plots(explorer: Page) -> None:

@@ -99,10 +99,11 @@ def test_a_menu_shows_one_at_a_time(stacks: bool, monkeypatch: pytest.MonkeyPatc
     """In ipywidgets 7, which Colab has, there is no stack; the kernel takes its place."""
     if not stacks:
         monkeypatch.delattr(widgets.widgets, "Stack")
-    one, other = Widget(), Widget()
+    one, other = widgets.stepper(steps(2)), widgets.view(replace(steps(1), name="alone"))
     menu = widgets.menu({"one": one, "other": other}, "study")
     chosen, seen = menu.children
     assert chosen.options == ("one", "other")
+    assert chosen._dom_classes == ("shows-steps", "shows-alone")  # for links to what is not on the page
     if stacks:
         assert seen.children == (one, other) and seen.selected_index == 0
     else:

@@ -44,7 +44,7 @@ def test_a_line_goes_through_the_means_over_seeds(chosen: StudiesParameters) -> 
     runs = [Run(folder / f"kd-T4-a0.9-wd0.0005-s{seed}") for seed in (1, 2)]
     mean = np.mean([run.history["mu_raw"].iloc[-1] for run in runs])
     assert dict(zip(line.x, line.y, strict=True))["0.9"] == rounded([mean])[0]
-    markers = [trace for trace in fig.data if trace.name == "KD T=4" and trace.mode == "markers"]
+    markers = [trace for trace in fig.data if trace.name == "KD T=4, each run"]
     (dots,) = [trace for trace in markers if trace.yaxis == "y3"]
     assert sorted(y for x, y in zip(dots.x, dots.y, strict=True) if x == "0.9") == rounded(
         sorted(run.history["test_accuracy"].iloc[-1] for run in runs)

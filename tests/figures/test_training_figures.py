@@ -54,13 +54,15 @@ def test_nearness_is_the_difference_of_the_last_epoch_by_seed(tmp_path: Path) ->
     for seed in (1, 2):
         write(tmp_path / "own", replace(kd(4), init_seed=seed))
     write(tmp_path / "own", replace(kd(4), init_seed=3, weight_decay=0.0))  # another experiment
-    found = distances.differences(students, [tmp_path / "own"])
+    shown = distances.alike(students, [tmp_path / "own"])
+    found = distances.differences(shown)
     assert {label: sorted(values) for label, values in found.items()} == {"normal": [0], "KD T=4": [0, 1, 2]}
     for run in students:
         last = run.history.iloc[-1]
         assert found[run.label][0] == last["mu_raw"] - last["bystander_mu_raw"]
-    fig = training._nearness(students, found)
-    assert fig is not None and [trace.name for trace in fig.data] == ["seed 0", "seed 1", "seed 2"]
+    fig = training.nearness(students, "digits").figure
+    assert fig.layout.meta["seeds"] == [0, 1, 2] and len(fig.layout.meta["runs"]) == 4
+    assert [trace.name for trace in fig.data] == ["seed 0", "seed 1", "seed 2"]
     assert len({trace.marker.symbol for trace in fig.data}) == 3
 
 

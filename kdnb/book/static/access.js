@@ -19,19 +19,36 @@ function watch(area, act) {
   act();
 }
 
+// A figure that a menu has taken off the page comes back by its entry; the menu's classes name all that it shows, in order.
+// Not before the one that is there is drawn: ipywidgets stumble over a figure that goes while it comes.
+function choose(area, name) {
+  if (!area.querySelector(".main-svg")) return;
+  const menu = area.querySelector(`.${CSS.escape(`shows-${name}`)}`);
+  const entry = [...(menu?.classList ?? [])].filter((one) => one.startsWith("shows-")).indexOf(`shows-${name}`);
+  const list = menu?.querySelector("select");
+  if (!list || list.selectedIndex === entry) return;
+  list.selectedIndex = entry;
+  list.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
 function mendAccess() {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) entry.setAttribute("role", "listitem");
-  let sought = location.hash.slice(1);
-  try { sought = decodeURIComponent(sought); } catch { /* a lone % is taken as it stands */ }
-  if (document.getElementById(sought)) sought = "";
-  for (const holder of document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']")) {
-    const area = holder.parentElement;
-    watch(area, () => {
-      nameControls(area);
-      const place = sought && document.getElementById(sought);
-      if (!place) return;
-      sought = "";
-      place.scrollIntoView();
-    });
-  }
+  const holders = document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']");
+  const areas = [...holders].map((holder) => holder.parentElement);
+  let sought = ""; // what the address names, until it is found
+  const seek = (area) => {
+    const place = document.getElementById(sought);
+    if (!place) return sought && choose(area, sought);
+    sought = "";
+    place.scrollIntoView();
+  };
+  const heed = () => {
+    sought = location.hash.slice(1);
+    try { sought = decodeURIComponent(sought); } catch { /* a lone % is taken as it stands */ }
+    if (document.getElementById(sought)) sought = ""; // the browser has found it
+    areas.forEach(seek);
+  };
+  addEventListener("hashchange", heed);
+  heed();
+  for (const area of areas) watch(area, () => { nameControls(area); seek(area); });
 }

@@ -129,7 +129,7 @@ function rTraces(choice) {
   if (run && run.temperature !== null) {
     const marker = { size: 26, symbol: "circle-open", color: run.line.color, line: { width: 3 } };
     const r = correlation(choice, run, after(choice, run, kind.column));
-    traces.push({ type: "scatter", mode: "markers", x: [run.temperature], y: [r], name: run.label, meta: "front", hoverinfo: "skip", marker });
+    traces.push({ type: "scatter", mode: "markers", x: [run.temperature], y: [r], name: kind.name, meta: "front", hoverinfo: "skip", marker });
   }
   return traces;
 }

@@ -49,22 +49,38 @@ const addTools = (() => {
     return Array.from({ length }, (_, i) => Object.fromEntries(lists.map(([key, values]) => [key, at(values, i)])));
   }
 
-  // A panel's title: the note above it, else what its upright axis says.
-  function panelName({ layout }, { xaxis, yaxis }) {
-    const [across, up] = [layout[`xaxis${xaxis.slice(1)}`], layout[`yaxis${yaxis.slice(1)}`]];
-    const isNear = (one, other) => Math.abs(one - other) < 1e-6;
-    const isAbove = (note) => note.xref === "paper" && across.domain && up.domain &&
-      isNear(note.x, (across.domain[0] + across.domain[1]) / 2) && isNear(note.y, up.domain[1]);
-    return plain((layout.annotations ?? []).find(isAbove)?.text ?? up.title?.text);
+  const isNear = (one, other) => Math.abs(one - other) < 1e-6;
+
+  // A panel's title: the note above it, else what its upright axis says. A map's axes are drawn in a part of their room.
+  function panelTitle(notes, across, up) {
+    const [[left, right], [, top]] = [across, up].map((axis) => axis._inputDomain ?? axis.domain);
+    const isAbove = (note) => note.xref === "paper" && isNear(note.x, (left + right) / 2) && isNear(note.y, top);
+    return plain(notes.find(isAbove)?.text ?? up.title?.text);
   }
 
-  // All that is drawn now as one long table: its columns' names, and its rows as objects.
+  // Names of panels, where there are several: the title, and if others have it too, what the axis across says.
+  function panelNames({ _fullLayout: layout }, traces) {
+    const place = ({ xaxis, yaxis }) => [`xaxis${xaxis.slice(1)}`, `yaxis${yaxis.slice(1)}`];
+    const panels = new Map(traces.map((trace) => [`${place(trace)}`, place(trace).map((name) => layout[name])]));
+    const titles = new Map([...panels].map(([key, axes]) => [key, panelTitle(layout.annotations ?? [], ...axes)]));
+    const isAlone = (title) => [...titles.values()].filter((other) => other === title).length === 1;
+    return (trace) => {
+      const [title, [across]] = [titles, panels].map((known) => known.get(`${place(trace)}`));
+      return panels.size > 1 && { panel: isAlone(title) ? title : `${title} against ${plain(across.title?.text)}` };
+    };
+  }
+
+  // All that is seen now as one long table: its columns' names, and its rows as objects.
   function table(node) {
-    const traces = node._fullData.filter((trace) => trace.visible);
-    const isSplit = new Set(traces.map((trace) => `${trace.xaxis}${trace.yaxis}`)).size > 1;
+    const traces = node._fullData.filter((trace) => trace.visible === true); // "legendonly": a reader has hidden it
+    const panel = panelNames(node, traces);
+    const known = new Set();
     const rows = traces.flatMap((trace) => {
-      const head = { ...(isSplit && { panel: panelName(node, trace) }), trace: plain(trace.name) };
-      return records(trace, rowNames(node._fullLayout[`yaxis${trace.yaxis.slice(1)}`])).map((record) => ({ ...head, ...record }));
+      const head = { ...panel(trace), trace: plain(trace.name) };
+      const own = records(trace, rowNames(node._fullLayout[`yaxis${trace.yaxis.slice(1)}`])).map((record) => ({ ...head, ...record }));
+      const isNew = own.some((row) => !known.has(JSON.stringify(row))); // else it is drawn once more, to stand out
+      for (const row of own) known.add(JSON.stringify(row));
+      return isNew ? own : [];
     });
     return { columns: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
   }

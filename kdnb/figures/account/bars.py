@@ -38,30 +38,30 @@ def account(study: Study) -> Exhibit:
     causes = pd.DataFrame([accounts.mean_totals(study, label) for label in labels], index=labels)
     shares = causes.div(causes.abs().sum(axis=1), axis=0)
     fig = style.grid(1, 1, height=460)
-    fig.add_traces(stacked(shares.rename(index=intervals.short), ".1%", 3, 8))
-    fig.update_yaxes(title_text="share of all that moved μ²", tickformat=".0%", range=[-1.03, 1.03])
+    fig.add_traces(stacked(shares.rename(index=intervals.short), 3, 8))
+    fig.update_yaxes(title_text="share of all that moved μ²", **style.shares(".0%", ".1%"), range=[-1.03, 1.03])
     intervals.axis(fig, labels)
     fig.update_layout(barmode="relative", legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, "whole training, mean over seeds", study.shown)
     return Exhibit(drawn, answer=sentence(study))
 
 
-def stacked(table: pd.DataFrame, form: str, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
+def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
     """A bar a row of ``table``, a part of it a column (cause), and a diamond where the parts add up.
 
-    form, digits: of the numbers; ``diamond``: its size.
+    digits: of the numbers; ``diamond``: its size.
     """
     labels = table.index.tolist()
     bars: list[go.Scatter | go.Bar] = []
     known = [cause for cause in COLORS if cause in table]
     for cause in known + [str(other) for other in table if other not in COLORS]:
         name, color = cause_look(cause)
-        hover = f"%{{x}}<br>{name}: %{{y:{form}}}<extra></extra>"
+        hover = f"%{{x}}<br>{name}: %{{y}}<extra></extra>"
         y = style.significant(table[cause], digits)
         bars.append(go.Bar(x=labels, y=y, name=name, marker_color=color, legendgroup=name, hovertemplate=hover))
     net = style.significant(table.sum(axis=1, min_count=1), digits)
     look = {"symbol": "diamond", "size": diamond, "color": "#ffffff", "line": {"color": "#1b1f24", "width": 1.5}}
-    hover = f"%{{x}}<br>sum: %{{y:{form}}}<extra></extra>"
+    hover = "%{x}<br>sum: %{y}<extra></extra>"
     mark = go.Scatter(x=labels, y=net, name="sum", mode="markers", marker=look, legendgroup="sum", hovertemplate=hover)
     return [*bars, mark]
 

@@ -41,7 +41,7 @@ def _plugged(study: Study, run: Run) -> go.Figure:
     table = over_seeds.mean_history(groups[run.label])
     for column, (name, color, dash) in PLUGGED.items():
         fig.add_trace(style.curve(table, column, name, {"color": color, "dash": dash, "width": 2}))
-    fig.update_yaxes(title_text="test accuracy", tickformat=".0%", range=[0, 1.03])
+    fig.update_yaxes(title_text="test accuracy", **style.shares(".0%"), range=[0, 1.03])
     fig.update_xaxes(title_text="epoch", range=[0, study.epochs])
     style.mark_drops(fig, run)
     return style.captioned(fig, study, f"{run.label}, mean over seeds", shown)

@@ -21,7 +21,7 @@ def by_temperature(study: Study) -> Exhibit:
     colors = [style.temperature_color(t, study.hottest) for t in own]
     trace = go.Scatter(x=list(own), y=style.significant(list(own.values())), name="KD", mode="lines+markers")
     trace.update(marker={"size": 11, "color": colors}, line={"color": style.QUIET, "width": 2})
-    fig.add_trace(trace.update(hovertemplate="T = %{x}<br>accuracy: %{y:.2%}<extra></extra>"))
+    fig.add_trace(trace.update(hovertemplate="T = %{x}<br>accuracy: %{y}<extra></extra>"))
     if any(len(read[run.label]) > 1 for run in study.kd.values()):
         x = [t for t, run in study.kd.items() for _ in read[run.label]]
         y = [value for run in study.kd.values() for value in read[run.label]]
@@ -32,7 +32,7 @@ def by_temperature(study: Study) -> Exhibit:
     if study.teacher is not None:
         teacher = style.across(study, study.teacher, study.teacher.last("test_accuracy"), "accuracy")
         fig.add_trace(teacher.update(line={"color": style.TEACHER, "dash": "longdash", "width": 2}))
-    fig.update_yaxes(title_text="test accuracy, last epoch", tickformat=".1%")
+    fig.update_yaxes(title_text="test accuracy, last epoch", **style.shares(".1%"))
     style.temperature_axis(fig, study)
     drawn = style.captioned(fig, study, f"epoch {study.epochs}, mean over seeds", study.shown)
     return Exhibit(drawn, answer=sentence(study), of=study.name)

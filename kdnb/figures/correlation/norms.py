@@ -59,8 +59,8 @@ def draw(study: Study) -> go.Figure:
         fig.add_annotation(y=value, showarrow=False, yshift=9 if value > 0 else -9, row=1, col=1, **said)
     for row in (1, 2):
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=1)
-    fig.update_yaxes(title_text="Pearson r with the loss", range=[-1.2, 1.2], row=1, col=1)
-    fig.update_yaxes(title_text="change of ‖W<sub>s</sub>‖", tickformat="+.1%", row=2, col=1)
+    fig.update_yaxes(title_text="Pearson r with the loss", range=[-1.2, 1.2], hoverformat=".3f", row=1, col=1)
+    fig.update_yaxes(title_text="change of ‖W<sub>s</sub>‖", **style.shares("+.1%", "+.2%"), row=2, col=1)
     style.temperature_axis(fig, study, row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
     fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
@@ -81,14 +81,14 @@ def _traces(study: Study, cut: int) -> list[tuple[go.Scatter, int]]:
     for column, name in CURVES.items():
         read = {t: [correlations.r_after(run, cut, column) for run in group] for t, group in students.items()}
         if read:
-            of_r = intervals.course(read, f"r of {name}", LOOKS[column], ".3f", stats.mean_correlation)
+            of_r = intervals.course(read, f"r of {name}", LOOKS[column], stats.mean_correlation)
             traces += [(trace, 1) for trace in of_r]
     if normal := study.get("normal"):
         group = over_seeds.groups(study)["normal"]
         r = stats.mean_correlation([correlations.r_after(run, cut) for run in group])
         traces.append((style.across(study, normal, r, "r of μ, mean over seeds"), 1))
     moved = {t: [after.change("weight_norm", run) for run in group] for t, group in students.items()}
-    for trace in intervals.course(moved, f"change of {NORM}", LOOKS["weight_norm"], "+.2%") if moved else ():
+    for trace in intervals.course(moved, f"change of {NORM}", LOOKS["weight_norm"]) if moved else ():
         traces.append((trace.update(showlegend=False), 2))
     return traces
 

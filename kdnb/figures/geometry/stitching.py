@@ -45,7 +45,7 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
         for relation, (name, color, symbol) in RELATIONS.items():
             shown = stitched.values(study, found, relation, column)
             look, means = {"color": color, "symbol": symbol}, over_seeds.estimates(shown)
-            for trace in intervals.points(means, name, "accuracy", look) if shown else []:
+            for trace in intervals.points(means, name, "accuracy", look, intervals.in_percent) if shown else []:
                 fig.add_trace(trace.update(showlegend=trace.showlegend is not False and name not in named), row, 1)
             named |= {name} if shown else set()
         for kind, (name, color, dash) in class_distances.FLOORS.items():
@@ -53,7 +53,7 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
                 line = intervals.level(labels, value, name, color, dash)
                 fig.add_trace(line.update(showlegend=row == 3, legendgroup=name), row, 1)
         top = 1.1 * float(found[column].max())  # an interval of few runs may reach below 0: an accuracy does not
-        fig.update_yaxes(range=[0, top], tickformat=".0%" if top > 0.1 else ".1%", row=row)
+        fig.update_yaxes(range=[0, top], **style.shares(".0%" if top > 0.1 else ".1%"), row=row)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
     return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)

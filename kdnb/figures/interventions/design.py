@@ -103,7 +103,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
             ]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
             trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
-            hover = f"{name}: %{{text}}<br>class lost on %{{x:.1%}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
+            hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
             look = {
                 "size": 10,
                 "color": COLORS[place % len(COLORS)],
@@ -117,7 +117,8 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
         look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(title_text="images whose nearest logits name another class", tickformat=".0%", range=[-0.04, None])
+    fig.update_xaxes(title_text="images whose nearest logits name another class", **style.shares(".0%", ".1%"))
+    fig.update_xaxes(range=[-0.04, None])
     fig.update_yaxes(title_text="accuracy less KD's (points)")
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     marked = set(zip(found["study"], found["name"], strict=True))
@@ -134,14 +135,19 @@ def reach_sentence(found: pd.DataFrame) -> str:
     if able.empty or unable.empty:
         there = able if unable.empty else unable
         which = "keep" if unable.empty else "do not keep"
-        text = f"{len(there)} students whose nearest logits {which} the teacher's class on all but {ABLE:.0%} of images"
-        return f"**There is nothing to compare: {text} end {_points(there)} beside KD.**"
+        text = f"whose nearest logits {which} the teacher's class on all but {ABLE:.0%} of images"
+        return f"**There is nothing to compare: {_students(there)} {text} end {_points(there)} beside KD.**"
     so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
     return (
-        f"**{so}: the {len(able)} students whose nearest logits keep the teacher's class on all but {ABLE:.0%} of "
-        f"images end {_points(able)} beside KD, the {len(unable)} others, where they lose it on "
-        f"{unable['missed'].mean():.0%} on average, {_points(unable)}.**"
+        f"**{so}: the {_students(able)} whose nearest logits keep the teacher's class on all but {ABLE:.0%} of images "
+        f"end {_points(able)} beside KD, the {_students(unable)} where they lose it on {unable['missed'].mean():.0%} "
+        f"on average, {_points(unable)}.**"
     )
+
+
+def _students(part: pd.DataFrame) -> str:
+    """How many, and of which studies: a mean over several may be the work of one."""
+    return f"{words.counted(len(part), 'student')} of {style.joined(part['study'].unique())}"
 
 
 def _points(part: pd.DataFrame) -> str:

@@ -12,7 +12,6 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
-FORMS = {"accuracy": ".2%"}  # how a hover writes a number, where not in four digits
 MEANS: dict[str, Callable[..., float]] = {"r": stats.mean_correlation}  # of the others the plain one
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 # Of the lines of a figure, in their order: colour, dash, symbol.
@@ -87,9 +86,7 @@ def _figure(varied: variations.Varied) -> go.Figure:
         name = words.typeset(str(key))
         look = looks[str(key)]
         for row, column in enumerate(PANELS, start=1):
-            line, dots = intervals.course(
-                _by_place(part, column), name, look, FORMS.get(column, ".4g"), MEANS.get(column, np.mean)
-            )
+            line, dots = intervals.course(_by_place(part, column), name, look, MEANS.get(column, np.mean))
             fig.add_trace(line.update(showlegend=row == 1), row, 1)
             fig.add_trace(dots, row, 1)
         hollow = look | {"dash": "dot", "symbol": f"{look['symbol']}-open"}
@@ -97,7 +94,7 @@ def _figure(varied: variations.Varied) -> go.Figure:
         fig.add_trace(beside.update(legendgroup=name), 1, 1)
     for row, title in enumerate(PANELS.values(), start=1):
         fig.update_yaxes(title_text=title, row=row)
-    fig.update_yaxes(tickformat=".1%", row=3)
+    fig.update_yaxes(**style.shares(".1%"), row=3)
     fig.update_xaxes(type="category", categoryorder="array", categoryarray=varied.places)
     fig.update_xaxes(title_text=varied.axis, row=3)
     return style.captioned(fig, varied.study, f"r: {style.window(varied.study)}", varied.runs)
@@ -116,7 +113,7 @@ def _by_alpha(varied: variations.Varied) -> go.Figure:
         fig.add_trace(style.curve(mean, "mu_raw", f"α = {alpha:g}", look, showlegend=True))
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     style.mark_drops(fig, study.students[0], study.warm_up)
-    fig.update_yaxes(title_text="change of μ raw", tickformat="+.2~%")
+    fig.update_yaxes(title_text="change of μ raw", **style.shares("+.2~%", "+.2%"))
     fig.update_xaxes(title_text="epoch")
     return style.captioned(fig, study, style.window(study), [run for group in groups.values() for run in group])
 

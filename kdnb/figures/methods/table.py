@@ -148,7 +148,7 @@ def draw_scatter(study: Study) -> go.Figure:
                 fig.add_trace(trace, row, 1)
             fig.data[-1].update(textposition=sides[label])
         fig.update_xaxes(title_text=name, row=row)
-    fig.update_yaxes(title_text="test accuracy", tickformat=".1%")
+    fig.update_yaxes(title_text="test accuracy", **style.shares(".1%"))
     shown = [run for group in drawn.values() for run in group]
     return style.captioned(fig, study, f"epoch {study.epochs}", shown).update_layout(showlegend=False)
 
@@ -170,7 +170,7 @@ def _method(study: Study, label: str, group: list[Run], column: str, axis: str) 
     mark = look(study, group[0])
     x, y = (style.significant([run.last(c) for run in group]) for c in (column, "test_accuracy"))
     runs = [f"{words.typeset(label)}, seed {run.spec.init_seed}" for run in group]
-    hover = f"%{{text}}<br>{axis}: %{{x:.4g}}<br>accuracy: %{{y:.2%}}<extra></extra>"
+    hover = f"%{{text}}<br>{axis}: %{{x:.4g}}<br>accuracy: %{{y}}<extra></extra>"
     dots = go.Scatter(x=x, y=y, mode="markers", text=runs, hovertemplate=hover, name=label)
     dots.update(marker={**mark, "size": 5, "opacity": 0.6})
     mean = [style.significant([by_method.mean(c, group)]) for c in (column, "test_accuracy")]

@@ -55,7 +55,7 @@ def selected(study: Study) -> Exhibit:
             fig.add_trace(trace.update(showlegend=place == 0 and bool(trace.showlegend)), **where)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, **where)
     style.mark_drops(fig, shown[0], study.warm_up)
-    fig.update_yaxes(tickformat="+.2~%", nticks=6)
+    fig.update_yaxes(**style.shares("+.2~%", "+.2%"), nticks=6)
     fig.update_yaxes(title_text="change of μ raw", col=1)
     fig.update_xaxes(title_text="epoch", row=rows)
     fig.update_layout(legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}, margin_b=90)
