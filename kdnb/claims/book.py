@@ -68,7 +68,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     ),
     statement(
         "S3",
-        "What moves μ is that weights grow and decay, and it moves μ to any classifier alike",
+        "What moves μ is that weights grow and decay, and it moves μ to another teacher's classifier alike",
         "The pulls of distillation and of decay on μ² to the teacher and to the bystander differ by at most "
         f"{SMALL_PART:.0%} of all movement (KD, T = {PEAK}, whole training).",
         numbers.movers,
@@ -157,7 +157,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     ),
     statement(
         "S12",
-        "Behind a linear map any teacher's classifier works as well as one's own",
+        "Behind a linear map another teacher's classifier works as well as one's own",
         f"Its accuracy is within {HALF_POINT:g} points of the own teacher's (KD, T = {PEAK}).",
         numbers.linear_map,
         lambda n: within(n["another seed's teacher"] - n["its teacher"], ACCURACY_MARGIN),

@@ -178,18 +178,14 @@ def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], 
     return found, "" if found else missing[0] if missing else "at least one student"
 
 
-def by_count(enough: int) -> Callable[[Sequence[Parts]], PapersWord]:
-    """Found here too when all parts hold in every seed, partly when ``enough`` of them do in any."""
-
-    def word(asked: Sequence[Parts]) -> PapersWord:
-        if not asked:
-            return "not testable"
-        held = [sum(value > 0 for value in parts.values()) for parts in asked]
-        if all(count == len(parts) for count, parts in zip(held, asked, strict=True)):
-            return "found here too"
-        return "partly" if any(count >= enough for count in held) else "not found here"
-
-    return word
+def by_count(asked: Sequence[Parts]) -> PapersWord:
+    """Found here too when all parts hold in every seed, partly when at least half of them do in any."""
+    if not asked:
+        return "not testable"
+    shares = [sum(value > 0 for value in parts.values()) / len(parts) for parts in asked]
+    if min(shares) == 1:
+        return "found here too"
+    return "partly" if max(shares) >= 1 / 2 else "not found here"
 
 
 def by_interval(asked: Sequence[Parts]) -> BooksWord:

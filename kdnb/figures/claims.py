@@ -52,12 +52,12 @@ def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
         "classes, features": f"100 < {width}",
         "epochs": papers.epochs,
         "weight decay": "0.0005, or 0",
-        "students": "1 seed",
+        "students": "not stated",
     }
     table = pd.DataFrame([first, *map(_experiment, found)])
     same = [one.title for one in found if _is_papers(one)]
-    said = style.joined(same) if same else "None"
-    text = f"**Of the {words.counted(len(found), 'study', 'studies')} here, the paper's own experiment: {said}.**"
+    here, none = "The paper's own experiment is here", "No study here is the paper's own experiment"
+    text = f"**{here}: {style.joined(same)}.**" if same else f"**{none}.**"
     copies = [f"{style.joined(one.copies)} share runs with those of {one.title}" for one in found if one.copies]
     told = [f"Counted once: {'; '.join(copies)}."] if copies else []
     told += [f"{absent} is not here: none of its students that are asked for is finished."] if absent else []
@@ -202,9 +202,8 @@ def _strip_cell(values: Sequence[float]) -> str:
     mean = R.mean(values)
     ground = f"rgba({'0,114,178' if mean > 0 else '213,94,0'},{0.4 * abs(mean):.2f})"
     positive = sum(value > 0 for value in values)
-    return (
-        f'<td style="{CELL};background:{ground}">{R.over_seeds(values)}<br><small>{positive}/{len(values)}</small></td>'
-    )
+    seeds = f"<small>{positive} of {len(values)}</small>"
+    return f'<td style="{CELL};background:{ground}">{R.over_seeds(values)}<br>{seeds}</td>'
 
 
 # ------------------------------------------------------------------------------------------------------- every detail

@@ -185,7 +185,7 @@ def test_a_claim_is_only_as_good_as_its_weakest_seed() -> None:
     both = [*as_in_the_paper(0), *bent(1, kd_t4=with_r(-0.5))]
     found = verdict(both, "C1")
     assert found.verdict == "partly"
-    assert found.parts == {"r is positive": 1, "r is strong": 1}
+    assert found.parts == {"r is positive": 1, "r is strong (≥ 0.9)": 1}
     r = np.tanh((np.arctanh(0.98) - np.arctanh(0.5)) / 2)  # a mean on Fisher's scale
     assert found.evidence == pytest.approx({"r": r, "r_bystander": -r, "n": 2})
     assert "r is positive: 1 of 2" in found.sentence
