@@ -2,6 +2,7 @@
 
 Each row is what its source states for its own protocol. Protocols differ in the weight of labels and of KD beside the
 method's loss, in the epoch that is reported and in the student alone, so that even two rows of one method differ.
+Weights and hint layers are those of the repositories' scripts and defaults.
 """
 
 from collections.abc import Mapping
@@ -26,22 +27,24 @@ REPDISTILLER = Source(
     "RepDistiller",
     "tian2020crd",
     "Tian et al. 2020",
-    "https://arxiv.org/abs/1910.10699",
-    "cross-entropy and the method's loss, no KD beside it; the last epoch",
+    "https://github.com/HobbitLong/RepDistiller#readme",
+    "KD is 0.1 CE + 0.9 KD at T = 4; the others are CE and 100 FitNet (after stage 2), 1000 AT, 1 VID or 0.8 CRD, "
+    "without KD; the last epoch",
 )
 SIMKD = Source(
     "SimKD's code",
     "chen2022simkd",
     "Chen et al. 2022",
-    "https://arxiv.org/abs/2203.14001",
-    "cross-entropy, KD at T = 4 and the method's loss; SimKD without labels and without KD",
+    "https://github.com/DefangChen/SimKD#readme",
+    "KD is CE + KD at T = 4; the others add the same losses (FitNet after stage 1), 400 SemCKD or 1 SRRL; SimKD alone "
+    "has neither",
 )
 DIST = Source(
     "DIST's code",
     "huang2022dist",
     "Huang et al. 2022",
-    "https://arxiv.org/abs/2205.10536",
-    "cross-entropy and twice the method's loss; ± its own spread",
+    "https://github.com/hunto/DIST_KD#readme",
+    "CE and twice the method's loss; ± its own spread",
 )
 SOURCES = (REPDISTILLER, SIMKD, DIST)
 
@@ -92,9 +95,9 @@ def of(method: str, parameters: Mapping[str, float]) -> list[Reported]:
 
 def sources_text() -> str:
     """Whose numbers stand in a table of reported accuracies, and under which protocol, in HTML."""
-    told = [f'<em>{s.name}</em>: {s.protocol} (<a href="{s.url}">{s.cited}</a>)' for s in SOURCES]
+    told = [f'<a href="{s.url}"><em>{s.name}</em></a> ({s.cited}): {s.protocol}' for s in SOURCES]
     return (
         f"Test accuracy in per cent on {PAIR}, quoted from the authors' repositories, a teacher of {TEACHER}. "
-        f"{'; '.join(told)}. These numbers are <strong>not comparable</strong> with each other, since the protocols "
+        f"{'. '.join(told)}. These numbers are <strong>not comparable</strong> with each other, since the protocols "
         "differ down to the student alone, nor with ours: other networks, another number of epochs."
     )

@@ -3,8 +3,8 @@
     a_ij = softmax over j of <q_i, k_j>,   q, k: embedded rows of each stage's similarity matrix, length 1
     L = 1 / (B S) sum over images, student stages i and teacher stages j of a_ij mean( (P_ij(F_s,i) - F_t,j)^2 )
 
-Official weight: CE + KL (T = 4) + 400 L. Known deviation: the embeddings are as wide as a batch, and the authors' code
-leaves the epoch's last, smaller batch out; here its similarities are filled up with zeros.
+Official weight: CE + KL (T = 4) + 400 L. Known deviation: the embeddings take rows as wide as a batch, and the authors'
+code leaves the epoch's last, smaller batch out; here its similarities are filled up with zeros.
 """
 
 import torch

@@ -2,7 +2,7 @@
 
     L = ||W_t - W_s||_F^2,    gradient on W_s: 2 (W_s - W_t)
 
-No method of the literature trains it; it is here to intervene.
+None of the distillation methods here trains it (FedProx, of federated learning, is close); it is here to intervene.
 """
 
 from torch import Tensor

@@ -3,9 +3,10 @@
     features:    L_FM = mean ( g_s - g_t )^2          g: connected and pooled features
     regression:  L_SR = mean over B and K of ( h_t(g_s) - z_t )^2     h_t: the teacher's classifier, frozen
 
-Official weights: CE + 1 L_FM + 1 L_SR. Known deviations: the name is from a softmax regression, but the paper's "simple
-L2 loss", its code and this compare logits. SimKD's code connects after pooling and adds KL; this, as the authors' code,
-connects the maps, pools, and adds nothing.
+Official weights: CE + 1 L_FM + 1 L_SR, in code for ImageNet alone. Known deviations: a weight other than 1 multiplies
+both terms here, and only L_SR there. The name is from a softmax regression, but the paper's "simple L2 loss", its code
+and this compare logits. SimKD's code connects after pooling and adds KL; this, as the authors' code, connects the maps,
+pools, and adds nothing.
 """
 
 from torch import Tensor

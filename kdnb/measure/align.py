@@ -187,12 +187,12 @@ def feature_similarity(
 
 
 def neural_collapse(features: Array, labels: Array | NDArray[np.integer], weight: Array) -> NeuralCollapse:
-    """Papyan, Han and Donoho's measures of neural collapse; all are 0 at complete collapse.
+    """Papyan, Han and Donoho's neural collapse as Zhu et al. measure it; all are 0 at complete collapse.
 
     features: N x D, labels: N integers in 0..K-1, weight: K x D, K >= 2. With H the class means minus the global
     mean (D x K) and E = (I - 11^T/K) / sqrt(K-1):
     NC1 = tr(S_W S_B^+) / K, NC2 = || WW^T/||WW^T|| - E ||, NC3 = || WH/||WH|| - E ||.
-    nan where undefined: NC1 and NC3 when a class has no image. Source: Papyan et al. 2020; Zhu et al. 2021, eq. 5-7.
+    nan where undefined: NC1 and NC3 when a class has no image. Source: Zhu et al. 2021, eq. 5-7.
     """
     rows, classifier = _double(features), _double(weight)
     target = torch.as_tensor(labels, device=rows.device).long()

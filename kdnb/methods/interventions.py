@@ -156,10 +156,10 @@ class Simplex(Frozen):
     label = "frozen at a simplex"
 
     def changed(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """A simplex equiangular tight frame; needs D >= K."""
+        """A simplex equiangular tight frame; K - 1 features would hold one, this construction takes D >= K."""
         classes, width = weight.shape
         if width < classes:
-            raise ValueError(f"a simplex of {classes} classes needs as many features; this network has {width}.")
+            raise ValueError(f"this simplex of {classes} classes takes as many features; this network has {width}.")
         frame, _ = torch.linalg.qr(torch.randn(width, classes))
         simplex = (torch.eye(classes) - 1 / classes) @ frame.t()
         return (simplex * (weight.norm().cpu() / simplex.norm())).to(weight), torch.zeros_like(bias)

@@ -36,7 +36,7 @@ class Connector(nn.Module):
 
 @dataclass(frozen=True)
 class SRRL(Method):
-    """CE + features + regression, weighted alike; the student answers with a classifier of its own."""
+    """CE + weight * (features + regression); the student answers with a classifier of its own."""
 
     weight: float = 1.0
     name = "srrl"

@@ -46,8 +46,9 @@ def test_parameters_decide_which_number_is_a_run_s() -> None:
     assert len(literature.of("kd", {"temperature": 4.0, "alpha": 0.9})) == 2
 
 
-def test_the_text_says_that_columns_are_not_comparable() -> None:
+def test_the_text_links_what_it_quotes_and_says_that_columns_are_not_comparable() -> None:
     text = literature.sources_text()
+    assert all(source.url.startswith("https://github.com/") for source in literature.SOURCES)
     assert "not comparable" in text and all(source.url in text for source in literature.SOURCES)
     assert "76.31 ± 0.19" in [row.number for row in literature.FIGURES if row.source is literature.DIST]
 

@@ -102,7 +102,7 @@ def test_a_simplex_has_equal_angles_and_the_teachers_norm(setting: Setting) -> N
 
 
 def test_a_simplex_needs_room() -> None:
-    with pytest.raises(ValueError, match="a simplex of 100 classes needs as many features; this network has 64"):
+    with pytest.raises(ValueError, match="this simplex of 100 classes takes as many features; this network has 64"):
         methods.create("simplex").changed(torch.randn(100, 64), torch.zeros(100))  # type: ignore[attr-defined]
 
 
