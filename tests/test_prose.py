@@ -12,7 +12,7 @@ import yaml
 from exhibits import every
 from packaging.requirements import Requirement
 
-from kdnb.book import export
+from kdnb.book import export, reading
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -81,6 +81,19 @@ def test_links_to_the_rendered_book_become_references_on_a_page() -> None:
     text = f"The [student]({SITE}book/glossary.html#term-student), [how]({SITE}book/background.html#account)."
     made = export.clean(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
     assert made.cells[0].source == "The {term}`student`, [how](#account)."
+
+
+def test_every_chapter_says_how_long_it_takes_and_the_first_page_adds_that_up() -> None:
+    assert {path.stem for path in NOTEBOOKS if not reading.stated(path)} == {"00_start"}
+    assert reading.minutes([ROOT / "book" / f"{name}.md" for name in ("introduction", "limits", "glossary")]) == 3 + 5
+
+
+def test_the_first_page_and_the_introduction_recommend_the_same_chapters() -> None:
+    first = ROOT / "notebooks" / "00_start.ipynb"
+    (counted,) = re.findall(r"^few = .*$", "\n".join(cell.source for cell in cells(first)), re.MULTILINE)
+    (advice,) = re.findall(r"If you read only three.*", (ROOT / "book" / "introduction.md").read_text())
+    named = [re.findall(r"\d\d_\w+", text) for text in (counted, advice, prose(first).split("](../book")[0])]
+    assert named[0] == named[1] == [name for name in named[2] if name != "00_start"]
 
 
 def test_binder_has_what_the_notebooks_import_and_no_more() -> None:
