@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from kdnb.analysis import stats
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -18,12 +16,6 @@ SIDES = {"mu_raw": "μ to the teacher", "bystander_mu_raw": "μ to the bystander
 def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
     """The paper's r: Pearson's, of a column with the training loss, over the epochs after ``cut``; nan if undefined."""
     return stats.r_with_loss(run.after(cut), column)
-
-
-def gaps(study: Study) -> list[float]:
-    """By how much r with mu to the teacher and r with mu to the bystander differ, of each KD student that has both."""
-    pairs = [[r_after(run, study.warm_up, column) for column in SIDES] for run in study.kd.values()]
-    return [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
 
 
 def cuts(study: Study, shares: Iterable[float] = EIGHTHS) -> list[int]:

@@ -85,11 +85,6 @@ FIGURES = (
 )
 
 
-def of(method: str, parameters: Mapping[str, float]) -> list[Reported]:
-    """What is quoted of a run's method, where its own parameters agree with those of the row."""
-    return [row for row in FIGURES if row.method == method and row.parameters.items() <= dict(parameters).items()]
-
-
 def sources_text() -> str:
     """Whose numbers stand in a table of reported accuracies, and under which protocol, in HTML."""
     told = [f'<em>{s.name}</em>: {s.protocol} (<a href="{s.url}">{s.cited}</a>)' for s in SOURCES]

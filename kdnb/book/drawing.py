@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io as pio
 
 from kdnb.figures import style
 
@@ -73,7 +72,6 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
 
 
 THEMES: dict[str, dict[str, Any]] = {name: _theme(ink, ground) for name, (ink, ground) in _INKS.items()}
-pio.templates["kdnb"] = go.layout.Template(THEMES["light"])
 
 
 def _single(value: Any) -> Any:

@@ -46,7 +46,6 @@ class Toy(widgets.VBox):  # type: ignore[misc]
             widgets.jslink((control, "value"), (view, name))
         row = [widgets.Box(list(controls.values())).add_class("kdnb-toy-controls")] if controls else []
         super().__init__([*row, view], layout=widgets.Layout(width="100%"))
-        self.add_class("kdnb-toy")
         self.add_class("kdnb-explorer")
 
 

@@ -135,16 +135,6 @@ def measures_menu(
     return menu(buttons, 1.02, pad={"b": 2})
 
 
-def limits(values: ArrayLike, share: float = 0.05, least: float = 0.5) -> list[float]:
-    """Ends of an axis: ``share`` of what ``values`` span beyond both, or ``least``; 0 and 1 where there are none."""
-    known = np.asarray(values, float)
-    if not np.isfinite(known).any():
-        return [0.0, 1.0]
-    low, high = float(np.nanmin(known)), float(np.nanmax(known))
-    margin = share * (high - low) or least
-    return [float(f"{end:.{DIGITS}g}") for end in (low - margin, high + margin)]
-
-
 def map_axes(fig: go.Figure, reach: float) -> None:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both, from -reach to reach."""
     bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}

@@ -35,7 +35,7 @@ MODEL = """async ([source, css, traits]) => {
 def opened(reading: Reading, folder: Path, view: Any) -> Reading:
     (folder / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Toy</title>'
-    body = '<script src="plotly.js"></script><main class="kdnb-toy kdnb-explorer"></main>'
+    body = '<script src="plotly.js"></script><main class="kdnb-explorer"></main>'
     (folder / "toy.html").write_text(f'<!doctype html><html lang="en">{head}{body}</html>', encoding="utf-8")
     reading.page.goto((folder / "toy.html").as_uri())
     traits = {
