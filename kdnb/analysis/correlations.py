@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from kdnb.analysis import stats
+from kdnb.analysis import readings, stats
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 # Shares of the epochs that are left out: those that a reader can choose, and those of a curve (15 epochs of 240).
 EIGHTHS = tuple(step / 8 for step in range(7))
@@ -26,6 +25,4 @@ def cuts(study: Study, shares: Iterable[float] = EIGHTHS) -> list[int]:
 
 def within_phases(run: Run, cut: int) -> float:
     """r of raw mu and the loss within phases of constant learning rate after ``cut`` epochs, their mean; nan: none."""
-    table = run.after(cut)
-    mu, loss, epochs = (column_of(table, name) for name in ("mu_raw", "loss", "epoch"))
-    return stats.within_phases(mu, loss, epochs, run.spec.drops)
+    return readings.READINGS["within phases"](readings.of_run(run.after(cut), run.spec.drops))
