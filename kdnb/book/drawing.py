@@ -101,6 +101,11 @@ def script(name: str, *, shared: bool = True) -> str:
     return text.replace("__THEMES__", json.dumps(THEMES))
 
 
+def plots(name: str) -> str:
+    """Return static/``name``, a view of several plots, after what such views share."""
+    return script("pearson.js", shared=False) + script("panels.js", shared=False) + script(name)
+
+
 def fragment(fig: go.Figure, *, name: str, alt: str) -> str:
     """Return HTML that the book's page turns into ``fig``: a labelled box and the figure's JSON, without a script."""
     spec: Mapping[str, Any] = compact(fig)

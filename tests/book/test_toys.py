@@ -48,6 +48,7 @@ def opened(reading: Reading, folder: Path, view: Any) -> Reading:
 
 
 def numbers(reading: Reading) -> list[float]:
+    reading.page.evaluate("() => new Promise(requestAnimationFrame)")  # it is written once a frame
     text = reading.page.locator("[role=status]").inner_text()
     return [float(found.replace("−", "-")) for found in re.findall(r"[−-]?\d+(?:\.\d+)?", text)]
 
