@@ -196,10 +196,10 @@ def window(study: Study) -> str:
     return f"epochs {first}–{last}" if first < last else f"epoch {last}"
 
 
-def joined(words: Iterable[object], last: str = "and") -> str:
+def joined(words: Iterable[object]) -> str:
     """``a, b and c``."""
     *head, tail = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
-    return f"{', '.join(head)} {last} {tail}" if head else tail
+    return f"{', '.join(head)} and {tail}" if head else tail
 
 
 def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:
