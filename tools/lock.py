@@ -1,16 +1,15 @@
-"""The lock: write requirements.txt from pyproject.toml, or say whether it is stale.
+"""The lock: write requirements.txt from pyproject.toml.
 
-    python tools/lock.py            # compile anew (needs uv and a package index)
-    python tools/lock.py --check    # exit status 1 when pyproject.toml's dependencies have changed since
+    python tools/lock.py    # needs uv and a package index
 
-The lock's first line carries a sha256 of pyproject's dependency tables, so staleness is seen without a network.
+The lock's first line carries a sha256 of pyproject's dependency tables, so a test sees without a network when it is
+stale.
 """
 
 import hashlib
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -72,16 +71,5 @@ def compile_lock() -> str:
     )
 
 
-def main() -> int:
-    """Write the lock, or with ``--check`` return 1 when it is stale."""
-    if "--check" not in sys.argv[1:]:
-        LOCK.write_text(compile_lock())
-        return 0
-    if recorded() == fingerprint():
-        return 0
-    print("requirements.txt is stale: pyproject.toml's dependencies changed. Run `python tools/lock.py`.")
-    return 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    LOCK.write_text(compile_lock())

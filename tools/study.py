@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from kdnb.checks import choice
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,20 +25,13 @@ def snakemake(profile: str, on: str, *options: str) -> int:
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> bool:
-    """Whether it is; then says so."""
-    if name not in known:
-        close = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        print(f"unknown {what} {name!r}; known: {', '.join(known)}.{hint}", file=sys.stderr)
-    return name not in known
-
-
 def main(profile: str = "digits", on: str = "local") -> int:
     """Run the study; say how long it took and where the book is."""
-    if unknown("profile", profile, sorted(file.stem for file in (ROOT / "config").glob("*.yaml"))):
-        return 2
-    if unknown("place", on, sorted(file.parent.name for file in (ROOT / "profiles").glob("*/config.yaml"))):
+    try:
+        choice("profile", profile, (file.stem for file in (ROOT / "config").glob("*.yaml")))
+        choice("place", on, (file.parent.name for file in (ROOT / "profiles").glob("*/config.yaml")))
+    except ValueError as refusal:
+        print(refusal, file=sys.stderr)
         return 2
     (ROOT / "build").mkdir(exist_ok=True)
     start = time.monotonic()

@@ -1,14 +1,12 @@
-"""The browser scripts that the book needs and no Python wheel holds: fetch them into vendor/, or check them there.
+"""The browser scripts that the book needs and no Python wheel holds: fetch them into vendor/.
 
-    python tools/vendor.py            # fetch anew through npm (pinned versions, checked against the sums below)
-    python tools/vendor.py --check    # exit status 1 when a file in vendor/ is not what SHA256SUMS says
+    python tools/vendor.py    # through npm: pinned versions, checked against the sums below
 
 Plotly's and anywidget's scripts come from the installed wheels at build time: they always match the Python side.
 """
 
 import hashlib
 import subprocess
-import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -90,19 +88,13 @@ def sums() -> str:
     return "".join(f"{_sha256(path.read_bytes())}  {path.relative_to(VENDOR).as_posix()}\n" for path in files)
 
 
-def main() -> int:
-    """Fetch everything, or with ``--check`` return 1 when vendor/ differs from its sums."""
-    if "--check" in sys.argv[1:]:
-        if SUMS.read_text() == sums():
-            return 0
-        print("vendor/ is not what vendor/SHA256SUMS says. Run `python tools/vendor.py`.")
-        return 1
+def main() -> None:
+    """Fetch everything, and write its sums."""
     with tempfile.TemporaryDirectory() as folder:
         for package in PACKAGES:
             fetch(package, Path(folder))
     SUMS.write_text(sums())
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from kdnb.analysis import stats
+from kdnb.analysis import readings, stats
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
-from kdnb.runs.store import column_of
 
 # Shares of the epochs that are left out: those that a reader can choose, and those of a curve (15 epochs of 240).
 EIGHTHS = tuple(step / 8 for step in range(7))
@@ -20,12 +17,6 @@ def r_after(run: Run, cut: int, column: str = "mu_raw") -> float:
     return stats.r_with_loss(run.after(cut), column)
 
 
-def gaps(study: Study) -> list[float]:
-    """By how much r with mu to the teacher and r with mu to the bystander differ, of each KD student that has both."""
-    pairs = [[r_after(run, study.warm_up, column) for column in SIDES] for run in study.kd.values()]
-    return [abs(mine - other) for mine, other in pairs if np.isfinite(mine) and np.isfinite(other)]
-
-
 def cuts(study: Study, shares: Iterable[float] = EIGHTHS) -> list[int]:
     """Warm-ups: ``shares`` of the run, and the chapter's own; each leaves enough epochs for an r."""
     chosen = {round(study.epochs * share) for share in shares} | {study.warm_up}
@@ -34,6 +25,4 @@ def cuts(study: Study, shares: Iterable[float] = EIGHTHS) -> list[int]:
 
 def within_phases(run: Run, cut: int) -> float:
     """r of raw mu and the loss within phases of constant learning rate after ``cut`` epochs, their mean; nan: none."""
-    table = run.after(cut)
-    mu, loss, epochs = (column_of(table, name) for name in ("mu_raw", "loss", "epoch"))
-    return stats.within_phases(mu, loss, epochs, run.spec.drops)
+    return readings.READINGS["within phases"](readings.of_run(run.after(cut), run.spec.drops))

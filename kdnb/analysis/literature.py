@@ -88,11 +88,6 @@ FIGURES = (
 )
 
 
-def of(method: str, parameters: Mapping[str, float]) -> list[Reported]:
-    """What is quoted of a run's method, where its own parameters agree with those of the row."""
-    return [row for row in FIGURES if row.method == method and row.parameters.items() <= dict(parameters).items()]
-
-
 def sources_text() -> str:
     """Whose numbers stand in a table of reported accuracies, and under which protocol, in HTML."""
     told = [f'<a href="{s.url}"><em>{s.name}</em></a> ({s.cited}): {s.protocol}' for s in SOURCES]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import pandas as pd
 
@@ -11,7 +10,7 @@ from kdnb.analysis.selection import MapParameters
 from kdnb.analysis.separation import Map, Separation
 from kdnb.analysis.spaces import Space
 from kdnb.analysis.study import Study
-from kdnb.runs.contents import Which
+from kdnb.runs.contents import Images, Which
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class Spaces:
     study: Study
     networks: Mapping[str, Space]
     missing: Sequence[str]
-    images: Literal["test", "train"] = "test"
-    which: Which = "matched"
+    images: Images
+    which: Which
 
     @property
     def reference(self) -> str:
@@ -33,7 +32,7 @@ class Spaces:
         return "teacher" if "teacher" in self.networks else next(iter(self.networks))
 
 
-def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which = "matched") -> Spaces:
+def spaces(study: Study, images: Images, which: Which) -> Spaces:
     """Spaces of every student that has one, and of the teacher; ValueError when no network has any."""
     taken = {run.label: feature_spaces.space(run, which, images) for run in study.students}
     networks = {label: space for label, space in taken.items() if space is not None}
@@ -47,7 +46,7 @@ def spaces(study: Study, images: Literal["test", "train"] = "test", which: Which
     return Spaces(study, networks, [label for label, space in taken.items() if space is None], images, which)
 
 
-def late(study: Study, images: Literal["test", "train"] = "test") -> Spaces:
+def late(study: Study, images: Images) -> Spaces:
     """Spaces at matched accuracy where all students reached it in the second half of their training, else their ends.
 
     The paper compares students at about 91 % accuracy, of 240 epochs: a match in the first is another comparison.

@@ -1,6 +1,7 @@
 """Is mu closer to its own run's loss than to another seed's?"""
 
-import numpy as np
+from itertools import product
+
 import pandas as pd
 
 from kdnb.analysis import r_over_seeds, stats
@@ -17,16 +18,14 @@ def pairs(study: Study, cut: int | None = None) -> pd.DataFrame:
     warm_up = study.warm_up if cut is None else cut
     rows = []
     for label, group in study.by_seeds.items():
-        with_mu = {run.spec.init_seed: run.after(warm_up) for run in group if "mu_raw" in run.history}
-        if len(with_mu) < 2:
+        there = {run.spec.init_seed: run.after(warm_up) for run in group if "mu_raw" in run.history}
+        if len(there) < 2:
             continue
-        mus, losses = ([table[column] for table in with_mu.values()] for column in ("mu_raw", "loss"))
-        found = stats.mismatched_null(mus, losses)
-        each = {"same run": found.matched[:, None], "other seed": found.mismatched.reshape(len(with_mu), -1)}
-        for kind, table in each.items():
-            for seed, values in zip(with_mu, table, strict=True):
-                rows += [{"label": label, "seed": seed, "kind": kind, "r": float(r)} for r in values if np.isfinite(r)]
-    return pd.DataFrame(rows, columns=["label", "seed", "kind", "r"])
+        for (seed, mine), (other, theirs) in product(there.items(), repeat=2):
+            kind = "same run" if seed == other else "other seed"
+            r = stats.pearson(mine["mu_raw"].to_numpy(float), theirs["loss"].to_numpy(float))
+            rows.append({"label": label, "seed": seed, "kind": kind, "r": r})
+    return pd.DataFrame(rows, columns=["label", "seed", "kind", "r"]).dropna(ignore_index=True)
 
 
 def by_cut(study: Study) -> pd.DataFrame:

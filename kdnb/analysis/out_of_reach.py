@@ -1,6 +1,7 @@
 """What a frozen classifier costs beside KD, and how many of the teacher's answers the nearest logits keep."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
@@ -24,20 +25,16 @@ def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
     and ``missed`` the share of images whose nearest logits within reach name another class than the teacher's. (Other
     features may name the teacher's class all the same: what is out of reach is its logits.)
     """
-    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
+    places = {name: place for name, study in studies.items() if (place := study.comparison(FILE))}
+    tables = [_reached(studies[name], place).assign(study=name) for name, place in places.items()]
     return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _reached(study: Study) -> pd.DataFrame:
+def _reached(study: Study, place: Path) -> pd.DataFrame:
     level = design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
     runs = [run for run in study.every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
     accuracies = [
         {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])} for run in runs
     ]
-    told = marks(study).assign(missed=lambda table: 1 - table["agreement"])
+    told = pd.read_parquet(place).assign(missed=lambda table: 1 - table["agreement"])
     return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
-
-
-def marks(study: Study) -> pd.DataFrame:
-    place = study.comparison(FILE)
-    return pd.read_parquet(place) if place else pd.DataFrame(columns=["name"])

@@ -66,7 +66,7 @@ def is_frozen(run: Run) -> bool:
     return kind is not None and issubclass(kind, Frozen)
 
 
-def table(folder: Path, dataset: Dataset, images: int = IMAGES) -> pd.DataFrame:
+def table(folder: Path, dataset: Dataset) -> pd.DataFrame:
     """A row for each student with a frozen classifier under ``folder``; ValueError without any or its teacher."""
     frozen = [run for run in runs.find(folder, role="student") if is_frozen(run)]
     if not frozen:
@@ -77,7 +77,7 @@ def table(folder: Path, dataset: Dataset, images: int = IMAGES) -> pd.DataFrame:
         assert run.spec.teacher is not None  # a frozen classifier is a teacher's
         own = run.spec.teacher["checksum"]
         if own not in logits:
-            logits[own] = _teachers_logits(folder, own, dataset, images)
+            logits[own] = _teachers_logits(folder, own, dataset)
         weight, bias = (values[-1] for values in run.trace())
         told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
         sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
@@ -85,7 +85,7 @@ def table(folder: Path, dataset: Dataset, images: int = IMAGES) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int) -> Matrix:
+def _teachers_logits(folder: Path, checksum: str, dataset: Dataset) -> Matrix:
     """Logits of the teacher with ``checksum`` on some test images."""
     for run in runs.find(folder, role="teacher"):
         if run.weights_checksum == checksum:
@@ -96,7 +96,7 @@ def _teachers_logits(folder: Path, checksum: str, dataset: Dataset, images: int)
                     "a limit nothing can be told."
                 )
             network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))
-            chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), images))
+            chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), IMAGES))
             found: Matrix = collect(network, Views(dataset.test, dataset, "cpu"), chosen).logits.numpy()
             return found
     raise ValueError(f"{folder} lacks the teacher {checksum[:12]} of its students; name the folder that holds it.")

@@ -68,7 +68,7 @@ class PaperParameters(SweepParameters):
         for name in self.methods:
             choice("method", name, METHODS)
 
-    def studies(self) -> list["Study"]:
+    def studies(self) -> list[Study]:
         """The best evidence of each profile, once; what ``output_dir`` holds is asked for, and always shown."""
         if self.output_dir is None:
             return list({study.folder: study for study in map(self._best, self.profiles)}.values())
@@ -77,7 +77,7 @@ class PaperParameters(SweepParameters):
         others = (self._best(name) for name in self.profiles if profiles.get(name).dataset != own.dataset)
         return [own, *{study.folder: study for study in others}.values()]
 
-    def _best(self, profile: str) -> "Study":
+    def _best(self, profile: str) -> Study:
         """The published runs, unless one's own are as many of each student, of a method more, or of other data."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
         there = next(filter(None, map(self._there, names)), None)
@@ -89,7 +89,7 @@ class PaperParameters(SweepParameters):
         as_many = _times(mine, published) >= _times(published, published)
         return mine if as_many or _have_more_methods(mine.every, published.every) else published
 
-    def _there(self, profile: str) -> list["Study"]:
+    def _there(self, profile: str) -> list[Study]:
         """One's own students that are asked for and the published ones, as far as there are any."""
         found = []
         for folder in dict.fromkeys((paths.runs(profile), paths.results(profile))):
@@ -126,13 +126,13 @@ class StudiesParameters(SweepParameters):
         for name in self.profiles:
             profiles.get(name)
 
-    def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, "Study"]:
+    def studies(self, methods: Sequence[str] = tuple(METHODS), **more: Any) -> dict[str, Study]:
         """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
         root = paths.given(self.results_dir) if self.results_dir else paths.results("")
         given = {"methods": methods} | more
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
-    def present(self, profiles: Iterable[str], **asked: Any) -> dict[str, "Study"]:
+    def present(self, profiles: Iterable[str], **asked: Any) -> dict[str, Study]:
         """:meth:`studies` of ``profiles``, without those that have no students of what is ``asked``."""
         found: dict[str, Study] = {}
         for name in profiles:
@@ -156,7 +156,8 @@ def load(chosen: ChapterParameters) -> Study:
 
     Where no folder is named and one's own has none of these students, published ones are read, and it is printed.
     """
-    folder, every = _folder(chosen), sweep(chosen)
+    folder = _folder(chosen)
+    every = sweep(folder, chosen)
     students = in_front(every, chosen.seed, chosen.alpha)
     if not students:
         raise FileNotFoundError(
@@ -186,7 +187,7 @@ def best(chosen: ChapterParameters) -> Study:
     They have to be of the same data, networks and length, and have every method: a reader's own is not among them.
     """
     kept = replace(chosen, output_dir=str(paths.results(chosen.profile)))
-    mine, theirs = sweep(chosen), sweep(kept)
+    mine, theirs = (sweep(_folder(one), one) for one in (chosen, kept))
     if mine and theirs and not _are_of_one_kind(mine, theirs):
         return load(chosen)
     own, published = ({run.spec.init_seed for run in found} for found in (mine, theirs))
@@ -216,12 +217,8 @@ def name_of(profile: str, students: Sequence[Run]) -> str:
     return profile if profiles.get(profile).dataset == dataset else dataset
 
 
-def sweep(chosen: ChapterParameters) -> list[Run]:
+def sweep(folder: Path, chosen: ChapterParameters) -> list[Run]:
     """The finished students of the chosen methods, weight decay and loss, all seeds and alphas; empty without any."""
-    return _sweep(_folder(chosen), chosen)
-
-
-def _sweep(folder: Path, chosen: ChapterParameters) -> list[Run]:
     return [run for run in runs.find(folder, role="student") if _in_sweep(run, chosen)]
 
 
@@ -231,7 +228,7 @@ def _folder(chosen: ChapterParameters) -> Path:
     if chosen.output_dir:
         return lasting(chosen.output_dir)
     both = paths.runs(chosen.profile), paths.results(chosen.profile)
-    asked = [folder for folder in both if in_front(_sweep(folder, chosen), chosen.seed, chosen.alpha)]
+    asked = [folder for folder in both if in_front(sweep(folder, chosen), chosen.seed, chosen.alpha)]
     return next(iter((*asked, *filter(_names, both), *both)))
 
 

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kdnb import checks
 
 Map = NDArray[np.float64]
+NEIGHBOURS = 10  # of an image, that vote for its class
 _MEGABYTES = 64  # of the N x N distances at a time: 10,000 images have 800
 
 
@@ -54,14 +55,14 @@ class Separation(ClassDistances):
     silhouette: float
 
 
-def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor, neighbours: int = 10) -> Separation:
+def measures(features: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor) -> Separation:
     """Separation of the classes in feature space: features N x D, labels N, at least 2 classes.
 
     A tie among the neighbours' votes goes to the nearer ones. Raises ValueError for fewer than 2 classes, a class for
     each image, or unequal N. Neighbours and silhouette are scikit-learn's.
     """
     x, y = _checked(features, labels)
-    count = min(neighbours, len(x) - 1)
+    count = min(NEIGHBOURS, len(x) - 1)
     near = y[torch.from_numpy(nearest(x, count))]
     # A vote counts 2 count^2, and nearness, 1 to count, only breaks ties: whole numbers, so that a tie is one.
     votes = torch.zeros(len(x), int(y.max()) + 1, dtype=torch.int64)
@@ -173,9 +174,7 @@ class Atlas:
         return aligned(_tsne(values, start, self.perplexity, seed), self.reference)
 
 
-def tsne_maps(
-    networks: Mapping[str, ArrayLike], teacher: str, perplexity: float = 30.0, seed: int = 0
-) -> dict[str, Map]:
+def tsne_maps(networks: Mapping[str, ArrayLike], teacher: str, perplexity: float = 30.0) -> dict[str, Map]:
     """One map (N x 2) per network of the same N images, from the :class:`Atlas` around the teacher.
 
     ``networks``: features N x D by name; widths may differ. Equal features give equal maps.
@@ -187,7 +186,7 @@ def tsne_maps(
     count = len(features[teacher])
     if odd := {name: len(values) for name, values in features.items() if len(values) != count}:
         raise ValueError(f"teacher has {count} images, but {odd}; maps are comparable for the same images only.")
-    atlas = Atlas.of(features[teacher], perplexity, seed)
+    atlas = Atlas.of(features[teacher], perplexity)
     return {name: atlas.reference if name == teacher else atlas.map(x) for name, x in features.items()}
 
 

@@ -7,7 +7,6 @@ not the epoch.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,19 +18,6 @@ Series = NDArray[np.float64]
 LEAST_POINTS = 3  # below, r is 1, -1 or undefined whatever the curves do
 WARM_UP = 120  # the paper's "warm-up epochs", of 240
 LEAST_RUNS = 3  # below, an interval over runs leaves out nothing one would believe: Student's factor is 12.7 for two
-
-
-class MismatchedNull(NamedTuple):
-    """r of mu and loss of the same run (R), and of mu of run i with the loss of run j != i (R (R-1), by i)."""
-
-    matched: Series
-    mismatched: Series
-
-    @property
-    def own(self) -> Series:
-        """By how much each run's r with its own loss exceeds the mean of its r with the others' (R)."""
-        others: Series = self.mismatched.reshape(len(self.matched), -1).mean(axis=1)
-        return self.matched - others
 
 
 def pearson(x: Series, y: Series) -> float:
@@ -92,23 +78,6 @@ def partial(x: Series, y: Series, given: Series) -> float:
     if any(np.ptp(rest) <= 1e-9 * np.ptp(series) for rest, series in ((left, x), (right, y))):
         return np.nan
     return pearson(left, right)
-
-
-def mismatched_null(mus: Sequence[ArrayLike], losses: Sequence[ArrayLike]) -> MismatchedNull:
-    """Does mu follow its own run's loss, or any run's? Compare r within runs with r across runs.
-
-    mus, losses: R series each, run by run (same method and temperature, different seeds), already cut to the window.
-    If the mismatched r are as high as the matched, the correlation is the schedule's. ValueError for fewer than 2 runs.
-    """
-    if len(mus) != len(losses) or len(mus) < 2:
-        raise ValueError(
-            f"{len(mus)} mu and {len(losses)} loss curves; mismatched pairs need one of each from at least 2 runs: "
-            "train another seed."
-        )
-    curves = [(np.asarray(m, float), np.asarray(loss, float)) for m, loss in zip(mus, losses, strict=True)]
-    table = np.array([[pearson(m, loss) for _, loss in curves] for m, _ in curves])
-    same = np.eye(len(curves), dtype=bool)
-    return MismatchedNull(table[same], table[~same])
 
 
 def _phase(epochs: Series, drops: Sequence[int]) -> NDArray[np.intp]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io as pio
 
 from kdnb.figures import style
 
@@ -73,7 +72,6 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
 
 
 THEMES: dict[str, dict[str, Any]] = {name: _theme(ink, ground) for name, (ink, ground) in _INKS.items()}
-pio.templates["kdnb"] = go.layout.Template(THEMES["light"])
 
 
 def _single(value: Any) -> Any:
@@ -101,6 +99,11 @@ def script(name: str, *, shared: bool = True) -> str:
     names = ("figure.js", "tools.js", name) if shared else (name,)
     text = "".join((static / one).read_text(encoding="utf-8") for one in names)
     return text.replace("__THEMES__", json.dumps(THEMES))
+
+
+def plots(name: str) -> str:
+    """Return static/``name``, a view of several plots, after what such views share."""
+    return script("pearson.js", shared=False) + script("panels.js", shared=False) + script(name)
 
 
 def fragment(fig: go.Figure, *, name: str, alt: str) -> str:

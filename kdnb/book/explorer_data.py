@@ -39,9 +39,9 @@ class ExplorerParameters:
     profiles: Names = ("digits", "cifar100")  # the first is shown at first; of each its best evidence
     seed: Seed = 0  # of the students
 
-    def studies(self, methods: Sequence[str] = PAPERS) -> list[Study]:
-        """The best evidence of each profile, its students of ``methods``."""
-        return PaperParameters(profiles=self.profiles, seed=self.seed, methods=tuple(methods)).studies()
+    def studies(self) -> list[Study]:
+        """The best evidence of each profile."""
+        return PaperParameters(profiles=self.profiles, seed=self.seed).studies()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from kdnb.book.drawing import script
+from kdnb.book.drawing import plots, script
 from kdnb.book.widgets import PlotlyView
 
 _TEACHER = np.array([[2.0, -0.4], [1.1, 1.1], [-0.4, 2.0]])  # classes x features
@@ -18,7 +18,7 @@ _STYLE = "".join(script(name, shared=False) for name in ("explorer.css", "tools.
 class ClassifiersView(PlotlyView):
     """Draws ``data``'s student before and after its features are rotated (degrees), swapped and scaled (the first)."""
 
-    _esm = script("pearson.js", shared=False) + script("classifiers.js")
+    _esm = plots("classifiers.js")
     _css = _STYLE
     data = traitlets.Dict().tag(sync=True)
     angle = traitlets.Int(0).tag(sync=True)
@@ -30,7 +30,7 @@ class ClassifiersView(PlotlyView):
 class TwoTrendsView(PlotlyView):
     """Draws the last of ``draws`` pairs of random curves that ``seed`` starts, and the r of all of them."""
 
-    _esm = script("pearson.js", shared=False) + script("two_trends.js")
+    _esm = plots("two_trends.js")
     _css = _STYLE
     seed = traitlets.Int(0).tag(sync=True)
     draws = traitlets.Int(1).tag(sync=True)
@@ -46,7 +46,6 @@ class Toy(widgets.VBox):  # type: ignore[misc]
             widgets.jslink((control, "value"), (view, name))
         row = [widgets.Box(list(controls.values())).add_class("kdnb-toy-controls")] if controls else []
         super().__init__([*row, view], layout=widgets.Layout(width="100%"))
-        self.add_class("kdnb-toy")
         self.add_class("kdnb-explorer")
 
 

@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
 from kdnb import surroundings
 from kdnb.book import explorer_data
-from kdnb.book.drawing import compact, script
+from kdnb.book.drawing import compact, plots, script
 from kdnb.checks import choice
 from kdnb.figures.exhibit import Exhibit, check
 
@@ -171,7 +171,7 @@ class ExplorerView(PlotlyView):
     epochs; followed is the name of a class, empty for none.
     """
 
-    _esm = script("pearson.js", shared=False) + script("explorer.js")
+    _esm = plots("explorer.js")
     _css = script("explorer.css", shared=False) + script("tools.css", shared=False)
     data = traitlets.Dict().tag(sync=True)
     data_set = traitlets.Int(0).tag(sync=True)

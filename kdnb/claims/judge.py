@@ -116,7 +116,7 @@ class Verdict:
     """What became of a claim on one study.
 
     seeds    those that have the runs; ``values``: each number, in their order
-    parts    in how many seeds each part held, and in how many all ``held``
+    parts    in how many seeds each part held
     missing  where no seed has the runs, what the first one lacks
     """
 
@@ -125,7 +125,6 @@ class Verdict:
     seeds: Sequence[int]
     values: Mapping[str, Sequence[float]]
     parts: Mapping[str, int]
-    held: int
     missing: str
 
     @property
@@ -162,8 +161,7 @@ def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
     given = dict.fromkeys(name for numbers in found.values() for name in numbers)
     names = given if EVERY in claim.measures else claim.measures if found else ()
     values = {name: [float(numbers[name]) for numbers in found.values() if name in numbers] for name in names}
-    held = sum(all(value > 0 for value in one.values()) for one in asked)
-    return Verdict(claim, claim.word(asked), list(found), values, parts, held, missing)
+    return Verdict(claim, claim.word(asked), list(found), values, parts, missing)
 
 
 def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], str]:

@@ -1,1 +1,1 @@
-"""Plotly figures from finished runs: one file a chapter. They know nothing of training and train nothing."""
+"""Plotly figures from finished runs: a file or a folder a chapter. They know nothing of training and train nothing."""

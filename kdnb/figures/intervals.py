@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import stats, words
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import style
@@ -122,14 +121,3 @@ def axis(fig: go.Figure, labels: Sequence[str], **where: int) -> None:
         type="category", categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4], **where
     )
     fig.update_xaxes(tickangle=-60, **where)
-
-
-def told(differences: np.ndarray, unit: str = "") -> str:
-    """A mean difference with its interval over runs, or without where there is one run."""
-    if not len(differences):
-        return "not known"
-    ends = stats.mean_interval(differences)
-    mean, low, high = (words.number(value, "{:+.3g}") for value in (differences.mean(), *ends))
-    count = words.counted(len(differences), "seed")
-    over = f"95 % interval {low} to {high}, {count}" if np.isfinite(ends).all() else f"{count}, no interval"
-    return f"{mean}{unit} ({over})"

@@ -135,16 +135,6 @@ def measures_menu(
     return menu(buttons, 1.02, pad={"b": 2})
 
 
-def limits(values: ArrayLike, share: float = 0.05, least: float = 0.5) -> list[float]:
-    """Ends of an axis: ``share`` of what ``values`` span beyond both, or ``least``; 0 and 1 where there are none."""
-    known = np.asarray(values, float)
-    if not np.isfinite(known).any():
-        return [0.0, 1.0]
-    low, high = float(np.nanmin(known)), float(np.nanmax(known))
-    margin = share * (high - low) or least
-    return [float(f"{end:.{DIGITS}g}") for end in (low - margin, high + margin)]
-
-
 def map_axes(fig: go.Figure, reach: float) -> None:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both, from -reach to reach."""
     bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
@@ -206,10 +196,10 @@ def window(study: Study) -> str:
     return f"epochs {first}–{last}" if first < last else f"epoch {last}"
 
 
-def joined(words: Iterable[object], last: str = "and") -> str:
+def joined(words: Iterable[object]) -> str:
     """``a, b and c``."""
     *head, tail = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
-    return f"{', '.join(head)} {last} {tail}" if head else tail
+    return f"{', '.join(head)} and {tail}" if head else tail
 
 
 def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:

@@ -124,10 +124,10 @@ def _class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Fi
     return origin.mark(fig, [run]).update_layout(height=430)
 
 
-def shown_epochs(run: Run, count: int = 13) -> list[int]:
-    """At most ``count`` of the epochs whose classifier is kept, evenly spread from the first to the last."""
+def shown_epochs(run: Run) -> list[int]:
+    """At most 13 of the epochs whose classifier is kept, evenly spread from the first to the last."""
     kept = run.trace_epochs
-    return [kept[place] for place in sorted({int(place) for place in np.linspace(0, len(kept) - 1, count).round()})]
+    return [kept[place] for place in sorted({int(place) for place in np.linspace(0, len(kept) - 1, 13).round()})]
 
 
 def results(runs: Sequence[Run]) -> pd.DataFrame:

@@ -115,28 +115,20 @@ class _Settled(NamedTuple):
     """What the profile decides where parameters do not."""
 
     dataset: str
+    teacher: str
+    student: str
     precision: str
     epochs: int
     clean: int
     batch: int
-    teacher: str
-    student: str
     outputs: str
 
 
 def _settled(given: StudyParameters) -> _Settled:
-    profile = profiles.get(given.profile)
-    named = {"teacher": "teacher_model", "student": "student_model", "outputs": "teacher_outputs"}
-    standard = profile.teacher, profile.student, profile.teacher_outputs
-    models = (getattr(given, name, None) or usual for name, usual in zip(named.values(), standard, strict=True))
-    return _Settled(
-        given.dataset or profile.dataset,
-        given.precision or profile.precision,
-        given.epochs or profile.epochs,
-        profile.clean_images,
-        given.batch_size or profile.batch_size,
-        *models,
-    )
+    profile, known = profiles.get(given.profile), study.settled(given, "student")
+    how = [known[name] for name in ("precision", "epochs", "clean_images", "batch_size", "teacher_outputs")]
+    models = [getattr(given, f"{one}_model", None) or getattr(profile, one) for one in ("teacher", "student")]
+    return _Settled(given.dataset or profile.dataset, *(models + how))
 
 
 def _trained(given: StudyParameters, network: str, outputs: str, runs: int) -> tuple[Pass, tuple[Pass, ...]]:

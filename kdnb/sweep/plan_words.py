@@ -5,6 +5,7 @@ from itertools import chain
 
 from kdnb.sweep.costs import Cost
 from kdnb.sweep.plan import Hours, Job, hours, together
+from kdnb.sweep.status_words import aligned
 
 Jobs = Mapping[str, Sequence[Job]]
 
@@ -37,8 +38,7 @@ def _row(name: str, some: Sequence[Job]) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return [f"  {line}" for line in aligned(rows)]
 
 
 def _hours(spent: Hours) -> list[str]:

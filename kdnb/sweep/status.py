@@ -44,11 +44,11 @@ class Look:
     tested: int | None = None
 
     @property
-    def hours_left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """At the usual rate; None where that is unknown, or nothing is at work."""
         if self.state != "running" or self.seconds is None:
             return None
-        return (self.epochs - self.epoch) * self.seconds / 3600
+        return (self.epochs - self.epoch) * self.seconds
 
 
 def look(folder: Path, now: float | None = None, settings: Mapping[str, Any] | None = None) -> Look:

@@ -68,7 +68,7 @@ def tested(survey: Survey) -> str:
 def progress(one: Look) -> list[str]:
     """Epoch of epochs, the time of one, what is left, and the last sign of life."""
     rate = "" if one.seconds is None else f"{duration(one.seconds)} an epoch"
-    left = "" if one.hours_left is None else f"{duration(3600 * one.hours_left)} left"
+    left = "" if one.seconds_left is None else f"{duration(one.seconds_left)} left"
     seen = "" if one.age is None else f"last seen {duration(one.age)} ago"
     return [f"epoch {one.epoch} of {one.epochs}" if one.epochs else "", rate, left, seen]
 
@@ -77,8 +77,7 @@ def text(title: str, survey: Survey) -> str:
     """For a terminal: counts by group, a line for every run that is begun or failed, the names of what is missing."""
     lines = [f"{title}: {summary(survey)}"]
     rows = [["group", *STATES], *([name, *map(_blank, counted(some).values())] for name, some in survey.items())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines += ["", *("  ".join(_aligned(row, widths)).rstrip() for row in rows)]
+    lines += ["", *aligned(rows)]
     lines += ["", tested(survey)] if tested(survey) else []
     for one in _begun(survey):
         told = ", ".join(filter(None, progress(one)))
@@ -119,8 +118,10 @@ def _blank(count: int) -> str:
     return str(count) if count else "-"
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table for a terminal: a line a row, its first cell to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 
 
 def _group_row(name: str, looks: Sequence[Look]) -> str:

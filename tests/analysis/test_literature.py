@@ -20,7 +20,7 @@ def entry(key: str) -> str:
 @pytest.mark.parametrize("row", literature.FIGURES, ids=lambda row: f"{row.method}-{row.source.key}")
 def test_a_row_is_of_a_method_that_can_be_trained(row: literature.Reported) -> None:
     method = methods.create(row.method, row.parameters)
-    assert row in literature.of(row.method, methods.parameters_of(method))
+    assert row.parameters.items() <= methods.parameters_of(method).items()
     assert 70 < row.accuracy < literature.TEACHER
 
 
@@ -35,15 +35,6 @@ def test_a_source_is_in_the_references_under_its_authors_and_year(source: litera
     surname, year = source.cited.split(" et al. ")
     found = entry(source.key)
     assert re.search(rf"author\s*=\s*\{{{surname},", found) and re.search(rf"year\s*=\s*\{{{year}\}}", found)
-
-
-def test_parameters_decide_which_number_is_a_run_s() -> None:
-    def told(factor: float) -> list[float]:
-        return [row.accuracy for row in literature.of("simkd", {"factor": factor, "weight": 1.0})]
-
-    assert told(2) > told(4) > told(8) > told(3) == []
-    assert literature.of("kd", {"temperature": 10.0, "alpha": 0.9}) == []
-    assert len(literature.of("kd", {"temperature": 4.0, "alpha": 0.9})) == 2
 
 
 def test_the_text_links_what_it_quotes_and_says_that_columns_are_not_comparable() -> None:

@@ -75,14 +75,15 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         reach(np.zeros((3, 2)), np.zeros(3), np.zeros((5, 4)))
 
 
-def test_it_reads_runs_and_says_what_is_missing(train: Train, tmp_path: Path) -> None:
+def test_it_reads_runs_and_says_what_is_missing(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Permuted W_t reaches the teacher's logits like W_t itself; without frozen students there is nothing to say."""
     dataset = data.load("digits", limit=128)
     train(methods=["kd"], temperatures=[4])
     with pytest.raises(ValueError, match="holds no student with a frozen classifier; train 'frozen'"):
         representability.table(tmp_path, dataset)
     train(methods=["frozen", "permuted", "random"])
-    found = representability.table(tmp_path, dataset, images=40).set_index("method")
+    monkeypatch.setattr(representability, "IMAGES", 40)
+    found = representability.table(tmp_path, dataset).set_index("method")
     assert set(found.index) == {"frozen", "permuted", "random"} and (found["images"] == 40).all()
     assert found["residual"][["frozen", "permuted"]].max() < 1e-5 and (found["features"] == 64).all()
 

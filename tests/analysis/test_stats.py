@@ -15,17 +15,6 @@ def white(seed: int, rho: float, n: int = 240) -> tuple[np.ndarray, np.ndarray]:
     return x, rho * x + np.sqrt(1 - rho**2) * e
 
 
-def scheduled(seed: int, noise: float = 0.02) -> np.ndarray:
-    """A curve that knows nothing but the schedule: it relaxes to a new level after each drop."""
-    rng = np.random.default_rng(seed)
-    levels, rates = np.sort(rng.uniform(0.2, 2, size=4))[::-1], rng.uniform(2, 8, size=4)
-    phase = np.searchsorted(DROPS, EPOCHS)
-    start = np.array([0, *DROPS])[phase]
-    before = np.concatenate([[3.0], levels[:-1]])[phase]
-    curve = levels[phase] + (before - levels[phase]) * np.exp(-(EPOCHS - start) / rates[phase])
-    return curve + noise * rng.normal(size=240)
-
-
 def test_r_is_scipys_and_needs_three_points() -> None:
     x, y = white(0, 0.4)
     assert stats.pearson(x, y) == pytest.approx(scipy_stats.pearsonr(x, y).statistic, rel=1e-12)
@@ -59,23 +48,6 @@ def test_two_unrelated_trends_correlate_above_ninety_per_cent_and_their_differen
     late = slice(120, None)
     assert stats.pearson(x[late], y[late]) > 0.9
     assert abs(stats.pearson(*stats.differences(x[late], y[late], EPOCHS[late]))) < 0.25
-
-
-def test_runs_that_share_only_a_schedule_correlate_as_well_mismatched_as_matched() -> None:
-    mus, losses = [scheduled(s)[120:] for s in range(4)], [scheduled(s + 100)[120:] for s in range(4)]
-    null = stats.mismatched_null(mus, losses)
-    assert null.matched.shape == (4,) and null.mismatched.shape == (12,)
-    assert null.matched.min() > 0.8
-    assert null.mismatched.mean() == pytest.approx(null.matched.mean(), abs=0.08)
-
-
-def test_mismatched_null_sees_what_is_a_runs_own() -> None:
-    pairs = [white(s, 0.9, 120) for s in range(3)]
-    null = stats.mismatched_null([x for x, _ in pairs], [y for _, y in pairs])
-    assert null.matched.min() > 0.8 > 0.3 > np.abs(null.mismatched).max()
-    assert null.mismatched[0] == pytest.approx(np.corrcoef(pairs[0][0], pairs[1][1])[0, 1])
-    with pytest.raises(ValueError, match="1 mu and 1 loss curves.*another seed"):
-        stats.mismatched_null([pairs[0][0]], [pairs[0][1]])
 
 
 def test_a_constant_series_has_no_r() -> None:

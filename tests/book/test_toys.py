@@ -35,7 +35,7 @@ MODEL = """async ([source, css, traits]) => {
 def opened(reading: Reading, folder: Path, view: Any) -> Reading:
     (folder / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Toy</title>'
-    body = '<script src="plotly.js"></script><main class="kdnb-toy kdnb-explorer"></main>'
+    body = '<script src="plotly.js"></script><main class="kdnb-explorer"></main>'
     (folder / "toy.html").write_text(f'<!doctype html><html lang="en">{head}{body}</html>', encoding="utf-8")
     reading.page.goto((folder / "toy.html").as_uri())
     traits = {
@@ -48,6 +48,7 @@ def opened(reading: Reading, folder: Path, view: Any) -> Reading:
 
 
 def numbers(reading: Reading) -> list[float]:
+    reading.page.evaluate("() => new Promise(requestAnimationFrame)")  # it is written once a frame
     text = reading.page.locator("[role=status]").inner_text()
     return [float(found.replace("−", "-")) for found in re.findall(r"[−-]?\d+(?:\.\d+)?", text)]
 

@@ -54,7 +54,7 @@ def test_a_statement_holds_when_the_whole_interval_over_seeds_does(
     study: Study, values: dict[int, float], answer: str, held: int
 ) -> None:
     found = verdict(planted(values), study.seeds)
-    assert (found.verdict, found.held, found.seeds) == (answer, held, [0, 1, 2])
+    assert (found.verdict, found.parts, found.seeds) == (answer, {"number": held}, [0, 1, 2])
     assert found.values == {"number": list(values.values())}
 
 

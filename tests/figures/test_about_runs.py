@@ -47,7 +47,7 @@ def test_few_classes_have_a_colour_each() -> None:
 
 
 def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(study: Study) -> None:
-    found = maps.spaces(study, which="final")
+    found = maps.spaces(study, "test", "final")
     labels = np.arange(128) % 100
     spec = replace(study.students[0].spec, dataset="cifar100")
     made = {"spec": spec, "label": "normal", "path": Path("normal"), "provenance": {"sessions": []}}

@@ -120,12 +120,6 @@ def test_differences_are_of_the_same_seed() -> None:
     assert over_seeds.paired(one, other, "a").tolist() == [4, 3] and over_seeds.paired(
         one, other, "a", "b"
     ).tolist() == [-8]
-    assert intervals.told(np.array([4.0, 3.0])) == "+3.5 (2 seeds, no interval)"
-    assert intervals.told(np.array([4.0, 3.0, 2.0])) == "+3 (95 % interval +0.516 to +5.48, 3 seeds)"
-    assert (
-        intervals.told(np.array([-8.0]), " points") == "−8 points (1 seed, no interval)"
-        and intervals.told(np.array([])) == "not known"
-    )
 
 
 # ------------------------------------------------------------------------------------------------------- class by class

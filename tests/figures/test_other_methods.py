@@ -116,7 +116,7 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
     over_epochs.draw_curves(shown, shown.students)
     of_study = (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist, norms.by_temperature)
     of_study += (bars.account, accuracy.by_temperature, over_temperature.scatter, tsne.cosine)
-    found = maps.spaces(shown)
+    found = maps.spaces(shown, "test", "matched")
     exhibits = [
         *(make(shown) for make in of_study),
         tsne.row(found, maps.maps(found, MapParameters(points=30, perplexity=5))),

@@ -30,7 +30,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 # ---------------------------------------------------------------------------------------------------------- features
 @pytest.fixture(scope="module")
 def spaces(study: Study) -> mapss.Spaces:
-    return mapss.spaces(study)
+    return mapss.spaces(study, "test", "matched")
 
 
 def turned(spaces: mapss.Spaces) -> dict[str, np.ndarray]:
@@ -51,7 +51,7 @@ def test_maps_show_the_same_images_in_every_panel_by_class(spaces: mapss.Spaces)
 
 
 def test_tsne_starts_from_the_teacher_and_takes_the_first_points(spaces: mapss.Spaces) -> None:
-    few = mapss.Spaces(spaces.study, {k: spaces.networks[k] for k in ("normal", "teacher")}, [])
+    few = mapss.Spaces(spaces.study, {k: spaces.networks[k] for k in ("normal", "teacher")}, [], "test", "final")
     maps = mapss.maps(few, MapParameters(points=30, perplexity=5))
     assert few.reference == "teacher"
     assert {name: found.shape for name, found in maps.items()} == {"normal": (30, 2), "teacher": (30, 2)}
@@ -74,7 +74,7 @@ def test_measures_are_those_of_the_features(spaces: mapss.Spaces) -> None:
 def test_a_student_without_a_matched_snapshot_is_named_and_left_out(tmp_path: Path) -> None:
     store(tmp_path, [SPEC, kd(1)])
     write(tmp_path, kd(4), matched=False)
-    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))), "test", "matched")
     assert "never reached it: KD T=4" in tsne.compared(found)
     assert list(found.networks) == ["normal", "KD T=1", "teacher"]
     fig = tsne.measures(found, mapss.measured(found)).figure
@@ -94,38 +94,40 @@ def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:
     plain = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.9, "squared": 0.0})
     for place, spec in enumerate((kd(2), plain)):
         folder = store(tmp_path / str(place), [SPEC, spec]).folder
-        found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=spec is not plain)))
+        found = mapss.spaces(
+            selection.load(ChapterParameters(output_dir=str(folder), squared=spec is not plain)), "test", "matched"
+        )
         made = tsne.row(found, turned(found))
         titles = [note.text for note in made.figure.layout.annotations]
         assert titles == ["normal", spec.label.removeprefix("KD "), "teacher"]
         assert " of 1 KD student (" in made.answer and made.says.startswith("2 students at ")
         assert "fewer than two KD students" in tsne.measures(found, mapss.measured(found)).answer
-    alone = mapss.spaces(store(tmp_path / "alone", [SPEC]))
+    alone = mapss.spaces(store(tmp_path / "alone", [SPEC]), "test", "matched")
     assert tsne.compared(alone).startswith("1 student at ")
     assert "KD" not in {trace.name for trace in tsne.measures(alone, mapss.measured(alone)).figure.data}
 
 
 def test_students_are_compared_at_their_end_unless_all_matched_late(study: Study) -> None:
     """The made-up match is in epoch 7 of 24; in one of 12 it is in the second half."""
-    assert mapss.late(study).which == "final"
+    assert mapss.late(study, "test").which == "final"
 
 
 def test_a_temperature_is_named_without_the_factor(tmp_path: Path) -> None:
     plain = [replace(kd(t), method_parameters={"temperature": t, "alpha": 0.9, "squared": 0.0}) for t in (1.0, 4.0)]
     folder = store(tmp_path, [SPEC, *plain]).folder
-    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=False)))
+    found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=False)), "test", "matched")
     answer = tsne.measures(found, mapss.measured(found)).answer
     assert "farthest apart at T = " in answer and "squared" not in answer
 
 
 def test_a_late_match_is_compared(tmp_path: Path) -> None:
-    assert mapss.late(store(tmp_path, [lasting(spec, 12) for spec in STUDENTS[:3]])).which == "matched"
+    assert mapss.late(store(tmp_path, [lasting(spec, 12) for spec in STUDENTS[:3]]), "test").which == "matched"
 
 
 # -------------------------------------------------------------------------------------------------- incomplete stores
 def everything(study: Study) -> dict[str, list[Exhibit]]:
     """All that the three notebooks show but t-SNE itself."""
-    found = mapss.spaces(study)
+    found = mapss.spaces(study, "test", "matched")
     texts = [claim_words.sentence(claim_words.judged(study)), tsne.compared(found)]
     assert all(text.strip() and "nan" not in text for text in texts), texts
     of_mu = (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist, bars.account)
@@ -170,7 +172,7 @@ def test_every_figure_of_an_incomplete_store_is_drawn(
 def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
     write(tmp_path, SPEC, matched=False)
     with pytest.raises(ValueError, match="lower matched_accuracy"):
-        mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+        mapss.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))), "test", "matched")
 
 
 def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:

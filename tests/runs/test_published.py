@@ -78,13 +78,13 @@ def test_two_weight_decays_in_a_folder_are_kept_apart(tmp_path: Path) -> None:
 
 def test_maps_are_the_published_ones_and_others_are_refused_by_name(tiny_folder: Path) -> None:
     found = selection.load(ChapterParameters())
-    spaces = maps.spaces(found, which="final")
+    spaces = maps.spaces(found, "test", "final")
     drawn = maps.maps(spaces, MapParameters())
     assert {label: points.shape for label, points in drawn.items()} == dict.fromkeys(drawn, (128, 2))
     with pytest.raises(ValueError, match="perplexity is 10.*was published with 30"):
         maps.maps(spaces, MapParameters(perplexity=10.0))
     with pytest.raises(ValueError, match="published with its test images alone, and images is 'train'"):
-        maps.spaces(found, images="train")
+        maps.spaces(found, "train", "matched")
 
 
 def test_full_runs_among_published_ones_are_not_left_out_of_a_map_unsaid(
@@ -93,7 +93,7 @@ def test_full_runs_among_published_ones_are_not_left_out_of_a_map_unsaid(
     full = tiny_folder / "kd-T1-a0.9-wd0.0005-s0"
     shutil.copytree(published, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(full.name))
     shutil.copytree(full, tmp_path / full.name)
-    spaces = maps.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))), which="final")
+    spaces = maps.spaces(selection.load(ChapterParameters(output_dir=str(tmp_path))), "test", "final")
     with pytest.raises(
         ValueError, match=r"holds full runs \(KD T=1\) beside published ones \(normal, KD T=4, .*teacher"
     ):

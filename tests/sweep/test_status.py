@@ -53,20 +53,20 @@ def locked(stopped: Path) -> Iterator[Path]:
 
 def test_a_finished_run_is_done_and_none_is_missing(tiny_folder: Path, tmp_path: Path) -> None:
     found = look(tiny_folder / KD)
-    assert (found.state, found.epoch, found.epochs, found.hours_left) == ("done", 3, 3, None)
+    assert (found.state, found.epoch, found.epochs, found.seconds_left) == ("done", 3, 3, None)
     assert look(tmp_path / "nothing").state == "missing"
 
 
 def test_a_stopped_run_says_how_far_it_came(stopped: Path) -> None:
     found = look(stopped, now=1120 + 720)
     assert (found.state, found.epoch, found.epochs, found.seconds, found.age) == ("stopped", 2, 3, 60, 720)
-    assert found.hours_left is None
+    assert found.seconds_left is None
     assert "epoch 2 of 3, 60 s an epoch, last seen 12 min ago" in status_words.text("x", {"all": [found]})
 
 
 def test_a_held_lock_is_a_run_at_work_however_long_ago_its_epoch(locked: Path) -> None:
     found = look(locked, now=1120 + 9e6)
-    assert found.state == "running" and found.hours_left == pytest.approx(1 / 60) and not found.note
+    assert found.state == "running" and found.seconds_left == 60 and not found.note
 
 
 def test_a_free_lock_is_judged_by_the_last_epoch(stopped: Path) -> None:

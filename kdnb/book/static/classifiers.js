@@ -95,36 +95,14 @@ function sentence(model) {
 }
 
 async function render({ model, el }) {
-  const name = model.get("name");
-  const add = (parent, tag, className, attributes) => {
-    const made = Object.assign(document.createElement(tag), { className });
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent.append(made);
-    return made;
-  };
-  const status = add(el, "p", "kdnb-explorer-reading", { role: "status", id: `${name}-reading` });
-  const grid = add(el, "div", "kdnb-explorer-grid", {});
+  const status = reading(model, el);
+  const alt = (when) => `The student's points and class regions, ${when}; the rows of both classifiers.`;
   const specs = {
-    before: () => panel(model, "student as trained", measured(model).before),
-    now: () => panel(model, "student, features moved", measured(model).after),
+    before: [() => panel(model, "student as trained", measured(model).before), alt("as trained")],
+    now: [() => panel(model, "student, features moved", measured(model).after), alt("after the move")],
   };
-  const views = [];
-  try {
-    const Plotly = await findPlotly(model);
-    for (const [key, spec] of Object.entries(specs)) {
-      const frame = add(grid, "div", "kdnb-explorer-panel kdnb-frame", {});
-      const alt = `The student's points and class regions, ${key === "now" ? "after the move" : "as trained"}; the rows of both classifiers.`;
-      const node = add(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
-      views.push({ node, ...(await follow(Plotly, node, spec)) });
-      addTools(node, spec, node.id, alt);
-    }
-    const redraw = () => { status.textContent = sentence(model); views.forEach((view) => view.draw()); };
-    redraw();
-    model.on("change", redraw);
-    return () => views.forEach((view) => { view.stop(); Plotly.purge(view.node); });
-  } catch (error) {
-    status.textContent = `This toy could not be drawn (${error.message}). The book's page draws it without a network.`;
-  }
+  const { stop } = await panels(model, el, status, "This toy", specs, () => { status.textContent = sentence(model); });
+  return stop;
 }
 
 export default { render };

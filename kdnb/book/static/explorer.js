@@ -240,55 +240,27 @@ function choose(model, event) {
   model.save_changes();
 }
 
-function box(parent, tag, name, attributes = {}) {
-  const made = document.createElement(tag);
-  made.className = name;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
-
 async function render({ model, el }) {
-  const name = model.get("name");
-  const status = box(el, "p", "kdnb-explorer-reading", { role: "status", id: `${name}-reading` });
-  const keys = box(el, "p", "kdnb-explorer-keys");
-  const grid = box(el, "div", "kdnb-explorer-grid");
-  const views = [];
-  const nodes = {};
+  const status = reading(model, el);
+  const keys = element(el, "p", "kdnb-explorer-keys");
   const drawn = (spec) => {
     const choice = chosen(model);
     const { data, layout } = spec(choice);
     return { data, layout: { ...layout, meta: choice.sweep.made } };
   };
-  try {
-    const Plotly = await findPlotly(model);
-    for (const [key, [spec, alt]] of Object.entries(PANELS)) {
-      const frame = box(grid, "div", "kdnb-explorer-panel kdnb-frame");
-      nodes[key] = box(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
-      views.push(await follow(Plotly, nodes[key], () => drawn(spec)));
-      addTools(nodes[key], () => drawn(spec), nodes[key].id, alt);
-    }
-    let asked = false;
-    const redraw = () => {
-      asked = false;
-      status.textContent = sentence(chosen(model));
-      keys.innerHTML = legend(chosen(model));
-      for (const view of views) view.draw();
-    };
-    redraw();
-    model.on("change", () => {
-      if (!asked) requestAnimationFrame(redraw);
-      asked = true;
-    });
-    const { hover, leave, click } = follower(model);
-    nodes.map.on("plotly_hover", hover);
-    nodes.map.on("plotly_click", click);
-    nodes.map.addEventListener("mouseleave", leave);
-    nodes.r.on("plotly_click", (event) => choose(model, event));
-    return () => views.forEach((view, i) => { view.stop(); Plotly.purge(Object.values(nodes)[i]); });
-  } catch (error) {
-    status.textContent = `The explorer could not be drawn (${error.message}). The book's page draws it without a network.`;
-  }
+  const specs = Object.entries(PANELS).map(([key, [spec, alt]]) => [key, [() => drawn(spec), alt]]);
+  const say = () => {
+    status.textContent = sentence(chosen(model));
+    keys.innerHTML = legend(chosen(model));
+  };
+  const { nodes, stop } = await panels(model, el, status, "The explorer", Object.fromEntries(specs), say);
+  if (!nodes) return;
+  const { hover, leave, click } = follower(model);
+  nodes.map.on("plotly_hover", hover);
+  nodes.map.on("plotly_click", click);
+  nodes.map.addEventListener("mouseleave", leave);
+  nodes.r.on("plotly_click", (event) => choose(model, event));
+  return stop;
 }
 
 export default { render };

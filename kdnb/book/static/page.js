@@ -3,14 +3,9 @@ const base = new URL((document.documentElement.dataset.content_root || "./") + "
 let arriving;
 
 function plotly() {
-  arriving ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = base + "plotly.min.js";
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error(`${script.src} is missing; build the book again.`));
-    document.head.append(script);
-  });
-  return arriving;
+  const address = base + "plotly.min.js";
+  const missing = () => { throw new Error(`${address} is missing; build the book again.`); };
+  return arriving ??= load(address).then(() => globalThis.Plotly, missing);
 }
 
 globalThis.kdnb = { base, plotly };

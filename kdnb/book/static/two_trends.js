@@ -72,49 +72,27 @@ function sentence(all) {
 }
 
 async function render({ model, el }) {
-  const name = model.get("name");
-  const add = (parent, tag, className, attributes = {}) => {
-    const made = Object.assign(document.createElement(tag), { className });
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent.append(made);
-    return made;
-  };
-  const row = add(el, "div", "kdnb-toy-buttons", { role: "group", "aria-label": "Draws" });
+  const row = element(el, "div", "kdnb-toy-buttons", { role: "group", "aria-label": "Draws" });
   const button = (text, count) => {
-    const made = add(row, "button", "", { type: "button" });
+    const made = element(row, "button", "", { type: "button" });
     made.textContent = text;
     made.onclick = () => { model.set("draws", Math.min(MOST, count())); model.save_changes(); };
   };
   button("Again", () => model.get("draws") + 1);
   button("100 times", () => model.get("draws") + 100);
   button("From the start", () => 1);
-  const status = add(el, "p", "kdnb-explorer-reading", { role: "status", id: `${name}-reading` });
-  const grid = add(el, "div", "kdnb-explorer-grid");
+  const status = reading(model, el);
   const known = [];
   const all = () => {
     while (known.length < model.get("draws")) known.push(drawn(model.get("seed"), known.length + 1));
     return known.slice(0, model.get("draws"));
   };
-  const panels = {
+  const specs = {
     curves: [() => curvesPanel(all()[model.get("draws") - 1]), "Two independent random curves over the epochs of one schedule."],
     r: [() => histogram(all()), "How often each r was drawn so far: of the curves, and of their differences."],
   };
-  const views = [];
-  try {
-    const Plotly = await findPlotly(model);
-    for (const [key, [spec, alt]] of Object.entries(panels)) {
-      const frame = add(grid, "div", "kdnb-explorer-panel kdnb-frame");
-      const node = add(frame, "div", "kdnb-figure", { role: "figure", id: `${name}-${key}`, "aria-label": alt });
-      views.push({ node, ...(await follow(Plotly, node, spec)) });
-      addTools(node, spec, node.id, alt);
-    }
-    const redraw = () => { status.textContent = sentence(all()); views.forEach((view) => view.draw()); };
-    redraw();
-    model.on("change:draws", redraw);
-    return () => views.forEach((view) => { view.stop(); Plotly.purge(view.node); });
-  } catch (error) {
-    status.textContent = `This toy could not be drawn (${error.message}). The book's page draws it without a network.`;
-  }
+  const { stop } = await panels(model, el, status, "This toy", specs, () => { status.textContent = sentence(all()); });
+  return stop;
 }
 
 export default { render };

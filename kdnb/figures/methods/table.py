@@ -101,16 +101,6 @@ def number(value: float, how: str) -> str:
     return format(round(value, by_method.ROUNDING), how) if np.isfinite(value) else "–"
 
 
-def interval(value: float, low: float, high: float) -> str:
-    """A share with half the width of its symmetric interval, where it has one."""
-    return f"{value:.2%}{words.plus_minus(low, high, '{:.2%}')}"
-
-
-def small(table: str) -> str:
-    """A table of many columns, in smaller letters."""
-    return f'<div style="font-size:0.85em">{table}</div>'
-
-
 def reported() -> str:
     """What the literature reports of the paper's pair, a column a source, folded."""
     table: dict[str, dict[str, str]] = {}
@@ -186,7 +176,7 @@ def look(study: Study, run: Run) -> dict[str, object]:
 
 def order(name: str, study: Study) -> str:
     """Whether mu orders the methods of one study as accuracy does, in a clause."""
-    found = {said: by_method.order(study, column) for column, said in by_method.SAID.items() if column in AXES}
+    found = {said: by_method.order(study, column) for column, said in by_method.SAID.items()}
     known = {said: one for said, one in found.items() if one is not None}
     if not known:
         count = len(by_method.with_mu(study))

@@ -25,15 +25,6 @@ MEASURES = {
     "bystander_mu_rotated": "μ rotated to the bystander",
     "classifier_cosine": "cosine of the classifiers",
 }
-RUNGS = {
-    "mu_raw": ("raw", "#0072b2", "solid"),
-    "mu_centred": ("centred", "#56b4e9", "dash"),
-    "mu_matched": ("matched on features", "#009e73", "solid"),
-    "mu_permuted": ("permuted on W (least)", "#e69f00", "solid"),
-    "mu_rotated": ("rotated", "#cc79a7", "solid"),
-    "bystander_mu_raw": ("bystander, raw", style.BYSTANDER, "dash"),
-    "bystander_mu_rotated": ("bystander, rotated", style.BYSTANDER, "dot"),
-}
 TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
 
 
