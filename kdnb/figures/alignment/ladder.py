@@ -38,14 +38,14 @@ ABOVE = {"cosine": "nearer to the teacher", "μ": "nearer to the bystander"}
 @exhibit("rungs-by-temperature", "Mu of the last epoch for each student, raw, matched and rotated, mean and seeds.")
 def ladder(study: Study) -> Exhibit:
     """Three mus of the last epoch, a dot a seed, the mean with its interval; every mu there is in a table."""
-    if not any("mu_raw" in run.history for run in study.students):
+    if not over_seeds.having(study.shown, "mu_raw"):
         return Exhibit(answer=ladder_sentence(study))
     fig = style.grid(1, 1, height=460)
     for column, (name, color, symbol) in RUNGS.items():
         found = over_seeds.estimates(over_seeds.collect(study, partial(_last, column=column)))
         fig.add_traces(intervals.points(found, name, "μ", {"color": color, "symbol": symbol}))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
-    intervals.axis(fig, [run.label for run in study.students])
+    intervals.axis(fig, list(over_seeds.groups(study)))
     fig.update_layout(legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
     return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
@@ -115,7 +115,7 @@ def sides(study: Study) -> Exhibit:
 def _sides(study: Study, view: str) -> go.Figure:
     titles = [f"{name} · above 0: {ABOVE[view]}" for name in KINDS.values()]
     fig = style.grid(2, 1, titles, 520, shared_xaxes=True, vertical_spacing=0.09)
-    labels = [run.label for run in study.students]
+    labels = list(over_seeds.groups(study))
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
         found = over_seeds.estimates(alignment.differences(study, kind, view))
