@@ -36,11 +36,13 @@ class Students:
 
     students  those in front: of one seed and ``alpha``, one a label: normal, KD by rising T, DIST, MSE, others
     every     all seeds and alphas
+    beside    where these are one of several seeds, all of them, alike in the rest; else empty
     """
 
     students: Sequence[Run]
     every: Sequence[Run]
     alpha: float = ALPHA
+    beside: Sequence[Run] = ()
 
     @property
     def seed(self) -> int:
@@ -158,10 +160,11 @@ class Students:
                 listed = ", ".join(map(str, sorted(values)))
                 raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
         by_seed: dict[int, list[Run]] = {}
-        for run in of_one_recipe(self.students, self.every):
+        alike = of_one_recipe(self.students, self.every)
+        for run in alike:
             by_seed.setdefault(run.spec.init_seed, []).append(run)
         return [
-            replace(self, students=in_front(mine, seed, self.alpha), every=mine)
+            replace(self, students=in_front(mine, seed, self.alpha), every=mine, beside=alike)
             for seed, mine in sorted(by_seed.items())
         ]
 
