@@ -58,8 +58,8 @@ def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def mean_course(study: Study, column: str, runs: Sequence[Run]) -> pd.DataFrame:
-    """The mean over runs of one length of how a column moves after the warm-up: see :meth:`Study.course`."""
-    courses = [study.course(column, run) for run in runs]
+    """The mean of how a column moves after the warm-up (:meth:`Study.course`) over those of one length that have it."""
+    courses = [study.course(column, run) for run in having(runs, column) or runs]
     return courses[0].assign(**{column: np.mean([course[column] for course in courses], axis=0)})
 
 

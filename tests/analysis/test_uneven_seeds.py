@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import SPEC, TEACHER_SPEC, kd, rounded, write
 
@@ -13,7 +14,9 @@ from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
+from kdnb.figures import claim_words
 from kdnb.figures.correlation import accuracy, norms
+from kdnb.figures.mu_curves import over_epochs
 from kdnb.runs import Run
 
 PUSHED = replace(kd(4), method="pushed")
@@ -110,3 +113,22 @@ def test_what_sets_the_length_is_compared_on_the_seeds_that_every_t_has(tmp_path
     shown = correlation_norms.everything(study)
     assert seeds_of(shown) == {0} and len(shown) == 2
     assert norms.lengths_sentence(study, shown).endswith("(1 seed).**")
+
+
+def test_how_mu_moves_is_told_over_the_seeds_that_those_have_who_are_compared(uneven: Study) -> None:
+    text, by_label = over_epochs.answer(uneven), over_seeds.groups(uneven)
+    at_4, at_1 = ([uneven.change("mu_raw", run) for run in by_label[label]] for label in ("KD T=4", "KD T=1"))
+    assert (
+        f"at T = 4 (μ changes by {over_epochs.percent(np.mean(at_4))}, " in text and "; 3 seeds): claim C3 is" in text
+    )
+    assert f". At T = 1 μ changes by {over_epochs.percent(np.mean(at_1))} and under normal training by " in text
+    assert text.endswith("(2 seeds).**")
+    assert over_epochs.order(uneven).endswith(", with seed 0.**")
+
+
+def test_a_claim_of_other_seeds_than_the_numbers_beside_it_names_its_own(uneven: Study) -> None:
+    in_front = claim_words.found(uneven, "C3", uneven.students)
+    assert in_front.endswith(" here (judged on seeds 0, 1 and 2)") or in_front.endswith(
+        " too (judged on seeds 0, 1 and 2)"
+    )
+    assert "judged" not in claim_words.found(uneven, "C3", over_seeds.groups(uneven)["KD T=4"])
