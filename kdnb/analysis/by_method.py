@@ -30,9 +30,9 @@ BYSTANDERS = ("bystander_mu_raw", "bystander_mu_rotated")
 
 
 def shown(study: Study) -> list[Run]:
-    """The study's students of one seed, KD at the temperature nearest to TEMPERATURE alone."""
+    """The first of each of the study's labels, of KD's the temperature nearest to TEMPERATURE alone."""
     kd = study.nearest(TEMPERATURE)
-    return [run for run in study.students if run.spec.method != "kd" or run is kd]
+    return [run for run in study.first_of_each if run.spec.method != "kd" or run is kd]
 
 
 def groups(study: Study) -> dict[str, list[Run]]:

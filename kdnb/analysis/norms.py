@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kdnb import runs
-from kdnb.analysis import stats
+from kdnb.analysis import over_seeds, stats
 from kdnb.analysis.curves import window
 from kdnb.analysis.selection import is_papers
 from kdnb.analysis.students import HOTTEST, of_one_recipe
@@ -80,10 +80,16 @@ def scales(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def everything(study: Study) -> list[Run]:
-    """KD's students of the study's folder, alpha and loss at every weight decay, whose histories tell the lengths."""
+    """KD's students of the study's folder, alpha and loss at every weight decay, whose histories tell the lengths.
+
+    Of each weight decay those seeds alone that all its temperatures have: another seed at one of them is no step there.
+    """
     squared = bool(study.leading.spec.method_parameters.get("squared", True))
     every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, squared)]
     # Means at two weight decays are compared: they are to be of the same alpha and of the same temperatures.
     mine = [run for run in every if isclose(run.spec.method_parameters["alpha"], study.alpha)]
     cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
-    return [run for run in of_one_recipe(study.students, cool) if set(SCALES) <= set(run.history)]
+    lines: dict[float, dict[str, list[Run]]] = {}
+    for run in over_seeds.having(of_one_recipe(study.students, cool), *SCALES):
+        lines.setdefault(run.spec.weight_decay, {}).setdefault(run.label, []).append(run)
+    return [run for line in lines.values() for group in over_seeds.common(line).values() for run in group]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,25 @@ from kdnb.analysis import stats, words
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
+K = TypeVar("K")
 Values = Mapping[str, Mapping[int, float]]  # by label and seed
 
 
 def groups(study: Study) -> dict[str, list[Run]]:
-    """The runs of each label, all seeds, in the order of the study's students."""
-    return {run.label: study.by_seeds.get(run.label, [run]) for run in study.students}
+    """The runs of each label, all seeds, those that the seed in front lacks too, in the order of figures."""
+    return study.groups
+
+
+def common(by_label: Mapping[K, Sequence[Run]]) -> dict[K, list[Run]]:
+    """The runs of those seeds alone that all of ``by_label`` have: means of other seeds compare no labels."""
+    every = [{run.spec.init_seed for run in runs} for runs in by_label.values()]
+    seeds = set.intersection(*every) if every else set()
+    return {label: [run for run in runs if run.spec.init_seed in seeds] for label, runs in by_label.items()}
+
+
+def having(runs: Iterable[Run], *columns: str) -> list[Run]:
+    """Those of ``runs`` whose histories have all of ``columns``: a mean is over these, and tells how many they are."""
+    return [run for run in runs if set(columns) <= set(run.history)]
 
 
 def counted(study: Study, runs: Iterable[Run]) -> str:
@@ -44,8 +58,8 @@ def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def mean_course(study: Study, column: str, runs: Sequence[Run]) -> pd.DataFrame:
-    """The mean over runs of one length of how a column moves after the warm-up: see :meth:`Study.course`."""
-    courses = [study.course(column, run) for run in runs]
+    """The mean of how a column moves after the warm-up (:meth:`Study.course`) over those of one length that have it."""
+    courses = [study.course(column, run) for run in having(runs, column) or runs]
     return courses[0].assign(**{column: np.mean([course[column] for course in courses], axis=0)})
 
 

@@ -36,11 +36,13 @@ class Students:
 
     students  those in front: of one seed and ``alpha``, one a label: normal, KD by rising T, DIST, MSE, others
     every     all seeds and alphas
+    beside    where these are one of several seeds, all of them, alike in the rest; else empty
     """
 
     students: Sequence[Run]
     every: Sequence[Run]
     alpha: float = ALPHA
+    beside: Sequence[Run] = ()
 
     @property
     def seed(self) -> int:
@@ -121,16 +123,30 @@ class Students:
         return [run for run in (self.nearest(PEAK), self.get("normal")) if run] or list(self.students[:1])
 
     @cached_property
-    def by_seeds(self) -> dict[str, list[Run]]:
-        """By label, the runs of one recipe; only where there are two seeds or more."""
+    def first_of_each(self) -> list[Run]:
+        """One a label, of all seeds: who is in front, and for a label that their seed lacks its lowest seed."""
+        seeds = sorted({run.spec.init_seed for run in self.every})
+        others = [run for seed in seeds for run in in_front(self.every, seed, self.alpha)]
+        # What is first stays: a dictionary built from the last to the first.
+        found = {run.label: run for run in reversed([*self.students, *others])}
+        more = [run for run in found.values() if run not in self.students]
+        return sorted([*self.students, *more], key=_place) if more else list(self.students)
+
+    @cached_property
+    def groups(self) -> dict[str, list[Run]]:
+        """By label, the runs of one recipe, all seeds: what figures over seeds show."""
         there = by_recipe(self.every)
-        groups = {mine.label: there.get(recipe(mine.spec), []) for mine in self.students}
-        return {label: runs for label, runs in groups.items() if len({run.spec.init_seed for run in runs}) > 1}
+        return {first.label: there.get(recipe(first.spec), [first]) for first in self.first_of_each}
+
+    @property
+    def by_seeds(self) -> dict[str, list[Run]]:
+        """:attr:`groups` of two seeds or more."""
+        return {label: runs for label, runs in self.groups.items() if len({r.spec.init_seed for r in runs}) > 1}
 
     @property
     def shown(self) -> list[Run]:
-        """Every seed of the students: what figures over seeds show; :attr:`every` has other alphas, too."""
-        return [run for mine in self.students for run in self.by_seeds.get(mine.label, [mine])]
+        """Every run of :attr:`groups`; :attr:`every` has other alphas, too."""
+        return [run for runs in self.groups.values() for run in runs]
 
     @property
     def seeds(self) -> list[Self]:
@@ -144,10 +160,11 @@ class Students:
                 listed = ", ".join(map(str, sorted(values)))
                 raise ValueError(f"runs have several values of {field} ({listed}); judge them one at a time.")
         by_seed: dict[int, list[Run]] = {}
-        for run in of_one_recipe(self.students, self.every):
+        alike = of_one_recipe(self.students, self.every)
+        for run in alike:
             by_seed.setdefault(run.spec.init_seed, []).append(run)
         return [
-            replace(self, students=in_front(mine, seed, self.alpha), every=mine)
+            replace(self, students=in_front(mine, seed, self.alpha), every=mine, beside=alike)
             for seed, mine in sorted(by_seed.items())
         ]
 

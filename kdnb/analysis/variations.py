@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kdnb import methods, profiles
-from kdnb.analysis import correlations
+from kdnb.analysis import correlations, over_seeds
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOTTEST
 from kdnb.analysis.study import Study
@@ -53,11 +53,13 @@ def alphas(chosen: StudiesParameters) -> dict[str, Varied]:
 
 
 def temperatures(chosen: StudiesParameters) -> dict[str, Varied]:
-    """By study, KD at every T, and MSE at the end of the axis; those with a T beyond the paper's."""
+    """By study, KD at every T, and MSE at the end of the axis; those seeds that have a T beyond the paper's."""
     found = {}
     for name, study in chosen.present(chosen.profiles, methods=("kd", "mse"), temperatures=TEMPERATURES).items():
-        if study.hottest > HOTTEST:
-            named = [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in study.shown]
+        hot = {run.spec.init_seed for run in study.shown if run.spec.method_parameters.get("temperature", 0) > HOTTEST}
+        if hot:
+            shown = [run for run in study.shown if run.spec.init_seed in hot]
+            named = [(run, run.label.split(" ")[0], run.label.removeprefix("KD T=")) for run in shown]
             rows = _of_every_place(named)
             found[name] = Varied(study, [run for run, _, _ in rows], _table(study, rows), "temperature T; last: MSE")
     return found
@@ -89,12 +91,11 @@ Row = tuple[Run, str, str]  # with the name of its line, and its place on the ax
 
 def _of_every_place(rows: Sequence[Row]) -> list[Row]:
     """The rows of those seeds that a line has at all its places: a further seed at one of them would bend the line."""
-    places: dict[str, set[str]] = {}
-    seen: dict[tuple[str, int], set[str]] = {}
+    lines: dict[str, dict[str, list[Run]]] = {}
     for run, line, place in rows:
-        places.setdefault(line, set()).add(place)
-        seen.setdefault((line, run.spec.init_seed), set()).add(place)
-    return [row for row in rows if seen[row[1], row[0].spec.init_seed] == places[row[1]]]
+        lines.setdefault(line, {}).setdefault(place, []).append(run)
+    kept = {run.path for places in lines.values() for runs in over_seeds.common(places).values() for run in runs}
+    return [row for row in rows if row[0].path in kept]
 
 
 def _both(name: str, named: Mapping[str, Study]) -> dict[str, Varied]:

@@ -167,8 +167,9 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     statement(
         "S13",
         "The paper's correlation is the length of the student's classifier",
-        f"Over a seed's students of the paper's sweep r with ‖W_s‖ is within {SAME_R:g} of r with μ (median), and "
-        f"{NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it grows.",
+        f"Over the students of the paper's sweep that all seeds have r with ‖W_s‖ is within {SAME_R:g} of r with μ "
+        f"(median), and {NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it "
+        "grows.",
         numbers.norms_explain,
         lambda n: [SAME_R - n["gap"], n["sign as ‖W_s‖ says"] - NINE_TENTHS],
         Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.3f}"),

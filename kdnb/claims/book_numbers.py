@@ -10,7 +10,7 @@ import numpy as np
 from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
-from kdnb.analysis.students import HOT, HOTTEST, PEAK, Missing, Students
+from kdnb.analysis.students import HOT, HOTTEST, PAPERS, PEAK, PICKED, Missing, Students, in_front
 from kdnb.analysis.study import Study
 from kdnb.claims.judge import Numbers
 from kdnb.claims.paper_numbers import at_matched_accuracy
@@ -25,6 +25,13 @@ def _last(run: Run, column: str) -> float:
     if column not in run.history:
         raise Missing(f"{column} of {run.spec.label}")
     return run.last(column)
+
+
+def _is_of_sweep(run: Run) -> bool:
+    """Whether the paper trained such a student: by KD up to its hottest temperature, DIST, MSE or normally."""
+    if run.spec.method == "kd":
+        return run.spec.method_parameters["temperature"] <= HOTTEST
+    return run.label in {METHODS[name].label for name in PAPERS}
 
 
 def _kd_and_normal(students: Students) -> dict[str, Run]:
@@ -139,9 +146,17 @@ def linear_map(study: Study) -> Numbers:
 
 
 def norms_explain(students: Students) -> Numbers:
-    """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students."""
-    others = _there(students, ["dist", "mse"])
-    found = norms.table([students.normal(), *students.papers_kd.values(), *others])
-    if found.empty:
-        raise Missing("histories with μ and ‖W_s‖ that have an r with the loss")
+    """How far r of mu is from r of ||W_s||, and how often its sign is what ||W_s|| does; the paper's students.
+
+    Those that every seed has which has normal training and KD at PICKED: medians of other students are other things.
+    """
+    needed = {run.label for run in (students.normal(), *map(students.kd_at, PICKED))}
+    every = students.beside or students.every
+    seeds = {run.spec.init_seed for run in every}
+    table = norms.table(run for seed in seeds for run in in_front(every, seed, students.alpha) if _is_of_sweep(run))
+    labels = {seed: set(part["label"]) for seed, part in table.groupby("seed")}
+    if not needed <= labels.get(students.seed, set()):
+        raise Missing(f"histories of {', '.join(sorted(needed))} with μ and ‖W_s‖ that have an r with the loss")
+    shared = set.intersection(*(found for found in labels.values() if needed <= found))
+    found = table[(table["seed"] == students.seed) & table["label"].isin(shared)]
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}

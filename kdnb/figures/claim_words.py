@@ -1,7 +1,7 @@
 """The verdicts on one study in a sentence; claim by claim: :mod:`kdnb.figures.claims`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from kdnb.claims import paper
 from kdnb.claims.judge import MARKS, Verdict, Word, verdict
 from kdnb.claims.studies import counted
 from kdnb.figures import style
+from kdnb.runs import Run
 
 FOUND: Mapping[Word, str] = {
     "found here too": "Found here too",
@@ -38,14 +39,19 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     return f"Of {len(verdicts)} claims: {style.joined(parts)}, on {span} seed{'s' * (many != 1)} each."
 
 
-def found(study: Study, claim: str) -> str:
-    """What became of one claim, to begin a sentence with: "Found here too", "Partly found here"."""
-    return _opening(study, _judge(study, claim))
+def found(study: Study, claim: str, beside: Iterable[Run] = ()) -> str:
+    """What became of one claim, to begin a sentence with: "Found here too", "Partly found here".
+
+    beside: whose numbers the sentence goes on with; it says on which seeds the claim was judged where these differ
+    """
+    judged, seeds = judge(study, claim), {run.spec.init_seed for run in beside}
+    apart = bool(seeds and judged.seeds) and seeds != set(judged.seeds)
+    return _opening(study, judged, style.seeds_of(judged.seeds) if apart else "")
 
 
 def told(study: Study, claim: str) -> str:
     """What became of one claim, and the means of its numbers over seeds: a bold sentence."""
-    judged = _judge(study, claim)
+    judged = judge(study, claim)
     if not judged.seeds or not all(np.isfinite(value) for value in judged.evidence.values()):
         return f"**{FOUND['not testable']}: {judged.missing or 'its numbers are not defined'}.**"
     numbers = re.sub(r"-(?=\d)", "\u2212", judged.claim.sentence.format(**judged.evidence)).rstrip(".")
@@ -53,13 +59,15 @@ def told(study: Study, claim: str) -> str:
     return f"**{_opening(study, judged)}: {numbers[0].lower()}{numbers[1:]} ({seeds}).**"
 
 
-def _opening(study: Study, judged: Verdict) -> str:
-    """The verdict, and the epochs that it is about where the chapter leaves out others than the paper."""
+def _opening(study: Study, judged: Verdict, seeds: str = "") -> str:
+    """The verdict, and the epochs that it is about where the chapter leaves out others than the paper; its seeds."""
     papers = study.epochs // 2
     apart = bool(judged.seeds) and study.warm_up != papers
-    return FOUND[judged.verdict] + (f" (judged from epoch {papers + 1} on)" if apart else "")
+    of = [*([f"from epoch {papers + 1} on"] if apart else []), *([f"on {seeds}"] if seeds else [])]
+    return FOUND[judged.verdict] + (f" (judged {', '.join(of)})" if of else "")
 
 
-def _judge(study: Study, claim: str) -> Verdict:
+def judge(study: Study, claim: str) -> Verdict:
+    """The verdict on one claim of the paper, of all seeds at the chapter's alpha."""
     asked = next(one for one in paper.CLAIMS if one.id == claim)
     return verdict(asked, of_each_seed(study.every, study.alpha))

@@ -18,7 +18,7 @@ def about(studies: Iterable[Study]) -> str:
 
 
 def _line(study: Study) -> str:
-    count = over_seeds.counted(study, study.students)
+    count = over_seeds.counted(study, study.first_of_each)
     whose = "published" if study.students[0].is_published else "trained here"
     other = differences(study)
     beside = f"not the paper's experiment: {style.joined(other)}" if other else "the paper's own experiment"

@@ -21,7 +21,7 @@ def short(label: str) -> str:
 
 def colors(study: Study) -> list[str]:
     """Of the labels of `over_seeds.groups`: KD by temperature, others by method."""
-    return [str(style.line(run, study.hottest)["color"]) for run in study.students]
+    return [str(style.line(run, study.hottest)["color"]) for run in study.first_of_each]
 
 
 def said(found: Estimate, form: str = ".3g") -> str:
@@ -87,19 +87,21 @@ def course(
     name: str,
     look: Mapping[str, Any],
     mean: Callable[[Sequence[float]], float] = np.mean,
+    dotted: Mapping[Any, Sequence[float]] | None = None,
 ) -> list[go.Scatter]:
     """Two traces: a line through the means over runs, and a dot a run, against what ``read`` goes by.
 
-    look: ``color``, ``dash``, ``symbol``. mean: of correlations on Fisher's scale.
+    look: ``color``, ``dash``, ``symbol``. mean: of correlations on Fisher's scale. dotted: where dots are of more runs.
     """
+    dotted = read if dotted is None else dotted
     color = {"color": look["color"]}
     marker = {"size": 9, "symbol": look.get("symbol", "circle"), "line": {"width": 2}} | color
     means = go.Scatter(x=list(read), y=style.significant([mean(values) for values in read.values()]), marker=marker)
     means.update(mode="lines+markers", line={"width": 2, "dash": look.get("dash", "solid")} | color)
     means.update(hovertemplate=f"%{{x}}<br>{name}: %{{y}} (mean)<extra></extra>")
     dots = go.Scatter(
-        x=[place for place, values in read.items() for _ in values],
-        y=style.significant([value for values in read.values() for value in values]),
+        x=[place for place, values in dotted.items() for _ in values],
+        y=style.significant([value for values in dotted.values() for value in values]),
         marker={"size": 5, "opacity": 0.6} | color,
         hovertemplate=f"%{{x}}, one run<br>{name}: %{{y}}<extra></extra>",
     )

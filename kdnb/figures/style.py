@@ -1,7 +1,7 @@
 """How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
 
 import html
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,10 +184,20 @@ def networks(spec: RunSpec) -> str:
     return f"{spec.teacher['model']} → {spec.model}" if spec.teacher else spec.model
 
 
-def seeds(every: Sequence[Run]) -> str:
+def seeds(every: Iterable[Run]) -> str:
     """Which seeds the runs are of."""
-    found = sorted({run.spec.init_seed for run in every})
-    return f"seed{'s' * (len(found) > 1)} {joined(found)}"
+    return seeds_of({run.spec.init_seed for run in every})
+
+
+def seeds_of(found: Collection[int]) -> str:
+    """``seed 0``, ``seeds 0 and 2``."""
+    return f"seed{'s' * (len(found) > 1)} {joined(sorted(found))}"
+
+
+def means_of(drawn: Mapping[Any, Sequence[Run]], shown: Iterable[Run]) -> str:
+    """What lines through means are of, after a comma; their seeds, where dots are shown of more than the ``drawn``."""
+    every = [run for runs in drawn.values() for run in runs]
+    return "mean over seeds" if len(every) == len(list(shown)) else f"lines: {seeds(every)}"
 
 
 def window(study: Study) -> str:

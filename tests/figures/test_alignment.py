@@ -61,7 +61,11 @@ def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
     put(other.students[0], mu_raw=0.0)
     put(other.students[2], bystander_mu_raw=2.0, bystander_mu_matched=1.0)
     text = ladder.ladder_sentence(other)
-    assert "(medians over 2 students)" in text and text.endswith("which no student saw, 50% matched (of 1).**")
+    assert (
+        "(medians over 2 students)" in text
+        and "which no student saw, 50% matched (" in text
+        and text.endswith(" to the teacher, in the 1 student that has both).**")
+    )
 
 
 def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path: Path) -> None:
@@ -158,12 +162,13 @@ def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted:
 
 def test_the_sentence_says_on_which_side_the_intervals_lie(planted: Planted) -> None:
     text = ladder.sides_sentence(planted.study)
-    for kind, name in (("raw", "As they are"), ("rotated", "Rotated")):
+    for kind, name in (("raw", "As the weights stand"), ("rotated", "Rotated")):
         found = alignment.differences(planted.study, kind, "cosine")
         side = estimate(found["KD T=4"].values()).side
         pairs = [found["KD T=4"][seed] - found["normal"][seed] for seed in range(3)]
         part = text.split(f"{name}, ")[1].split(". ")[0]
-        assert ladder.NEARER[side] in part and ladder.BEYOND[estimate(pairs).side] in part
+        more = ladder.BEYOND[side == 0, estimate(pairs).side * (side or 1)]
+        assert ladder.NEARER[side] in part and more in part
     assert alignment.differences(planted.study, "raw", "cosine")["KD T=4"][0] > 0.2  # what was planted
 
 

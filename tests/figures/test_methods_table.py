@@ -81,8 +81,8 @@ def test_what_the_literature_reports_is_folded_beside_its_sources() -> None:
 
 
 def test_the_answer_compares_the_most_accurate_with_the_nearest() -> None:
-    rows = {"a": [0.9, 3.0, 2.0], "b": [0.8, 4.0, 1.0], "SimKD": [0.7, np.nan, np.nan]}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "mu_raw", "mu_rotated"])
+    rows = {"a": [0.9, 3.0, 2.0, 3], "b": [0.8, 4.0, 1.0, 3], "SimKD": [0.7, np.nan, np.nan, 3]}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "mu_raw", "mu_rotated", "seeds"])
     said = methods_table.nearest("digits", table)
     assert said.startswith(
         "in part on digits (90.00 % for a; the smallest raw μ is that of a; the smallest rotated μ is"
@@ -90,6 +90,10 @@ def test_the_answer_compares_the_most_accurate_with_the_nearest() -> None:
     assert methods_table.nearest("digits", table.assign(mu_rotated=table["mu_raw"])).startswith("yes on digits")
     assert methods_table.nearest("digits", table.assign(accuracy=[0.1, 0.2, 0.9])).startswith("no on digits (90.00 %")
     assert "it cannot be told on digits" in methods_table.nearest("digits", table.iloc[1:])
+    both = methods_table.nearest("digits", table.assign(accuracy=[0.9, 0.9, 0.1]))
+    assert both.startswith("yes on digits (90.00 % for a and b;")
+    few = methods_table.nearest("digits", table.assign(seeds=[3, 2, 3]))
+    assert few.startswith("it cannot be told on digits (90.00 % for a;") and few.endswith("that of b, n\u00a0=\u00a02)")
 
 
 def test_one_test_image_is_what_the_snapshot_says(studies: dict[str, Study]) -> None:

@@ -129,7 +129,7 @@ def test_a_verdict_on_other_epochs_than_the_figures_says_so(tmp_path: Path) -> N
     usual, early = (replace(study, warm_up=cut) for cut in (12, 4))
     for make in (over_epochs.selected, alike.cosine, norms.by_temperature):
         assert "judged" not in make(usual).answer
-        assert " here (judged from epoch 13 on): " in make(early).answer
+        assert " here (judged from epoch 13 on)" in make(early).answer
     gaps = [abs(pearson(run, 4) - pearson(run, 4, "weight_norm")) for run in study.students]
     assert f"differ by {np.median(gaps):.3f} at the median (at most {max(gaps):.3f})" in norms.sentence(early)
 

@@ -98,7 +98,7 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     assert f"is {np.median(np.abs(gaps)):.3f} at the median" in text and f"{max(np.abs(gaps)):.2f} at most" in text
     kept = over_seeds.readings_sentence(found).splitlines()[0]
     assert "leaves out zero for 2 of 2 students" in kept
-    assert kept.count("keeps the sign of 2 and turns it for 0") == 3
+    assert kept.count("keeps the sign in 2 and turns it in none") == 3
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,21 @@ def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measu
     table.loc[mine, "changes"] *= -1
     table.loc[mine, "within phases"] = [0.1, -0.2, 0.05, 0.0]
     text = over_seeds.readings_sentence([replace(found[0], table=table)])
-    assert "*changes* keeps the sign of 1 and turns it for 1 (normal)" in text
-    assert "*within phases* keeps the sign of 1 and turns it for 0" in text
+    assert "*changes* keeps the sign in 1 and turns it in 1 (normal)" in text
+    assert "*within phases* keeps the sign in 1 and turns it in none" in text
+
+
+def test_a_reading_that_no_run_has_cannot_be_told_and_its_panel_says_so(found: list[Measured]) -> None:
+    """Phases of two epochs have no r of their own."""
+    label = found[0].labels[0]
+    table = found[0].table.assign(**{"within phases": np.nan})
+    some = table["label"].eq(label) & table["seed"].lt(2)
+    table["changes"] = table["changes"].where(~some)
+    one = replace(found[0], table=table)
+    text = over_seeds.readings_sentence([one])
+    assert "*within phases* cannot be told, *changes* keeps the sign in 1 of 1 and turns it in none" in text
+    said = [note.text for note in over_seeds.readings([one]).figures[0].layout.annotations]
+    assert said.count("cannot be told: no run has epochs enough") == 1
 
 
 def test_two_seeds_have_no_interval_and_nothing_is_said_of_them(found: list[Measured]) -> None:

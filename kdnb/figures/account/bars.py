@@ -34,7 +34,7 @@ def account(study: Study) -> Exhibit:
 
     Shares and not amounts: DIST's are a hundred times KD's.
     """
-    labels = [run.label for run in study.students]
+    labels = list(over_seeds.groups(study))
     causes = pd.DataFrame([accounts.mean_totals(study, label) for label in labels], index=labels)
     shares = causes.div(causes.abs().sum(axis=1), axis=0)
     fig = style.grid(1, 1, height=460)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,14 +39,14 @@ ABOVE = {"cosine": "nearer to the teacher", "μ": "nearer to the bystander"}
 @exhibit("rungs-by-temperature", "Mu of the last epoch for each student, raw, matched and rotated, mean and seeds.")
 def ladder(study: Study) -> Exhibit:
     """Three mus of the last epoch, a dot a seed, the mean with its interval; every mu there is in a table."""
-    if not any("mu_raw" in run.history for run in study.students):
+    if not over_seeds.having(study.shown, "mu_raw"):
         return Exhibit(answer=ladder_sentence(study))
     fig = style.grid(1, 1, height=460)
     for column, (name, color, symbol) in RUNGS.items():
         found = over_seeds.estimates(over_seeds.collect(study, partial(_last, column=column)))
         fig.add_traces(intervals.points(found, name, "μ", {"color": color, "symbol": symbol}))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
-    intervals.axis(fig, [run.label for run in study.students])
+    intervals.axis(fig, list(over_seeds.groups(study)))
     fig.update_layout(legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
     return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
@@ -63,29 +64,35 @@ def ladder_sentence(study: Study) -> str:
         return "**No student here has a μ above zero to take apart.**"
     most = max(len(matched), len(rotated))
     text = (
-        f"Of raw μ at the last epoch {np.median(matched):.0%} are left when features are matched, and "
-        f"{np.median(rotated):.0%} when they are rotated (medians over {words.counted(most, 'student')})"
+        f"Of raw μ at the last epoch {np.median([*matched.values()]):.0%} are left when features are matched, and "
+        f"{np.median([*rotated.values()]):.0%} when they are rotated (medians over {words.counted(most, 'student')})"
     )
-    known = {name: _shares(study, f"mu_{name}", BYSTANDER) for name in ("matched", "rotated")}
-    beside = [
-        f"{np.median(shares):.0%} {name}" + (f" (of {len(shares)})" if len(shares) < most else "")
-        for name, shares in known.items()
-        if shares
-    ]
+    beside = []
+    for name, own in {"matched": matched, "rotated": rotated}.items():
+        other = _shares(study, f"mu_{name}", BYSTANDER)
+        both = [path for path in other if path in own]
+        if both:
+            theirs, its = (f"{np.median([shares[path] for path in both]):.0%}" for shares in (other, own))
+            whose = words.counted(len(both), "student that has", "students that have")
+            fewer = f" ({its} to the teacher, in the {whose} both)" if len(both) < most else ""
+            beside.append(f"{theirs} {name}{fewer}")
     if not beside:
         return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
     return f"**{text}; of that to the bystander, which no student saw, {style.joined(beside)}.**"
 
 
-def _shares(study: Study, column: str, side: str = "") -> list[float]:
-    """A mu as a share of raw mu to the same teacher, of every student that has both."""
+def _shares(study: Study, column: str, side: str = "") -> dict[Path, float]:
+    """A mu as a share of raw mu to the same teacher, of every student that has both, by its folder."""
     raw = {run.path: run.last(f"{side}mu_raw") for run in study.shown}
-    found = [run.last(f"{side}{column}") / raw[run.path] for run in study.shown if raw[run.path] > 0]
-    return [share for share in found if np.isfinite(share)]
+    found = {run.path: run.last(f"{side}{column}") / raw[run.path] for run in study.shown if raw[run.path] > 0}
+    return {path: share for path, share in found.items() if np.isfinite(share)}
 
 
 def every_mu(study: Study) -> str:
-    """A table: every mu of the last epoch, of KD at T = 4 and of normal training, to the teacher and the bystander."""
+    """A table: every mu of the last epoch, of KD at T = 4 and of normal training, to the teacher and the bystander.
+
+    A mean over those seeds whose histories have it, with n where these are not all.
+    """
     runs = study.leading_pair
     groups = over_seeds.groups(study)
     rows = []
@@ -93,10 +100,17 @@ def every_mu(study: Study) -> str:
         cells = {"last epoch, mean over seeds": name}
         for run in runs:
             for side, of in (("", "to the teacher"), (BYSTANDER, "to the bystander")):
-                mean = float(np.mean([one.last(f"{side}{column}") for one in groups[run.label]]))
-                cells[f"{run.label}, {of}"] = words.number(mean, "{:.3g}") if np.isfinite(mean) else "–"
+                found = estimate(one.last(f"{side}{column}") for one in groups[run.label])
+                cells[f"{run.label}, {of}"] = _cell(found, len(groups[run.label]))
         rows.append(cells)
     return style.table(pd.DataFrame(rows), "every μ of the last epoch")
+
+
+def _cell(found: Estimate, of: int) -> str:
+    if not found.values:
+        return "–"
+    fewer = f" (n\u00a0=\u00a0{len(found.values)})" if len(found.values) < of else ""
+    return f"{words.number(found.mean, '{:.3g}')}{fewer}"
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
@@ -115,7 +129,7 @@ def sides(study: Study) -> Exhibit:
 def _sides(study: Study, view: str) -> go.Figure:
     titles = [f"{name} · above 0: {ABOVE[view]}" for name in KINDS.values()]
     fig = style.grid(2, 1, titles, 520, shared_xaxes=True, vertical_spacing=0.09)
-    labels = [run.label for run in study.students]
+    labels = list(over_seeds.groups(study))
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
         found = over_seeds.estimates(alignment.differences(study, kind, view))
@@ -132,24 +146,34 @@ def sides_sentence(study: Study) -> str:
     """Is KD's classifier nearer to its teacher's than to the bystander's, and more so than normal training's?"""
     kd = study.nearest(4)
     parts = []
-    for kind, name in KINDS.items():
+    for kind, name in (("raw", "As the weights stand"), ("rotated", "Rotated")):
         found = alignment.differences(study, kind, "cosine")
         if kd is None or not found.get(kd.label):
             continue
         one = estimate(found[kd.label].values())
         beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
-        text = f"{name}, {_said(NEARER, one)}, cosine {one.told('{:+.2g}')}"
+        text = f"{name}, {NEARER[one.side] if _enough(one) else FEW}, cosine {one.told('{:+.2g}')}"
         if beyond.values:
-            text += f"; beyond normal training {beyond.told('{:+.2g}')}, {_said(BEYOND, beyond)}"
-        parts.append(f"{text[:1].upper()}{text[1:]}")
+            more = BEYOND[one.side == 0, beyond.side * (one.side or 1)] if _enough(beyond) else "beyond normal training"
+            text += f", {more}, {beyond.told('{:+.2g}')}"
+        parts.append(text)
     if kd is None or not parts:
         return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
-    return f"**{kd.label} beside its teacher and the bystander: {'. '.join(parts)}.**"
+    return f"**Is {kd.label} nearer to its teacher? {'. '.join(parts)}.**"
 
 
-def _said(by_side: Mapping[int, str], found: Estimate) -> str:
-    return by_side[found.side] if len(found.values) >= stats.LEAST_RUNS else "which so few seeds do not decide"
+def _enough(found: Estimate) -> bool:
+    return len(found.values) >= stats.LEAST_RUNS
 
 
-NEARER = {1: "it is nearer to its teacher", 0: "no difference is seen", -1: "it is nearer to the bystander"}
-BEYOND = {1: "more so", 0: "not more so", -1: "less so"}
+FEW = "so few seeds do not decide"
+NEARER = {1: "it is", 0: "no difference is seen", -1: "it is nearer to the bystander"}
+# By whether no difference is seen, and the side of what is beyond normal training's, that of the difference being 1.
+BEYOND = {
+    (True, 1): "but one beyond normal training",
+    (True, 0): "nor one beyond normal training",
+    (True, -1): "but one short of normal training",
+    (False, 1): "and more so than normal training",
+    (False, 0): "but not more so than normal training",
+    (False, -1): "but less so than normal training",
+}

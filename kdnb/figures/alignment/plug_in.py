@@ -26,7 +26,7 @@ BACK = {"color": style.OTHER, "width": 1.5}
 def plugged(study: Study) -> Exhibit:
     """One figure a student, the mean over its seeds: accuracy with its own classifier and with W_t; normal behind."""
     start = study.leading
-    figures = {run.label: _plugged(study, run) for run in study.students}
+    figures = {run.label: _plugged(study, run) for run in study.first_of_each}
     return Exhibit(figures, answer=plugged_sentence(study), start=start.label)
 
 

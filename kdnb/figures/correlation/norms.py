@@ -1,7 +1,8 @@
 """Is the paper's correlation the length of the student's classifier, and what sets that length?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from kdnb.analysis import correlations, norms, over_seeds, stats, words
 from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import Word, verdict
+from kdnb.claims.thresholds import NINE_TENTHS, SAME_R
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -20,7 +22,7 @@ LENGTH: Mapping[Word, str] = {
     "does not hold": "It is not only the length of W<sub>s</sub>",
 }
 OPEN = "Over seeds it is open whether it is the length of W<sub>s</sub>"
-PAPERS_R = 0.972  # of the paper, in size, of KD (at a T that it does not name) and of normal training
+PAPERS_R = {"KD": 0.972, "normal training": -0.971}  # KD's at a T that the paper does not name
 NORM = "‖W<sub>s</sub>‖"
 CURVES = {**correlations.SIDES, "weight_norm": NORM}
 LOOKS = {
@@ -48,12 +50,13 @@ def by_temperature(study: Study) -> Exhibit:
 def draw(study: Study) -> go.Figure:
     """Above: r with the loss of mu, of mu to the bystander, of ||W_s||, against T; below: the change of ||W_s||.
 
-    Lines: means over seeds after the warm-up; dots: seeds; the paper's two r and normal training across.
+    Lines: means after the warm-up over the seeds that all these students have; dots: every seed; the paper's two r and
+    normal training across.
     """
     fig = style.grid(2, 1, height=660, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.65, 0.35])
     for trace, row in _traces(study, study.warm_up):
         fig.add_trace(trace, row, 1)
-    for value in (PAPERS_R, -PAPERS_R):
+    for value in PAPERS_R.values():
         fig.add_hline(value, line={"color": style.QUIET, "width": 1, "dash": "dash"}, row=1, col=1)
         said = {"text": "the paper: " + words.number(value, "{:+.2f}"), "x": 1, "xref": "x domain", "xanchor": "right"}
         fig.add_annotation(y=value, showarrow=False, yshift=9 if value > 0 else -9, row=1, col=1, **said)
@@ -64,33 +67,48 @@ def draw(study: Study) -> go.Figure:
     style.temperature_axis(fig, study, row=2, col=1)
     fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin_t=110)
     fig.update_layout(sliders=[_cuts(study)] if study.warm_up in correlations.cuts(study) else [])
-    normal = over_seeds.groups(study)["normal"] if study.get("normal") else []
-    shown = [*normal, *(run for group in _students(study).values() for run in group)]
+    shown = [run for group in _students(study).values() for run in group]
     what = f"of {words.counted(study.epochs, 'epoch')}, those after the warm-up"
+    if len(shown) > sum(map(len, (drawn := over_seeds.common(_students(study))).values())):
+        what += f"; {style.means_of(drawn, shown)}"
     return style.captioned(fig, study, what, shown or None)
 
 
-def _students(study: Study) -> dict[float, Sequence[Run]]:
-    groups = over_seeds.groups(study)
+def _students(study: Study) -> dict[str, list[Run]]:
+    """Every seed of KD by rising T, and of normal training, by label."""
+    compared = [*study.kd.values(), *filter(None, [study.get("normal")])]
+    return {run.label: study.groups[run.label] for run in compared}
+
+
+def _by_temperature(study: Study, groups: Mapping[str, list[Run]]) -> dict[float, list[Run]]:
     return {temperature: groups[run.label] for temperature, run in study.kd.items()}
 
 
 def _traces(study: Study, cut: int) -> list[tuple[go.Scatter, int]]:
     """Every trace with its row: three curves and normal training's level after ``cut`` epochs; the norm's change."""
-    students, after, traces = _students(study), replace(study, warm_up=cut), []
+    after, traces = replace(study, warm_up=cut), []
+    common = over_seeds.common(_students(study))
+    drawn, dotted = (_by_temperature(study, groups) for groups in (common, _students(study)))
     for column, name in CURVES.items():
-        read = {t: [correlations.r_after(run, cut, column) for run in group] for t, group in students.items()}
-        if read:
-            of_r = intervals.course(read, f"r of {name}", LOOKS[column], stats.mean_correlation)
+        lines, dots = (
+            _read(groups, partial(correlations.r_after, cut=cut, column=column)) for groups in (drawn, dotted)
+        )
+        if lines:
+            of_r = intervals.course(lines, f"r of {name}", LOOKS[column], stats.mean_correlation, dots)
             traces += [(trace, 1) for trace in of_r]
     if normal := study.get("normal"):
-        group = over_seeds.groups(study)["normal"]
-        r = stats.mean_correlation([correlations.r_after(run, cut) for run in group])
+        r = stats.mean_correlation([correlations.r_after(run, cut) for run in common[normal.label]])
         traces.append((style.across(study, normal, r, "r of μ, mean over seeds"), 1))
-    moved = {t: [after.change("weight_norm", run) for run in group] for t, group in students.items()}
-    for trace in intervals.course(moved, f"change of {NORM}", LOOKS["weight_norm"]) if moved else ():
+    moved = [_read(groups, partial(after.change, "weight_norm")) for groups in (drawn, dotted)]
+    for trace in (
+        intervals.course(moved[0], f"change of {NORM}", LOOKS["weight_norm"], dotted=moved[1]) if drawn else ()
+    ):
         traces.append((trace.update(showlegend=False), 2))
     return traces
+
+
+def _read(groups: Mapping[float, list[Run]], read: Callable[[Run], float]) -> dict[float, list[float]]:
+    return {temperature: [read(run) for run in group] for temperature, group in groups.items()}
 
 
 def _cuts(study: Study) -> dict[str, object]:
@@ -111,27 +129,33 @@ def sentence(study: Study) -> str:
         return "**Cannot be told here: no student has a μ whose r could be compared.**"
     agree = int(found["signs_agree"].sum())
     (same,) = (one for one in STATEMENTS if one.id == "S13")
-    verb = LENGTH.get(verdict(same, study.seeds).verdict, OPEN)
-    text = f"{claim_words.found(study, 'C4')}{_ends(study)}. {verb}"
-    return (
-        f"**{text}: over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by "
-        f"{found['gap'].median():.3f} at the median (at most {found['gap'].max():.3f}), and in {agree} r is positive "
-        "where it shrinks and negative where it grows.**"
+    judged = verdict(same, study.seeds)
+    of = f"all {agree}" if agree == len(found) else f"{agree}"
+    alike = (
+        f"over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by {found['gap'].median():.3f} at "
+        f"the median (at most {found['gap'].max():.3f}), and in {of} r is positive where it shrinks and negative where "
+        "it grows"
     )
+    verb = LENGTH.get(judged.verdict, OPEN)
+    if judged.verdict == "undecided" and over_seeds.estimate(SAME_R - gap for gap in judged.values["gap"]).side > 0:
+        verb, alike = f"In size r of μ is r of {NORM}", f"{alike}, which over seeds is not surely {NINE_TENTHS:.0%}"
+    return f"**{_ends(study)}. {verb}: {alike}.**"
 
 
 def _ends(study: Study) -> str:
-    """r at three temperatures, over seeds."""
+    """What became of C4, and r at three temperatures, over the seeds that all have."""
+    groups = over_seeds.common({t: study.groups[run.label] for t, run in study.kd.items()})
     r = {
         t: stats.mean_correlation([correlations.r_after(run, study.warm_up) for run in group])
-        for t, group in _students(study).items()
+        for t, group in groups.items()
     }
     known = {t: value for t, value in r.items() if np.isfinite(value)}
     if not known:
-        return ""
+        return claim_words.found(study, "C4")
     top = max(known, key=known.__getitem__)
     told = [f"{words.number(known[t], '{:.2f}')} at T = {t:g}" for t in dict.fromkeys((min(known), top, max(known)))]
-    return f": r is {style.joined(told)}, greatest at T = {top:g} (the paper: 4)"
+    found, n = claim_words.found(study, "C4", groups[top]), words.counted(len(groups[top]), "seed")
+    return f"{found}: r is {style.joined(told)}, greatest at T = {top:g} (the paper: 4; {n})"
 
 
 @exhibit(
@@ -161,11 +185,8 @@ def lengths(study: Study) -> Exhibit:
         fig.add_annotation(text="the teacher", x=1, xref="x domain", y=level, showarrow=False, yshift=9, row=3, col=1)
     fig.update_yaxes(rangemode="tozero")
     style.temperature_axis(fig, study, row=3, col=1)
-    return Exhibit(
-        style.captioned(fig, study, "last epoch, mean over seeds", every),
-        answer=lengths_sentence(study, every),
-        of=study.name,
-    )
+    what = "last epoch" + (", mean over seeds" if found["seed"].nunique() > 1 else "")
+    return Exhibit(style.captioned(fig, study, what, every), answer=lengths_sentence(study, every), of=study.name)
 
 
 def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
@@ -178,10 +199,14 @@ def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
     if low == high:
         return f"**What sets the length cannot be told: KD was trained at T = {low:g} alone.**"
     ends = {column: (_at(mine, column, low), _at(mine, column, high)) for column in TITLES}
-    parts = [f"{name} goes from {ends[column][0]:.3g} to {ends[column][1]:.3g}" for column, name in TITLES.items()]
-    ratio = {column: last / first for column, (first, last) in ends.items()}
-    most = max(ratio, key=lambda column: abs(np.log(ratio[column])))
-    return f"**From T = {low:g} to T = {high:g}, {TITLES[most]} changes most: {style.joined(parts)}.**"
+    said = {column: f"from {first:.3g} to {last:.3g}" for column, (first, last) in ends.items()}
+    most = max(ends, key=lambda column: abs(np.log(ends[column][1] / ends[column][0])))
+    parts = [f"{name} {said[column]}" for column, name in TITLES.items() if column != most]
+    count = words.counted(mine["seed"].nunique(), "seed")
+    return (
+        f"**From T = {low:g} to T = {high:g}, {TITLES[most]} changes most, {said[most]}; {style.joined(parts)} "
+        f"({count}).**"
+    )
 
 
 def _at(table: pd.DataFrame, column: str, temperature: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, literature, words
+from kdnb.analysis import by_method, literature, stats, words
 from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -32,18 +32,40 @@ def all_methods(studies: Mapping[str, Study]) -> Exhibit:
 
 
 def nearest(name: str, found: pd.DataFrame) -> str:
-    """Whether the most accurate method of one study is the one whose classifier ends nearest, in a clause."""
+    """Whether the most accurate method of one study is the one whose classifier ends nearest, in a clause.
+
+    Several may be the most accurate. Means of fewer than three seeds tell which it is of no method.
+    """
     with_mu = found.dropna(subset=["mu_raw"])
     if len(with_mu) < 2:
         return f"it cannot be told on {name}, where fewer than two methods have a μ"
-    best = str(found["accuracy"].idxmax())
+    top = found["accuracy"].max()
+    best = [str(label) for label in found.index[np.isclose(found["accuracy"], top, rtol=0, atol=1e-9)]]
     near = {
         column: str(with_mu[column].idxmin()) for column in ("mu_raw", "mu_rotated") if with_mu[column].notna().any()
     }
-    parts = [f"{words.number(100 * found['accuracy'][best], '{:.2f} %')} for {best}"]
-    parts += [f"the smallest {by_method.SAID[column]} μ is that of {label}" for column, label in near.items()]
-    word = "yes" if set(near.values()) == {best} else "in part" if best in near.values() else "no"
+    parts = [f"{words.number(100 * top, '{:.2f} %')} for {style.joined(best)}{_few(found, *best)}"]
+    parts += [
+        f"the smallest {by_method.SAID[column]} μ is that of {label}{_few(found, label)}"
+        for column, label in near.items()
+    ]
+    hit = [label in best for label in near.values()]
+    word = (
+        "it cannot be told"
+        if _few(found, *best, *near.values())
+        else "yes"
+        if all(hit)
+        else "in part"
+        if any(hit)
+        else "no"
+    )
     return f"{word} on {name} ({'; '.join(parts)})"
+
+
+def _few(found: pd.DataFrame, *labels: str) -> str:
+    """After a comma the n of the rarest of ``labels``, where that is too few seeds to tell."""
+    n = int(found["seeds"][[*labels]].min())
+    return f", n\u00a0=\u00a0{n}" if n < stats.LEAST_RUNS else ""
 
 
 def notes(studies: Mapping[str, Study]) -> str:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from kdnb.analysis import over_seeds
+from kdnb.analysis import over_seeds, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.mu_curves.over_epochs import TWO, at, mean_change, percent
+from kdnb.figures.mu_curves.over_epochs import TWO, at, mean_change, moving, percent
 from kdnb.runs.store import column_of
 
 
@@ -62,8 +62,9 @@ def like_kd(study: Study) -> str:
     run, kd = study.get("DIST"), study.nearest(PEAK)
     if run is None or kd is None:
         return "**Whether DIST's curve is like KD's cannot be told: not both of them are among these students.**"
-    changes = [mean_change(study, one, "mu_raw") for one in (run, kd)]
-    if not np.isfinite(changes).all():
+    runs = moving(study, (run, kd))
+    if len(runs) < 2 or not runs[kd.label]:
         return f"**Whether DIST's curve is like KD's cannot be told: not both of them have {TWO}.**"
-    moves = f"{percent(changes[0])} under DIST and {percent(changes[1])} {at(kd)}"
-    return f"**{claim_words.found(study, 'C8')}: after the warm-up μ changes by {moves}.**"
+    moves = [f"{percent(mean_change(study, runs[one.label]))} {at(one)}" for one in (run, kd)]
+    found, n = claim_words.found(study, "C8", runs[kd.label]), words.counted(len(runs[kd.label]), "seed")
+    return f"**{found}: after the warm-up μ changes by {moves[0]} and {moves[1]} ({n}).**"

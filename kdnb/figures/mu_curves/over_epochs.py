@@ -1,6 +1,6 @@
 """Mu over the epochs, as in the paper's Fig. 1 and 3."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import over_seeds, words
 from kdnb.analysis.students import ORDER
 from kdnb.analysis.study import Study
+from kdnb.claims.judge import Word
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
@@ -25,6 +26,7 @@ MEASURES = {
     "bystander_mu_rotated": "μ rotated to the bystander",
     "classifier_cosine": "cosine of the classifiers",
 }
+SO: Mapping[Word, str] = {"found here too": "yes,", "partly": "in part", "not found here": "not", "not testable": ""}
 TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
 
 
@@ -174,39 +176,67 @@ def _play() -> dict[str, object]:
 
 
 def answer(study: Study) -> str:
-    """Whether mu falls under KD, as far as it does to the bystander, over seeds."""
-    peak, shown = study.leading, [run for run in (*study.picked, study.get("normal")) if run]
-    known = {at(run): change for run in shown if np.isfinite(change := mean_change(study, run, "mu_raw"))}
-    if not known:
+    """Whether mu falls under KD, as far as it does to the bystander, and how far beside it; each over its seeds."""
+    peak, own = study.leading, moving(study, [study.leading]).get(study.leading.label, [])
+    others = [run for run in (*study.picked, study.get("normal")) if run and run is not peak]
+    beside = moving(study, others)
+    if not own and not beside:
         return f"**Whether μ falls cannot be told: no student by KD or normal training here has {TWO}.**"
-    moves = [f"by {percent(change)} {whose}" for whose, change in known.items()]
-    other = mean_change(study, peak, "bystander_mu_raw")
-    beside = f"; to the bystander, which no student saw, by {percent(other)} {at(peak)}" if np.isfinite(other) else ""
-    seeds = over_seeds.counted(study, [run for run in shown if at(run) in known])
-    text = f"{claim_words.found(study, 'C3')}: after the warm-up μ changes {style.joined(moves)}"
-    return f"**{text}{beside} ({seeds}).**"
+    found = claim_words.found(study, "C3", own)
+    told = f"claim C3 {'' if found.startswith('Cannot') else 'is '}{found[:1].lower()}{found[1:]}"
+    if own:
+        other = over_seeds.estimate(study.change("bystander_mu_raw", one) for one in own).mean
+        to_it = f", to the bystander, which no student saw, {percent(other)}" if np.isfinite(other) else ""
+        so = f"{SO[claim_words.judge(study, 'C3').verdict]} {at(peak)}".strip()
+        told = f"{so} (μ changes by {percent(mean_change(study, own))}{to_it}; {_count(own)}): {told}"
+    text = f"**{told[:1].upper()}{told[1:]}"
+    if not beside:
+        return f"{text}.**"
+    (first, change), *rest = [
+        (at(run), percent(mean_change(study, beside[run.label]))) for run in others if run.label in beside
+    ]
+    moves = style.joined([f"{first[:1].upper()}{first[1:]} μ changes by {change}", *(f"{w} by {c}" for w, c in rest)])
+    return f"{text}. {moves} ({_count(next(iter(beside.values())))}).**"
 
 
 def at(run: Run) -> str:
     """Of which student a number is, in a sentence."""
-    return f"at T = {run.spec.method_parameters['temperature']:g}" if run.spec.method == "kd" else f"under {run.label}"
+    if run.spec.method == "kd":
+        return f"at T = {run.spec.method_parameters['temperature']:g}"
+    return f"under {'normal training' if run.spec.method == 'normal' else run.label}"
 
 
-def mean_change(study: Study, run: Run, column: str) -> float:
-    """How far a column moves after the warm-up, on the mean over seeds; nan where a history lacks it."""
-    return float(np.mean([study.change(column, one) for one in over_seeds.groups(study)[run.label]]))
+def moving(study: Study, shown: Iterable[Run]) -> dict[str, list[Run]]:
+    """By label, of the students ``shown`` the runs whose mu moves after the warm-up, of seeds that they all have."""
+    found = {
+        run.label: [one for one in study.groups[run.label] if np.isfinite(study.change("mu_raw", one))] for run in shown
+    }
+    return over_seeds.common({label: runs for label, runs in found.items() if runs})
+
+
+def mean_change(study: Study, runs: Iterable[Run]) -> float:
+    """How far mu moves after the warm-up, on the mean over runs."""
+    return float(np.mean([study.change("mu_raw", run) for run in runs]))
+
+
+def _count(runs: Sequence[Run]) -> str:
+    return words.counted(len(runs), "seed")
+
+
+def _over(runs: Sequence[Run]) -> str:
+    return f"on the mean over {_count(runs)}" if len(runs) > 1 else f"with {style.seeds(runs)}"
 
 
 def order(study: Study) -> str:
-    """At how many temperatures mu falls after the warm-up, over seeds."""
-    changes = {t: mean_change(study, run, "mu_raw") for t, run in study.kd.items()}
-    known = {t: value for t, value in changes.items() if np.isfinite(value)}
+    """At how many temperatures mu falls after the warm-up, over the seeds that all of them have."""
+    runs = moving(study, study.kd.values())
+    known = {t: mean_change(study, runs[run.label]) for t, run in study.kd.items() if runs.get(run.label)}
     if not known:
         return f"**Whether μ falls at any temperature cannot be told: no student here learned by KD and has {TWO}.**"
     falling = [t for t, value in known.items() if value < 0]
     where = f" (T = {style.joined(falling)})" if 0 < len(falling) < len(known) else ""
     count = f"{len(falling)} of {words.counted(len(known), 'temperature')}"
-    return f"**μ falls after the warm-up at {count}{where}, on the mean over seeds.**"
+    return f"**μ falls after the warm-up at {count}{where}, {_over(next(iter(runs.values())))}.**"
 
 
 def together(study: Study) -> str:

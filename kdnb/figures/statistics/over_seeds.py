@@ -60,6 +60,9 @@ def _readings(one: Measured) -> go.Figure:
         shown = {label: one.of(label, name) for label in one.labels}
         for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], _said):
             fig.add_trace(trace, row, 1)
+        if not any(r.values for r in shown.values()):
+            empty = {"text": "cannot be told: no run has epochs enough", "showarrow": False, "x": 0.5, "y": 0}
+            fig.add_annotation(**empty, xref="x domain", row=row, col=1)
     fig.update_yaxes(title_text="r", range=[-1.08, 1.08])
     return _finished(fig.update_layout(showlegend=False, margin_t=84), one)
 
@@ -111,18 +114,25 @@ def difference_sentence(one: Measured) -> str:
 @line_a_study
 def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
-    sides = {name: {label: one.of(label, name).side for label in one.enough} for name in readings_of_r.READINGS}
-    paper = {label: side for label, side in sides.pop(readings_of_r.PAPERS).items() if side}
-    parts = []
-    for name, found in sides.items():
-        same = sum(found[label] == side for label, side in paper.items())
-        turned = [label for label, side in paper.items() if found[label] == -side]
-        named = f" ({style.joined(turned)})" if turned else ""
-        parts.append(f"*{name}* keeps the sign of {same} and turns it for {len(turned)}{named}")
-    return (
-        f"the interval of the paper's r leaves out zero for {len(paper)} of "
-        f"{words.counted(len(one.enough), 'student')}; of these, by a whole interval, {', '.join(parts)}."
+    paper = {label: side for label in one.enough if (side := one.of(label, readings_of_r.PAPERS).side)}
+    text = (
+        f"the interval of the paper's r leaves out zero for {len(paper)} of {words.counted(len(one.enough), 'student')}"
     )
+    others = [name for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
+    parts = [_kept(paper, name, {label: one.of(label, name) for label in paper}) for name in others]
+    return f"{text}; of these {len(paper)}, by a whole interval, {', '.join(parts)}." if paper else f"{text}."
+
+
+def _kept(paper: Mapping[str, int], name: str, found: Mapping[str, Estimate]) -> str:
+    """Of how many of the ``paper``'s signs another reading keeps or turns, among those that have it on three seeds."""
+    known = {label: r.side for label, r in found.items() if len(r.values) >= stats.LEAST_RUNS}
+    if not known:
+        return f"*{name}* cannot be told"
+    turned = [label for label, side in known.items() if side == -paper[label]]
+    same = sum(side == paper[label] for label, side in known.items())
+    named = f" ({style.joined(turned)})" if turned else ""
+    of = f" of {len(known)}" if len(known) < len(paper) else ""
+    return f"*{name}* keeps the sign in {same or 'none'}{of} and turns it in {len(turned) or 'none'}{named}"
 
 
 def off_zero(sides: Mapping[str, int], of: str = "") -> str:
