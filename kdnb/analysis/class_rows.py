@@ -71,9 +71,7 @@ def between_teachers(study: Study) -> float | None:
 
 def most_alike(weight: np.ndarray) -> tuple[int, int, float, float]:
     """The two classes whose rows (K x D), their mean removed, have the greatest cosine; that cosine, and the least."""
-    centred = weight - weight.mean(0)
-    rows = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    first, second = np.triu_indices(len(rows), 1)
-    cosines = (rows @ rows.T)[first, second]
+    first, second = np.triu_indices(len(weight), 1)
+    cosines = class_cosines(weight - weight.mean(0))
     top = int(cosines.argmax())
     return int(first[top]), int(second[top]), float(cosines[top]), float(cosines.min())

@@ -207,7 +207,7 @@ def _write_map(source: Source, run: Run, made: Run) -> dict[str, Any]:
         features, labels = torch.from_numpy(taken.features), torch.from_numpy(taken.labels).long()
         is_reference = run is source.teacher and which == "final"
         points = source.atlas.reference if is_reference else source.atlas.map(taken.features[chosen])
-        means = torch.stack([features[labels == k].mean(0) for k in labels.unique()])
+        means = separation.class_means(features, labels)
         tensors |= {f"{which}_points": halved(torch.from_numpy(points)), f"{which}_means": halved(means)}
         tensors["labels"] = labels[chosen].short()
         measures[which] = {"epoch": taken.epoch, "separation": vars(separation.measures(features, labels))}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from sklearn.metrics.pairwise import cosine_similarity
 
 from kdnb import methods, paths
 from kdnb.analysis import accounts, class_rows, curves, stats, words
@@ -103,12 +104,10 @@ def class_similarity(run: Run, class_names: Sequence[str]) -> Exhibit:
 def _class_similarity(run: Run, epoch: int, class_names: Sequence[str]) -> go.Figure:
     """Cosine of every two class rows of the classifier after ``epoch``: towards collapse all become -1/(K-1)."""
     weight = run.trace()[0][run.trace_epochs.index(epoch)]
-    centred = weight - weight.mean(0)
-    rows = centred / np.linalg.norm(centred, axis=1, keepdims=True)
     shown = [html.escape(name, quote=False) for name in class_names]  # a folder's name is text, Plotly draws HTML
     fig = go.Figure(
         go.Heatmap(
-            z=np.round(rows @ rows.T, 3).astype(np.float32),
+            z=np.round(cosine_similarity(weight - weight.mean(0)), 3).astype(np.float32),
             x=shown,
             y=shown,
             zmin=-1,

@@ -167,7 +167,7 @@ def test_maps_are_those_of_one_atlas(tiny_folder: Path, published: Path) -> None
 def test_chapters_read_published_runs(published: Path) -> None:
     study = selection.load(ChapterParameters(output_dir=str(published)))
     assert study.teacher is not None and study.teacher.label == "teacher"
-    found = mapss.spaces(study, which="final")
+    found = mapss.spaces(study, "test", "final")
     drawn = mapss.maps(found, MapParameters(points=50))
     assert list(drawn) == ["normal", "KD T=1", "KD T=4", "DIST", "MSE", "teacher"]
     assert all(points.shape == (50, 2) for points in drawn.values())
@@ -180,7 +180,7 @@ def test_chapters_read_published_runs(published: Path) -> None:
     with pytest.raises(ValueError, match="perplexity is 5.*published with 30"):
         mapss.maps(found, MapParameters(perplexity=5))
     with pytest.raises(ValueError, match="test images alone"):
-        mapss.spaces(study, "train")
+        mapss.spaces(study, "train", "matched")
 
 
 def test_outputs_that_were_left_out_are_not_taken_for_a_run_that_never_had_them(published: Path) -> None:
