@@ -1,4 +1,4 @@
-"""What does reuse need: the teacher's own classifier, any classifier, or the features? {what is matched} x {whose}.
+"""What does reuse need: the teacher's own classifier, any classifier, or the features? {what is learned} x {whose}.
 
 =============  ==========================================================================================
 answers        KD and cross-entropy, as the paper
@@ -7,33 +7,44 @@ maps           the teacher's last maps by squared difference, straight
 projected      the same through SimKD's projector
 =============  ==========================================================================================
 
-each with a classifier of its own, W_t, W_o (the bystander's) and random rows as long as W_t's. Where maps are matched
-nothing below the classifier learns from it, so one student answers for three cells: its own accuracy, and the plug-in
-accuracy of W_t and of W_o on its features. Random rows on such features are chance and were not trained.
+each with a classifier of its own, W_t, W_o (the bystander's) and random rows as long as W_t's. Where maps are copied
+nothing below the classifier learns from it, so one student answers for every cell: its own accuracy, and the plug-in
+accuracy of W_t and of W_o on its features. There the columns of W_o stand in another network's order of features, so
+that it is asked for once more with both relabelled (matched). Random rows on such features are chance, not trained.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from kdnb.analysis import stats, words
-from kdnb.analysis.over_seeds import Estimate, estimates
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.students import ALPHA
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
-CLASSIFIERS = ("own", "W_t", "W_o", "random")
-COLUMN = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
+CLASSIFIERS = ("own", "W_t", "W_o", "W_o matched", "random")
+COLUMN = {
+    "own": "test_accuracy",
+    "W_t": "plug_in_accuracy",
+    "W_o": "bystander_plug_in_accuracy",
+    "W_t matched": "plug_in_accuracy_matched",
+    "W_o matched": "bystander_plug_in_accuracy_matched",
+}
 FROZEN = {"W_t": "frozen", "W_o": "foreign", "random": "random"}
 CHANGED = ("permuted", "rotated", "shuffled")  # W_t, made another classifier
-MATCHED = {
+LEARNED = {
     "answers": "answers and labels (KD + CE)",
     "labels": "labels alone (CE)",
     "maps": "features by L2, straight",
     "projected": "features by L2, through SimKD's projector",
 }
+# Where reuse is asked for the teacher's own classifier: a row of the design, and the two that are compared there.
+REUSES = {"answers": ("W_t", "W_o"), "maps": ("W_t matched", "W_o matched")}
+Need = Literal["yes", "no", "undecided", "too few seeds"]
 
 
 class Cell(NamedTuple):
@@ -47,23 +58,37 @@ class Cell(NamedTuple):
         return float(np.mean([*self.by_seed.values()])) if self.by_seed else float("nan")
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 % over seeds; nan below three."""
-        return stats.mean_interval([*self.by_seed.values()])
-
-    @property
     def said(self) -> str:
         """In per cent, with half its interval and the number of seeds."""
-        low, high = (100 * end for end in self.interval)
-        return f"{100 * self.mean:.2f}{words.plus_minus(low, high, '{:.2f}')} (n\u00a0=\u00a0{len(self.by_seed)})"
+        return _said([*self.by_seed.values()], "{:.2f}")
 
     def less(self, other: "Cell") -> np.ndarray:
         """Differences to ``other``, seed by seed."""
         return np.array([self.by_seed[seed] - other.by_seed[seed] for seed in self.by_seed if seed in other.by_seed])
 
 
+def _said(shares: ArrayLike, form: str) -> str:
+    """The mean in per cent, half its interval, and of how many."""
+    percent = 100 * np.asarray(shares, float)
+    half = words.plus_minus(*stats.mean_interval(percent), "{:.2f}")
+    return f"{words.number(percent.mean(), form)}{half} (n\u00a0=\u00a0{percent.size})"
+
+
+def gap(found: Mapping[tuple[str, str], Cell], row: str) -> Estimate:
+    """Points of test accuracy behind the bystander's classifier less those behind the teacher's, in a row of REUSES."""
+    mine, others = (found.get((row, whose), Cell({})) for whose in REUSES[row])
+    return estimate(100 * others.less(mine))
+
+
+def need(apart: Estimate, margin: float) -> Need:
+    """Whether reuse needs the teacher's own classifier, from :func:`gap`, beyond so many points, by the interval."""
+    if len(apart.values) < stats.LEAST_RUNS:
+        return "too few seeds"
+    return "yes" if apart.high < -margin else "no" if apart.low > -margin else "undecided"
+
+
 def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[tuple[str, str], Cell]:
-    """Every cell that was trained, by what is matched and whose classifier."""
+    """Every cell that was trained, by what is learned and whose classifier."""
     found: dict[tuple[str, str], dict[int, float]] = {}
     for run in runs:
         for place, column in _places(run, temperature).items():
@@ -87,12 +112,22 @@ def _places(run: Run, temperature: float) -> dict[tuple[str, str], str]:
 
 
 def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
-    """Rows MATCHED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is."""
+    """Rows LEARNED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is.
+
+    Below it, but for its own: what it is less that of its own, over the seeds that have both.
+    """
     return pd.DataFrame(
-        [[cell.said if (cell := found.get((row, whose))) else "–" for whose in CLASSIFIERS] for row in MATCHED],
-        index=list(MATCHED.values()),
+        [[_told(found, row, whose) for whose in CLASSIFIERS] for row in LEARNED],
+        index=list(LEARNED.values()),
         columns=list(CLASSIFIERS),
     )
+
+
+def _told(found: Mapping[tuple[str, str], Cell], row: str, whose: str) -> str:
+    if (cell := found.get((row, whose))) is None:
+        return "–"
+    less = cell.less(found.get((row, "own"), Cell({}))) if whose != "own" else ()
+    return cell.said + (f"<br><small>{_said(less, '{:+z.2f}')}</small>" if len(less) else "")
 
 
 def is_trained(study: Study) -> bool:
@@ -101,7 +136,7 @@ def is_trained(study: Study) -> bool:
 
 
 def runs_by_classifier(study: Study) -> list[Run]:
-    """The students of :func:`by_classifier`: KD at the usual temperature and alpha, whoever's classifier they have."""
+    """The students of :func:`beside_own`: KD at the usual temperature and alpha, whoever's classifier they have."""
     methods = {"kd", *FROZEN.values(), *CHANGED}
     usual = {"temperature": 4.0, "alpha": ALPHA}
     return [
@@ -109,12 +144,15 @@ def runs_by_classifier(study: Study) -> list[Run]:
     ]
 
 
-def by_classifier(study: Study) -> dict[str, Estimate]:
-    """Test accuracy of KD by whose classifier the student has, as far as it was trained: CLASSIFIERS, then CHANGED."""
-    methods = {"own": "kd", **FROZEN, **{name: name for name in CHANGED}}
+def beside_own(study: Study) -> dict[str, Estimate]:
+    """Points of KD's test accuracy by whose classifier the student has, less those with its own, seed by seed.
+
+    As far as it was trained: CLASSIFIERS, then CHANGED.
+    """
     there = runs_by_classifier(study)
-    values = {
-        whose: {run.spec.init_seed: run.last("test_accuracy") for run in there if run.spec.method == method}
-        for whose, method in methods.items()
+    cells = {
+        whose: Cell({run.spec.init_seed: run.last("test_accuracy") for run in there if run.spec.method == method})
+        for whose, method in {"own": "kd", **FROZEN, **{name: name for name in CHANGED}}.items()
     }
-    return estimates(values)
+    own = cells.pop("own")
+    return {whose: estimate(100 * gaps) for whose, cell in cells.items() if len(gaps := cell.less(own))}

@@ -1,7 +1,6 @@
 """What a frozen classifier costs beside KD, and how many of the teacher's answers the nearest logits keep."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
@@ -9,6 +8,7 @@ from kdnb.analysis import design, representability
 from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
+from kdnb.runs import Run
 
 WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
 FILE = representability.FILE.split("/")[-1]
@@ -25,16 +25,36 @@ def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
     and ``missed`` the share of images whose nearest logits within reach name another class than the teacher's. (Other
     features may name the teacher's class all the same: what is out of reach is its logits.)
     """
-    places = {name: place for name, study in studies.items() if (place := study.comparison(FILE))}
-    tables = [_reached(studies[name], place).assign(study=name) for name, place in places.items()]
+    tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
     return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _reached(study: Study, place: Path) -> pd.DataFrame:
-    level = design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
-    runs = [run for run in study.every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
+def _reached(study: Study) -> pd.DataFrame:
+    told = marks(study).assign(missed=lambda table: 1 - table["agreement"])
+    level = _level(study)
     accuracies = [
-        {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])} for run in runs
+        {"name": run.path.name, "points": 100 * (run.last("test_accuracy") - level[run.spec.init_seed])}
+        for run in _frozen(study)
     ]
-    told = pd.read_parquet(place).assign(missed=lambda table: 1 - table["agreement"])
     return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
+
+
+def uncomputed(study: Study) -> int:
+    """How many students of :func:`reached`'s kind have no row, since what is within their reach was not computed."""
+    return sum(run.path.name not in set(marks(study)["name"]) for run in _frozen(study))
+
+
+def _level(study: Study) -> Mapping[int, float]:
+    return design.cells(study.every).get(("answers", "own"), Cell({})).by_seed
+
+
+def _frozen(study: Study) -> list[Run]:
+    """Students of KD with a frozen classifier that have a KD of their seed."""
+    level, every = _level(study), filter(representability.is_frozen, study.every)
+    return [run for run in every if run.spec.init_seed in level and run.spec.method_parameters.get("alpha")]
+
+
+def marks(study: Study) -> pd.DataFrame:
+    """What was computed of a study's frozen classifiers, a row a student; no rows where nothing was."""
+    place = study.comparison(FILE)
+    return pd.read_parquet(place) if place else pd.DataFrame(columns=["name"])

@@ -123,12 +123,14 @@ class Together:
     sign   of the number, as the claim has it
     ties   the pairs of curves it is made of
     made   the number from their r
+    beside what stands in its place to the bystander
     """
 
     what: str
     sign: Sign
     ties: Sequence[Tie]
     made: Callable[..., float] = lambda r: r
+    beside: str = "the same with μ to the bystander"
 
     def checks(self, seeds: Sequence[Students]) -> list[Check]:
         """The six of the rules."""
@@ -143,11 +145,13 @@ class Together:
 
         found: list[tuple[str, Kind, Callable[[Students], float]]] = [
             (f"over seeds: {self.what}", kind, self._number),
-            ("this teacher: less the same with μ to the bystander", "value", this_teacher),
+            (f"this teacher: less {self.beside}", "value", this_teacher),
             ("this run: less the same with the curves of other seeds", "value", this_run),
             *((text, kind, partial(self._number, reading=readings.READINGS[name])) for name, text in TEXTS.items()),
         ]
-        return [Check(Measure(text, R, kind), self.sign, known(number, seeds)) for text, kind, number in found]
+        # Of r, from -1 to 1, a difference is at most 2; of the height of a peak, itself a difference, 4.
+        limit = 2.0 * min(len(self.ties), 2)
+        return [Check(Measure(text, R, kind, limit), self.sign, known(number, seeds)) for text, kind, number in found]
 
     def _number(
         self,
@@ -206,7 +210,11 @@ def _kd(temperature: float) -> Pick:
 _FOUR, _NORMAL = _kd(PEAK), Students.normal
 _PEAK = "height of r at T = 4 above the higher of T = 1 and T = 10"
 _COSINE = Together(
-    "r of 1 − cosine and the loss, T = 4", 1, [Tie(_FOUR, _FOUR, "classifier_cosine")], lambda r: -r
+    "r of 1 − cosine and the loss, T = 4",
+    1,
+    [Tie(_FOUR, _FOUR, "classifier_cosine")],
+    lambda r: -r,
+    "the same to the bystander",
 )  # of the cosine itself
 CONTROLS: Mapping[str, Callable[[Sequence[Students]], list[Check]]] = {
     "C1": Together("r of μ and the loss, T = 4", 1, [Tie(_FOUR, _FOUR)]).checks,

@@ -40,11 +40,13 @@ class Measure:
 
     kind    value: its interval over seeds is Student's; correlation: mean and interval on Fisher's scale; choice: one
             of the few temperatures that were run, which has no interval
+    limit   in size, beyond which there is no such number: an interval ends there
     """
 
     text: str
     form: str
     kind: Literal["value", "correlation", "choice"] = "value"
+    limit: float = np.inf
 
     def write(self, value: float) -> str:
         """The number as it is shown, with a true minus; "undefined" for nan."""
@@ -63,7 +65,8 @@ class Measure:
         if self.kind == "choice":
             return None
         found = (stats.mean_correlation_interval if self.kind == "correlation" else stats.mean_interval)(values)
-        return found if np.isfinite(found).all() else None
+        low, high = np.clip(found, -self.limit, self.limit)
+        return (float(low), float(high)) if np.isfinite(found).all() else None
 
     def between(self, values: Sequence[float]) -> str:
         """That interval in words, or why there is none."""

@@ -67,7 +67,7 @@ def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     """What becomes of the statement on each study, with the numbers that its rule is about, in Markdown."""
     parts = []
     for name, found in outcomes.items():
-        numbers = "; ".join(f"{text} {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
+        numbers = "; ".join(f"{text}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
         told = f" ({words.typeset(numbers)}; n = {len(found.seeds)})" if numbers else ""
         parts.append(f"{WORDS[found.verdict]} on {name}{told}")
     said = "; ".join(parts)
@@ -170,7 +170,7 @@ def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
 
 
 def _cell(one: Claim[Study], found: Verdict) -> str:
-    numbers = [f"{html.escape(text)} {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
+    numbers = [f"{html.escape(text)}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
     told = f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}</small>" if numbers else ""
     return f"{found.sign}{told}"
 

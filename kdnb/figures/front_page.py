@@ -9,23 +9,17 @@ import plotly.graph_objects as go
 from kdnb.analysis import crossed, design, over_seeds, stats, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
-from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.figures.interventions import design as drawn_design
 from kdnb.figures.mu_curves.over_epochs import percent
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import Run
 
 SYMBOLS = {"circle": "●", "circle-open": "○", "diamond-open": "◇"}
-NEEDED = "reuse needs the teacher's own classifier"
-NEEDLESS = "reuse does not need the teacher's own classifier"
-UNSEEN = "no need of the teacher's own classifier is seen, and none is excluded"
-UNDECIDED = "whether reuse needs the teacher's own classifier is not decided"
-REUSES = {"answers": "answers are distilled", "maps": "features are matched"}  # rows of the design
 LINE = 0.16  # of r: how far names of curves stand apart at least
 NAMES = {
-    "own": "its own, trained",
     "W_t": "the teacher's, W<sub>t</sub>",
     "W_o": "the bystander's, W<sub>o</sub>",
     "random": "random rows",
@@ -42,7 +36,7 @@ NAMES = {
 def r(study: Study) -> Exhibit:
     """The paper's correlation beside that of the bystander and of the norm."""
     fig = name_ends(norms.draw(study).update_layout(height=560)) if study.kd else None
-    return Exhibit(fig, answer=drift(study), of=study.name)
+    return Exhibit(fig, answer=norms.sentence(study), of=study.name)
 
 
 def name_ends(fig: go.Figure) -> go.Figure:
@@ -66,19 +60,37 @@ def name_ends(fig: go.Figure) -> go.Figure:
 
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     """The title's question and that of reuse in one sentence each, over all studies."""
-    drifts = [found for found in map(_drift, papers) if found]
-    yes, many = sum(found.farther for found in drifts), words.counted(len(drifts), "study", "studies")
-    word = "Cannot be told" if not drifts else "Yes" if yes == len(drifts) else "Not everywhere" if yes else "Not seen"
-    few = sum(found.seeds < stats.LEAST_RUNS for found in drifts)
-    unsure = f" ({few} with too few seeds to be sure)" if few else ""
-    nearer = "a student's raw μ falls farther to its own teacher than to one that it never saw"
-    told = [f"{word}: {nearer} in {yes} of {many}{unsure}"]
-    for row, where in REUSES.items():
-        if needs := [_need(gaps) for study in designs if len(gaps := _gaps(study, row))]:
-            counts = f"in {needs.count(NEEDED)} of {words.counted(len(needs), 'study', 'studies')}"
-            without = f", and does without it in {needs.count(NEEDLESS)}" if NEEDLESS in needs else ""
-            told.append(f"Where {where}, {NEEDED} {counts}{without}")
+    told = [_farther(papers), *_nearer(designs)]
+    needs = []
+    for row, where in drawn_design.REUSES.items():
+        gaps = {study.name: design.gap(design.cells(study.every), row) for study in designs}
+        said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
+        needs += [f"{where}: {', '.join(said)}"] if said else []
+    if needs:
+        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs)}")
     return f"**{'. '.join(told)}.**"
+
+
+def _farther(papers: Sequence[Study]) -> str:
+    found = {study.name: drift for study in papers if (drift := _drift(study))}
+    yes = [name for name, drift in found.items() if drift.farther]
+    some = "Yes" if len(yes) == len(found) else "Not everywhere" if yes else "Not seen"
+    word = some if found else "Cannot be told"
+    few = [name for name, drift in found.items() if drift.seeds < stats.LEAST_RUNS]
+    unsure = f", with too few seeds to be sure on {style.joined(few)}" if few else ""
+    where = f" ({'seen on ' + style.joined(yes) if yes else 'on ' + style.joined(found)}{unsure})" if found else ""
+    return f"{word}: a student's raw μ falls farther to its own teacher than to one that it never saw{where}"
+
+
+def _nearer(designs: Sequence[Study]) -> list[str]:
+    """In how many studies with crossed teachers relabelled mu is nearer to the own teacher's; nothing without any."""
+    tables = {study.name: table for study in designs if not (table := crossed.contrasts_of(study)).empty}
+    found = {name: drawn_crossed.read(table).get("mu_matched") for name, table in tables.items()}
+    clear = {name: one for name, one in found.items() if one and one.side > 0}
+    by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
+    many = words.counted(len(tables), "study", "studies")
+    text = f"Relabelled (matched) μ is nearer to its own teacher's in {len(clear)} of {many} with crossed teachers"
+    return [f"{text}{by and f', by {by}'}"] if tables else []
 
 
 class _Drift(NamedTuple):
@@ -114,63 +126,43 @@ def drift(study: Study) -> str:
     verb = "falls" if found.mine < 0 else "does not fall"
     return (
         f"**{'Yes' if found.farther else 'No'}: after the warm-up a student's raw μ {verb} ({percent(found.mine)}), "
-        f"and that to a bystander, a classifier it never saw, goes by {percent(found.other)} ({found.run.label}, "
-        f"{words.counted(found.seeds, 'seed')}{few}).**"
+        f"and that to a bystander's classifier, which it never saw, changes by {percent(found.other)} "
+        f"({found.run.label}, {words.counted(found.seeds, 'seed')}{few}).**"
     )
 
 
-@exhibit("start-reuse-{of}", "Test accuracy by whose classifier the student was given, with 95 % intervals over seeds.")
+@exhibit("start-reuse-{of}", "Accuracy less KD's of the same seed, by whose classifier the student was given, 95 %.")
 def reuse(study: Study) -> Exhibit:
-    """The design: a row a classifier, a dot a run, their mean and its 95 % interval."""
-    found = design.by_classifier(study)
-    if len(found) < 2:
+    """The design: a row a classifier, a dot a seed's difference to its own classifier, their mean, its interval."""
+    found = design.beside_own(study)
+    if not found:
         return Exhibit(answer=needed(study), of=study.name)
     labels = {NAMES[whose]: estimate for whose, estimate in found.items()}
     fig = style.grid(1, 1, height=130 + 36 * len(labels))
     heights = {name: float(-place) for place, name in enumerate(labels)}
     look = {"color": style.TEACHER, "symbol": "circle"}
-    marks = intervals.points(labels, "students", "accuracy", look, intervals.in_percent)
+    marks = intervals.points(labels, "students", "points", look)
     for trace in intervals.turned(marks, heights):
         fig.add_trace(trace.update(showlegend=False))
     fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[-len(labels) + 0.4, 0.6])
-    fig.update_xaxes(title_text="test accuracy, last epoch", **style.shares(".1%"))
+    fig.add_vline(0, line={"color": style.QUIET, "width": 2})
+    fig.update_xaxes(title_text="accuracy less that with its own classifier (points)")
     fig.update_layout(margin_l=190)
     return Exhibit(
         style.captioned(fig, study, "KD, T = 4", design.runs_by_classifier(study)), answer=needed(study), of=study.name
     )
 
 
-def _gaps(study: Study, row: str) -> stats.Series:
-    """Test accuracy behind the bystander's frozen classifier less that behind the teacher's, a number a seed."""
-    cells = design.cells(study.every)
-    mine, others = cells.get((row, "W_t")), cells.get((row, "W_o"))
-    return others.less(mine) if mine and others else np.empty(0)
-
-
-def _need(gaps: stats.Series) -> str:
-    if len(gaps) < stats.LEAST_RUNS:
-        return UNDECIDED
-    low, high = stats.mean_interval(gaps)
-    return NEEDED if high < -ACCURACY_MARGIN else NEEDLESS if low > -ACCURACY_MARGIN else UNSEEN
-
-
 def needed(study: Study) -> str:
     """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
-    parts = []
-    for row, where in REUSES.items():
-        if len(gaps := _gaps(study, row)):
-            low, high = stats.mean_interval(gaps)
-            points = words.number(100 * gaps.mean(), "{:+z.2f}")
-            other = f"the bystander's in its place makes {points} points{_between(100 * low, 100 * high)}"
-            parts.append(f"Where {where}, {_need(gaps)}: {other}")
+    cells, parts = design.cells(study.every), []
+    for row, where in drawn_design.REUSES.items():
+        if (apart := design.gap(cells, row)).values:
+            makes = f"in points the bystander's in its place makes {apart.told(drawn_design.POINTS)}"
+            parts.append(f"{where}: {drawn_design.need(apart)}, {makes}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
-    return f"**{'. '.join(parts)}.**"
-
-
-def _between(low: float, high: float) -> str:
-    ends = " to ".join(words.number(end, "{:+.2f}") for end in (low, high))
-    return f" (95 %: {ends})" if np.isfinite(low) else ""
+    return f"**{'. '.join(parts)}.** {drawn_design.as_it_stands({study.name: study})}".strip()
 
 
 def minute(papers: Sequence[Study]) -> str:
@@ -178,29 +170,31 @@ def minute(papers: Sequence[Study]) -> str:
     study = max(papers, key=lambda one: len(one.every))
     pairs = crossed.contrasts_of(study)
     said = [
-        *([] if pairs.empty else [drawn_crossed.sentence(study, pairs)]),
-        norms.sentence(study),
+        drift(study),
         plugged(study),
         f"**{claim_words.sentence(claim_words.judged(study))}**",
+        *([] if pairs.empty else [drawn_crossed.sentence(study, pairs).replace(f"On {study.name}, over", "Over")]),
     ]
     told = "\n".join(f"- {text.replace('**', '')}" for text in said)
     return f"On {study.name}, where the most students were trained:\n\n{told}"
 
 
 def plugged(study: Study) -> str:
-    """How the teacher's classifier does on the features of a student: as they are, and matched."""
-    run = study.leading
-    group = over_seeds.groups(study)[run.label]
-    raw, matched = (
-        float(
-            np.mean(
-                [one.last(f"plug_in_accuracy{kind}") for one in group if f"plug_in_accuracy{kind}" in one.history]
-                or [np.nan]
-            )
-        )
-        for kind in ("", "_matched")
-    )
+    """How the teacher's classifier does on the features of a student, as they are and matched; normal training too."""
+    run, normal = study.leading, study.get("normal")
+    raw, matched = _plugged(study, run)
+    control = ""
+    if normal and normal.label != run.label:
+        control = f" (normal training, which never met the teacher: {' and '.join(_plugged(study, normal))})"
     return (
-        f"Put on the features of {run.label}, W<sub>t</sub> is right on {words.number(raw, '{:.0%}')} of the test "
-        f"images, and on {words.number(matched, '{:.0%}')} once the features are matched."
+        f"Put on the features of {run.label}, W<sub>t</sub> is right on {raw} of the test images, and on {matched} "
+        f"once the features are matched{control}."
     )
+
+
+def _plugged(study: Study, run: Run) -> list[str]:
+    """Plug-in accuracy over the seeds of ``run``, as it is and matched, in per cent."""
+    columns = [f"plug_in_accuracy{kind}" for kind in ("", "_matched")]
+    group = over_seeds.groups(study)[run.label]
+    known = [[one.last(column) for one in group if column in one.history] for column in columns]
+    return [words.number(float(np.mean(values or [np.nan])), "{:.0%}") for values in known]

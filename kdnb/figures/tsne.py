@@ -12,6 +12,7 @@ from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.runs import Run
 from kdnb.runs.contents import Which
 
 COLUMNS = 5  # of the contact sheet
@@ -23,6 +24,7 @@ MEASURES = {
     "between_norm": "between / feature norm",
     "within_norm": "within / feature norm",
 }
+AT: dict[Which, str] = {"matched": "at matched accuracy", "final": "at the last epoch, not at equal accuracy"}
 MOMENTS: dict[Which, str] = {"matched": "matched accuracy", "final": "last epoch"}
 COSINES = {
     "feature_cosine": ("same image", style.TEACHER, "solid"),
@@ -93,7 +95,7 @@ def separated(found: maps.Spaces) -> str:
     return (
         f"**{'Yes' if better == len(kd) else 'In part' if better else 'No'}: in feature space the classes lie farther "
         f"apart (between / within) than under normal training for {better} of {words.counted(len(kd), 'KD student')} "
-        f"(seed {found.study.seed}; over all seeds, at one training accuracy: claim C6).**"
+        f"(seed {found.study.seed}, {AT[found.which]}; over all seeds, at one training accuracy: claim C6).**"
     )
 
 
@@ -107,8 +109,8 @@ def similarity(found: maps.Spaces) -> str:
     rank = words.number(stats.rank_correlation(by_t, there["class_similarity"]), "{:+.2f}")
     far = list(by_t)[int(there["between_norm"].argmax())]
     return (
-        f"**The cosine between class means ranks with T at {rank} (the paper: it rises), and classes lie farthest "
-        f"apart at T = {far:g} (the paper: 4).**"
+        f"**The cosine between class means ranks with T at {rank} (seed {found.study.seed}, "
+        f"{MOMENTS[found.which]}; the paper: it rises), and classes lie farthest apart at T = {far:g} (the paper: 4).**"
     )
 
 
@@ -194,7 +196,7 @@ def separated_best(found: maps.Spaces, table: pd.DataFrame) -> str:
         for place in (kd["between_norm"].idxmax(), kd["within_norm"].idxmin())
     )
     return (
-        f"**Beside the length of the features, classes lie farthest apart at T = {far} and are tightest at T = {tight} "
+        f"**In units of the features' length, classes lie farthest apart at T = {far} and are tightest at T = {tight} "
         f"(seed {found.study.seed}).**"
     )
 
@@ -231,10 +233,19 @@ def cosine_sentence(study: Study) -> str:
     group = over_seeds.groups(study)[run.label]
     if not all(set(COSINES) <= set(one.history) for one in group):
         return "**Whether features come nearer cannot be told: these runs were made without the cosine of features.**"
-    parts = []
-    for column, (name, _, _) in COSINES.items():
-        ends = (np.mean([one.history[column].iloc[place] for one in group]) for place in (0, -1))
-        start, end = (words.number(value, "{:z.2f}") for value in ends)
-        parts.append(f"of {name} from {start} to {end}")
-    text = f"from the first epoch to the last of {run.label} the cosine goes, {', '.join(parts)}"
-    return f"**{claim_words.found(study, 'C7')}: {text} ({words.counted(len(group), 'seed')}).**"
+    ends = {
+        column: " to ".join(
+            words.number(np.mean([one.history[column].iloc[place] for one in group]), "{:z.2f}") for place in (0, -1)
+        )
+        for column in COSINES
+    }
+    same, shuffled, centred, both = ends.values()
+    return (
+        f"**{claim_words.found(study, 'C7')}: in {_training(run)}, from the first epoch to the last, the cosine of the "
+        f"same image goes from {same}, of shuffled pairs from {shuffled}; centred, from {centred} and from {both} "
+        f"({words.counted(len(group), 'seed')}).**"
+    )
+
+
+def _training(run: Run) -> str:
+    return "normal training" if run.spec.method == "normal" else run.label

@@ -16,7 +16,6 @@ from kdnb.analysis.design import Cell
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.study import Study
-from kdnb.figures import front_page
 from kdnb.figures.interventions import design as drawn
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import RunSpec
@@ -46,7 +45,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     every = [*CELLS.values(), spec("straight"), spec("projected"), spec("kd", temperature=1), spec("kd", alpha=0.5)]
     for seed in range(3):
         for one in every:
-            write(folder, replace(one, init_seed=seed))
+            run = write(folder, replace(one, init_seed=seed))
+            matched = {"plug_in_accuracy_matched": 0.9, "bystander_plug_in_accuracy_matched": 0.8 + seed / 100}
+            run.history.assign(**matched).to_parquet(run.path / "history.parquet")
     chosen = ChapterParameters(output_dir=str(folder), methods=list(methods.METHODS))
     return selection.load(chosen)
 
@@ -75,22 +76,26 @@ def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
 
 
 def test_the_first_page_holds_the_bystanders_classifier_against_the_teachers(study: Study) -> None:
-    """Below zero where reuse needs the teacher's own: W_o less W_t, seed by seed."""
+    """Below zero where reuse needs the teacher's own: W_o less W_t, seed by seed, where features are copied relabelled.
+
+    As it stands W_o fails on them for its order of columns alone: -89 points on digits, which it was blamed for.
+    """
     last = {run.path.name: run.history.iloc[-1] for run in study.every}
     for row, mine, others, columns in (
         ("answers", spec("frozen"), spec("foreign"), ("test_accuracy", "test_accuracy")),
-        ("maps", spec("straight"), spec("straight"), ("plug_in_accuracy", "bystander_plug_in_accuracy")),
+        ("maps", *[spec("straight")] * 2, ("plug_in_accuracy_matched", "bystander_plug_in_accuracy_matched")),
     ):
         named = [(replace(mine, init_seed=seed).name, replace(others, init_seed=seed).name) for seed in range(3)]
-        expected = [last[theirs][columns[1]] - last[own][columns[0]] for own, theirs in named]
-        assert list(front_page._gaps(study, row)) == pytest.approx(expected)
+        expected = [100 * (last[theirs][columns[1]] - last[own][columns[0]]) for own, theirs in named]
+        assert design.gap(design.cells(study.every), row).values == pytest.approx(expected)
         assert any(expected)
 
 
 def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
     one, other = Cell({0: 0.5, 1: 0.7, 2: 0.9}), Cell({1: 0.6, 2: 0.6, 5: 0.1})
     assert one.less(other).tolist() == pytest.approx([0.1, 0.3])
-    assert one.interval == pytest.approx(tuple(scipy_stats.ttest_1samp([0.5, 0.7, 0.9], 0).confidence_interval()))
+    low, high = scipy_stats.ttest_1samp([50, 70, 90], 0).confidence_interval()
+    assert one.said == f"70.00\u00a0±\u00a0{(high - low) / 2:.2f} (n\u00a0=\u00a03)"
     assert np.isnan(other.less(Cell({}))).sum() == 0 and np.isnan(Cell({}).mean)
 
 
@@ -100,12 +105,12 @@ def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
         ([0.9, 0.901, 0.902], "no"),
         ([0.8, 0.801, 0.802], "yes"),
         ([0.8, 0.95, 0.9], "undecided"),
-        ([0.9, 0.9], "it cannot be told"),
+        ([0.9, 0.9], "too few seeds"),
     ],
 )
 def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None:
     apart = Cell(dict(enumerate(others))).less(Cell(dict(enumerate([0.9, 0.901, 0.902]))))
-    assert drawn._answer(estimate(100 * apart)) == said
+    assert drawn.need(estimate(100 * apart)) == said
 
 
 def test_table_and_sentence_hold_the_cells(study: Study) -> None:
@@ -137,10 +142,14 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
     assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
     text = drawn.reach_sentence(found)
-    assert "the 6 students of digits whose nearest logits keep the teacher's class on all but 1% of images" in text
-    assert "the 3 students of digits where they lose it on 40% on average" in text
+    assert "keep the teacher's class on at least 99% of images, students end" in text
+    assert "beside KD (6 students of digits); where they lose it on 40% on average" in text
+    assert text.endswith("points (3 students of digits).**")
     pooled = drawn.reach_sentence(pd.concat([found, found[found["missed"] == 0].assign(study="digits-few")]))
-    assert "the 12 students of digits and digits-few whose" in pooled and "the 3 students of digits where" in pooled
+    assert "(12 students of digits and digits-few)" in pooled and "(3 students of digits)" in pooled
+    assert drawn.left_out({"digits": study}) == ""
+    table[table["method"] != "random"].to_parquet(target)
+    assert drawn.left_out({"digits": study}).endswith("not computed: 3 students of digits.")
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
     assert cheap.startswith("**No: ") and dear.startswith("**Yes: ")
     assert "nothing to compare" in drawn.reach_sentence(found[found["missed"] == 0])
@@ -251,7 +260,8 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
     assert "over 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
-    assert "KD T=4 is nearer to its own by a whole interval in 1 of 2 measures: CKA (+2.1).**" in sentence
+    assert "KD T=4 is nearer to its own in CKA +2.1 (" in sentence
+    assert sentence.endswith("; the intervals of the other 1 of 2 measures reach zero.**")
     assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]

@@ -13,10 +13,13 @@ import torch
 from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store, write
 
+from kdnb.analysis import design
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, load
 from kdnb.analysis.study import Study
 from kdnb.book import explorer_data, fragments, reading, widgets
 from kdnb.figures import front_page
+from kdnb.figures.interventions import design as drawn_design
 from kdnb.files import write_tensors
 
 
@@ -137,28 +140,23 @@ def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     assert len(front_page.minute(studies).split("\n- ")) == 4
 
 
-def test_the_first_page_counts_where_reuse_needs_the_teacher(
+def test_the_first_page_names_where_reuse_needs_the_teacher(
     studies: list[Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """W_o less W_t by seed: needed, needless and undecided where answers are distilled; features, never needless."""
-    gaps = {
-        "answers": [[-0.1, -0.1, -0.11], [0.0, 0.001, 0.0], [-0.1, 0.1, 0.0]],
-        "maps": [[-0.8, -0.81, -0.8], [], []],
-    }
-    three = [replace(studies[0], name=str(place)) for place in range(3)]
-    monkeypatch.setattr(front_page, "_gaps", lambda study, row: np.array(gaps[row][int(study.name)]))
-    found = front_page.answer(studies[:1], three)
-    assert " of 1 study (1 with too few seeds to be sure). Where answers are distilled, " in found
-    assert (
-        "Where answers are distilled, reuse needs the teacher's own classifier in 1 of 3 studies, and does wi" in found
-    )
-    assert found.endswith("Where features are matched, reuse needs the teacher's own classifier in 1 of 1 study.**")
-    one, two = front_page.needed(three[0]).split(". ")
-    assert (
-        one.startswith("**Where answers are distilled, reuse needs") and "−10.33 points (95 %: −11.77 to −8.90)" in one
-    )
-    assert two.startswith("Where features are matched, reuse needs")
-    assert "no need of the teacher's own classifier is seen, and none is excluded" in front_page.needed(three[2])
+    """W_o less W_t in points by seed: needed, needless, undecided and of too few seeds, each with its study."""
+    gaps = {"answers": [[-10, -10, -11], [0.0, 0.1, 0.0], [-10, 10, 0], [-10]], "maps": [[-80, -81, -80], [], [], []]}
+    four = [replace(studies[0], name=str(place), every=[place]) for place in range(4)]
+    monkeypatch.setattr(design, "cells", lambda every: every[0])
+    monkeypatch.setattr(design, "gap", lambda place, row: estimate(gaps[row][place]))
+    monkeypatch.setattr(drawn_design, "as_it_stands", lambda studies: "")
+    found = front_page.answer(studies[:1], four)
+    assert "with too few seeds to be sure on" in found
+    assert "Where answers are distilled: yes on 0, no on 1, undecided on 2, too few seeds on 3; Where" in found
+    assert found.endswith("Where features are copied and both are relabelled: yes on 0.**")
+    one, two = front_page.needed(four[0]).split(". ")
+    assert one.startswith("**Where answers are distilled: yes, in points")
+    assert "−10.33 (−11.77 to −8.90, n\u00a0=\u00a03)" in one
+    assert two.startswith("Where features are copied and both are relabelled: yes")
 
 
 def test_reading_time_counts_words_of_prose(tmp_path: Path) -> None:

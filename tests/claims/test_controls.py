@@ -213,6 +213,12 @@ def test_students_of_two_lengths_are_not_paired() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- quoting
+def test_no_interval_of_a_difference_of_two_r_leaves_what_is_possible() -> None:
+    """C10's control said -5.137 to 4.181 (three seeds)."""
+    apart = Measure("less the same to the bystander", "{:z.3f}", limit=2.0)
+    assert apart.interval([-1.9, 0.0, 1.9]) == (-2, 2) and apart.side([-1.9, 0.0, 1.9]) == 0
+
+
 def test_checks_are_of_claims_and_what_is_quoted_counts_them() -> None:
     found = controls.judge([own(seed) for seed in SEEDS])
     assert set(found) <= {claim.id for claim in paper.CLAIMS}

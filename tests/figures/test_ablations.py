@@ -73,7 +73,7 @@ def test_nearness_to_mse_is_of_the_same_seeds(chosen: StudiesParameters) -> None
     table = table.assign(r=table["mu"] / 10, accuracy=table["mu"] / 10)
     varied = replace(variations.temperatures(chosen)["digits"], table=table)
     text = ablations.nearing("x", varied)
-    assert text.startswith("yes on x (apart from MSE at T = 1: 1 in final raw μ, 0.10 in r and 10.00 points")
+    assert text.startswith("yes on x (distance from MSE at T = 1: 1 in final raw μ, 0.10 in r and 10.00 points")
     assert "T = 50: 0.1 in final raw μ, 0.01 in r and 1.00 points" in text
     other = replace(varied, table=table[table["line"].eq("KD") | table["seed"].eq(1)])
     assert "not trained on the same seeds" in ablations.nearing("x", other)

@@ -122,9 +122,11 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             table.to_parquet(run.path / "history.parquet")
     text = questions.paired_sentence(studies(tmp_path)["digits"])
     assert text == (
-        "**On digits, of 2 with three seeds or more, it costs accuracy beside KD for none, and gains accuracy beside "
-        "KD for frozen (+10.03) (points).**"
+        "**On digits, of 2 students with three seeds or more, none ends below KD by a whole interval, frozen (+10.03) "
+        "above it (points).**"
     )
+    helped = questions.helped(studies(tmp_path))
+    assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped
     two = "2 of 2 on digits (frozen above KD T=4 and permuted below frozen)"
     assert two in questions.answers_sentence(studies(tmp_path))
 

@@ -86,7 +86,7 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
     for trace, column in zip(tsne.cosine(study).figure.data, tsne.COSINES, strict=True):
         assert list(trace.y) == rounded(h[column])
     start, end = h["feature_cosine"].iloc[[0, -1]]
-    assert f"same image from {start:.2f} to {end:.2f}" in tsne.cosine_sentence(study)
+    assert f"same image goes from {start:.2f} to {end:.2f}" in tsne.cosine_sentence(study)
 
 
 def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:

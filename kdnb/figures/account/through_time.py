@@ -74,12 +74,15 @@ def through_sentence(run: Run) -> str:
     most = str(totals.abs().idxmax())
     sums = table[most].cumsum().abs().to_numpy()
     half = run.history["epoch"].to_numpy()[sums >= sums[-1] / 2].min()
+    against = totals[totals * totals[most] < 0]
+    back = str(against.abs().idxmax()) if len(against) else ""
+    other = f", moved back most by {bars.cause_look(back)[0]} ({amount(totals[back])})" if back else ""
     lacks = f", to the bystander to {amount(totals.sum() - only.to_numpy().sum())}" if len(only.columns) else ""
     when = "Early" if half <= run.spec.epochs / 2 else "Late"
     return (
         f"**{when}: of {run.label}, seed {run.spec.init_seed}, most is moved by {bars.cause_look(most)[0]} "
-        f"({amount(totals[most])}), half of it by epoch {half} of {run.spec.epochs}; all causes together come to "
-        f"{amount(totals.sum())}{lacks}.**"
+        f"({amount(totals[most])}), half of it by epoch {half} of {run.spec.epochs}{other}; all causes together "
+        f"come to {amount(totals.sum())}{lacks}.**"
     )
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import by_method, stats, words
+from kdnb.analysis import by_method, design, stats, words
+from kdnb.analysis.design import Cell
 from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
@@ -15,6 +16,8 @@ from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods.table import number
 
+# The rows of the design whose W_t is reused.
+REUSED = {"answers": "W<sub>t</sub> frozen", "projected": "W<sub>t</sub> behind the projector"}
 LABELS = {"kd": "KD T=4", "simkd": "SimKD"}
 # What is asked, and the two methods whose difference answers it.
 QUESTIONS = {
@@ -28,8 +31,8 @@ QUESTIONS = {
     "Will equal angles do?": ("simplex", "frozen"),
     "Does it help to be drawn to W<sub>t</sub>?": ("pulled", "kd"),
     "Does it harm to be kept away from W<sub>t</sub>?": ("pushed", "kd"),
-    "Do features do in place of answers, matched straight?": ("straight", "kd"),
-    "Does a projector help to match them?": ("projected", "straight"),
+    "Do features do in place of answers, copied straight?": ("straight", "kd"),
+    "Does a projector help to copy them?": ("projected", "straight"),
     "And W<sub>t</sub> behind it, in place of a classifier of its own?": ("simkd", "projected"),
 }
 
@@ -68,11 +71,39 @@ def paired_sentence(study: Study) -> str:
     name = study.folder.name
     if not enough:
         return f"**It cannot be told on {name}: no intervention has three seeds that KD has as well.**"
-    parts = []
-    for side, what in ((-1, "costs"), (1, "gains")):
-        ends = [f"{label} ({words.number(one.mean, '{:+.2f}')})" for label, one in enough.items() if one.side == side]
-        parts.append(f"{what} accuracy beside KD for {style.joined(ends) if ends else 'none'}")
-    return f"**On {name}, of {len(enough)} with three seeds or more, it {', and '.join(parts)} (points).**"
+    ends = {
+        side: [f"{label} ({words.number(one.mean, '{:+.2f}')})" for label, one in enough.items() if one.side == side]
+        for side in (-1, 1)
+    }
+    below, above = (style.joined(found) if found else "none" for found in ends.values())
+    verb = "end" if len(ends[-1]) > 1 else "ends"
+    many = words.counted(len(enough), "student")
+    return (
+        f"**On {name}, of {many} with three seeds or more, {below} {verb} below KD by a whole interval, {above} above "
+        "it (points).**"
+    )
+
+
+def helped(studies: Mapping[str, Study]) -> str:
+    """Does reuse help here at all? W_t frozen and W_t behind the projector, less KD and less normal training."""
+    parts = [told for name, study in studies.items() if (told := _helped(name, study))]
+    if not parts:
+        return "**Whether reuse helps here cannot be told: no student of these has W<sub>t</sub>.**"
+    return f"**Does reuse help here at all? In points of test accuracy, {'; '.join(parts)}.**"
+
+
+def _helped(name: str, study: Study) -> str:
+    cells = design.cells(study.every)
+    own = {beside: cells.get((row, "own"), Cell({})) for row, beside in (("answers", "KD"), ("labels", "normal"))}
+    told, sides = [], []
+    for row, what in REUSED.items():
+        gaps = {beside: estimate(100 * cells.get((row, "W_t"), Cell({})).less(cell)) for beside, cell in own.items()}
+        known = {beside: gap for beside, gap in gaps.items() if gap.values}
+        sides += [gap.side for gap in known.values()]
+        less = style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in known.items()) if known else ""
+        told += [f"{what} {less}"] if less else []
+    so = "yes" if 1 in sides else "not that it could be seen"
+    return f"on {name} {so}: {', '.join(told)}" if told else ""
 
 
 # ------------------------------------------------------------------------------------------------------------- answers

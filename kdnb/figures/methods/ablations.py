@@ -137,7 +137,7 @@ def ends(name: str, varied: variations.Varied) -> str:
     }
     points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
     turn = [words.number(one["r"], "{:.2f}") for one in (first, last)]
-    r = f"r from {' to '.join(turn)}" if turn[0] != turn[1] else f"r stays {turn[0]}"
+    r = f"r goes from {' to '.join(turn)}" if turn[0] != turn[1] else f"r stays {turn[0]}"
     return (
         f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
         f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name})"
@@ -166,8 +166,8 @@ def nearing(name: str, varied: variations.Varied) -> str:
     nearer = int((hot < cold).sum())
     word = {len(PANELS): "yes", 0: "no"}.get(nearer, f"in {nearer} of {len(PANELS)} numbers")
     places = (gaps.index[0], gaps.index[-1])
-    apart = "; ".join(f"T = {place}: {style.joined(one)}" for place, one in zip(places, told, strict=True))
-    return f"{word} on {name} (apart from MSE at {apart})"
+    apart = "; ".join(f"at T = {place}: {style.joined(one)}" for place, one in zip(places, told, strict=True))
+    return f"{word} on {name} (distance from MSE {apart})"
 
 
 def turns(name: str, varied: variations.Varied) -> str:

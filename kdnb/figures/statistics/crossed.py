@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, stats, words
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, origin, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -34,7 +34,7 @@ def own_less_other(studies: Sequence[Study]) -> Exhibit:
         )
     figures = {study.name: _panels(study, table) for study, table in found}
     drawn = figures if len(figures) > 1 else next(iter(figures.values()))
-    return Exhibit(drawn, answer=sentence(*found[0]))
+    return Exhibit(drawn, answer=" ".join(sentence(*one) for one in found))
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -70,17 +70,23 @@ def _seeds(found: pd.DataFrame) -> str:
     return words.counted(most, "seed") if least == most else f"{least} to {most} seeds"
 
 
+def read(found: pd.DataFrame) -> dict[str, Estimate]:
+    """How much nearer KD's students are to the own teacher, by measure, over the teachers."""
+    values = {str(column): crossed.by_teacher(part).get(KD, []) for column, part in found.groupby("measure")}
+    return {column: estimate(values[column]) for column in TITLES if values.get(column)}
+
+
 def sentence(study: Study, found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over the teachers."""
-    read = {str(column): crossed.by_teacher(part).get(KD, []) for column, part in found.groupby("measure")}
-    there = {title: estimate(values) for column, title in TITLES.items() if (values := read.get(column))}
+    there = {TITLES[column]: one for column, one in read(found).items()}
     over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
     if not there:
         return f"**On {study.name} it cannot be told of {KD}, {over}.**"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
         return f"**On {study.name} it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers.**"
-    near = [f"{name} ({words.number(one.mean, '{:+.3g}')})" for name, one in there.items() if one.side > 0]
-    return (
-        f"**On {study.name}, {over}, {KD} is nearer to its own by a whole interval in {len(near) or 'none'} of "
-        f"{len(there)} measures{f': {style.joined(near)}' if near else ''}.**"
-    )
+    near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
+    open_ = len(there) - len(near) - len(far)
+    nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
+    farther = f", farther in {style.joined(far)}" if far else ""
+    rest = f"; the intervals of the other {open_} of {len(there)} measures reach zero" if open_ else ""
+    return f"**On {study.name}, {over}, {KD} is {nearer}{farther}{rest}.**"
