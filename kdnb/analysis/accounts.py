@@ -59,10 +59,14 @@ def excess(run: Run) -> pd.DataFrame:
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 
-def mean_totals(study: Study, label: str, side: str = "") -> pd.Series:
-    """Change of mu^2 over the whole training by cause, the mean over the seeds of ``label``; empty without any."""
-    found = [totals(run, side, 0) for run in over_seeds.groups(study)[label]]
-    return pd.DataFrame([one for one in found if one]).mean()
+def accounted(study: Study, label: str, side: str = "") -> list[Run]:
+    """The seeds of ``label`` that have an account."""
+    return [run for run in over_seeds.groups(study)[label] if len(booked(run, side).columns)]
+
+
+def mean_totals(runs: Iterable[Run], side: str = "") -> pd.Series:
+    """Change of mu^2 over the whole training by cause, the mean over ``runs``; empty without any."""
+    return pd.DataFrame([totals(run, side, 0) for run in runs]).mean()
 
 
 def excesses(study: Study) -> Excesses:

@@ -71,19 +71,24 @@ def planned() -> dict[str, tuple[str, dict[str, float]]]:
 
 
 def measured(study: Study) -> pd.DataFrame:
-    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in."""
+    """A row a label: seeds; accuracy, its interval over seeds (low, high); MUS, BYSTANDERS; plug_in.
+
+    Beside a column that some seeds lack, "n" and its name: how many have it.
+    """
     rows: dict[str, dict[str, float]] = {}
     for label, group in groups(study).items():
         low, high = stats.mean_interval([run.last("test_accuracy") for run in group])
         row = {"seeds": len(group), "accuracy": mean("test_accuracy", group), "low": low, "high": high}
-        mus = {column: mean(column, group) for column in (*MUS, *BYSTANDERS)}
-        rows[label] = row | mus | {"plug_in": mean("plug_in_accuracy_matched", group)}
+        columns = {column: column for column in (*MUS, *BYSTANDERS)} | {"plug_in": "plug_in_accuracy_matched"}
+        for name, column in columns.items():
+            row |= {name: mean(column, group), f"n {name}": len(over_seeds.having(group, column))}
+        rows[label] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def mean(column: str, group: Sequence[Run]) -> float:
-    """Mean over runs of a column's last value; nan where the histories lack it."""
-    return float(np.mean([run.last(column) for run in group]))
+    """Mean of a column's last value over those runs whose histories have it; nan without any."""
+    return over_seeds.estimate(run.last(column) for run in group).mean
 
 
 def has_mu(run: Run) -> bool:
@@ -101,7 +106,8 @@ class Order(NamedTuple):
 
 def order(study: Study, column: str) -> Order | None:
     """Whether a mu orders the methods' means as accuracy does; None for too few methods, or where one does not vary."""
-    means = [[mean(one, group) for one in (column, "test_accuracy")] for group in groups(study).values()]
+    every = (over_seeds.having(group, column) for group in groups(study).values())
+    means = [[mean(one, group) for one in (column, "test_accuracy")] for group in every]
     table = np.array(means).round(ROUNDING)
     known = table[np.isfinite(table).all(1)]
     if len(known) < LEAST_METHODS or (known == known[0]).all(0).any():

@@ -13,7 +13,8 @@ maps.safetensors     t-SNE maps of three networks, fp16, at several perplexities
 ===================  =================================================================================================
 
 With several folders in ``--runs`` students of studies of one data set meet each other's teachers. Runs that are not
-finished are left out.
+finished are left out. What is known of published runs that are not among the full ones stays: other seeds' rows and
+distances, and the maps where one of their students is missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from kdnb.analysis.separation import Atlas
 from kdnb.analysis.spaces import final, refuse_few_images, refuse_other_images
 from kdnb.analysis.stitching import Features, Taught, stitch
 from kdnb.data import Dataset, Views
-from kdnb.files import halved, write_atomically, write_tensors
+from kdnb.files import halved, read_tensors, write_atomically, write_tensors
 from kdnb.measure.outputs import collect
 from kdnb.runs import Run, RunSpec, student_name, teacher_name
 from kdnb.runs.randomness import clean_indices, initial_network
@@ -207,16 +208,39 @@ def _start(chance: int) -> str:
     return f"random {chance}"
 
 
+def _with_published(table: pd.DataFrame, file: Path, target: Path) -> pd.DataFrame:
+    """``table``, and rows of ``file`` of published students and of floors that are not in it."""
+    if not file.exists():
+        return table
+    earlier = pd.read_parquet(file)
+    known = earlier["weights"].isin({run.weights_checksum for run in runs.find(target, role="student")})
+    known |= earlier["kind"] != "student"
+    new = earlier["weights"].isin(table["weights"]) & earlier["name"].isin(table["name"])
+    return pd.concat([earlier[known & ~new], table], ignore_index=True)
+
+
+def _with_known(gaps: Mapping[str, Tensor], file: Path, target: Path) -> dict[str, Tensor]:
+    """``gaps``, and those of ``file`` of published teachers and of floors that are not in it."""
+    earlier = read_tensors(file)[0] if file.exists() else {}
+    published = {run.weights_checksum for run in runs.find(target, role="teacher")}
+    kept = {name: gap for name, gap in earlier.items() if name in published or name.startswith("untrained-")}
+    return kept | dict(gaps)
+
+
 def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]:
-    """Compute all and write it under ``target``/comparisons; return the files."""
+    """Compute all and write it under ``target``/comparisons; return the files that were written."""
     found = Studies.find(folders)
     found.check(dataset)
     refuse_few_images(len(found.labels), max(PERPLEXITIES))
     print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
     place, floors = target / paths.COMPARISONS, list(found.floors(dataset))
     files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]
-    drawn, gaps, table = maps(folders[0]), classes(found, floors), stitching(found, floors)
-    write_tensors(files[0], *drawn)  # not before all is computed: the files are of the same runs
+    whole = all((folders[0] / name / "history.parquet").exists() for name in MAPPED)
+    drawn = maps(folders[0]) if whole or not files[0].exists() else None
+    gaps = _with_known(classes(found, floors), files[1], target)
+    table = _with_published(stitching(found, floors), files[2], target)
+    if drawn:
+        write_tensors(files[0], *drawn)  # not before all is computed: the files are of the same runs
     write_tensors(files[1], gaps, {})
     write_atomically(files[2], lambda file: table.to_parquet(file, index=False, compression="zstd"))
-    return files
+    return files if drawn else files[1:]

@@ -35,9 +35,7 @@ def having(runs: Iterable[Run], *columns: str) -> list[Run]:
 
 def counted(study: Study, runs: Iterable[Run]) -> str:
     """On how many seeds the students ``runs`` rest: "5 seeds", or "1 to 2 seeds"."""
-    counts = [len(groups(study)[run.label]) for run in runs]
-    few, many = min(counts), max(counts)
-    return words.counted(many, "seed") if few == many else f"{few} to {many} seeds"
+    return words.span([len(groups(study)[run.label]) for run in runs], "seed")
 
 
 def paired(one: Values, other: Values, label: str, beside: str | None = None) -> np.ndarray:

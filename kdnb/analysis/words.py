@@ -1,6 +1,7 @@
 """Numbers as a reader meets them: with a true minus, and in words where there is none."""
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -21,6 +22,12 @@ def plus_minus(low: float, high: float, form: str) -> str:
 def counted(count: int, what: str, many: str = "") -> str:
     """``1 seed``, ``2 seeds``; ``many``: where the plural is another, such as ``studies``."""
     return f"{count} {what if count == 1 else many or what + 's'}"
+
+
+def span(counts: Collection[int], what: str) -> str:
+    """``5 seeds`` where all counts are alike, else ``1 to 2 seeds``."""
+    few, many = min(counts), max(counts)
+    return counted(many, what) if few == many else f"{few} to {many} {what}s"
 
 
 def typeset(text: str) -> str:

@@ -117,9 +117,12 @@ def _folders(chosen: ClaimsParameters) -> Iterator[tuple[str, Path]]:
 
 
 def _by_decay(name: str, folder: Path, chosen: ClaimsParameters) -> Iterator[Judged]:
-    """A verdict for each weight decay; of published studies at the paper's, other profiles' with its sweep."""
+    """A verdict for each weight decay, the main one first; of published studies at the paper's, of other profiles' only
+    those with its sweep.
+    """
     students = [run for run in runs.find(folder, role="student") if is_papers(run, chosen.squared)]
-    for decay in sorted({run.spec.weight_decay for run in students}, reverse=True):
+    main = ChapterParameters.weight_decay
+    for decay in sorted({run.spec.weight_decay for run in students}, key=lambda decay: (decay != main, -decay)):
         mine = [run for run in students if run.spec.weight_decay == decay]
         if folder == _own(chosen) or (decay in DECAYS and (name == chosen.profile or has_sweep(mine))):
             yield Judged(name, mine, paper.judge(mine), controls.judge(mine), r_by_temperature(of_each_seed(mine)))

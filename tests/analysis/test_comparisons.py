@@ -188,6 +188,37 @@ def test_maps_are_of_the_same_images_and_say_what_they_are(target: Path) -> None
     assert not torch.allclose(tensors["teacher/5/random 0"], tensors["teacher/5/teacher"], atol=1)
 
 
+def test_runs_of_one_seed_leave_what_is_published_of_another(
+    target: Path, folders: list[Path], dataset: data.Dataset, tmp_path: Path
+) -> None:
+    """Rows of published students, floors and teachers stay, and the maps where one of their students is missing."""
+    results, alone = tmp_path / "narrow", tmp_path / "alone"
+    shutil.copytree(target, results)
+    for name in ("teacher-s0", "normal-wd0.0005-s0"):  # published: the other student and teacher are not
+        shutil.copytree(folders[0] / name, results / name)
+    shutil.copytree(folders[0] / "teacher-s0", alone / "teacher-s0")
+    taught = Run(alone / "teacher-s0")
+    weight, mix = taught.weights()["classifier.weight"].numpy(), RNG.normal(size=(64, WIDTH))
+    spec = replace(Run(folders[0] / "normal-wd0.0005-s0").spec, init_seed=2)
+    write(alone, spec, dataset, mix, weight)
+    written = comparisons.write([alone], dataset, results)
+    assert [file.name for file in written] == ["classes.safetensors", "stitching.parquet"]
+    table = pd.read_parquet(results / "comparisons" / "stitching.parquet")
+    assert set(table["name"]) == {
+        *("normal-wd0.0005-s0", "normal-wd0.0005-s2", "pixels", "untrained-resnet8-s0", "untrained-resnet8-s2")
+    }
+    before = pd.read_parquet(target / "comparisons" / "stitching.parquet")
+    own = before["name"] == "normal-wd0.0005-s0"
+    pd.testing.assert_frame_equal(
+        table[table["name"] == "normal-wd0.0005-s0"].reset_index(drop=True), before[own].reset_index(drop=True)
+    )
+    assert not table.duplicated(["name", "weights", "teacher_weights"]).any()
+    gaps, _ = read_tensors(results / "comparisons" / "classes.safetensors")
+    assert set(gaps) == {taught.weights_checksum, "pixels", "untrained-resnet8-s0", "untrained-resnet8-s2"}
+    same = (results / "comparisons" / "maps.safetensors").read_bytes()
+    assert same == (target / "comparisons" / "maps.safetensors").read_bytes()
+
+
 def test_other_readers_do_not_stumble_over_comparisons(target: Path) -> None:
     assert runs.find(target) == [] and not runs.are_published(target)
     assert 0 < publish.size(target) < 300_000

@@ -16,13 +16,17 @@ from kdnb.claims import book_numbers, controls, paper
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
 from kdnb.figures.account import bars, through_time
+from kdnb.figures.alignment import ladder, plug_in
+from kdnb.figures.correlation import accuracy
+from kdnb.figures.correlation import norms as drawn_norms
+from kdnb.figures.methods import table as methods_table
 from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.figures.statistics import over_seeds
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 MAY_LACK = sorted(set(CURVES) - {"loss", "test_accuracy"})
-Without = Callable[[str], Study]
+Without = Callable[..., Study]
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +40,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def without(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Without:
-    """The study as it would be, had a column never been measured."""
+    """The study as it would be, had a column never been measured; or not in the runs of ``seeds``."""
     whole = {run.path: run.history for run in map(Run, folder.iterdir())}
 
-    def study(column: str) -> Study:
-        lacking = {path: history.drop(columns=column) for path, history in whole.items()}
+    def study(column: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Study:
+        older = {path for path in whole if Run(path).spec.init_seed in seeds}
+        lacking = {path: h.drop(columns=column) if path in older else h for path, h in whole.items()}
         monkeypatch.setattr(Run, "history", property(lambda run: lacking[run.path]))
         return selection.load(ChapterParameters(output_dir=str(folder)))
 
     return study
 
 
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (0, 1)])
 @pytest.mark.parametrize("column", MAY_LACK)
-def test_no_reading_stops(column: str, without: Without) -> None:
-    study = without(column)
+def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without) -> None:
+    study = without(column, seeds)
     for claim in (*paper.judge(study.every), *(verdict(one, study.seeds) for one in STATEMENTS)):
         assert claim.seeds or claim.missing
     controls.judge(study.every)
@@ -61,6 +67,26 @@ def test_no_reading_stops(column: str, without: Without) -> None:
     for run in study.students:
         accounts.totals(run, BYSTANDER, study.warm_up)
     by_method.measured(study)
+    said = (over_epochs.answer, over_epochs.order, alike.like_kd, drawn_norms.sentence, accuracy.sentence)
+    for say in (*said, ladder.ladder_sentence, ladder.sides_sentence, plug_in.plugged_sentence, bars.sentence):
+        assert "undefined" not in say(study) and "nan" not in say(study)
+
+
+def test_where_two_of_three_seeds_lack_a_column_n_is_the_third_s_alone(without: Without) -> None:
+    """As when a new seed is published beside histories of before."""
+    of = {column: without(column, (0, 1)) for column in ("mu_centred", "mu_matched", "spread", "plug_in_accuracy")}
+    (newest,) = (run for run in of["mu_centred"].groups["KD T=4"] if run.spec.init_seed == 2)
+    without("mu_centred", (0, 1))
+    assert f"<td>{newest.last('mu_centred'):.3g} (n\u00a0=\u00a01)</td>" in ladder.every_mu(of["mu_centred"])
+    without("mu_matched", (0, 1))
+    row = by_method.measured(of["mu_matched"]).loc["KD T=4"]
+    assert (row["mu_matched"], row["n mu_matched"], row["n mu_raw"]) == (newest.last("mu_matched"), 1, 3)
+    assert f"{row['mu_matched']:.3g}, n\u00a0=\u00a01" in methods_table.as_html({"digits": of["mu_matched"]})
+    without("spread", (0, 1))
+    assert bars.sentence(of["spread"]).endswith("(mean over 1 seed).**")
+    assert [run.spec.init_seed for run in accounts.accounted(of["spread"], "KD T=4")] == [2]
+    without("plug_in_accuracy", (0, 1))
+    assert plug_in.plugged_sentence(of["plug_in_accuracy"]).endswith("(means over 1 seed).**")
 
 
 def test_without_the_cosine_its_claim_is_not_testable_and_says_what_it_needs(without: Without) -> None:

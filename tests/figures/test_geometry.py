@@ -259,6 +259,10 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
     drawable(fig)
     named = [trace.name for trace in fig.data if trace.showlegend is not False]
     assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
+    few = table[(table["kind"] != "student") | (table["seed"] == 0)]  # of the others no classifier was put behind
+    seed_0 = [run for run in compared.shown if run.spec.init_seed == 0]
+    assert f"mean over {len(seed_0)} students" in stitching.sentence(compared, few)
+    assert f"n\u00a0=\u00a0{len(seed_0)}\u00a0runs" in stitching._accuracies(compared, few).layout.title.text
     ahead = [np.mean([100 * (every[r] - 0.7) for r in compared.every if r.spec.init_seed == s]) for s in (0, 1)]
     assert f"ahead by {over_seeds.estimate(ahead).told('{:+.2f}')} points" in made.answer
     assert "pixels 30.0% and untrained network 20.0%" in made.answer and "so few seeds" in made.answer

@@ -35,7 +35,7 @@ def account(study: Study) -> Exhibit:
     Shares and not amounts: DIST's are a hundred times KD's.
     """
     labels = list(over_seeds.groups(study))
-    causes = pd.DataFrame([accounts.mean_totals(study, label) for label in labels], index=labels)
+    causes = pd.DataFrame([accounts.mean_totals(accounts.accounted(study, label)) for label in labels], index=labels)
     shares = causes.div(causes.abs().sum(axis=1), axis=0)
     fig = style.grid(1, 1, height=460)
     fig.add_traces(stacked(shares.rename(index=intervals.short), 3, 8))
@@ -69,15 +69,18 @@ def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter |
 def sentence(study: Study) -> str:
     """What moved mu over the whole training, and whether it moved mu to the bystander as much."""
     run = study.leading
-    teacher, bystander = (accounts.mean_totals(study, run.label, side) for side in ("", BYSTANDER))
+    own, both = (accounts.accounted(study, run.label, side) for side in ("", BYSTANDER))
+    teacher, bystander = accounts.mean_totals(own), accounts.mean_totals(both, BYSTANDER)
     if teacher.empty:
         return f"**It cannot be told: {run.label} was trained without an account of μ.**"
     moved = [f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in teacher.items()]
-    count = words.counted(len(over_seeds.groups(study)[run.label]), "seed")
+    count = words.counted(len(own), "seed")
     text = f"**Over the whole training of {run.label} μ² changed by {amount(teacher.sum())}: {style.joined(moved)}"
     if not bystander.empty:
-        apart = float((teacher - bystander).abs().sum() / teacher.abs().sum())
+        same = accounts.mean_totals(both)
+        apart = float((same - bystander).abs().sum() / same.abs().sum())
         alike = "much the same" if apart <= SMALL_PART else "not the same"
         ends = f"{amount(bystander.sum())}, the causes differ by {apart:.0%} of all movement"
-        text += f". To the bystander it is {alike}: {ends}"
+        fewer = f" (n\u00a0=\u00a0{len(both)})" if len(both) < len(own) else ""
+        text += f". To the bystander it is {alike}: {ends}{fewer}"
     return f"{text} (mean over {count}).**"

@@ -1,8 +1,10 @@
 """Does W_t work on the student's features?"""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds
+from kdnb.analysis import over_seeds, words
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS
 from kdnb.figures import style
@@ -36,9 +38,11 @@ def _plugged(study: Study, run: Run) -> go.Figure:
     shown = list(groups[run.label])
     if "normal" in groups:  # behind itself too: steps with as many traces share what does not change
         name = "normal training: W<sub>t</sub>, matched"
-        fig.add_trace(style.curve(over_seeds.mean_history(groups["normal"]), "plug_in_accuracy_matched", name, BACK))
+        fig.add_trace(
+            style.curve(over_seeds.mean_history(_plugged_in(groups["normal"])), "plug_in_accuracy_matched", name, BACK)
+        )
         shown += [one for one in groups["normal"] if one not in shown]
-    table = over_seeds.mean_history(groups[run.label])
+    table = over_seeds.mean_history(_plugged_in(groups[run.label]))
     for column, (name, color, dash) in PLUGGED.items():
         fig.add_trace(style.curve(table, column, name, {"color": color, "dash": dash, "width": 2}))
     fig.update_yaxes(title_text="test accuracy", **style.shares(".0%"), range=[0, 1.03])
@@ -47,13 +51,15 @@ def _plugged(study: Study, run: Run) -> go.Figure:
     return style.captioned(fig, study, f"{run.label}, mean over seeds", shown)
 
 
+def _plugged_in(group: Sequence[Run]) -> Sequence[Run]:
+    """Those in which W_t was plugged in; where none was, all, whose means have no such column."""
+    return over_seeds.having(group, *PLUGGED) or group
+
+
 def plugged_sentence(study: Study) -> str:
     """Whether W_t keeps nine tenths of the own accuracy on KD's features, T = 4, and on normal training's."""
-    shown = study.leading_pair
-    ends = {
-        run.label: over_seeds.mean_history(over_seeds.groups(study)[run.label]).iloc[-1].reindex(list(PLUGGED))
-        for run in shown
-    }
+    runs = {run.label: _plugged_in(study.groups[run.label]) for run in study.leading_pair}
+    ends = {label: over_seeds.mean_history(group).iloc[-1].reindex(list(PLUGGED)) for label, group in runs.items()}
     known = {label: row for label, row in ends.items() if row.notna().all()}
     if not known:
         return "**It cannot be told: plug-in accuracy was not measured on these students.**"
@@ -65,5 +71,5 @@ def plugged_sentence(study: Study) -> str:
     so = "Yes, once matched" if works[0] else "No, not even matched"
     if "normal" in known and len(known) > 1:
         so += ", and without teaching " + ("too" if works[-1] else "not")
-    seeds = over_seeds.counted(study, [run for run in shown if run.label in known])
+    seeds = words.span([len(runs[label]) for label in known], "seed")
     return f"**{so}: {'; '.join(parts)} (means over {seeds}).**"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, over_seeds, stats, stitched
+from kdnb.analysis import class_agreement, over_seeds, stats, stitched, words
 from kdnb.analysis.over_seeds import Values, estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -56,7 +56,9 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.update_yaxes(range=[0, top], **style.shares(".0%" if top > 0.1 else ".1%"), row=row)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
-    return style.captioned(fig, study, "test accuracy of a teacher's classifier", study.shown)
+    drawn = {pair for pair in zip(found["label"], found["seed"], strict=True)}
+    those = [run for run in study.shown if (run.label, run.spec.init_seed) in drawn]
+    return style.captioned(fig, study, "test accuracy of a teacher's classifier", those or study.shown)
 
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
@@ -77,9 +79,14 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
     floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
     return (
-        f"**{so}: on {study.folder.name}, with the own teacher's classifier and another seed's, {'; '.join(parts)}. "
+        f"**{so}: on {study.folder.name}, mean over {words.counted(_students(found), 'student')}, with the own "
+        f"teacher's classifier and another seed's, {'; '.join(parts)}. "
         f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{floors}.**"
     )
+
+
+def _students(found: pd.DataFrame) -> int:
+    return len(found.loc[found["kind"] == "student", ["label", "seed"]].drop_duplicates())
 
 
 def _mean(shown: Values) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, literature, stats, words
+from kdnb.analysis import by_method, literature, over_seeds, stats, words
 from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -104,7 +104,8 @@ def _study(study: Study, columns: int) -> str:
 def _row(label: str, row: pd.Series) -> str:
     given = {str(column): float(value) for column, value in row.items()}
     accuracy = f"{100 * row['accuracy']:.2f}{words.plus_minus(100 * row['low'], 100 * row['high'], '{:.2f}')}"
-    cells = [f"{row['seeds']:.0f}", accuracy, *distances(given).values(), number(100 * row["plug_in"], ".1f")]
+    cells = [f"{row['seeds']:.0f}", accuracy, *distances(given).values()]
+    cells.append(number(100 * row["plug_in"], ".1f") + _of(given, "plug_in"))
     name = f'<th scope="row" style="white-space:nowrap">{html.escape(label)}</th>'
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
@@ -113,9 +114,15 @@ def distances(row: Mapping[str, float]) -> dict[str, str]:
     """Cells of a row's mus by their titles, those to the bystander in brackets."""
     cells = {}
     for column, title in by_method.MUS.items():
-        own, other = number(row[column], ".3g"), row.get(f"bystander_{column}", np.nan)
-        cells[title] = f"{own} ({number(other, '.3g')})" if np.isfinite(other) else own
+        own, other = number(row[column], ".3g") + _of(row, column), row.get(f"bystander_{column}", np.nan)
+        beside = f" ({number(other, '.3g')}{_of(row, f'bystander_{column}')})" if np.isfinite(other) else ""
+        cells[title] = f"{own}{beside}"
     return cells
+
+
+def _of(row: Mapping[str, float], column: str) -> str:
+    """After a comma on how many seeds a mean is, where these are some of the row's."""
+    return f", n\u00a0=\u00a0{row[f'n {column}']:.0f}" if 0 < row[f"n {column}"] < row["seeds"] else ""
 
 
 def number(value: float, how: str) -> str:
@@ -154,8 +161,9 @@ def draw_scatter(study: Study) -> go.Figure:
     fig = style.grid(len(AXES), 1, height=330 * len(AXES) + 60, vertical_spacing=0.14)
     drawn = {label: group for label, group in by_method.groups(study).items() if by_method.has_mu(group[0])}
     for row, (column, name) in enumerate(AXES.items(), start=1):
-        sides = _sides({label: [by_method.mean(c, g) for c in (column, "test_accuracy")] for label, g in drawn.items()})
-        for label, group in drawn.items():
+        there = {label: having for label, group in drawn.items() if (having := over_seeds.having(group, column))}
+        sides = _sides({label: [by_method.mean(c, g) for c in (column, "test_accuracy")] for label, g in there.items()})
+        for label, group in there.items():
             for trace in _method(study, label, group, column, name):
                 fig.add_trace(trace, row, 1)
             fig.data[-1].update(textposition=sides[label])
