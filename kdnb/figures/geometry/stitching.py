@@ -76,17 +76,15 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
         so = "Those who learned from it"
     else:
         so = "Whoever sees these images" if ahead.high < margin else "It is undecided"
+    # Not the rows of the table: at T = 1 another label, without T squared, has the same weights.
+    count = sum(map(len, stitched.values(study, found, "own", "linear").values()))
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
     floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
     return (
-        f"**{so}: on {study.folder.name}, mean over {words.counted(_students(found), 'student')}, with the own "
+        f"**{so}: on {study.folder.name}, mean over {words.counted(count, 'student')}, with the own "
         f"teacher's classifier and another seed's, {'; '.join(parts)}. "
         f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{floors}.**"
     )
-
-
-def _students(found: pd.DataFrame) -> int:
-    return len(found.loc[found["kind"] == "student", ["label", "seed"]].drop_duplicates())
 
 
 def _mean(shown: Values) -> float:
