@@ -63,7 +63,7 @@ def test_a_chapter_shows_the_papers_temperatures_and_schedule_unless_asked_for_o
 def test_claims_are_judged_on_the_papers_temperatures_and_schedule(tmp_path: Path) -> None:
     sweep = [kd(t) for t in (1, 2, 4, 6, 10)]
     store(tmp_path / "own", [SPEC, *sweep])
-    expected = paper.judge(selection.sweep(ChapterParameters(output_dir=str(tmp_path / "own"))))
+    expected = paper.judge(selection.sweep(tmp_path / "own", ChapterParameters()))
     store(tmp_path / "mixed", [SPEC, *sweep, kd(20), kd(50), kd(4, drops=EARLY), kd(4, drops=()), kd(9, drops=())])
     (found,) = claims_of.judged(
         ClaimsParameters(output_dir=str(tmp_path / "mixed"), results_dir=str(tmp_path / "none"))

@@ -159,12 +159,12 @@ def test_the_first_page_names_where_reuse_needs_the_teacher(
     assert two.startswith("Where features are copied and both are relabelled: yes")
 
 
-def test_reading_time_counts_words_of_prose(tmp_path: Path) -> None:
-    (tmp_path / "page.md").write_text("one [two](http://three) four " * 100)
-    cells = [nbformat.v4.new_markdown_cell("five " * 300), nbformat.v4.new_code_cell("not = counted")]
+def test_reading_time_is_the_sum_of_what_pages_say(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("*What you will learn: all. 12 minutes.* The study takes 90 minutes.")
+    (tmp_path / "glossary.md").write_text("# Glossary")
+    cells = [nbformat.v4.new_markdown_cell("*What you will learn: more. 5 minutes, or the section that you need.*")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "page.ipynb")
-    assert [reading.words(tmp_path / name) for name in ("page.md", "page.ipynb")] == [300, 300]
-    assert reading.minutes([tmp_path / "page.md", tmp_path / "page.ipynb"]) == 3
+    assert reading.minutes(tmp_path / name for name in ("page.md", "glossary.md", "page.ipynb")) == 17
 
 
 def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[Study]) -> None:

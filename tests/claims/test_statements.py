@@ -110,8 +110,8 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
     np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
     told = replace(one, quoted=("number",))
-    assert discussion.answer(told, {"mine": found}) == "**Undecided on mine (number +0.30; n = 3).**"
-    assert "undecided<br><small>number +0.30; n = 3<" in discussion._cell(told, found)
+    assert discussion.answer(told, {"mine": found}) == "**Undecided on mine (number: +0.30; n = 3).**"
+    assert "undecided<br><small>number: +0.30; n = 3<" in discussion._cell(told, found)
 
 
 def test_where_no_study_has_the_runs_there_is_no_empty_figure(study: Study) -> None:
