@@ -67,7 +67,7 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
         said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
         needs += [f"{where}: {', '.join(said)}"] if said else []
     if needs:
-        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs)}")
+        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs).replace('; W', '; w')}")
     return f"**{'. '.join(told)}.**"
 
 
@@ -158,8 +158,8 @@ def needed(study: Study) -> str:
     cells, parts = design.cells(study.every), []
     for row, where in drawn_design.REUSES.items():
         if (apart := design.gap(cells, row)).values:
-            makes = f"in points the bystander's in its place makes {apart.told(drawn_design.POINTS)}"
-            parts.append(f"{where}: {drawn_design.need(apart)}, {makes}")
+            less = f"the bystander's less the teacher's is {apart.told(drawn_design.POINTS)} points"
+            parts.append(f"{where}: {drawn_design.need(apart)}; {less}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     return f"**{'. '.join(parts)}.** {drawn_design.as_it_stands({study.name: study})}".strip()

@@ -151,10 +151,10 @@ def test_the_first_page_names_where_reuse_needs_the_teacher(
     monkeypatch.setattr(drawn_design, "as_it_stands", lambda studies: "")
     found = front_page.answer(studies[:1], four)
     assert "with too few seeds to be sure on" in found
-    assert "Where answers are distilled: yes on 0, no on 1, undecided on 2, too few seeds on 3; Where" in found
-    assert found.endswith("Where features are copied and both are relabelled: yes on 0.**")
+    assert "Where answers are distilled: yes on 0, no on 1, undecided on 2, too few seeds on 3; where" in found
+    assert found.endswith("; where features are copied and both are relabelled: yes on 0.**")
     one, two = front_page.needed(four[0]).split(". ")
-    assert one.startswith("**Where answers are distilled: yes, in points")
+    assert one.startswith("**Where answers are distilled: yes; the bystander's less")
     assert "−10.33 (−11.77 to −8.90, n\u00a0=\u00a03)" in one
     assert two.startswith("Where features are copied and both are relabelled: yes")
 

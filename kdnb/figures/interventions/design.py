@@ -78,12 +78,12 @@ def as_it_stands(studies: Mapping[str, Study]) -> str:
     cells = {name: design.cells(study.every) for name, study in studies.items()}
     rows = {name: [found.get(("maps", whose)) for whose in ("W_o", "W_t")] for name, found in cells.items()}
     parts = [
-        f"on {name} {estimate(100 * others.less(mine)).told(POINTS)}"
+        f"{estimate(100 * others.less(mine)).told(POINTS)} on {name}"
         for name, (others, mine) in rows.items()
         if others and mine
     ]
-    text = "Where features are copied straight, W<sub>o</sub> as it stands, its columns in another order, makes"
-    return f"{text} {'; '.join(parts)}." if parts else ""
+    text = "Where features are copied straight, W<sub>o</sub> as it stands, its columns in another order, is beside"
+    return f"{text} W<sub>t</sub> {'; '.join(parts)} (points)." if parts else ""
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
