@@ -125,10 +125,15 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
         "**On digits, of 2 students with three seeds or more, none ends below KD by a whole interval, frozen (+10.03) "
         "above it (points).**"
     )
-    helped = questions.helped(studies(tmp_path))
-    assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped
     two = "2 of 2 on digits (frozen above KD T=4 and permuted below frozen)"
     assert two in questions.answers_sentence(studies(tmp_path))
+    helped = questions.helped(studies(tmp_path))
+    assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped
+    for seed, level in enumerate((0.3, 0.31, 0.3)):  # KD no worse than frozen, both far above normal training
+        for name, reached in (("kd", 0.6), ("normal", level)):
+            run = write(tmp_path / "digits", spec(name, init_seed=seed))
+            run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
+    assert "on digits beside normal training alone: " in questions.helped(studies(tmp_path))
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

@@ -95,14 +95,14 @@ def helped(studies: Mapping[str, Study]) -> str:
 def _helped(name: str, study: Study) -> str:
     cells = design.cells(study.every)
     own = {beside: cells.get((row, "own"), Cell({})) for row, beside in (("answers", "KD"), ("labels", "normal"))}
-    told, sides = [], []
+    told, above = [], set[str]()
     for row, what in REUSED.items():
         gaps = {beside: estimate(100 * cells.get((row, "W_t"), Cell({})).less(cell)) for beside, cell in own.items()}
         known = {beside: gap for beside, gap in gaps.items() if gap.values}
-        sides += [gap.side for gap in known.values()]
+        above |= {beside for beside, gap in known.items() if gap.side > 0}
         less = style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in known.items()) if known else ""
         told += [f"{what} {less}"] if less else []
-    so = "yes" if 1 in sides else "not that it could be seen"
+    so = "yes" if "KD" in above else "beside normal training alone" if above else "not that it could be seen"
     return f"on {name} {so}: {', '.join(told)}" if told else ""
 
 
