@@ -55,7 +55,10 @@ def wheel(folder: Path) -> None:
 
 
 def image(folder: Path) -> dict[str, str]:
-    """The environment that Containerfile gives its processes, with its folders' places on this machine."""
+    """The environment that Containerfile gives its processes, with its folders' places on this machine.
+
+    And the kernels that OpenBLAS is told to take here, if it is: others round otherwise, as on another processor.
+    """
     wheel(folder)
     given = dict(word.split("=", 1) for name, words in instructions() if name == "ENV" for word in words.split())
     places = {
@@ -65,7 +68,7 @@ def image(folder: Path) -> dict[str, str]:
     }
     for place, here in places.items():
         given = {name: value.replace(place, here) for name, value in given.items()}
-    return given
+    return given | {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
 
 
 def call(folder: Path, cluster: Cluster, url: str, *options: str) -> subprocess.Popen[str]:
