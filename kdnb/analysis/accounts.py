@@ -61,7 +61,7 @@ def excess(run: Run) -> pd.DataFrame:
 
 def accounted(study: Study, label: str, side: str = "") -> list[Run]:
     """The seeds of ``label`` that have an account."""
-    return [run for run in over_seeds.groups(study)[label] if len(booked(run, side).columns)]
+    return [run for run in study.groups[label] if len(booked(run, side).columns)]
 
 
 def mean_totals(runs: Iterable[Run], side: str = "") -> pd.Series:
@@ -71,7 +71,7 @@ def mean_totals(runs: Iterable[Run], side: str = "") -> pd.Series:
 
 def excesses(study: Study) -> Excesses:
     """By part of PARTS, label and seed: the sum over the training of :func:`excess`."""
-    every = [run for runs in over_seeds.groups(study).values() for run in runs]
+    every = [run for runs in study.groups.values() for run in runs]
     sums = {run.path: excess(run).sum() for run in every}
 
     def of(run: Run, part: str) -> float | None:

@@ -37,7 +37,7 @@ def shown(study: Study) -> list[Run]:
 
 def groups(study: Study) -> dict[str, list[Run]]:
     """By :func:`short` name, those of :func:`shown` with their other seeds."""
-    every = over_seeds.groups(study)
+    every = study.groups
     return {short(run): every[run.label] for run in shown(study)}
 
 

@@ -16,11 +16,6 @@ K = TypeVar("K")
 Values = Mapping[str, Mapping[int, float]]  # by label and seed
 
 
-def groups(study: Study) -> dict[str, list[Run]]:
-    """The runs of each label, all seeds, those that the seed in front lacks too, in the order of figures."""
-    return study.groups
-
-
 def common(by_label: Mapping[K, Sequence[Run]]) -> dict[K, list[Run]]:
     """The runs of those seeds alone that all of ``by_label`` have: means of other seeds compare no labels."""
     every = [{run.spec.init_seed for run in runs} for runs in by_label.values()]
@@ -35,7 +30,7 @@ def having(runs: Iterable[Run], *columns: str) -> list[Run]:
 
 def counted(study: Study, runs: Iterable[Run]) -> str:
     """On how many seeds the students ``runs`` rest: "5 seeds", or "1 to 2 seeds"."""
-    return words.span([len(groups(study)[run.label]) for run in runs], "seed")
+    return words.span([len(study.groups[run.label]) for run in runs], "seed")
 
 
 def paired(one: Values, other: Values, label: str, beside: str | None = None) -> np.ndarray:
@@ -45,8 +40,8 @@ def paired(one: Values, other: Values, label: str, beside: str | None = None) ->
 
 
 def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict[int, float]]:
-    """What ``read`` finds in each run of :func:`groups`, without the runs where it finds nothing."""
-    found = {label: {run.spec.init_seed: read(run) for run in runs} for label, runs in groups(study).items()}
+    """What ``read`` finds in each run of the study's groups, without the runs where it finds nothing."""
+    found = {label: {run.spec.init_seed: read(run) for run in runs} for label, runs in study.groups.items()}
     return {label: {seed: v for seed, v in values.items() if v is not None} for label, values in found.items()}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kdnb.analysis import correlations, readings, stats
 from kdnb.analysis.correlations import SIDES
-from kdnb.analysis.over_seeds import Estimate, estimate, groups
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
@@ -53,7 +53,7 @@ class Measured:
 
 def by_label(study: Study) -> dict[str, list[Run]]:
     """:func:`groups` without students that have no mu."""
-    return {label: runs for label, runs in groups(study).items() if all("mu_raw" in run.history for run in runs)}
+    return {label: runs for label, runs in study.groups.items() if all("mu_raw" in run.history for run in runs)}
 
 
 def measured(studies: Mapping[str, Study]) -> list[Measured]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.study import Study
 
@@ -37,7 +36,7 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
     rows = found[(found["kind"] == "student") & (found["relation"] == relation)].dropna(subset=[column])
     return {
         label: dict(zip(part["seed"], part[column], strict=True))
-        for label in over_seeds.groups(study)
+        for label in study.groups
         if not (part := rows[rows["label"] == label]).empty
     }
 

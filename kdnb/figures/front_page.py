@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import crossed, design, over_seeds, stats, words
+from kdnb.analysis import by_method, crossed, design, stats, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
@@ -65,9 +65,9 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     for row, where in drawn_design.REUSES.items():
         gaps = {study.name: design.gap(design.cells(study.every), row) for study in designs}
         said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
-        needs += [f"{where}: {', '.join(said)}"] if said else []
+        needs += [f"{where if needs else where.capitalize()}: {', '.join(said)}"] if said else []
     if needs:
-        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs).replace('; W', '; w')}")
+        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs)}")
     return f"**{'. '.join(told)}.**"
 
 
@@ -105,7 +105,7 @@ class _Drift(NamedTuple):
 
 def _drift(study: Study) -> _Drift | None:
     run = study.nearest(PEAK)
-    group = over_seeds.groups(study)[run.label] if run else []
+    group = study.groups[run.label] if run else []
     moves = [(study.change("mu_raw", one), study.change("bystander_mu_raw", one)) for one in group]
     known = np.array([pair for pair in moves if np.isfinite(pair).all()])
     if not len(known) or run is None:
@@ -159,7 +159,7 @@ def needed(study: Study) -> str:
     for row, where in drawn_design.REUSES.items():
         if (apart := design.gap(cells, row)).values:
             less = f"the bystander's less the teacher's is {apart.told(drawn_design.POINTS)} points"
-            parts.append(f"{where}: {drawn_design.need(apart)}; {less}")
+            parts.append(f"{where.capitalize()}: {drawn_design.need(apart)}; {less}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     return f"**{'. '.join(parts)}.** {drawn_design.as_it_stands({study.name: study})}".strip()
@@ -195,6 +195,4 @@ def plugged(study: Study) -> str:
 def _plugged(study: Study, run: Run) -> list[str]:
     """Plug-in accuracy over the seeds of ``run``, as it is and matched, in per cent."""
     columns = [f"plug_in_accuracy{kind}" for kind in ("", "_matched")]
-    group = over_seeds.groups(study)[run.label]
-    known = [[one.last(column) for one in group if column in one.history] for column in columns]
-    return [words.number(float(np.mean(values or [np.nan])), "{:.0%}") for values in known]
+    return [words.number(by_method.mean(column, study.groups[run.label]), "{:.0%}") for column in columns]

@@ -20,7 +20,7 @@ def short(label: str) -> str:
 
 
 def colors(study: Study) -> list[str]:
-    """Of the labels of `over_seeds.groups`: KD by temperature, others by method."""
+    """Of the labels of the study's `groups`: KD by temperature, others by method."""
     return [str(style.line(run, study.hottest)["color"]) for run in study.first_of_each]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import maps, over_seeds, stats, words
+from kdnb.analysis import maps, stats, words
 from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, classes, style
@@ -211,7 +211,7 @@ def cosine(study: Study) -> Exhibit:
     Beside it the same for shuffled pairs, and both after the mean feature is taken out.
     """
     run = study.get("normal") or study.students[0]
-    group = over_seeds.groups(study)[run.label]
+    group = study.groups[run.label]
     fig = style.grid(1, 1, height=440)
     for column, (name, color, dash) in COSINES.items():
         for place, one in enumerate(group):
@@ -230,7 +230,7 @@ def cosine(study: Study) -> Exhibit:
 def cosine_sentence(study: Study) -> str:
     """Whether the cosine rises in normal training, and as far for pairs that have nothing to do with each other."""
     run = study.get("normal") or study.students[0]
-    group = over_seeds.groups(study)[run.label]
+    group = study.groups[run.label]
     if not all(set(COSINES) <= set(one.history) for one in group):
         return "**Whether features come nearer cannot be told: these runs were made without the cosine of features.**"
     ends = {

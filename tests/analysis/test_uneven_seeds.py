@@ -41,7 +41,7 @@ def uneven(root: Path) -> Study:
 
 def test_a_label_that_seed_0_lacks_is_seen_over_seeds_and_not_in_front(uneven: Study) -> None:
     assert [run.label for run in uneven.students] == ["normal", "KD T=1", "KD T=2", "KD T=4"]
-    of = {label: [run.spec.init_seed for run in runs] for label, runs in over_seeds.groups(uneven).items()}
+    of = {label: [run.spec.init_seed for run in runs] for label, runs in uneven.groups.items()}
     assert of == {"normal": [0, 1, 2], "KD T=1": [0, 2], "KD T=2": [0], "KD T=4": [0, 1, 2], PUSHED.label: [2]}
     assert [run.spec.init_seed for run in interventions.group(uneven, "pushed")] == [2]
     assert by_method.measured(uneven).loc["pushed", "seeds"] == 1
@@ -54,7 +54,7 @@ def test_a_hot_temperature_of_another_seed_is_drawn_with_what_that_seed_has(root
 
 
 def test_labels_are_compared_on_the_seeds_that_all_of_them_have(uneven: Study) -> None:
-    groups = over_seeds.groups(uneven)
+    groups = uneven.groups
     two = over_seeds.common({label: groups[label] for label in ("normal", "KD T=1")})
     assert {label: [run.spec.init_seed for run in runs] for label, runs in two.items()} == {
         "normal": [0, 2],
@@ -116,7 +116,7 @@ def test_what_sets_the_length_is_compared_on_the_seeds_that_every_t_has(tmp_path
 
 
 def test_how_mu_moves_is_told_over_the_seeds_that_those_have_who_are_compared(uneven: Study) -> None:
-    text, by_label = over_epochs.answer(uneven), over_seeds.groups(uneven)
+    text, by_label = over_epochs.answer(uneven), uneven.groups
     at_4, at_1 = ([uneven.change("mu_raw", run) for run in by_label[label]] for label in ("KD T=4", "KD T=1"))
     assert (
         f"at T = 4 (μ changes by {over_epochs.percent(np.mean(at_4))}, " in text and "; 3 seeds): claim C3 is" in text
@@ -131,4 +131,4 @@ def test_a_claim_of_other_seeds_than_the_numbers_beside_it_names_its_own(uneven:
     assert in_front.endswith(" here (judged on seeds 0, 1 and 2)") or in_front.endswith(
         " too (judged on seeds 0, 1 and 2)"
     )
-    assert "judged" not in claim_words.found(uneven, "C3", over_seeds.groups(uneven)["KD T=4"])
+    assert "judged" not in claim_words.found(uneven, "C3", uneven.groups["KD T=4"])

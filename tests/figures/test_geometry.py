@@ -248,7 +248,7 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
     every = {run: 0.8 + place / 100 for place, run in enumerate(compared.every)}
     assert own == {
         label: {run.spec.init_seed: pytest.approx(every[run]) for run in group}
-        for label, group in over_seeds.groups(compared).items()
+        for label, group in compared.groups.items()
     }
     assert {kind: level["linear"] for kind, level in stitched.floors(table).items()} == {
         "untrained": pytest.approx(0.2),

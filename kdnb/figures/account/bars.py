@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, over_seeds, words
+from kdnb.analysis import accounts, words
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import SMALL_PART
 from kdnb.figures import intervals, style
@@ -34,7 +34,7 @@ def account(study: Study) -> Exhibit:
 
     Shares and not amounts: DIST's are a hundred times KD's.
     """
-    labels = list(over_seeds.groups(study))
+    labels = list(study.groups)
     causes = pd.DataFrame([accounts.mean_totals(accounts.accounted(study, label)) for label in labels], index=labels)
     shares = causes.div(causes.abs().sum(axis=1), axis=0)
     fig = style.grid(1, 1, height=460)

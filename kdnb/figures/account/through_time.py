@@ -96,7 +96,7 @@ def through_sentence(run: Run) -> str:
 def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
     """A panel a part of PARTS, each on its own scale: what only the teacher shows, each student over its seeds."""
     fig = style.grid(len(accounts.PARTS), 1, list(accounts.PARTS), 760, shared_xaxes=True, vertical_spacing=0.05)
-    labels = list(over_seeds.groups(study))
+    labels = list(study.groups)
     for row, (part, values) in enumerate(found.items(), start=1):
         look = {"color": EXCESS[part], "symbol": "circle"}
         for trace in intervals.points(over_seeds.estimates(values), part, "teacher − bystander", look):

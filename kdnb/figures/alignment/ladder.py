@@ -46,7 +46,7 @@ def ladder(study: Study) -> Exhibit:
         found = over_seeds.estimates(over_seeds.collect(study, partial(_last, column=column)))
         fig.add_traces(intervals.points(found, name, "μ", {"color": color, "symbol": symbol}))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
-    intervals.axis(fig, list(over_seeds.groups(study)))
+    intervals.axis(fig, list(study.groups))
     fig.update_layout(legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
     return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
@@ -94,7 +94,7 @@ def every_mu(study: Study) -> str:
     A mean over those seeds whose histories have it, with n where these are not all.
     """
     runs = study.leading_pair
-    groups = over_seeds.groups(study)
+    groups = study.groups
     rows = []
     for column, name in NAMES.items():
         cells = {"last epoch, mean over seeds": name}
@@ -129,7 +129,7 @@ def sides(study: Study) -> Exhibit:
 def _sides(study: Study, view: str) -> go.Figure:
     titles = [f"{name} · above 0: {ABOVE[view]}" for name in KINDS.values()]
     fig = style.grid(2, 1, titles, 520, shared_xaxes=True, vertical_spacing=0.09)
-    labels = list(over_seeds.groups(study))
+    labels = list(study.groups)
     for row, kind in enumerate(KINDS, start=1):
         look = {"color": style.TEACHER, "symbol": "circle"}
         found = over_seeds.estimates(alignment.differences(study, kind, view))

@@ -34,7 +34,7 @@ def plugged(study: Study) -> Exhibit:
 
 def _plugged(study: Study, run: Run) -> go.Figure:
     fig = style.grid(1, 1, height=420)
-    groups = over_seeds.groups(study)
+    groups = study.groups
     shown = list(groups[run.label])
     if "normal" in groups:  # behind itself too: steps with as many traces share what does not change
         name = "normal training: W<sub>t</sub>, matched"

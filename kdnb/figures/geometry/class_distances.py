@@ -129,7 +129,7 @@ def agreements(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> 
 
 
 def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
-    labels = list(over_seeds.groups(study))
+    labels = list(study.groups)
     titles = ["ρ with its teacher", "ρ with its teacher − ρ with the bystander"]
     fig = style.grid(2, 1, titles, 560, shared_xaxes=True, vertical_spacing=0.1)
     final = found.students["final"]
@@ -194,7 +194,7 @@ def separations(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> Exhi
 
 
 def _separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
-    labels = list(over_seeds.groups(study))
+    labels = list(study.groups)
     fig = style.grid(4, 1, list(class_agreement.SEPARATION.values()), 760, shared_xaxes=True, vertical_spacing=0.05)
     for row, (name, title) in enumerate(class_agreement.SEPARATION.items(), 1):
         colors = [color for label, color in zip(labels, intervals.colors(study), strict=True) if found[name].get(label)]

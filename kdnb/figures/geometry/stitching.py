@@ -38,7 +38,7 @@ def accuracies(studies: Mapping[str, Study]) -> Exhibit:
 
 
 def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
-    labels, level = list(over_seeds.groups(study)), stitched.floors(found)
+    labels, level = list(study.groups), stitched.floors(found)
     named: set[str] = set()
     fig = style.grid(3, 1, list(stitched.HELP.values()), 700, shared_xaxes=True, vertical_spacing=0.06)
     for row, column in enumerate(stitched.HELP, 1):
@@ -56,7 +56,7 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
         fig.update_yaxes(range=[0, top], **style.shares(".0%" if top > 0.1 else ".1%"), row=row)
     intervals.axis(fig, labels)
     fig.update_layout(legend={"orientation": "h", "y": -0.14})
-    drawn = {pair for pair in zip(found["label"], found["seed"], strict=True)}
+    drawn = set(zip(found["label"], found["seed"], strict=True))
     those = [run for run in study.shown if (run.label, run.spec.init_seed) in drawn]
     return style.captioned(fig, study, "test accuracy of a teacher's classifier", those or study.shown)
 

@@ -20,7 +20,7 @@ HEADS = {
     "random": "random rows",
 }
 # What stands between W_o and W_t in the rows that ask for the teacher's own classifier.
-REUSES = {"answers": "Where answers are distilled", "maps": "Where features are copied and both are relabelled"}
+REUSES = {"answers": "where answers are distilled", "maps": "where features are copied and both are relabelled"}
 POINTS = "{:+z.2f}"
 SYMBOLS = {
     "frozen": "circle",
@@ -55,7 +55,10 @@ def as_html(studies: Mapping[str, Study]) -> str:
 def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
     asked = "Does reuse need the teacher's own classifier? W<sub>o</sub> less W<sub>t</sub> in points"
-    rows = [f"{where}: {'; '.join(_needs(studies, row)) or 'no study is here'}" for row, where in REUSES.items()]
+    rows = [
+        f"{where.capitalize()}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
+        for row, where in REUSES.items()
+    ]
     return f"**{asked}. {'. '.join(rows)}.**"
 
 

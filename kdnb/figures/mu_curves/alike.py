@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdnb.analysis import over_seeds, words
+from kdnb.analysis import words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, style
@@ -14,7 +14,7 @@ from kdnb.runs.store import column_of
 @exhibit("mu-dist-{of}", "Raw mu after the warm-up, DIST alone and KD alone, each on its own axis.")
 def dist(study: Study) -> Exhibit:
     """Fig. 7: DIST alone on its own axis, and beside it KD at T = 4 on its own; a thin line a seed."""
-    groups = over_seeds.groups(study)
+    groups = study.groups
     shown = [run for run in (study.get("DIST"), study.nearest(PEAK)) if run]
     if not shown:
         return Exhibit(answer=like_kd(study), of=study.name)
@@ -40,7 +40,7 @@ def cosine(study: Study) -> Exhibit:
     run, told = study.nearest(PEAK), claim_words.told(study, "C10")
     if run is None:
         return Exhibit(answer=told, of=study.name)
-    group = over_seeds.groups(study)[run.label]
+    group = study.groups[run.label]
     fig = style.grid(2, 1, height=520, shared_xaxes=True, vertical_spacing=0.07)
     for row, (title, column, sign) in enumerate((("μ raw", "mu_raw", 1), ("1 − cosine", "classifier_cosine", -1)), 1):
         for place, one in enumerate(group):

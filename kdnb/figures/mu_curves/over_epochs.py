@@ -36,7 +36,7 @@ TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of
 )
 def selected(study: Study) -> Exhibit:
     """Fig. 1: a panel a student, each with its own axis, a thin line a seed and their mean; dotted: the bystander."""
-    groups, normal = over_seeds.groups(study), study.get("normal")
+    groups, normal = study.groups, study.get("normal")
     own = [run for run in study.students if run.spec.method not in ORDER]  # a reader's own methods
     shown = [*study.picked, *([normal] if normal else []), *own] or list(study.students[:3])
     columns = min(2, len(shown))
