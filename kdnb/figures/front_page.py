@@ -61,7 +61,7 @@ def name_ends(fig: go.Figure) -> go.Figure:
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     """The title's question and that of reuse in one sentence each, over all studies."""
     told = [_farther(papers), *_nearer(designs)]
-    needs = []
+    needs: list[str] = []
     for row, where in drawn_design.REUSES.items():
         gaps = {study.name: design.gap(design.cells(study.every), row) for study in designs}
         said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
