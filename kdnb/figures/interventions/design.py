@@ -9,7 +9,7 @@ from kdnb.analysis import design, out_of_reach, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
-from kdnb.figures import origin, style
+from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 HEADS = {
@@ -56,7 +56,7 @@ def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
     asked = "Does reuse need the teacher's own classifier? W<sub>o</sub> less W<sub>t</sub> in points"
     rows = [
-        f"{where.capitalize()}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
+        f"{words.capital(where)}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
         for row, where in REUSES.items()
     ]
     return f"**{asked}. {'. '.join(rows)}.**"
@@ -129,8 +129,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     marked = set(zip(found["study"], found["name"], strict=True))
     shown = [run for name, one in studies.items() for run in one.every if (name, run.path.name) in marked]
-    title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
-    drawn = origin.mark(fig, shown, None).update_layout(title=title)
+    drawn = style.titled(fig, "frozen classifiers; a mark is a student, last epoch", shown)
     return Exhibit(drawn, left_out(studies), reach_sentence(found))
 
 
