@@ -1,5 +1,6 @@
 """The design, and crossed teachers: every cell from the run that answers for it, contrasts with the sign they say."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -115,8 +116,12 @@ def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None
 
 def test_table_and_sentence_hold_the_cells(study: Study) -> None:
     found = design.cells(study.every)
-    made = drawn.outcomes({"digits": study})
+    made = drawn.outcomes({"digits": study, "digits-few": study})
     text, sentence = made.table, made.answer
+    assert re.findall(r'<th scope="col">(digits\S*)</th>', text) == [
+        "digits",
+        "digits-few",
+    ]  # a table each: one is too wide
     for place in (("answers", "own"), ("labels", "random"), ("maps", "W_t")):
         assert f"{100 * found[place].mean:.2f}" in text
     difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()

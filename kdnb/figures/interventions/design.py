@@ -42,14 +42,13 @@ def outcomes(studies: Mapping[str, Study]) -> Exhibit:
 
 
 def as_html(studies: Mapping[str, Study]) -> str:
-    """The design's accuracies, a row for what is learned, a column for whose classifier answers; empty without any."""
+    """The design's accuracies, a table a study: a row for what is learned, a column for whose classifier answers."""
     tables = []
     for name, study in studies.items():
         if design.is_trained(study):
-            cells = design.table(design.cells(study.every)).rename(columns=HEADS).reset_index(names="what is learned")
-            cells.insert(1, "study", name)
-            tables.append(cells)
-    return style.table(pd.concat(tables), "accuracies of the design", escape=False) if tables else ""
+            cells = design.table(design.cells(study.every)).rename(columns=HEADS).reset_index(names=name)
+            tables.append(style.table(cells, f"accuracies of the design on {name}", escape=False))
+    return "".join(tables)
 
 
 def sentence(studies: Mapping[str, Study]) -> str:
