@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import yaml
 
-from kdnb import models, paths, profiles
+from kdnb import paths
 from kdnb.analysis import words
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.students import Students
@@ -17,6 +17,7 @@ from kdnb.claims.studies import Judged, counted
 from kdnb.figures import style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
+from kdnb.figures.experiment import CLASSES, FEATURES, PAPER
 from kdnb.figures.methods import ablations
 from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.surroundings import is_live
@@ -43,14 +44,12 @@ CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-
 @exhibit("experiments", "A row a study: its images, networks, classes and features, epochs, weight decay and seeds.")
 def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
     """How each study's experiment differs from the paper's, from its specs; ``absent``: a profile without any."""
-    papers = profiles.get("cifar100")
-    width = models.FAMILY[papers.student][1][-1]
     first = {
         "study": "the paper",
-        "images": papers.dataset,
-        "teacher → student": f"{papers.teacher} → {papers.student}",
-        "classes, features": f"100 < {width}",
-        "epochs": papers.epochs,
+        "images": PAPER.dataset,
+        "teacher → student": f"{PAPER.teacher} → {PAPER.student}",
+        "classes, features": f"{CLASSES} < {FEATURES}",
+        "epochs": PAPER.epochs,
         "weight decay": "0.0005, or 0",
         "students": "not stated",
     }
@@ -87,9 +86,9 @@ def _room(one: Judged) -> str:
 
 
 def _is_papers(one: Judged) -> bool:
-    spec, papers = one.students[0].spec, profiles.get("cifar100")
+    spec = one.students[0].spec
     ours = (spec.dataset, spec.teacher and spec.teacher["model"], spec.model, spec.epochs)
-    return ours == (papers.dataset, papers.teacher, papers.student, papers.epochs)
+    return ours == (PAPER.dataset, PAPER.teacher, PAPER.student, PAPER.epochs)
 
 
 # ------------------------------------------------------------------------------------------------------- the verdicts

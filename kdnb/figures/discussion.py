@@ -38,7 +38,6 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S12": stitching.accuracies,
     "S13": norms.by_temperature,
 }
-COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 
 
@@ -133,7 +132,7 @@ def _marks(
         text: estimate(values, one.measure.mean, lambda values: one.measure.interval(values) or (np.nan, np.nan))
         for text, values in rows.items()
     }
-    look = {"color": COLORS[place % len(COLORS)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
+    look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
     traces = intervals.points(estimates, name, "", look, lambda estimate: _mean(one, estimate.values))
     return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
 

@@ -44,7 +44,9 @@ SYMBOLS += [f"{name}-open" for name in SYMBOLS]
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
 # Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
 COLDEST, HOTTEST = 0.2, 0.87
-CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#7b4fa3", "#a0522d", "#b5bd00")
+# Okabe and Ito's colours: apart for all common kinds of colour blindness, ordered for contrast on both grounds.
+COLORWAY = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
+CLASSES = (*COLORWAY, "#7b4fa3", "#a0522d", "#b5bd00")
 QUIET = "rgba(128,128,128,0.35)"
 
 
@@ -226,7 +228,3 @@ def across(study: Study, run: Run, value: float, name: str) -> go.Scatter:
     look = line(run, study.hottest)
     hover = f"{run.label}<br>{name}: %{{y}}<extra></extra>"
     return go.Scatter(x=[low, high], y=y, name=run.label, mode="lines", line=look, hovertemplate=hover)
-
-
-# Okabe and Ito's colours: apart for all common kinds of colour blindness, ordered for contrast on both grounds.
-COLORWAY = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")

@@ -1,6 +1,7 @@
 """What does reuse need? The design {what is learned} x {whose classifier}, and what is within reach."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -32,7 +33,6 @@ SYMBOLS = {
     "simplex": "square-open",
 }
 ABLE = 0.01  # share of images whose nearest logits may name another class
-COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 @exhibit("design", "Test accuracy of every cell: a row for what is learned, a column for whose classifier answers.")
@@ -100,27 +100,23 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     if found.empty:
         return Exhibit(answer=reach_sentence(found))
     fig = style.grid(1, 1, height=520)
-    for place, (name, part) in enumerate(found.groupby("study", sort=False)):
-        widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
+    symbols = {str(method): SYMBOLS.get(str(method), "diamond-open") for method in found["method"].unique()}
+    for (name, part), color in zip(found.groupby("study", sort=False), cycle(style.COLORWAY), strict=False):
+        title = f"{name} ({part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes)"
+        hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
         for method, marks in part.groupby("method", sort=False):
             text = [
                 f"{method}, seed {row.seed}, {row.residual:.0%} of the logits not reached" for row in marks.itertuples()
             ]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
-            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
-            hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
-            look = {
-                "size": 10,
-                "color": COLORS[place % len(COLORS)],
-                "symbol": SYMBOLS.get(str(method), "diamond-open"),
-            }
+            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=title, legendgroup=name)
+            look = {"size": 10, "color": color, "symbol": symbols[str(method)]}
             fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=False))
-        look = {"size": 10, "color": COLORS[place % len(COLORS)]}  # a colour without a symbol, for the legend
-        named = go.Scatter(x=[None], y=[None], mode="markers", name=f"{name} ({widths})", legendgroup=name)
-        fig.add_trace(named.update(marker=look))
-    for method in found["method"].unique():  # a symbol without a colour, for the legend
-        look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
-        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
+        look = {"size": 10, "color": color}  # a colour without a symbol, for the legend
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=title, legendgroup=name, marker=look)
+    for method, symbol in symbols.items():  # a symbol without a colour, for the legend
+        look = {"size": 10, "color": style.OTHER, "symbol": symbol}
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=method, marker=look)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_xaxes(title_text="images whose nearest logits name another class", **style.shares(".0%", ".1%"))
     fig.update_xaxes(range=[-0.04, None])
