@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 def students(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
     """Ways to train a student: the usual loop, ours with table and live teacher, the whole sweep in lockstep."""
-    torchs_own = "tf32" if place.device == "cuda" else "fp32"
+    torchs_own = "tf32" if devices.has(devices.choose(place.device), "tf32") else "fp32"
     named = {USUAL: Line(Entry(partial(Usual, place), amounts.steps), live(torchs_own), torchs_own)}
     for precision in dict.fromkeys((natural, "fp32")):
         table, teacher = (

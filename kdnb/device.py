@@ -35,9 +35,16 @@ def choose(name: str) -> torch.device:
 def natural_precision(device: torch.device) -> str:
     """What precision 'auto' means on ``device``: bf16 where the hardware has it, on older GPUs fp16, else fp32."""
     if device.type == "cuda":
-        generation = torch.cuda.get_device_capability(device)
-        return "bf16" if generation >= (8, 0) else "fp16" if generation >= (7, 0) else "fp32"
+        half = "fp16" if torch.cuda.get_device_capability(device) >= (7, 0) else "fp32"
+        return "bf16" if has(device, "bf16") else half
     return "bf16" if device.type == "cpu" and _cpu_has_bf16() else "fp32"
+
+
+def has(device: torch.device, precision: str) -> bool:
+    """Whether ``device`` computes in ``precision``; what torch emulates, such as bf16 on a T4, does not count."""
+    if precision not in ("tf32", "bf16") or device.type != "cuda":
+        return precision != "tf32"
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cpu_has_bf16() -> bool:
@@ -51,8 +58,12 @@ def configure(device: torch.device, precision: str) -> None:
     Raises ValueError for a precision that is unknown or that the device does not have.
     """
     choice("precision", precision, PRECISIONS)
-    if precision == "tf32" and device.type != "cuda":
-        raise ValueError(f"precision 'tf32' exists on CUDA only, and the device is {device.type}; use 'fp32'.")
+    if not has(device, precision):
+        other = "fp16" if device.type == "cuda" else "fp32"
+        raise ValueError(
+            f"precision {precision!r} wants a GPU of compute capability 8.0 or more, and the device is "
+            f"{describe(device)}; use {other!r} or 'auto'."
+        )
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = False
     if device.type == "cpu":
