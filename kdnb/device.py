@@ -84,6 +84,13 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, half, enabled=half is not None)
 
 
+def root(error: BaseException) -> BaseException:
+    """What went wrong first, where cleaning up failed as well: ending a CUDA capture that failed says only that."""
+    while error.__context__ is not None and not error.__suppress_context__:
+        error = error.__context__
+    return error
+
+
 @contextmanager
 def failures_explained(device: torch.device) -> Iterator[None]:
     """Turn what torch says of a CUDA device that fails into DeviceLost with the way out."""

@@ -1,7 +1,9 @@
 """The captured step is the plain step, for every method, without a GPU; see :mod:`recorded`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from conftest import same, tiny, with_teachers
 from recorded import HostRead, Lane, Recorded
 
+from kdnb import device as devices
 from kdnb import methods
 from kdnb.runs import Run
 from kdnb.train import cuda_graphs, study
@@ -34,6 +37,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def use_recorded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cuda_graphs, "Captured", Recorded)
     patch.setattr(cuda_graphs, "Lane", Lane)
+    patch.setattr(cuda_graphs.GraphSteps, "failure", "")  # what a test leaves in the process goes with it
     patch.setattr(
         cuda_graphs, "steps", lambda prepare, device, graph, streams: cuda_graphs.GraphSteps(prepare, streams)
     )
@@ -127,6 +131,87 @@ def test_a_step_that_reads_on_the_host_is_refused(tiny_folder: Path, monkeypatch
     total = torch.ones(3, requires_grad=True)
     with pytest.raises(HostRead, match="_local_scalar_dense waits for the device"):
         Recorded(lambda: 1 if total.sum() > 0 else 0, [], Lane())
+
+
+class Ending(Recorded[Any]):
+    """As torch does it: what fails in a capture fails once more where the capture is ended, in other words."""
+
+    made = 0
+
+    def __init__(self, *given: Any) -> None:
+        Ending.made += 1
+        super().__init__(*given)
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+
+def test_one_failed_capture_is_the_process_s_last_and_says_what_came_first(
+    recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda_graphs, "Captured", Ending)
+    monkeypatch.setattr(Ending, "made", 0)
+    for number in range(2):
+        (session,) = trained(tmp_path / str(number), tiny_folder).provenance["sessions"]
+        why = "plain, since a capture failed: RuntimeError: operation not permitted when stream is capturing"
+        assert session["steps"] == why
+    assert Ending.made == 1
+
+
+def test_what_a_method_says_of_its_error_is_not_looked_behind() -> None:
+    with pytest.raises(ValueError) as raised:
+        try:
+            {}["weight"]
+        except KeyError as error:
+            raise ValueError("no weight was given") from error
+    assert devices.root(raised.value) is raised.value
+
+
+class Streams:
+    """torch.cuda's current stream, without CUDA: names in the place of streams."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.current = Named("default")
+        patch.setattr(torch.cuda, "current_stream", lambda *_: self.current)
+        patch.setattr(torch.cuda, "set_stream", lambda stream: setattr(self, "current", stream))
+        patch.setattr(torch.cuda, "stream", self.on)
+        for name in ("synchronize", "empty_cache"):
+            patch.setattr(torch.cuda, name, lambda: None)
+        patch.setattr(torch._C, "_host_emptyCache", lambda: None, raising=False)
+
+    @contextmanager
+    def on(self, stream: "Named") -> Iterator[None]:
+        before, self.current = self.current, stream
+        yield
+        self.current = before
+
+
+class Named(str):
+    def wait_stream(self, _: object) -> None:
+        """Nothing runs beside."""
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_after_a_capture_work_goes_where_it_went_before(ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own context of a capture leaves its stream the current one where the capture cannot be ended."""
+    streams, calls = Streams(monkeypatch), list[str]()
+
+    class Graph:
+        def capture_begin(self, *_: object, **__: object) -> None:
+            calls.append(f"begin on {streams.current}")
+
+        def capture_end(self) -> None:
+            calls.append(f"end on {streams.current}")
+            if not ends:
+                raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    lane = SimpleNamespace(stream=Named("lane"), pool=None)
+    with nullcontext() if ends else pytest.raises(RuntimeError, match="previous error"):
+        cuda_graphs.Captured(lambda: calls.append(f"work on {streams.current}"), [], lane)  # type: ignore[arg-type]
+    assert calls[-3:] == ["begin on lane", "work on lane", "end on lane"]
+    assert streams.current == "default"
 
 
 def test_where_a_capture_fails_training_goes_on_and_says_so(
