@@ -1,6 +1,7 @@
 """Where and how precisely to compute."""
 
 import ctypes
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -91,18 +92,34 @@ def root(error: BaseException) -> BaseException:
     return error
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device's memory ran out; CUDA's libraries say so in errors of their own, which torch passes on."""
+    first = root(error)
+    return isinstance(first, RuntimeError) and bool(re.search("out of memory|STATUS_ALLOC_FAILED", str(first)))
+
+
 @contextmanager
 def failures_explained(device: torch.device) -> Iterator[None]:
-    """Turn what torch says of a CUDA device that fails into DeviceLost with the way out."""
+    """Turn what torch says of a device that fails into DeviceLost, or where it is full into MemoryError, with the way
+    out."""
     try:
         yield
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise MemoryError(
+                f"{device} has no room for data, teacher and teacher table: {_said(root(error))}. Free memory (of "
+                "other notebooks, too), use teacher_outputs='live', or device='cpu'."
+            ) from error
         if "CUDA error" not in str(error):
             raise
         raise DeviceLost(
-            f"{device} failed: {str(error).splitlines()[0]}. Finished epochs are stored; once it works again (or with "
+            f"{device} failed: {_said(error)}. Finished epochs are stored; once it works again (or with "
             "device='cpu') the same command goes on from there, in a new process."
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def describe(device: torch.device) -> str:

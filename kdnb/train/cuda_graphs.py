@@ -134,19 +134,24 @@ class GraphSteps:
         try:
             batch = self._batch(indices, views)
             return [self._step(batch, learner) for learner in learners]
-        except torch.cuda.OutOfMemoryError:
-            raise  # a smaller group may fit
         except Exception as error:  # whatever the driver, torch or a method of one's own comes up with
             # No learner has taken this batch's step yet: captures come before replays.
-            first = devices.root(error)
-            line = str(first).partition("\n")[0]
-            GraphSteps.failure = f"{type(first).__name__}: {line}"
-            print(
-                f"WARNING: CUDA graphs are not used: {self.failure}\n"
-                "Training goes on with plain steps: slower, the same numbers. cuda_graph=False asks for them at once.",
-                flush=True,
-            )
+            first, full = devices.root(error), devices.is_out_of_memory(error)
+            if first is not error or not full:  # else memory ran out, and the capture ended well
+                self._give_up(first)
+            if full:
+                raise  # a smaller group may fit
             return []
+
+    @staticmethod
+    def _give_up(error: BaseException) -> None:
+        line = str(error).partition("\n")[0]
+        GraphSteps.failure = f"{type(error).__name__}: {line}"
+        print(
+            f"WARNING: CUDA graphs are not used: {GraphSteps.failure}\n"
+            "Training goes on with plain steps: slower, the same numbers. cuda_graph=False asks for them at once.",
+            flush=True,
+        )
 
     def _batch(self, indices: Tensor, views: Tensor) -> Batch:
         size = len(indices)

@@ -159,6 +159,30 @@ def test_one_failed_capture_is_the_process_s_last_and_says_what_came_first(
     assert Ending.made == 1
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_memory_that_runs_out_in_a_capture_halves_the_group(
+    ends: bool, recorded: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the capture can be ended, the next group captures again; where it cannot, it goes by plain steps."""
+    made = iter(range(10**9))
+
+    class Full(Recorded[Any]):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            if next(made) == 2:  # the batch, the first learner, the second
+                try:
+                    raise torch.OutOfMemoryError("CUDA out of memory.")
+                finally:
+                    if not ends:
+                        raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(cuda_graphs, "Captured", Full)
+    sessions = trained(tmp_path / "runs", tiny_folder, methods=["kd", "frozen"]).provenance["sessions"]
+    assert [len(session["group"]) for session in sessions] == [2, 1]
+    failed = "plain, since a capture failed: OutOfMemoryError: CUDA out of memory."
+    assert sessions[-1]["steps"] == ("CUDA graphs" if ends else failed)
+
+
 def test_what_a_method_says_of_its_error_is_not_looked_behind() -> None:
     with pytest.raises(ValueError) as raised:
         try:
