@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorded import Lane
 from torch import nn
 
 from benchmarks import bench, floors, switches, usual_loop
@@ -15,6 +16,7 @@ from benchmarks.loops import (
     STUDENT,
     TEACHER,
     Evaluation,
+    Ours,
     Place,
     Setting,
     dataset,
@@ -26,7 +28,7 @@ from kdnb import methods, models
 from kdnb.data import Views
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, RunSpec
-from kdnb.train import study
+from kdnb.train import cuda_graphs, study
 from kdnb.train.learner import Batch, Learner
 from kdnb.train.student import Student
 
@@ -107,6 +109,19 @@ def test_settings_train_the_papers_sweep() -> None:
 def test_a_switch_turns_one_thing() -> None:
     for switch in switches.switches("bf16", ["tf32", "bf16", "fp16"]):
         assert sum(a != b for a, b in zip(switch.plain, switch.turned, strict=True)) == 1, switch.name
+
+
+def test_plain_steps_are_not_timed_in_the_place_of_captured_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(cuda_graphs, "Captured", refused)
+    monkeypatch.setattr(cuda_graphs, "Lane", Lane)
+    monkeypatch.setattr(cuda_graphs.GraphSteps, "failure", "")
+    monkeypatch.setattr(cuda_graphs, "steps", lambda prepare, *_: cuda_graphs.GraphSteps(prepare, 1))
+    ours = Ours(CPU, Setting("fp32", images=64))
+    with pytest.raises(RuntimeError, match="a capture failed: RuntimeError: operation not permitted"):
+        ours.run(1)
 
 
 def fail() -> Evaluation:

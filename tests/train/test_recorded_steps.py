@@ -14,7 +14,7 @@ from recorded import HostRead, Lane, Recorded
 from kdnb import device as devices
 from kdnb import methods
 from kdnb.runs import Run
-from kdnb.train import cuda_graphs, study
+from kdnb.train import cuda_graphs, loss_scale, study
 from kdnb.train.learner import Learner
 
 COMMON: dict[str, object] = {
@@ -69,6 +69,19 @@ def test_recorded_steps_are_the_plain_ones_bit_by_bit(name: str, pairs: dict[str
 def trained(folder: Path, tiny_folder: Path, **changes: object) -> Run:
     given: dict[str, Any] = COMMON | {"methods": ["kd"]} | changes
     return study.train_students(tiny(with_teachers(folder, tiny_folder), **given))[0]
+
+
+def test_steps_that_overflow_are_left_out_in_a_replay(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scale far too large halves for many steps; what is asked of the device is part of what is recorded."""
+    monkeypatch.setattr(loss_scale, "START", 2.0**40)
+    given = {"precision": "fp16", "batch_size": 8}
+    plain = trained(tmp_path / "plain", tiny_folder, **given)
+    use_recorded(monkeypatch)
+    same(plain, trained(tmp_path / "recorded", tiny_folder, **given))
+    monkeypatch.setattr(loss_scale, "START", 2.0**10)
+    assert differ(plain, trained(tmp_path / "smaller", tiny_folder, **given))  # where none is left out
 
 
 def differ(one: Run, other: Run) -> bool:
