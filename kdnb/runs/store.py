@@ -233,9 +233,10 @@ class Run:
         write_tensors(self._file(f"trace/{epoch:04d}.safetensors"), {"weight": weight, "bias": bias}, {})
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint."""
-        columns = list(checkpoint.history[-1])
-        rows = torch.tensor([[row[column] for column in columns] for row in checkpoint.history], dtype=torch.float64)
+        """Replace the checkpoint; where versions of kdnb that measured other columns wrote rows, nan is in between."""
+        columns = list(dict.fromkeys(column for row in checkpoint.history for column in row))
+        table = [[row.get(column, np.nan) for column in columns] for row in checkpoint.history]
+        rows = torch.tensor(table, dtype=torch.float64)
         tensors = {**checkpoint.tensors, "history": rows}
         write_tensors(self._file("checkpoint.safetensors"), tensors, {"columns": columns})
 
