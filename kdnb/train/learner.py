@@ -109,6 +109,7 @@ class Learner:
         checkpoint = self.run.read_checkpoint()
         if checkpoint is None:
             return
+        self.run.check_trace(len(checkpoint.history))
         state = self.state()
         if lost := [name for name in state if name not in checkpoint.tensors]:
             raise ValueError(

@@ -100,6 +100,28 @@ def test_a_checkpoint_of_less_state_is_refused_by_name(stopped: Run, train: Trai
         train(methods=["normal"])
 
 
+@pytest.mark.parametrize(("lost", "said"), [(["0001"], r"1 of 2 .*\(not of 1\)"), (["0001", "0002"], "0 of 2")])
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_classifier_that_was_lost_is_told_before_training_goes_on(
+    lost: list[str], said: str, empty: bool, stopped: Run, train: Train, tiny_runs: list[Run]
+) -> None:
+    """A Drive uploads files in its own order: a disconnect may leave some out, or empty."""
+    pieces = {stopped.path / "trace" / f"{name}.safetensors": b"" for name in lost}
+    for file in pieces:
+        pieces[file] = file.read_bytes()
+        file.unlink()
+        if empty:
+            file.touch()
+    with pytest.raises(ValueError, match=rf"trace has the classifier of {said}.* or move {stopped.path} away"):
+        train(methods=["normal"])
+    checkpoint = stopped.read_checkpoint()
+    assert checkpoint is not None and len(checkpoint.history) == 2
+    for file, content in pieces.items():
+        file.write_bytes(content)
+    (run,) = train(methods=["normal"])
+    same(run, next(one for one in tiny_runs if one.label == "normal"))
+
+
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     status, said = stop_after(tmp_path, 1, signal.SIGINT)
     assert status == 130 and "the same command goes on" in said and "Traceback" not in said
