@@ -25,7 +25,7 @@ try:  # torch takes seconds to import, and who stops meanwhile is told the same
     from kdnb import __version__, data, paths, profiles
     from kdnb.device import DeviceLost
     from kdnb.files import write_atomically
-    from kdnb.parameters import Count, StudentParameters, TeacherParameters, command
+    from kdnb.parameters import Count, StudentParameters, TeacherParameters, checked
     from kdnb.surroundings import lasting
     from kdnb.sweep.commands import Plan, Status
     from kdnb.train.budget import TimeUp
@@ -37,7 +37,7 @@ except KeyboardInterrupt:
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 
 
-@command
+@checked
 class _Reading:
     """What commands have in common that read runs and write for the book; each imports what it alone needs."""
 
@@ -51,7 +51,7 @@ class _Reading:
         return lasting(self.output or paths.results(self.profile))
 
 
-@command
+@checked
 class Publish(_Reading):
     """Small copies of a study's finished runs, fit for the repository (see kdnb.analysis.publish)."""
 
@@ -65,7 +65,7 @@ class Publish(_Reading):
         print(f"{self.results}: {len(written)} written, {size(self.results) / 1e6:.2f} MB in all")
 
 
-@command
+@checked
 class Compare(_Reading):
     """Several full runs side by side, in small files beside published ones (see kdnb.analysis.comparisons)."""
 
@@ -83,7 +83,7 @@ class Compare(_Reading):
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
-@command
+@checked
 class Representability(_Reading):
     """What is within a frozen classifier's reach, from published runs (see kdnb.analysis.representability)."""
 
@@ -103,7 +103,7 @@ class Representability(_Reading):
         print(f"{file}: {len(found)} classifiers")
 
 
-@command
+@checked
 class Crossed(_Reading):
     """The own teacher less another's, over all pairs of teachers (see kdnb.analysis.crossed)."""
 
@@ -120,7 +120,7 @@ class Crossed(_Reading):
         print(f"{file}: {len(found)} rows")
 
 
-@command
+@checked
 class Book:
     """The book from executed notebooks; nothing is trained or executed (see kdnb.book.build)."""
 
@@ -142,7 +142,7 @@ class Book:
         print(f"The book is ready: open {page.as_uri()}")
 
 
-@command
+@checked
 class Data:
     """Fetch a data set where it is not there yet, and check it: on clusters, before jobs that have no network."""
 
@@ -155,7 +155,7 @@ class Data:
         print(f"{found.name}: {len(found.train.labels):,} training and {len(found.test.labels):,} test images")
 
 
-@command
+@checked
 class SetAside:
     """Set aside the runs that other training code made, for studies that are cheap to redo; the latest of each name."""
 
@@ -170,7 +170,7 @@ class SetAside:
         print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
 
 
-@command
+@checked
 class Pack:
     """Write finished runs as one file each, for storage that carries no folders (see kdnb.train.archives)."""
 
@@ -185,7 +185,7 @@ class Pack:
             pack(self.folder / archive.name.removesuffix(".tar"), archive)
 
 
-@command
+@checked
 class Unpack:
     """Put runs that `kdnb pack` wrote into a folder of runs; those that are there already stay."""
 

@@ -1,5 +1,6 @@
 """Refusals of bad input: each names the value, the rule and the way out."""
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -27,6 +28,11 @@ def number(name: str, value: object, rule: str, low: float, high: float) -> floa
     if not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be {rule}.")
     return float(value)
+
+
+def weight(name: str, value: object) -> float:
+    """``value`` if it can weight a loss; otherwise ValueError."""
+    return number(name, value, "a finite number of at least 0", 0, sys.float_info.max)
 
 
 def temperature(value: object, low: float = LOWEST_TEMPERATURE, high: float = HIGHEST_TEMPERATURE) -> float:

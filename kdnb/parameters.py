@@ -45,28 +45,18 @@ Temperatures = Annotated[tuple[Temperature, ...], MinLen(1)]
 Names = Annotated[tuple[str, ...], MinLen(1)]
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def checked(kind: type[T]) -> type[T]:
-    """Make ``kind`` a frozen dataclass whose fields are what their annotations say.
+    """Make ``kind`` a frozen dataclass, made by names alone, whose fields are what their annotations say.
 
     Raises ValueError, a line a field, naming the field, the value and the rule.
     """
-    return _checked(kind, kw_only=False)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def command(kind: type[T]) -> type[T]:
-    """The same for the options of a command, which have names only."""
-    return _checked(kind, kw_only=True)
-
-
-def _checked(kind: type[T], kw_only: bool) -> type[T]:
-    made: Any = dataclass(frozen=True, kw_only=kw_only, config=ConfigDict(extra="forbid"))(kind)
+    made: Any = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))(kind)
     build = made.__init__
 
-    def init(self: T, *values: Any, **named: Any) -> None:
+    def init(self: T, **named: Any) -> None:
         try:
-            build(self, *values, **named)
+            build(self, **named)
         except ValidationError as error:
             raise ValueError("\n".join(_refusals(made, error.errors()))) from None
 
@@ -152,7 +142,8 @@ class StudyParameters:
     momentum: Share = 0.9  # of SGD
     nesterov: bool = True  # Nesterov's momentum, as the paper says; False: plain, as most public code
     weight_decay: NotNegative = 5e-4  # of every weight
-    matched_on: str = "clean_accuracy"  # which accuracy decides on the matched snapshot; or test_top5_accuracy
+    # which accuracy decides on the matched snapshot
+    matched_on: Literal["clean_accuracy", "test_top5_accuracy"] = "clean_accuracy"
     matched_accuracy: Share | None = None  # the value it must reach
     precision: str | None = None  # fp32, tf32, bf16, fp16, or auto: what the device is made for
     device: str = "auto"  # cuda, mps, cpu, or auto: the first of these that is there
@@ -163,7 +154,6 @@ class StudyParameters:
     def __post_init__(self) -> None:
         if self.precision is not None:
             choice("precision", self.precision, [*PRECISIONS, "auto"])
-        choice("matched_on", self.matched_on, ("clean_accuracy", "test_top5_accuracy"))
         if self.nesterov and not self.momentum:
             raise ValueError("momentum is 0 and nesterov is true; Nesterov's momentum needs one: nesterov=False.")
 
@@ -189,13 +179,11 @@ class StudentParameters(StudyParameters):
     teacher_seed: Seed = 0  # whose students they are
     teachers_dir: str | None = None  # where teachers are kept, so that studies can share them; None: output_dir
     teacher_weights: str | None = None  # a checkpoint of one's own instead of a teacher trained here
-    teacher_outputs: str | None = None  # live: with every batch; table: once for all views
+    teacher_outputs: Literal["live", "table"] | None = None  # live: with every batch; table: once for all views
     bystander_seed: Seed | None = 1  # a teacher the students never see, the control; None: no control columns
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.teacher_outputs is not None:
-            choice("teacher_outputs", self.teacher_outputs, ("live", "table"))
         if self.bystander_seed == self.teacher_seed and self.teacher_weights is None:
             raise ValueError(f"bystander_seed is {self.bystander_seed}, the teacher's own; choose another, or None.")
 
@@ -206,17 +194,15 @@ def read(namespace: Mapping[str, Any], kind: type[T]) -> T:
     What the notebook's own cells have made by then, in a kernel where all is run again, is no parameter.
     """
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    hidden = OF_JUPYTER | OF_PAPERMILL
-    plain = {
+    others = OF_JUPYTER | OF_PAPERMILL | made_by(namespace.get("In", ())) - known
+    given = {
         name: value
         for name, value in namespace.items()
-        if isinstance(value, PLAIN) and not name.startswith("_") and name not in hidden
+        if isinstance(value, PLAIN) and not name.startswith("_") and name not in others
     }
-    own = made_by(namespace.get("In", ())) - known
-    for name in plain:
-        if name not in own:
-            choice("parameter", name, known)
-    return kind(**{name: value for name, value in plain.items() if name not in own})
+    for name in given:
+        choice("parameter", name, known)
+    return kind(**given)
 
 
 def made_by(cells: Iterable[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Named settings: ``digits`` (offline, minutes), ``cifar100`` (the paper), and smaller or other pairs beside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdnb.checks import choice
 
@@ -22,10 +22,12 @@ class Profile:
     learning_rate: float = 0.05
 
 
+DIGITS = Profile("digits", "resnet20", "resnet8", matched_accuracy=0.97, clean_images=448, teacher_outputs="table")
+HALF = Profile(
+    "cifar100", "resnet32x2", "resnet8x2", matched_accuracy=0.58, clean_images=5000, precision="bf16", epochs=40
+)
 PROFILES = {
-    "digits": Profile(
-        "digits", "resnet20", "resnet8", matched_accuracy=0.97, clean_images=448, teacher_outputs="table"
-    ),
+    "digits": DIGITS,
     "cifar100": Profile(
         "cifar100",
         "resnet32x4",
@@ -36,35 +38,17 @@ PROFILES = {
         teacher_outputs="table",
     ),
     # Ten images a class and the same test images: no network knows all of them, so there is something left to teach.
-    "digits-few": Profile(
-        "digits-few", "resnet20", "resnet8", matched_accuracy=0.97, clean_images=100, teacher_outputs="table"
-    ),
+    "digits-few": replace(DIGITS, dataset="digits-few", clean_images=100),
     # The digits' pair with fewer features: fewer than classes, and some more. What of reuse is a matter of room?
-    "digits-d8": Profile(
-        "digits", "resnet20d8", "resnet8d8", matched_accuracy=0.97, clean_images=448, teacher_outputs="table"
-    ),
-    "digits-d16": Profile(
-        "digits", "resnet20d16", "resnet8d16", matched_accuracy=0.97, clean_images=448, teacher_outputs="table"
-    ),
+    "digits-d8": replace(DIGITS, teacher="resnet20d8", student="resnet8d8"),
+    "digits-d16": replace(DIGITS, teacher="resnet20d16", student="resnet8d16"),
     # Another pair, as wide at its end as the paper's (256 features). Its steps are dear, so it takes fewer epochs.
-    "digits-wide": Profile(
-        "digits",
-        "resnet14x4",
-        "resnet8x4",
-        matched_accuracy=0.97,
-        clean_images=448,
-        teacher_outputs="table",
-        epochs=60,
-    ),
+    "digits-wide": replace(DIGITS, teacher="resnet14x4", student="resnet8x4", epochs=60),
     # The paper's pair at half its width, where features still outnumber classes (128, 100), and a sixth of its epochs:
     # an hour a student, five a teacher, of one core.
-    "cifar100-half": Profile(
-        "cifar100", "resnet32x2", "resnet8x2", matched_accuracy=0.58, clean_images=5000, precision="bf16", epochs=40
-    ),
+    "cifar100-half": HALF,
     # The paper's data with small networks and a sixteenth of its epochs: hours on a CPU.
-    "cifar100-small": Profile(
-        "cifar100", "resnet20", "resnet8", matched_accuracy=0.45, clean_images=5000, precision="bf16", epochs=15
-    ),
+    "cifar100-small": replace(HALF, teacher="resnet20", student="resnet8", matched_accuracy=0.45, epochs=15),
 }
 # The field's schedule: of 240 epochs, the learning rate falls after these.
 DROPS, DROPS_OF = (150, 180, 210), 240

@@ -41,7 +41,8 @@ from kdnb.train import study
         ({"learning_rate": 0}, r"learning_rate is 0"),
         ({"weight_decay": float("inf")}, r"weight_decay is inf; it must be a number from 0 up"),
         ({"bystander_seed": 0}, r"bystander_seed is 0, the teacher's own"),
-        ({"matched_on": "train"}, r"unknown matched_on 'train'"),
+        ({"matched_on": "train"}, "matched_on is 'train'; it must be 'clean_accuracy' or 'test_top5_accuracy'"),
+        ({"teacher_outputs": "tabel"}, "teacher_outputs is 'tabel'; it must be 'live' or 'table' or None"),
         ({"epoch": 3}, r"unknown parameter 'epoch'; known: .*epochs"),
     ],
 )

@@ -34,12 +34,7 @@ def differences(study: Study, kind: str, view: str) -> dict[str, dict[int, float
         "μ": lambda run, side: run.last(f"{side}mu_{kind}"),
         "cosine": lambda run, side: cosine(run, kind, side, known),
     }[view]
-
-    def difference(run: Run) -> float | None:
-        found = read(run, "") - read(run, BYSTANDER)
-        return found if np.isfinite(found) else None
-
-    return over_seeds.collect(study, difference)
+    return over_seeds.collect(study, lambda run: read(run, "") - read(run, BYSTANDER))
 
 
 def split(study: Study, run: Run) -> pd.DataFrame:

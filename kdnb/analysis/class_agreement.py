@@ -73,11 +73,7 @@ def agreement(study: Study) -> Agreement:
 
 def beyond_the_bystander(found: Agreement) -> Values:
     """Rank correlation with the teacher's distances less that with the bystander's, last epoch, by label and seed."""
-    own, other = (found.students["final"].get(side, {}) for side in ("own", "bystander"))
-    return {
-        label: {seed: value - other[label][seed] for seed, value in of.items() if seed in other.get(label, {})}
-        for label, of in own.items()
-    }
+    return over_seeds.less(*(found.students["final"].get(side, {}) for side in ("own", "bystander")))
 
 
 def _rank(run: Run, which: Which, gaps: Map) -> float | None:

@@ -85,26 +85,26 @@ def _rows(run: Run, known: Mapping[str, int]) -> list[dict[str, object]]:
 
 
 def contrasts(found: pd.DataFrame) -> pd.DataFrame:
-    """Own less other, positive: nearer to the own teacher; a row a label, measure and pair: the mean, and of how many.
+    """Own less other, positive: nearer to the own teacher; a row a label, measure and pair: the mean, and its seeds.
 
     Seeds that both orders of two teachers have, or a trait would not cancel; labels and measures that every pair has.
     """
     signs = found["measure"].map(MEASURES)
     nearer = _two(found.assign(nearer=signs * (found["own"] - found["other"])))
     orders = nearer.groupby(["label", "measure", *TWO, "seed"])["nearer"].transform("size")
-    by_pair = nearer[orders == len(PAIR)].groupby(["label", "measure", *PAIR])["nearer"]
-    means = by_pair.agg(["mean", "size"]).set_axis(["nearer", "seeds"], axis=1).reset_index()
+    by_pair = nearer[orders == len(PAIR)].groupby(["label", "measure", *PAIR], as_index=False)
+    means = by_pair.agg(nearer=("nearer", "mean"), seeds=("seed", tuple))
     pairs = len(found.groupby(PAIR))
     whole: pd.DataFrame = means[means.groupby(["label", "measure"])["nearer"].transform("size") == pairs]
     return whole
 
 
 def contrasts_of(study: Study) -> pd.DataFrame:
-    """What :func:`kdnb.analysis.crossed.contrasts` tells of the study's students; empty where none were compared.
+    """What :func:`contrasts` tells of the study's students; empty where none were compared.
 
     A label of the table is one recipe, and the study's if a student of that name is: another weight decay has another.
     """
-    place = study.comparison(FILE.split("/")[-1])
+    place = study.comparison(Path(FILE).name)
     if place is None:
         return pd.DataFrame(columns=["label", "measure", *PAIR, "nearer", "seeds"])
     found = pd.read_parquet(place)

@@ -1,6 +1,7 @@
 """What a frozen classifier costs beside KD, and how many of the teacher's answers the nearest logits keep."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 WIDTHS = ("digits-d8", "digits-d16")  # pairs that differ in nothing but how many features they have
-FILE = representability.FILE.split("/")[-1]
+FILE = Path(representability.FILE).name
 COLUMNS = ["study", "name", "method", "seed", "points", "residual", "missed", "features", "classes"]
 
 

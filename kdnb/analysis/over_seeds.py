@@ -39,10 +39,21 @@ def paired(one: Values, other: Values, label: str, beside: str | None = None) ->
     return np.array([value - right[seed] for seed, value in left.items() if seed in right], float)
 
 
+def less(one: Values, other: Values) -> dict[str, dict[int, float]]:
+    """``one`` minus ``other``, label by label and seed by seed, where both have a value."""
+    return {
+        label: {seed: value - other[label][seed] for seed, value in values.items() if seed in other.get(label, {})}
+        for label, values in one.items()
+    }
+
+
 def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict[int, float]]:
-    """What ``read`` finds in each run of the study's groups, without the runs where it finds nothing."""
+    """What ``read`` finds in each run of the study's groups, without the runs where it finds nothing, or nan."""
     found = {label: {run.spec.init_seed: read(run) for run in runs} for label, runs in study.groups.items()}
-    return {label: {seed: v for seed, v in values.items() if v is not None} for label, values in found.items()}
+    return {
+        label: {seed: v for seed, v in values.items() if v is not None and np.isfinite(v)}
+        for label, values in found.items()
+    }
 
 
 def mean_history(runs: Sequence[Run]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.study import Study
 
@@ -43,11 +44,7 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
 
 def ahead(study: Study, found: pd.DataFrame) -> np.ndarray:
     """By how much the own teacher is ahead of another of its model behind a linear map: a mean over labels a seed."""
-    own, other = (values(study, found, relation, "linear") for relation in ("own", "alike"))
-    gaps = {
-        label: {seed: value - other[label][seed] for seed, value in by_seed.items() if seed in other.get(label, {})}
-        for label, by_seed in own.items()
-    }
+    gaps = over_seeds.less(*(values(study, found, relation, "linear") for relation in ("own", "alike")))
     seeds = sorted(set().union(*gaps.values()))
     return np.array([np.mean([by_seed[seed] for by_seed in gaps.values() if seed in by_seed]) for seed in seeds])
 

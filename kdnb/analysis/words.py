@@ -30,6 +30,16 @@ def span(counts: Collection[int], what: str) -> str:
     return counted(many, what) if few == many else f"{few} to {many} {what}s"
 
 
+def sentence(clause: str) -> str:
+    """``clause`` as a sentence of its own, in Markdown's bold."""
+    return f"**{capital(clause)}.**"
+
+
+def capital(text: str) -> str:
+    """``text`` with a capital letter; what follows stays, as in "T = 4 and W_t"."""
+    return text[:1].upper() + text[1:]
+
+
 def typeset(text: str) -> str:
     """``W_t`` as HTML and Plotly write it, with its index below the line."""
     return re.sub(r"\bW_([a-z])\b", r"W<sub>\1</sub>", text)

@@ -7,6 +7,7 @@ from IPython.display import HTML, Markdown, display
 from kdnb import surroundings
 from kdnb.book import widgets
 from kdnb.book.drawing import fragment
+from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, check
 
 
@@ -27,7 +28,7 @@ def show(*exhibits: Exhibit) -> None:
         if exhibit.says:
             display(Markdown(f"*{exhibit.of}*: {exhibit.says}" if several else exhibit.says))
         if exhibit.table:
-            display(HTML(_folded(exhibit) if several else exhibit.table))
+            display(HTML(style.folded(f"{exhibit.of} in numbers", exhibit.table) if several else exhibit.table))
 
 
 def recall(question: str, exhibit: Exhibit) -> None:
@@ -48,7 +49,3 @@ def _draw(exhibits: Sequence[Exhibit]) -> None:
 
 def _widget(exhibit: Exhibit) -> widgets.FigureView | widgets.Stepper:
     return widgets.stepper(exhibit) if len(exhibit.figures) > 1 else widgets.view(exhibit)  # one step is no choice
-
-
-def _folded(exhibit: Exhibit) -> str:
-    return f"<details><summary>{exhibit.of} in numbers</summary>{exhibit.table}</details>"

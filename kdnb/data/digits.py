@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdnb.data.source import Labels, Pixels, Raw, Source, balanced_order
+from kdnb.data.source import Raw, Source, balanced_order
 
 TEST_SIZE = 901
 FEW = 10  # training images a class of digits-few
@@ -38,17 +38,8 @@ class FewDigits(Digits):
     name = "digits-few"
 
     def read(self, root: Path, download: bool) -> Raw:
-        """A fixed choice of the digits."""
+        """The first of each class in a fixed order."""
         full = super().read(root, download)
-        return full._replace(train=few(*full.train, FEW))
-
-
-def few(pixels: Pixels, labels: Labels, count: int) -> tuple[Pixels, Labels]:
-    """A fixed choice of ``count`` images of each class; ValueError, naming the class, where there are not so many."""
-    for label, there in zip(*np.unique(labels, return_counts=True), strict=True):
-        if there < count:
-            raise ValueError(
-                f"class {label} has {there} training images, and {count} of each are asked for: ask fewer."
-            )
-    kept = balanced_order(labels)[: count * len(np.unique(labels))]
-    return pixels[kept], labels[kept]
+        pixels, labels = full.train
+        kept = balanced_order(labels)[: FEW * len(full.class_names)]
+        return full._replace(train=(pixels[kept], labels[kept]))

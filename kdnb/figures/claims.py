@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import yaml
 
-from kdnb import models, paths, profiles
+from kdnb import paths
 from kdnb.analysis import words
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.students import Students
@@ -17,6 +17,7 @@ from kdnb.claims.studies import Judged, counted
 from kdnb.figures import style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
+from kdnb.figures.experiment import CLASSES, FEATURES, PAPER
 from kdnb.figures.methods import ablations
 from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.surroundings import is_live
@@ -43,25 +44,23 @@ CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-
 @exhibit("experiments", "A row a study: its images, networks, classes and features, epochs, weight decay and seeds.")
 def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
     """How each study's experiment differs from the paper's, from its specs; ``absent``: a profile without any."""
-    papers = profiles.get("cifar100")
-    width = models.FAMILY[papers.student][1][-1]
     first = {
         "study": "the paper",
-        "images": papers.dataset,
-        "teacher → student": f"{papers.teacher} → {papers.student}",
-        "classes, features": f"100 < {width}",
-        "epochs": papers.epochs,
+        "images": PAPER.dataset,
+        "teacher → student": f"{PAPER.teacher} → {PAPER.student}",
+        "classes, features": f"{CLASSES} < {FEATURES}",
+        "epochs": PAPER.epochs,
         "weight decay": "0.0005, or 0",
         "students": "not stated",
     }
-    table = pd.DataFrame([first, *map(_experiment, found)])
+    rows = pd.DataFrame([first, *map(_experiment, found)])
     same = [one.title for one in found if _is_papers(one)]
     here, none = "The paper's own experiment is here", "No study here is the paper's own experiment"
     text = f"**{here}: {style.joined(same)}.**" if same else f"**{none}.**"
     copies = [f"{style.joined(one.copies)} share runs with those of {one.title}" for one in found if one.copies]
     told = [f"Counted once: {'; '.join(copies)}."] if copies else []
     told += [f"{absent} is not here: none of its students that are asked for is finished."] if absent else []
-    return Exhibit(None, " ".join(told), text, style.table(table, "how the studies differ from the paper's"))
+    return Exhibit(None, " ".join(told), text, style.table(rows, "how the studies differ from the paper's"))
 
 
 def _experiment(one: Judged) -> dict[str, object]:
@@ -87,9 +86,9 @@ def _room(one: Judged) -> str:
 
 
 def _is_papers(one: Judged) -> bool:
-    spec, papers = one.students[0].spec, profiles.get("cifar100")
+    spec = one.students[0].spec
     ours = (spec.dataset, spec.teacher and spec.teacher["model"], spec.model, spec.epochs)
-    return ours == (papers.dataset, papers.teacher, papers.student, papers.epochs)
+    return ours == (PAPER.dataset, PAPER.teacher, PAPER.student, PAPER.epochs)
 
 
 # ------------------------------------------------------------------------------------------------------- the verdicts
@@ -118,25 +117,34 @@ def answer(found: Sequence[Judged]) -> str:
 
 def summary(found: Sequence[Judged]) -> str:
     """The claims, each linked to its details; below it a cell a study; last what the paper quotes of others."""
-    heads = "".join(f'<th scope="col" style="{CELL}">{html.escape(one.title)}</th>' for one in found)
-    own = "".join(_row(claim, found) for claim in paper.CLAIMS if not claim.borrowed)
-    others = "".join(_row(claim, found) for claim in paper.CLAIMS if claim.borrowed)
+    own, others = (
+        "".join(_row(claim, found) for claim in paper.CLAIMS if claim.borrowed == borrowed)
+        for borrowed in (False, True)
+    )
     note = "From other works, which the paper quotes; no claim of its own experiments:"
     apart = f'<td colspan="{len(found)}" style="{CELL};border-top:{LINE}"><small>{note}</small></td>'
-    look = f"width:100%;table-layout:fixed;min-width:{8 * len(found)}em;font-size:0.875em;border-collapse:collapse"
-    bodies = f"{own}<tbody><tr>{apart}</tr></tbody>{others}"
-    return framed(
-        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Verdicts on every claim">'
-        f'<table style="{look}"><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
-    )
+    rows = f"{own}<tbody><tr>{apart}</tr></tbody>{others}"
+    return table([one.title for one in found], rows, "Verdicts on every claim")
+
+
+def table(names: Sequence[str], rows: str, label: str) -> str:
+    """``rows`` of :func:`row` under the names of studies, a column each; ``label``: for those who listen."""
+    heads = "".join(f'<th scope="col" style="{CELL}">{html.escape(name)}</th>' for name in names)
+    look = f"width:100%;table-layout:fixed;min-width:{9 * len(names)}em;font-size:0.875em;border-collapse:collapse"
+    return framed(style.scrolled(f'<table style="{look}"><thead><tr>{heads}</tr></thead>{rows}</table>', label))
+
+
+def row(head: str, cells: Sequence[str]) -> str:
+    """A head across all columns, and below it a cell each."""
+    across = f'<th scope="rowgroup" colspan="{len(cells)}" style="{CELL};border-top:{LINE}">{head}</th>'
+    below = "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells)
+    return f"<tbody><tr>{across}</tr><tr>{below}</tr></tbody>"
 
 
 def _row(claim: Claim[Students], found: Sequence[Judged]) -> str:
     link = f'<a href="#{claim.id.lower()}">{claim.id}</a>&ensp;{html.escape(claim.title)}'
     evidence = f'<small style="font-weight:normal"> · {html.escape(claim.measure.text)}</small>'
-    head = f'<th scope="rowgroup" colspan="{len(found)}" style="{CELL};border-top:{LINE}">{link}{evidence}</th>'
-    cells = "".join(f'<td style="{CELL}">{_cell(claim, one)}</td>' for one in found)
-    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
+    return row(link + evidence, [_cell(claim, one) for one in found])
 
 
 def _cell(claim: Claim[Students], one: Judged) -> str:
@@ -190,10 +198,8 @@ def strip(found: Sequence[Judged]) -> str:
         cells = "".join(_strip_cell(one.r.get(t, ())) for t in temperatures)
         rows.append(f'<tr><th scope="row" style="{CELL}">{html.escape(one.title)}</th>{cells}</tr>')
     look = "width:100%;font-size:0.875em;border-collapse:collapse"
-    return framed(
-        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="r by temperature">'
-        f'<table style="{look}"><thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+    table = f'<table style="{look}"><thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return framed(style.scrolled(table, "r by temperature"))
 
 
 def _strip_cell(values: Sequence[float]) -> str:
@@ -220,13 +226,13 @@ def section(claim: Claim[Students], found: Sequence[Judged]) -> str:
     shown = SHOWN[claim.id]
     link = f'<a href="{address(shown, "digits")}">the figure in chapter {int(shown.chapter[:2])}</a>'
     marks = " ".join(MARKS[one.of(claim).verdict] for one in found)
-    return (
-        f'<details style="border-top:{LINE}"><summary style="padding:0.4em 0;cursor:pointer">'
-        f"<strong>{claim.id}. {html.escape(claim.title)}</strong>&ensp;{marks}</summary>"
+    head = f"<strong>{claim.id}. {html.escape(claim.title)}</strong>&ensp;{marks}"
+    body = (
         f'<p id="{claim.id.lower()}"><strong>The paper:</strong> {html.escape(claim.text)} '
         f"<em>({html.escape(claim.figure)})</em><br>See for yourself: {link}.</p>"
-        f'<div style="{CARDS}">{"".join(_card(claim, one) for one in found)}</div></details>'
+        f'<div style="{CARDS}">{"".join(_card(claim, one) for one in found)}</div>'
     )
+    return style.folded(head, body, f"border-top:{LINE}")
 
 
 def address(shown: Maker[...], of: str = "") -> str:
@@ -276,7 +282,7 @@ def _controls(checks: Sequence[Check]) -> str:
     """Every check with its answer, its number and interval, folded under how many are answered yes."""
     if not checks:
         return ""
-    head = f'<summary style="padding:0.4em 0;cursor:pointer">Controls: <strong>{standing(checks)}</strong></summary>'
+    head = f"Controls: <strong>{standing(checks)}</strong>"
     claimed = f"<small>Claimed: each {'above' if checks[0].sign > 0 else 'below'} 0.</small>"
     rows = ""
     for check in checks:
@@ -286,6 +292,4 @@ def _controls(checks: Sequence[Check]) -> str:
         count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
         text = f"{mean}<small>95 %: {shown.between(check.values)}{count}</small>"
         rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
-    return (
-        f'<details style="margin:0.4em 0 0;border-top:{LINE}">{head}{claimed}<dl style="margin:0">{rows}</dl></details>'
-    )
+    return style.folded(head, f'{claimed}<dl style="margin:0">{rows}</dl>', f"margin:0.4em 0 0;border-top:{LINE}")

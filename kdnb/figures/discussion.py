@@ -14,7 +14,7 @@ from kdnb.analysis.students import HOT
 from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import Claim, Verdict, Word, verdict
-from kdnb.figures import claims, intervals, origin, style
+from kdnb.figures import claims, intervals, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
@@ -38,7 +38,6 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S12": stitching.accuracies,
     "S13": norms.by_temperature,
 }
-COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 
 
@@ -70,8 +69,7 @@ def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
         numbers = "; ".join(f"{text}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
         told = f" ({words.typeset(numbers)}; n = {len(found.seeds)})" if numbers else ""
         parts.append(f"{WORDS[found.verdict]} on {name}{told}")
-    said = "; ".join(parts)
-    return f"**{said[:1].upper()}{said[1:]}.**"
+    return words.sentence("; ".join(parts))
 
 
 def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
@@ -122,7 +120,7 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
     fig.update_layout(margin_l=130)
     shown = [run for name in known for run in shown_of[name].shown]
     text = f"mean over seeds, 95 %: {style.joined(known)}"
-    return origin.mark(fig, shown, None).update_layout(title={"text": text, "font": {"size": 13}})
+    return style.titled(fig, text, shown)
 
 
 def _marks(
@@ -134,7 +132,7 @@ def _marks(
         text: estimate(values, one.measure.mean, lambda values: one.measure.interval(values) or (np.nan, np.nan))
         for text, values in rows.items()
     }
-    look = {"color": COLORS[place % len(COLORS)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
+    look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
     traces = intervals.points(estimates, name, "", look, lambda estimate: _mean(one, estimate.values))
     return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
 
@@ -147,26 +145,16 @@ def overview(found: Mapping[str, Mapping[str, Verdict]]) -> Exhibit:
 
 def as_html(found: Mapping[str, Mapping[str, Verdict]]) -> str:
     """Every statement with a link to its figure; below it a cell a study: mark, numbers, seeds."""
-    names = list(next(iter(found.values())))
-    heads = "".join(f'<th scope="col" style="{claims.CELL}">{html.escape(name)}</th>' for name in names)
     rows = "".join(_row(one, found[one.id]) for one in STATEMENTS)
-    look = f"width:100%;table-layout:fixed;min-width:{9 * len(names)}em;font-size:0.875em;border-collapse:collapse"
-    return claims.framed(
-        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="The statements and how they fare">'
-        f'<table style="{look}"><thead><tr>{heads}</tr></thead>{rows}</table></div>'
-    )
+    return claims.table(list(next(iter(found.values()))), rows, "The statements and how they fare")
 
 
 def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     shown = SHOWN[one.id]
     link = f'<a href="{claims.address(shown, next(iter(outcomes)))}">chapter {int(shown.chapter[:2])}</a>'
     title = words.typeset(html.escape(one.title))
-    head = (
-        f'<th scope="rowgroup" colspan="{len(outcomes)}" style="{claims.CELL};border-top:{claims.LINE}">'
-        f'{one.id}&ensp;{title} <small style="font-weight:normal">· figure in {link}</small></th>'
-    )
-    cells = "".join(f'<td style="{claims.CELL}">{_cell(one, found)}</td>' for found in outcomes.values())
-    return f"<tbody><tr>{head}</tr><tr>{cells}</tr></tbody>"
+    head = f'{one.id}&ensp;{title} <small style="font-weight:normal">· figure in {link}</small>'
+    return claims.row(head, [_cell(one, found) for found in outcomes.values()])
 
 
 def _cell(one: Claim[Study], found: Verdict) -> str:
@@ -178,10 +166,8 @@ def _cell(one: Claim[Study], found: Verdict) -> str:
 def rules() -> str:
     """When each statement holds, folded."""
     rows = "".join(f"<li><strong>{one.id}</strong> {html.escape(one.text)}</li>" for one in STATEMENTS)
-    return claims.framed(
-        '<details><summary style="padding:0.4em 0;cursor:pointer">When does a statement hold?</summary>'
-        f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul></details>'
-    )
+    listed = f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul>'
+    return claims.framed(style.folded("When does a statement hold?", listed))
 
 
 def summary(found: Mapping[str, Mapping[str, Verdict]]) -> str:

@@ -10,6 +10,7 @@ from kdnb.figures import style
 
 PAPER = profiles.get("cifar100")
 CLASSES = 100  # of the paper's data
+FEATURES = models.FAMILY[PAPER.student][1][-1]  # of its student
 
 
 def about(studies: Iterable[Study]) -> str:
@@ -28,7 +29,7 @@ def _line(study: Study) -> str:
 def differences(study: Study) -> list[str]:
     """What differs from the paper's experiment, here against there."""
     run = next((one for one in study.students if one.spec.teacher), study.students[0])
-    spec, features = run.spec, models.FAMILY[PAPER.student][1][-1]
+    spec = run.spec
     pairs = {
         "data": (spec.dataset, PAPER.dataset),
         "networks": (style.networks(spec), f"{PAPER.teacher} → {PAPER.student}"),
@@ -36,7 +37,7 @@ def differences(study: Study) -> list[str]:
     }
     if (run.path / "classifier.safetensors").exists():
         own = "{1} for {0}".format(*last_weight(run).shape)
-        pairs["features for classes"] = (own, f"{features} for {CLASSES}")
+        pairs["features for classes"] = (own, f"{FEATURES} for {CLASSES}")
     return [
         f"{words.counted(spec.epochs, 'epoch')} in place of {there}"
         if name == "epochs"

@@ -65,7 +65,7 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     for row, where in drawn_design.REUSES.items():
         gaps = {study.name: design.gap(design.cells(study.every), row) for study in designs}
         said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
-        needs += [f"{where if needs else where.capitalize()}: {', '.join(said)}"] if said else []
+        needs += [f"{where if needs else words.capital(where)}: {', '.join(said)}"] if said else []
     if needs:
         told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs)}")
     return f"**{'. '.join(told)}.**"
@@ -138,16 +138,8 @@ def reuse(study: Study) -> Exhibit:
     if not found:
         return Exhibit(answer=needed(study), of=study.name)
     labels = {NAMES[whose]: estimate for whose, estimate in found.items()}
-    fig = style.grid(1, 1, height=130 + 36 * len(labels))
-    heights = {name: float(-place) for place, name in enumerate(labels)}
-    look = {"color": style.TEACHER, "symbol": "circle"}
-    marks = intervals.points(labels, "students", "points", look)
-    for trace in intervals.turned(marks, heights):
-        fig.add_trace(trace.update(showlegend=False))
-    fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[-len(labels) + 0.4, 0.6])
-    fig.add_vline(0, line={"color": style.QUIET, "width": 2})
+    fig = intervals.rows(labels, "students", "circle").update_layout(margin_l=190)
     fig.update_xaxes(title_text="accuracy less that with its own classifier (points)")
-    fig.update_layout(margin_l=190)
     return Exhibit(
         style.captioned(fig, study, "KD, T = 4", design.runs_by_classifier(study)), answer=needed(study), of=study.name
     )
@@ -159,7 +151,7 @@ def needed(study: Study) -> str:
     for row, where in drawn_design.REUSES.items():
         if (apart := design.gap(cells, row)).values:
             less = f"the bystander's less the teacher's is {apart.told(drawn_design.POINTS)} points"
-            parts.append(f"{where.capitalize()}: {drawn_design.need(apart)}; {less}")
+            parts.append(f"{words.capital(where)}: {drawn_design.need(apart)}; {less}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     return f"**{'. '.join(parts)}.** {drawn_design.as_it_stands({study.name: study})}".strip()
@@ -172,8 +164,8 @@ def minute(papers: Sequence[Study]) -> str:
     said = [
         drift(study),
         plugged(study),
-        f"**{claim_words.sentence(claim_words.judged(study))}**",
-        *([] if pairs.empty else [drawn_crossed.sentence(study, pairs).replace(f"On {study.name}, over", "Over")]),
+        claim_words.sentence(claim_words.judged(study)),
+        *([] if pairs.empty else [words.sentence(drawn_crossed.told(pairs))]),
     ]
     told = "\n".join(f"- {text.replace('**', '')}" for text in said)
     return f"On {study.name}, where the most students were trained:\n\n{told}"

@@ -82,6 +82,16 @@ def turned(traces: Iterable[go.Scatter], heights: Mapping[str, float]) -> list[g
     return made
 
 
+def rows(found: Mapping[str, Estimate], name: str, symbol: str) -> go.Figure:
+    """Differences in points: a row a label from the top, a dot a run, their mean with its interval, zero marked."""
+    heights = {short(label): place for place, label in enumerate(found)}
+    fig = style.grid(1, 1, height=140 + 26 * len(found))
+    fig.add_traces(turned(points(found, name, "points", {"color": style.TEACHER, "symbol": symbol}), heights))
+    fig.add_vline(0, line={"color": style.QUIET, "width": 2})
+    fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[len(found) - 0.4, -0.6])
+    return fig.update_layout(showlegend=False)
+
+
 def course(
     read: Mapping[Any, Sequence[float]],
     name: str,

@@ -1,7 +1,7 @@
 """How figures look: one colour scale of temperature, fixed colours of methods, rounded data, captions."""
 
 import html
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,9 @@ SYMBOLS += [f"{name}-open" for name in SYMBOLS]
 TEACHER, BYSTANDER = "#0072b2", "#8c8c8c"
 # Viridis without its ends, which drown in a dark or a white page; luminance rises with T.
 COLDEST, HOTTEST = 0.2, 0.87
-CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#7b4fa3", "#a0522d", "#b5bd00")
+# Okabe and Ito's colours: apart for all common kinds of colour blindness, ordered for contrast on both grounds.
+COLORWAY = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
+CLASSES = (*COLORWAY, "#7b4fa3", "#a0522d", "#b5bd00")
 QUIET = "rgba(128,128,128,0.35)"
 
 
@@ -103,38 +105,6 @@ def shares(ticks: str, hover: str = ".2%") -> dict[str, str]:
     return {"tickformat": ticks, "hoverformat": hover}
 
 
-def menu(buttons: Sequence[Mapping[str, object]], y: float, **more: object) -> dict[str, object]:
-    """A menu of ``buttons`` above the left end of a figure, at height ``y`` of its panels."""
-    return {"buttons": list(buttons), "x": 0, "xanchor": "left", "y": y, "yanchor": "bottom", **more}
-
-
-def measures_menu(
-    tables: Sequence[pd.DataFrame],
-    measures: Mapping[str, str],
-    axis: Callable[[str], Mapping[str, object]] = lambda column: {},
-    *only: Sequence[int],
-) -> dict[str, object]:
-    """A menu that puts another column of ``tables`` in the place of the one whose curves are drawn.
-
-    measures: names by column, of which those in any table are offered; ``axis``: what more a column changes of the
-    layout; ``only``: the traces whose curves they are, where there are others.
-    """
-    buttons = [
-        {
-            "label": name,
-            "method": "update",
-            "args": [
-                {"y": [curve(table, column, name, {}).y for table in tables]},
-                {"yaxis.title.text": name, **axis(column)},
-                *only,
-            ],
-        }
-        for column, name in measures.items()
-        if any(column in table for table in tables)
-    ]
-    return menu(buttons, 1.02, pad={"b": 2})
-
-
 def map_axes(fig: go.Figure, reach: float) -> None:
     """t-SNE's axes have no unit and no meaning: no ticks, the same scale along both, from -reach to reach."""
     bare = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
@@ -145,13 +115,17 @@ def map_axes(fig: go.Figure, reach: float) -> None:
 
 
 def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | None = None) -> go.Figure:
-    """Put the :func:`caption` where the title would be, small enough to leave room, and say which runs are shown.
+    """Put the :func:`caption` over a figure, and say which runs are shown.
 
     shown: default all of the study's students.
     """
     listed = list(study.students if shown is None else shown)
-    title = {"text": caption(study, what, listed), "font": {"size": 13}}
-    return origin.mark(fig, listed, study.teacher).update_layout(title=title)
+    return titled(fig, caption(study, what, listed), listed, study.teacher)
+
+
+def titled(fig: go.Figure, text: str, shown: Sequence[Run], teacher: Run | None = None) -> go.Figure:
+    """Put ``text`` where the title would be, small, and say which runs are shown."""
+    return origin.mark(fig, shown, teacher).update_layout(title={"text": text, "font": {"size": 13}})
 
 
 def loss_axis(fig: go.Figure, tables: Sequence[pd.DataFrame], **where: int) -> None:
@@ -219,8 +193,18 @@ def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:
     """
     body = content.to_html(index=False, border=0, justify="left", classes="kdnb-table", escape=escape)
     wide = body.replace("<table ", '<table style="min-width:34em" ', 1).replace("<th>", '<th scope="col">')
-    label = html.escape(f"table of {name or joined(filter(None, map(str, content.columns)))}")
-    return f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{label}">{wide}</div>'
+    return scrolled(wide, f"table of {name or joined(filter(None, map(str, content.columns)))}")
+
+
+def scrolled(wide: str, label: str) -> str:
+    """HTML that scrolls by itself where a screen is narrow, named for those who do not see it."""
+    return f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{html.escape(label)}">{wide}</div>'
+
+
+def folded(head: str, body: str, look: str = "") -> str:
+    """HTML that opens at a click on ``head``."""
+    style = f' style="{look}"' if look else ""
+    return f'<details{style}><summary style="padding:0.4em 0;cursor:pointer">{head}</summary>{body}</details>'
 
 
 def reach(study: Study) -> tuple[float, float]:
@@ -244,7 +228,3 @@ def across(study: Study, run: Run, value: float, name: str) -> go.Scatter:
     look = line(run, study.hottest)
     hover = f"{run.label}<br>{name}: %{{y}}<extra></extra>"
     return go.Scatter(x=[low, high], y=y, name=run.label, mode="lines", line=look, hovertemplate=hover)
-
-
-# Okabe and Ito's colours: apart for all common kinds of colour blindness, ordered for contrast on both grounds.
-COLORWAY = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")

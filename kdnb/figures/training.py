@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 from sklearn.metrics.pairwise import cosine_similarity
 
 from kdnb import methods, paths
@@ -21,7 +20,6 @@ from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.style import COLORWAY
 from kdnb.runs import Run
 
-INK = "rgba(128,128,128,0.7)"
 SESSION = ("started", "ended", "epochs", "runs", "hardware", "torch", "commit")  # what is told of one
 
 
@@ -57,24 +55,20 @@ def _terms(run: Run) -> str:
 
 def _curves(run: Run) -> go.Figure:
     """Loss and accuracy over the epochs of one run; dotted lines where the learning rate falls."""
-    history = run.history
-    fig = make_subplots(1, 2, subplot_titles=["loss", "accuracy"], horizontal_spacing=0.12)
-    terms = [str(name) for name in history if str(name).startswith("loss_")]
+    fig = style.grid(1, 2, ["loss", "accuracy"], horizontal_spacing=0.12)
+    terms = [str(name) for name in run.history if str(name).startswith("loss_")]
     lines = [(1, "loss", *_TRAINING), (1, "test_loss", *_TEST)]
     if len(terms) > 1:
         colors = zip(terms, COLORWAY[3:], strict=False)
         lines += [(1, name, f"training loss, of which {name[5:]}", color, "dash") for name, color in colors]
     lines += [(2, "train_accuracy", *_TRAINING), (2, "clean_accuracy", *_CLEAN), (2, "test_accuracy", *_TEST)]
-    named: set[str] = set()
-    for column, name, text, color, dash in lines:
-        trace = go.Scatter(x=history["epoch"], y=history[name].round(5), name=text, legendgroup=text, mode="lines")
-        trace.update(line={"color": color, "width": 1.5, "dash": dash}, showlegend=text not in named)
-        fig.add_trace(trace, row=1, col=column)
-        named.add(text)
-    for drop in run.spec.drops:
-        fig.add_vline(x=drop + 0.5, line={"color": INK, "dash": "dot", "width": 1})
-    fig.update_xaxes(title="epoch").update_yaxes(type="log", col=1).update_yaxes(**style.shares(".0%"), col=2)
-    return origin.mark(fig, [run]).update_layout(height=420, legend={"orientation": "h", "y": -0.25})
+    for col, column, name, color, dash in lines:
+        look = {"color": color, "width": 1.5, "dash": dash}
+        seen = col == 1 or name == _CLEAN[0]  # once in the legend
+        fig.add_trace(style.curve(run.history, column, name, look, legendgroup=name, showlegend=seen), 1, col)
+    style.mark_drops(fig, run)
+    fig.update_xaxes(title_text="epoch").update_yaxes(type="log", col=1).update_yaxes(**style.shares(".0%"), col=2)
+    return origin.mark(fig, [run]).update_layout(legend={"orientation": "h", "y": -0.25})
 
 
 # A colour and a dash for each kind of images, in both panels.
@@ -198,7 +192,7 @@ def _nearness(shown: Sequence[Run], found: Values, mine: int) -> go.Figure:
         marks = go.Scatter(x=style.significant([found[label][seed] for label in there]), y=there, mode="markers")
         marks.update(name=f"seed {seed}", marker={"symbol": symbol, "size": 9, "color": COLORWAY[place % 7]})
         fig.add_trace(marks.update(hovertemplate=f"%{{y}}, seed {seed}: %{{x:+.3g}}<extra></extra>"))
-    fig.add_vline(0, line={"color": INK, "width": 1})
+    fig.add_vline(0, line={"color": style.QUIET, "width": 1})
     fig.update_xaxes(title_text="μ to the teacher less μ to the bystander (below 0: nearer to the teacher)")
     fig.update_yaxes(type="category", autorange="reversed")
     fig.update_layout(margin_t=16, showlegend=True)
@@ -226,10 +220,7 @@ def _nearer(students: Sequence[Run], found: Values) -> str:
 def provenance(runs: Sequence[Run]) -> Exhibit:
     """Where the runs are from, folded."""
     table = style.table(provenance_table(runs).reset_index(), "provenance")
-    head = (
-        '<summary style="padding:0.4em 0;cursor:pointer">Where, when and with which versions it was trained</summary>'
-    )
-    return Exhibit(None, table=f"<details>{head}{table}</details>")
+    return Exhibit(table=style.folded("Where, when and with which versions it was trained", table))
 
 
 def provenance_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """T-SNE maps at matched accuracy (paper, Fig. 2, 4), measures in feature space, cosine of features."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,8 +80,14 @@ def _sheet(found: maps.Spaces, drawn: Mapping[str, Map], labels: Sequence[str], 
     for place, label in enumerate(labels):
         for trace in _points(found, drawn, label, place == 0):
             fig.add_trace(trace, place // columns + 1, place % columns + 1)
-    fig.update_layout(legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0}, margin_l=8, margin_r=8)
-    return _bare(found, fig, labels, {label: drawn[label] for label in labels})
+    # One scale for all: a spread-out map is to look spread out.
+    style.map_axes(fig, 1.05 * max(float(np.abs(drawn[label]).max()) for label in labels))
+    legend = {"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0, "itemsizing": "constant"}
+    fig.update_layout(legend=legend, margin_l=8, margin_r=8)
+    fig.update_layout(uirevision="kept")  # what is hidden stays so under another study
+    shown = [run for run in found.study.students if run.label in labels] or list(filter(None, [found.study.teacher]))
+    what = f"{len(drawn[labels[0]])} {found.images} images · {MOMENTS[found.which]}"
+    return style.captioned(fig, found.study, what, shown)
 
 
 def separated(found: maps.Spaces) -> str:
@@ -135,16 +140,6 @@ def _points(found: maps.Spaces, drawn: Mapping[str, Map], label: str, legend: bo
         )
         traces.append(trace)
     return traces
-
-
-def _bare(found: maps.Spaces, fig: go.Figure, labels: Sequence[str], drawn: Mapping[Any, Map]) -> go.Figure:
-    """Bare axes and a caption; one scale for all of ``drawn``: a spread-out map is to look spread out."""
-    style.map_axes(fig, 1.05 * max(float(np.abs(points).max()) for points in drawn.values()))
-    count = len(next(iter(drawn.values())))
-    teacher = [found.study.teacher] if found.study.teacher else []
-    shown = [run for run in found.study.students if run.label in labels] or teacher
-    fig.update_layout(legend={"itemsizing": "constant"}, uirevision="kept")  # what is hidden stays so on the next step
-    return style.captioned(fig, found.study, f"{count} {found.images} images · {MOMENTS[found.which]}", shown)
 
 
 @exhibit(

@@ -1,11 +1,7 @@
 """Checks that every loss shares; they look at shapes and Python numbers only, never at a tensor's values."""
 
-import sys
-
 import torch
 from torch import Tensor
-
-from kdnb.checks import number
 
 
 def logit_pair(student_logits: Tensor, teacher_logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,8 +24,3 @@ def same_shape(name: str, left: Tensor, other: str, right: Tensor) -> tuple[Tens
 def widened(values: Tensor) -> Tensor:
     """In at least float32: half precision is too coarse for small differences."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def weight_of(name: str, value: float) -> float:
-    """``value`` if it is a finite number of at least 0; otherwise ValueError."""
-    return number(name, value, "a finite number of at least 0", 0.0, sys.float_info.max)

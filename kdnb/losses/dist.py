@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from kdnb import checks
-from kdnb.losses.arguments import logit_pair, weight_of
+from kdnb.losses.arguments import logit_pair
 
 TEMPERATURES = 1e-2, 1e3
 
@@ -37,7 +37,7 @@ def dist(
     (0.0, True)
     """
     tau = checks.temperature(temperature, *TEMPERATURES)
-    beta, gamma = weight_of("beta", beta), weight_of("gamma", gamma)
+    beta, gamma = checks.weight("beta", beta), checks.weight("gamma", gamma)
     student, teacher = ((z / tau).softmax(1) for z in logit_pair(student_logits, teacher_logits))
     inter = 1 - _pearson(student, teacher, 1).mean()
     intra = 1 - _pearson(student, teacher, 0).mean()

@@ -7,8 +7,7 @@ below takes out a different freedom. Always: raw >= permuted >= rotated and matc
 Convention: a permutation p is an integer array of length D; W_s[:, p] is lined up with W_t.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,17 +19,8 @@ from kdnb import checks
 Array = NDArray[np.floating] | torch.Tensor
 Matrix = NDArray[np.float64]
 Permutation = NDArray[np.int64]
-T = TypeVar("T")
 
-
-class _Pair(NamedTuple):
-    """Two classifiers and what is known of their features."""
-
-    teacher: Matrix
-    student: Matrix
-    permutation: Permutation | None
-    teacher_scale: Matrix | None
-    student_scale: Matrix | None
+KINDS = ("raw", "centred", "permuted", "matched", "scaled", "rotated")  # of distances between classifiers
 
 
 def classifier_distance(
@@ -46,7 +36,6 @@ def classifier_distance(
     ==========  ==================================================================================================
     raw         ||W_t - W_s||, the paper's mu
     centred     the same after subtracting the mean class row from each (softmax cannot see that row)
-    cosine      1 - <W_t, W_s> / (||W_t|| ||W_s||); nan when either is zero
     permuted    the least ||W_t - W_s[:, p]|| over all p (found on W itself: a lower bound, not evidence)
     matched     ||W_t - W_s[:, p]|| for the given p, found on the features: the honest one
     scaled      matched, columns first multiplied by the standard deviation of their feature
@@ -59,12 +48,24 @@ def classifier_distance(
     shapes or values that are not finite.
     Source: Dua 2023 (raw); Ainsworth et al. 2023, Git Re-Basin (permuted, matched); Schoenemann 1966 (rotated).
     """
-    distance = _DISTANCES[checks.choice("kind of distance", kind, _DISTANCES)]
+    checks.choice("kind of distance", kind, KINDS)
     teacher, student = check_pair(teacher_weight, student_weight)
-    width = teacher.shape[1]
-    order = None if permutation is None else _permutation(permutation, width)
-    scales = (None if s is None else _scale(s, width) for s in (teacher_scale, student_scale))
-    return distance(_Pair(teacher, student, order, *scales))
+    if kind == "scaled":
+        teacher = teacher * _scale("teacher_scale", teacher_scale, teacher.shape[1])
+        student = student * _scale("student_scale", student_scale, student.shape[1])
+    if kind in ("matched", "scaled"):
+        student = student[:, _permutation(kind, permutation, student.shape[1])]
+    elif kind == "permuted":
+        # ||W_t - W_s P||^2 differs from -2 <W_t, W_s P> by a constant: an assignment problem on W_t^T W_s.
+        student = student[:, match_correlation(teacher.T @ student)]
+    elif kind == "rotated":
+        # W^T = Q R with R at most K x K: any rotation of the D features may as well act on the R. The residual is
+        # taken itself, not ||W_t||^2 + ||W_s||^2 - 2 ||W_t^T W_s||_*, whose cancellation leaves 1e-8 where 0 is due.
+        teacher, student = np.linalg.qr(teacher.T)[1], np.linalg.qr(student.T)[1]
+        left, _, right = np.linalg.svd(teacher @ student.T)
+        student = left @ right @ student
+    difference = teacher - student
+    return float(np.linalg.norm(difference - difference.mean(0) if kind == "centred" else difference))
 
 
 def classifier_cosine(teacher_weight: Array, student_weight: Array) -> float:
@@ -72,57 +73,6 @@ def classifier_cosine(teacher_weight: Array, student_weight: Array) -> float:
     teacher, student = check_pair(teacher_weight, student_weight)
     norms = float(np.linalg.norm(teacher) * np.linalg.norm(student))
     return float(np.vdot(teacher, student)) / norms if norms > 0 else np.nan
-
-
-def _raw(pair: _Pair) -> float:
-    return float(np.linalg.norm(pair.teacher - pair.student))
-
-
-def _centred(pair: _Pair) -> float:
-    difference = pair.teacher - pair.student
-    return float(np.linalg.norm(difference - difference.mean(0)))
-
-
-def _cosine(pair: _Pair) -> float:
-    return 1.0 - classifier_cosine(pair.teacher, pair.student)
-
-
-def _permuted(pair: _Pair) -> float:
-    # ||W_t - W_s P||^2 differs from -2 <W_t, W_s P> by a constant: an assignment problem on W_t^T W_s.
-    order = match_correlation(pair.teacher.T @ pair.student)
-    return float(np.linalg.norm(pair.teacher - pair.student[:, order]))
-
-
-def _matched(pair: _Pair) -> float:
-    order = _given(pair.permutation, "matched", "permutation", "match_features finds one")
-    return float(np.linalg.norm(pair.teacher - pair.student[:, order]))
-
-
-def _scaled(pair: _Pair) -> float:
-    hint = "give each feature's standard deviation"
-    teacher = pair.teacher * _given(pair.teacher_scale, "scaled", "teacher_scale", hint)
-    student = pair.student * _given(pair.student_scale, "scaled", "student_scale", hint)
-    order = _given(pair.permutation, "scaled", "permutation", "match_features finds one")
-    return float(np.linalg.norm(teacher - student[:, order]))
-
-
-def _rotated(pair: _Pair) -> float:
-    # W^T = Q R with R at most K x K: any rotation of the D features may as well act on the R. The residual is then
-    # taken itself, not ||W_t||^2 + ||W_s||^2 - 2 ||W_t^T W_s||_*, whose cancellation would leave 1e-8 where 0 is due.
-    teacher, student = np.linalg.qr(pair.teacher.T)[1], np.linalg.qr(pair.student.T)[1]
-    left, _, right = np.linalg.svd(teacher @ student.T)
-    return float(np.linalg.norm(teacher - left @ right @ student))
-
-
-_DISTANCES: dict[str, Callable[[_Pair], float]] = {
-    "raw": _raw,
-    "centred": _centred,
-    "cosine": _cosine,
-    "permuted": _permuted,
-    "matched": _matched,
-    "scaled": _scaled,
-    "rotated": _rotated,
-}
 
 
 class FeatureSimilarity(NamedTuple):
@@ -270,24 +220,22 @@ def _equal_width(teacher: int, student: int) -> None:
         raise ValueError(f"{widths}; mu compares them one by one and needs equal widths: choose a pair of equal width.")
 
 
-def _permutation(order: Array | Permutation, width: int) -> Permutation:
+def _permutation(kind: str, order: Array | Permutation | None, width: int) -> Permutation:
+    if order is None:
+        raise ValueError(f"distance {kind!r} needs permutation: match_features finds one.")
     p = np.asarray(order.cpu() if isinstance(order, torch.Tensor) else order)
     if p.shape != (width,) or not np.array_equal(np.sort(p), np.arange(width)):
         raise ValueError(f"permutation of shape {p.shape} is not one of 0..{width - 1}; match_features returns one.")
     return p.astype(np.int64)
 
 
-def _scale(scale: Array, width: int) -> Matrix:
+def _scale(name: str, scale: Array | None, width: int) -> Matrix:
+    if scale is None:
+        raise ValueError(f"distance 'scaled' needs {name}: give each feature's standard deviation.")
     values = _numpy(scale)
     if values.shape != (width,) or not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError(f"scale of shape {values.shape} must hold {width} finite numbers >= 0, one a feature.")
+        raise ValueError(f"{name} of shape {values.shape} must hold {width} finite numbers >= 0, one a feature.")
     return values
-
-
-def _given(value: T | None, kind: str, name: str, hint: str) -> T:
-    if value is None:
-        raise ValueError(f"distance {kind!r} needs {name}: {hint}.")
-    return value
 
 
 def _numpy(array: Array) -> Matrix:

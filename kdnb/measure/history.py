@@ -74,10 +74,10 @@ def alignment(weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs, teach
     """Every mu to ``teacher``, and what its classifier makes of the student's features."""
     order = align.match_features(teacher.clean.features, clean.features)
     scales = teacher.clean.features.std(0), clean.features.std(0)
-    kinds = ("raw", "centred", "permuted", "matched", "scaled", "rotated")
-    row = {f"mu_{kind}": align.classifier_distance(teacher.weight, weight, kind, order, *scales) for kind in kinds}
+    pair = teacher.weight, weight
+    row = {f"mu_{kind}": align.classifier_distance(*pair, kind, order, *scales) for kind in align.KINDS}
     return row | {
-        "classifier_cosine": align.classifier_cosine(teacher.weight, weight),
+        "classifier_cosine": align.classifier_cosine(*pair),
         "bias_distance": float((teacher.bias - bias).norm()),
         "plug_in_accuracy": plug_in_accuracy(teacher, test, test.features),
         "plug_in_accuracy_matched": plug_in_accuracy(teacher, test, test.features[:, order]),

@@ -50,10 +50,8 @@ def collect(model: nn.Module, views: Views, indices: Tensor) -> Outputs:
     """Outputs of ``model`` in evaluation mode for the centre view of the images ``indices``, in that order."""
     training = model.training
     model.eval()
-    pieces = []
-    for some in indices.split(batch_size(views.size, indices.device)):
-        output = model(views(some, torch.full_like(some, views.identity)))
-        pieces.append((output.features, output.logits))
+    batches = indices.split(batch_size(views.size, indices.device))
+    pieces = [model(views(some, torch.full_like(some, views.identity)))[1:] for some in batches]  # without the maps
     model.train(training)
     features, logits = (torch.cat(column).float().cpu() for column in zip(*pieces, strict=True))
     return Outputs(features, logits, views.labels[indices].cpu())

@@ -42,8 +42,7 @@ def parameter_names(name: str) -> list[str]:
 
 def needed(names: Iterable[str]) -> frozenset[str]:
     """Which of the teacher's outputs the methods ``names`` learn from, together."""
-    empty: frozenset[str] = frozenset()
-    return empty.union(*(METHODS[name].needs for name in names))
+    return frozenset[str]().union(*(METHODS[name].needs for name in names))
 
 
 def create(name: str, parameters: Mapping[str, float] | None = None) -> Method:

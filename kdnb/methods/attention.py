@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from kdnb import losses
-from kdnb.methods.base import Method, Step, check_weight
+from kdnb.methods.base import Method, Step
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,6 @@ class Attention(Method):
     label = "AT"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "at")
     needs = frozenset({"maps"})
-
-    def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce`` and ``at``."""

@@ -4,13 +4,12 @@ A new method is one file in this folder: a frozen dataclass that inherits :class
 are its parameters, numbers all, and part of a run's identity.
 """
 
-import sys
 from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from kdnb.checks import number
+from kdnb import checks
 from kdnb.models import Network, Output
 
 OUTPUTS = {"logits", "features", "maps"}
@@ -67,6 +66,16 @@ class Method:
     mu_is_defined: ClassVar[bool] = True  # False: the student has no classifier of its own
     swept: ClassVar[str | None] = None  # the parameter of which a study trains one student each: temperature, or none
 
+    def __post_init__(self) -> None:
+        """ValueError for a weight, an alpha or a temperature out of range; a method adds checks of what is its own."""
+        given = vars(self)
+        if "weight" in given:
+            checks.weight("weight", given["weight"])
+        if "alpha" in given:
+            checks.number("alpha", given["alpha"], "a number from 0 to 1", 0, 1)
+        if "temperature" in given:
+            checks.temperature(given["temperature"])
+
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Change the fresh ``network`` where the method asks for it; return what is trained or kept beside it.
 
@@ -106,13 +115,3 @@ def check_kind(kind: type[Method]) -> None:
         faults.append("it has no terms(step)")
     if faults:
         raise ValueError(f"{kind.__module__}: the method {kind.__name__} cannot be used: {'; '.join(faults)}.")
-
-
-def check_alpha(value: float) -> None:
-    """ValueError unless ``value`` is a share."""
-    number("alpha", value, "a number from 0 to 1", 0, 1)
-
-
-def check_weight(name: str, value: float) -> None:
-    """ValueError unless ``value`` can weight a loss."""
-    number(name, value, "a number from 0 up, and finite", 0, sys.float_info.max)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kdnb import losses
 from kdnb.checks import number
 from kdnb.losses.crd import scores
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import Unit
 from kdnb.models import Network
 
@@ -93,7 +93,7 @@ class CRD(Method):
     needs = frozenset({"features"})
 
     def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
+        super().__post_init__()
         number("negatives", self.negatives, "a number of images from 1 up", 1, 1e9)
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

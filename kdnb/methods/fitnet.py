@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from kdnb import losses
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import convolved
 from kdnb.models import Network
 
@@ -23,7 +23,7 @@ class FitNet(Method):
     needs = frozenset({"maps"})
 
     def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
+        super().__post_init__()
         if self.stage not in range(4):
             raise ValueError(f"stage is {self.stage!r}; it must be 0 (the stem), 1, 2 or 3.")
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kdnb import losses
 from kdnb.checks import number
-from kdnb.methods.base import Setting, Step, check_weight
+from kdnb.methods.base import Setting, Step
 from kdnb.methods.logits import KD
 from kdnb.models import Network
 
@@ -51,9 +51,8 @@ class Frozen(Intervention):
         """Copy the classifier of :meth:`source`, changed as :meth:`changed` says, and never train it."""
         source = self.source(setting)
         with torch.no_grad():
-            weight, bias = self.changed(source.weight.detach().clone(), source.bias.detach().clone())
-            network.classifier.weight.copy_(weight)
-            network.classifier.bias.copy_(bias)
+            weight, bias = self.changed(source.weight, source.bias)
+        network.classifier.load_state_dict({"weight": weight, "bias": bias})
         network.classifier.requires_grad_(False)
         return nn.Module()
 
@@ -165,22 +164,6 @@ class Simplex(Frozen):
         return (simplex * (weight.norm().cpu() / simplex.norm())).to(weight), torch.zeros_like(bias)
 
 
-class Taught(nn.Module):
-    """The teacher's classifier at hand, K x D."""
-
-    weight: Tensor
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight)
-
-
-def taught(step: Step) -> Tensor:
-    """The weight that :class:`Taught` keeps."""
-    assert isinstance(step.parts, Taught)
-    return step.parts.weight
-
-
 @dataclass(frozen=True)
 class Pulled(Intervention):
     """KD and a spring: weight * mu^2 draws the classifier to W_t while the student learns."""
@@ -190,13 +173,11 @@ class Pulled(Intervention):
     label = "pulled to W_t"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "kd", "spring")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weight("weight", self.weight)
-
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Keep the teacher's classifier at hand."""
-        return Taught(setting.teacher_network.classifier.weight.detach().clone())
+        parts = nn.Module()
+        parts.register_buffer("weight", setting.teacher_network.classifier.weight.detach().clone())
+        return parts
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce``, ``kd`` and ``spring``."""
@@ -204,7 +185,7 @@ class Pulled(Intervention):
 
     def spring(self, step: Step) -> Tensor:
         """mu^2."""
-        return losses.squared_mu(step.network.classifier.weight, taught(step))
+        return losses.squared_mu(step.network.classifier.weight, step.parts.get_buffer("weight"))
 
 
 @dataclass(frozen=True)
@@ -226,6 +207,6 @@ class Pushed(Pulled):
 
     def spring(self, step: Step) -> Tensor:
         """(cos(W_s, W_t) - cosine)^2 where the cosine is larger, else 0."""
-        own, others = step.network.classifier.weight.flatten(), taught(step).flatten()
+        own, others = step.network.classifier.weight.flatten(), step.parts.get_buffer("weight").flatten()
         beyond = nn.functional.cosine_similarity(own, others, dim=0) - self.cosine
         return beyond.relu().square()

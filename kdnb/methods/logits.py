@@ -5,10 +5,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kdnb import losses
-from kdnb.checks import temperature
+from kdnb import checks, losses
 from kdnb.losses.dist import TEMPERATURES
-from kdnb.methods.base import Method, Step, check_alpha, check_weight
+from kdnb.methods.base import Method, Step
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,9 @@ class KD(Method):
     needs = frozenset({"logits"})
     swept: ClassVar[str | None] = "temperature"
 
-    def __post_init__(self) -> None:
-        temperature(self.temperature)
-        check_alpha(self.alpha)
-
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce`` and ``kd``."""
-        student, teacher = step.student.logits, step.taught.logits
-        distance = losses.kd(student, teacher, self.temperature, squared=bool(self.squared))
+        distance = losses.kd(step.student.logits, step.taught.logits, self.temperature, squared=self.squared)
         cross_entropy = losses.cross_entropy(step.student.logits, step.labels)
         return {"ce": (1 - self.alpha) * cross_entropy, "kd": self.alpha * distance}
 
@@ -66,9 +60,10 @@ class DIST(Method):
     needs = frozenset({"logits"})
 
     def __post_init__(self) -> None:
-        temperature(self.temperature, *TEMPERATURES)
-        for name in ("beta", "gamma", "weight"):
-            check_weight(name, getattr(self, name))
+        checks.temperature(self.temperature, *TEMPERATURES)
+        checks.weight("beta", self.beta)
+        checks.weight("gamma", self.gamma)
+        super().__post_init__()
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce`` and ``dist``."""
@@ -85,9 +80,6 @@ class MSE(Method):
     label = "MSE"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "mse")
     needs = frozenset({"logits"})
-
-    def __post_init__(self) -> None:
-        check_alpha(self.alpha)
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce`` and ``mse``."""

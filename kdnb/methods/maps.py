@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kdnb import losses
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.simkd import SimKD
 from kdnb.models import Network
 
@@ -33,9 +33,6 @@ class Straight(Method):
     label = "features by L2"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "features")
     needs = frozenset({"maps"})
-
-    def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Nothing to add; ValueError for maps of other shapes."""

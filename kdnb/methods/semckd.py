@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdnb import losses
-from kdnb.checks import temperature
 from kdnb.losses.semckd import similarities
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import Unit, convolved, widths
 from kdnb.models import Network
 
@@ -69,10 +68,6 @@ class SemCKD(Method):
     label = "SemCKD"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "kd", "semckd")
     needs = frozenset({"logits", "maps"})
-
-    def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
-        temperature(self.temperature)
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Projectors and attention."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kdnb import losses
 from kdnb.checks import number
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import convolved
 from kdnb.models import Network, Output, ResNet, answer, maps_of
 
@@ -30,7 +30,7 @@ class SimKD(Method):
     mu_is_defined = False
 
     def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
+        super().__post_init__()
         number("factor", self.factor, "a number from 1 up", 1, float("inf"))
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

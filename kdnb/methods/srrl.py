@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdnb import losses
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import convolved
 from kdnb.models import Network
 
@@ -43,9 +43,6 @@ class SRRL(Method):
     label = "SRRL"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "features", "regression")
     needs = frozenset({"features", "logits"})
-
-    def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """The connector."""

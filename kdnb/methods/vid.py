@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdnb import losses
-from kdnb.methods.base import Method, Setting, Step, check_weight
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.layers import widths
 from kdnb.models import Network
 
@@ -39,9 +39,6 @@ class VID(Method):
     label = "VID"
     term_names: ClassVar[tuple[str, ...]] = ("ce", "vid")
     needs = frozenset({"maps"})
-
-    def __post_init__(self) -> None:
-        check_weight("weight", self.weight)
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """A regressor and a variance a stage."""

@@ -7,10 +7,10 @@ from typing import Any
 import tyro
 
 from kdnb.files import write_atomically
-from kdnb.parameters import Count, command
+from kdnb.parameters import Count, checked
 
 
-@command
+@checked
 class Status:
     """How far a sweep is, from its run folders alone; also while jobs run elsewhere (see kdnb.sweep.status)."""
 
@@ -43,7 +43,7 @@ class Status:
         return f"{self.name} ({asked.file.name}, runs in {asked.runs})", asked.folders(), asked.settings()
 
 
-@command
+@checked
 class Plan:
     """Jobs, hours and disk of a sweep before it is begun (see kdnb.sweep.plan)."""
 

@@ -1,5 +1,6 @@
 """The design, and crossed teachers: every cell from the run that answers for it, contrasts with the sign they say."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -115,8 +116,12 @@ def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None
 
 def test_table_and_sentence_hold_the_cells(study: Study) -> None:
     found = design.cells(study.every)
-    made = drawn.outcomes({"digits": study})
+    made = drawn.outcomes({"digits": study, "digits-few": study})
     text, sentence = made.table, made.answer
+    assert re.findall(r'<th scope="col">(digits\S*)</th>', text) == [
+        "digits",
+        "digits-few",
+    ]  # a table each: one is too wide
     for place in (("answers", "own"), ("labels", "random"), ("maps", "W_t")):
         assert f"{100 * found[place].mean:.2f}" in text
     difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()
@@ -177,7 +182,7 @@ def pairs() -> pd.DataFrame:
 def test_a_trait_of_one_teacher_cancels_in_the_two_orders(pairs: pd.DataFrame) -> None:
     """One pair alone would say 7, or -3; in both orders together what is left is the 2 that the student learned."""
     found = crossed.contrasts(pairs)
-    assert set(found["seeds"]) == {2}
+    assert set(found["seeds"]) == {(0, 1)}
     for measure in ("cka", "mu_matched"):
         part = found[found["measure"] == measure]
         assert sorted(part["nearer"]) == [-3, -3, 2, 2, 7, 7]
@@ -258,12 +263,14 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     gaps = (2 + pairs["teacher"] / 10).where(is_cka, 5 * (both - 2))
     close = pairs.assign(own=pairs["other"] + gaps)
     found = crossed.contrasts(close)
-    sentence = drawn_crossed.sentence(study, found)
-    assert "over 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
-    assert "KD T=4 is nearer to its own in CKA +2.1 (" in sentence
-    assert sentence.endswith("; the intervals of the other 1 of 2 measures reach zero.**")
-    assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
+    said = drawn_crossed.told(found)
+    assert said.startswith("over 3 teachers, each once the own one and once the other (2 seeds a pair), KD T=4 is ")
+    assert "is nearer to its own in CKA +2.1 (" in said
+    assert said.endswith("; the intervals of the other 1 of 2 measures reach zero")
+    assert drawn_crossed.told(found.assign(label="normal")).startswith("it cannot be told of KD T=4, over 3 teachers")
     fig = drawn_crossed._panels(study, found)
+    assert {run.spec.init_seed for run in study.groups["KD T=4"]} == {0, 1, 2}  # of which two are compared
+    assert [name for name in fig.layout.meta["runs"] if "kd-T4" in name] == [spec("kd", seed).name for seed in (0, 1)]
     (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]
     assert means.y[0] == pytest.approx(2.1) and means.error_y.array[0] < 0.4
 

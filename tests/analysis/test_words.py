@@ -32,3 +32,7 @@ def test_only_one_is_singular(count: int, text: str) -> None:
 
 def test_the_index_of_a_classifier_is_written_below() -> None:
     assert words.typeset("frozen at W_t, ‖W_s‖, RAW_tie") == "frozen at W<sub>t</sub>, ‖W<sub>s</sub>‖, RAW_tie"
+
+
+def test_a_clause_becomes_a_sentence_whose_other_capitals_stay() -> None:
+    assert words.sentence("under KD, W_t is frozen") == "**Under KD, W_t is frozen.**"

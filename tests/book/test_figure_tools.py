@@ -35,7 +35,8 @@ def curves() -> go.Figure:
 
 def coloured() -> go.Figure:
     look = {"color": [3, 4], "showscale": True, "colorbar": {"title": {"text": "epoch"}}}
-    return go.Figure(go.Scatter(x=[1, 2], y=[5, 6], mode="markers", marker=look, name="run"))
+    fig = go.Figure(go.Scatter(x=[1, 2], y=[5, 6], mode="markers", marker=look, name="run"))
+    return fig.add_scatter(x=[None], y=[None], name="a mark that stands in the legend alone")
 
 
 def turned() -> go.Figure:
@@ -171,7 +172,7 @@ def test_a_hover_writes_a_number_as_its_axis_does(page: Path, read: Read) -> Non
 def test_csv_and_table_follow_what_is_drawn(page: Path, read: Read) -> None:
     reading = read()
     strip = opened(reading, page, "coloured")
-    reading.page.evaluate("Plotly.restyle('coloured', {y: [[7, 8]]})")
+    reading.page.evaluate("Plotly.restyle('coloured', {y: [[7, 8]]}, [0])")
     strip.get_by_role("cell", name="8", exact=True).wait_for()
     assert [row["y"] for row in rows(reading, strip)] == ["7", "8"]
 

@@ -170,8 +170,19 @@ def test_a_link_leads_to_a_widgets_figure(address: str, read: Read) -> None:
     reading.check()
 
 
+@pytest.mark.parametrize("plot", ["mu", "r"])
+def test_a_link_to_one_of_the_explorers_plots_still_leads_there_when_all_are_drawn(
+    address: str, reading: Reading, plot: str
+) -> None:
+    """The line above the plots was written last, and moved them."""
+    reading.open(f"{address}/notebooks/00_start.html#explorer-{plot}")
+    reading.page.wait_for_load_state("networkidle")
+    moves = "place => { const before = scrollY; place.scrollIntoView(); return scrollY - before; }"
+    assert reading.page.locator(f"#explorer-{plot}").evaluate(moves) == 0
+
+
 def test_a_link_to_a_menus_other_figure_chooses_its_study(address: str, read: Read) -> None:
-    """From another page, and on the page itself."""
+    """From another page, and on the page itself; as often as the same link is followed."""
     reading = read(1300)
     reading.open(f"{address}/notebooks/05_tsne.html#tsne-sheet-cifar100-small")
     for name in ("tsne-sheet-cifar100-small", "feature-cosine-cifar100-small", "feature-cosine-digits"):
@@ -179,6 +190,14 @@ def test_a_link_to_a_menus_other_figure_chooses_its_study(address: str, read: Re
         reading.page.locator(f"#{name} .main-svg").first.wait_for()
         reading.page.wait_for_function(IN_SIGHT, arg=name)
     assert reading.page.locator("#tsne-sheet-cifar100-small").is_visible()  # its menu was left as it was
+    reading.page.locator(".shows-feature-cosine-digits select").select_option("cifar100-small")
+    reading.page.locator("#feature-cosine-digits").wait_for(state="hidden")
+    reading.page.evaluate("scrollTo(0, 0)")
+    again = "Object.assign(document.createElement('a'), {href: location.hash, textContent: 'again'})"
+    reading.page.evaluate(f"document.querySelector('article').prepend({again})")
+    reading.page.get_by_role("link", name="again", exact=True).click()
+    reading.page.locator("#feature-cosine-digits .main-svg").first.wait_for()
+    reading.page.wait_for_function(IN_SIGHT, arg="feature-cosine-digits")
     reading.check()
 
 

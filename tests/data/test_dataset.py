@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import functional as TF
 
 from kdnb import data
-from kdnb.data import dataset, digits
+from kdnb.data import dataset
 
 
 def dataset_of(images: Tensor, padding: int, flip: bool) -> data.Dataset:
@@ -96,12 +96,6 @@ def test_digits_few_has_ten_of_each_class_among_the_digits_and_the_same_test_ima
     every = {image.numpy().tobytes() for image in digits.train.images}
     assert all(image.numpy().tobytes() in every for image in few.train.images)
     assert torch.equal(few.test.images, digits.test.images) and few.checksum != digits.checksum and not few.flip
-
-
-def test_fewer_images_than_asked_are_refused_by_class() -> None:
-    labels = np.array([0, 0, 0, 1, 1], dtype=np.int64)
-    with pytest.raises(ValueError, match="class 1 has 2 training images, and 3 of each are asked for: ask fewer"):
-        digits.few(np.zeros((5, 1, 8, 8), dtype=np.uint8), labels, 3)
 
 
 def test_the_digits_split_and_its_checksum_never_move() -> None:

@@ -246,7 +246,7 @@ def test_the_one_number_of_a_student_is_told_only_beside_its_teacher(
             weight = TEACHER["classifier.weight"] if place.name.startswith("teacher") else torch.full((3, 4), 2.0)
             tensors = {"weight": weight[None].clone(), "bias": torch.zeros(1, 3)}
             write_tensors(place / "classifier.safetensors", tensors, {})
-        exec(source, {"studies": [one], "last_weight": last_weight})
+        exec(source, {"studies": [one, taught], "last_weight": last_weight})
     mu = float(((TEACHER["classifier.weight"] - 2) ** 2).sum() ** 0.5)
     told, untold = capsys.readouterr().out.splitlines()
     assert f"μ = {mu:.3f} of (3, 4) numbers" in told

@@ -91,7 +91,7 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     sides = {label: found[0].difference(label).side for label in by_label(found[0])}
     assert sides == {"normal": -1, "KD T=4": 1}
     assert "yes; " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
-    assert second == "- **one**: it cannot be told, since no student has an r after the warm-up on 3 seeds."
+    assert second == "one: it cannot be told, since no student has an r after the warm-up on 3 seeds."
     made = over_seeds.differences(found)
     assert made.answer.startswith("**Many: yes; ") and made.says.startswith("one: it cannot be told")
     gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]

@@ -171,13 +171,22 @@ def test_a_table_serves_features(trained: dict[str, Run], train: Train, tmp_path
         ("simkd:factor=0", "factor is 0.0; it must be a number from 1 up"),
         ("crd:negatives=0", "negatives is 0.0; it must be a number of images from 1 up"),
         ("crd:negatives=inf", "negatives is inf"),
-        ("vid:weight=-1", "weight is -1.0; it must be a number from 0 up"),
+        ("vid:weight=-1", "weight is -1.0; it must be a finite number of at least 0"),
         ("simkd:faktor=2", "unknown parameter of method 'simkd' 'faktor'.*Did you mean 'factor'"),
     ],
 )
 def test_values_out_of_range_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         methods.create(*methods.parse(text))
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("weight", -1), ("alpha", 1.5), ("temperature", 0)])
+def test_what_several_methods_have_is_checked_in_each(parameter: str, value: float) -> None:
+    having = [name for name in methods.METHODS if parameter in methods.parameter_names(name)]
+    assert len(having) > 2
+    for name in having:
+        with pytest.raises(ValueError, match=f"{parameter} is {value}; it must be"):
+            methods.create(name, {parameter: value})
 
 
 def test_terms_must_be_those_that_are_named() -> None:

@@ -31,24 +31,33 @@ function choose(area, name) {
   list.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+// Whether an area of widgets has come to its size: each figure that is not folded away is there.
+function isDrawn(area) {
+  const boxes = [...area.querySelectorAll(".kdnb-figure, .kdnb-stepper")];
+  return !area.clientWidth || (boxes.length > 0 && boxes.every((box) => !box.clientWidth || box.querySelector(".main-svg")));
+}
+
 function mendAccess() {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) entry.setAttribute("role", "listitem");
   const holders = document.querySelectorAll("script[type='application/vnd.jupyter.widget-view+json']");
   const areas = [...holders].map((holder) => holder.parentElement);
-  let sought = ""; // what the address names, until it is found
+  let sought = ""; // what the address names, until it is in sight and nothing more will move it, or its reader moves on
   const seek = (area) => {
     const place = document.getElementById(sought);
     if (!place) return sought && choose(area, sought);
-    sought = "";
     place.scrollIntoView();
+    if (areas.every(isDrawn)) sought = "";
   };
   const heed = () => {
     sought = location.hash.slice(1);
     try { sought = decodeURIComponent(sought); } catch { /* a lone % is taken as it stands */ }
-    if (document.getElementById(sought)) sought = ""; // the browser has found it
     areas.forEach(seek);
   };
   addEventListener("hashchange", heed);
+  addEventListener("click", ({ target }) => { // the same link once more changes no address
+    if (location.hash && target.closest("a")?.href === location.href) heed();
+  });
+  for (const move of ["wheel", "touchmove", "keydown"]) addEventListener(move, () => { sought = ""; });
   heed();
   for (const area of areas) watch(area, () => { nameControls(area); seek(area); });
 }

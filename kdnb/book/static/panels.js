@@ -17,6 +17,7 @@ async function panels(model, el, status, what, specs, say) {
   const nodes = {};
   const views = [];
   try {
+    say(); // a text that came last would move the plots
     const Plotly = await findPlotly(model);
     for (const [key, [spec, alt]] of Object.entries(specs)) {
       const frame = element(grid, "div", "kdnb-explorer-panel kdnb-frame");

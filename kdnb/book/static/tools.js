@@ -46,7 +46,8 @@ const addTools = (() => {
     if (marker?.showscale) known[plain(color)] = marker.color;
     const lists = Object.entries(known).filter(([, values]) => isList(values));
     const length = Math.max(0, ...lists.map(([, values]) => values.length));
-    return Array.from({ length }, (_, i) => Object.fromEntries(lists.map(([key, values]) => [key, at(values, i)])));
+    const all = Array.from({ length }, (_, i) => Object.fromEntries(lists.map(([key, values]) => [key, at(values, i)])));
+    return all.filter((record) => record.x !== "" || record.y !== ""); // a mark for the legend alone stands nowhere
   }
 
   const isNear = (one, other) => Math.abs(one - other) < 1e-6;

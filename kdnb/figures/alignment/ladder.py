@@ -43,18 +43,13 @@ def ladder(study: Study) -> Exhibit:
         return Exhibit(answer=ladder_sentence(study))
     fig = style.grid(1, 1, height=460)
     for column, (name, color, symbol) in RUNGS.items():
-        found = over_seeds.estimates(over_seeds.collect(study, partial(_last, column=column)))
+        found = over_seeds.estimates(over_seeds.collect(study, partial(Run.last, column=column)))
         fig.add_traces(intervals.points(found, name, "μ", {"color": color, "symbol": symbol}))
     fig.update_yaxes(title_text="μ", rangemode="tozero")
     intervals.axis(fig, list(study.groups))
     fig.update_layout(legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
     return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
-
-
-def _last(run: Run, column: str) -> float | None:
-    found = run.last(column)
-    return found if np.isfinite(found) else None
 
 
 def ladder_sentence(study: Study) -> str:

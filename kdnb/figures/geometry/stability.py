@@ -25,13 +25,13 @@ PAIRS = {
 )
 def kept_parts(studies: Mapping[str, Study]) -> Exhibit:
     """Neighbours at the left, class distances at the right, against perplexity; a figure a study that has maps."""
-    found = {name: (study, atlas) for name, study in studies.items() if (atlas := map_stability.load(study))}
+    found = {name: redrawn for name, study in studies.items() if (redrawn := map_stability.load(study))}
     if not found:
         return Exhibit(answer=f"**It cannot be told: no maps of these students were drawn again.** {_how(studies)}")
-    tables = {name: map_stability.kept(atlas) for name, (_, atlas) in found.items()}
-    figures = {name: _kept_parts(study, atlas, tables[name]) for name, (study, atlas) in found.items()}
+    tables = {name: map_stability.kept(redrawn) for name, redrawn in found.items()}
+    figures = {name: _kept_parts(studies[name], redrawn, tables[name]) for name, redrawn in found.items()}
     name = next(iter(found))
-    return Exhibit(figures, answer=sentence(name, found[name][1], tables[name]))
+    return Exhibit(figures, answer=sentence(name, found[name], tables[name]))
 
 
 def _how(studies: Mapping[str, Study]) -> str:
@@ -41,7 +41,7 @@ def _how(studies: Mapping[str, Study]) -> str:
     return class_agreement.how_to(next(iter(studies.values())))
 
 
-def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -> go.Figure:
+def _kept_parts(study: Study, found: map_stability.Redrawn, table: pd.DataFrame) -> go.Figure:
     """``table`` of `map_stability.kept`, drawn."""
     fig = style.grid(1, 2, list(map_stability.KEPT.values()), 400, horizontal_spacing=0.14)
     labels = [str(perplexity) for perplexity in sorted(table["perplexity"].unique())]
@@ -57,10 +57,10 @@ def _kept_parts(study: Study, atlas: map_stability.Atlas, table: pd.DataFrame) -
     fig.update_xaxes(title_text="perplexity", tickangle=0)
     fig.update_yaxes(range=[-0.2, 1.05])
     fig.update_layout(legend={"orientation": "h", "y": -0.3})
-    return style.captioned(fig, study, f"{len(atlas.random)} maps from random starts", atlas.students)
+    return style.captioned(fig, study, f"{len(found.maps)} maps from random starts", found.students)
 
 
-def sentence(name: str, atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
+def sentence(name: str, found: map_stability.Redrawn, table: pd.DataFrame) -> str:
     """What of a map comes back: who is near whom, and how far groups are from each other."""
     mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], how)() for how in ("mean", "min"))
     near, far = (mean[kind] for kind in map_stability.KEPT)
@@ -69,13 +69,13 @@ def sentence(name: str, atlas: map_stability.Atlas, table: pd.DataFrame) -> str:
         f"**On {name} two maps of the same features share {near['random']:.0%} of their neighbours, a map and the "
         f"features {near['features']:.0%}; distances of classes agree by ρ = {words.number(far['random'], '{:z.2f}')} "
         f"(at least {worst[0]}) and {words.number(far['features'], '{:z.2f}')} (at least {worst[1]}).** "
-        + recognised_sentence(atlas)
+        + recognised_sentence(found)
     )
 
 
-def recognised_sentence(atlas: map_stability.Atlas) -> str:
+def recognised_sentence(found: map_stability.Redrawn) -> str:
     """By which of the two a map can be told to be its own network's."""
-    count, every, spaces = map_stability.recognised(atlas), len(atlas.random), len(atlas.spaces)
+    count, every, spaces = map_stability.recognised(found), len(found.maps), len(found.spaces)
     limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
     better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
     return (

@@ -1,6 +1,7 @@
 """What does reuse need? The design {what is learned} x {whose classifier}, and what is within reach."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ from kdnb.analysis import design, out_of_reach, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
-from kdnb.figures import origin, style
+from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 HEADS = {
@@ -32,7 +33,6 @@ SYMBOLS = {
     "simplex": "square-open",
 }
 ABLE = 0.01  # share of images whose nearest logits may name another class
-COLORS = (style.TEACHER, style.NORMAL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 @exhibit("design", "Test accuracy of every cell: a row for what is learned, a column for whose classifier answers.")
@@ -42,21 +42,20 @@ def outcomes(studies: Mapping[str, Study]) -> Exhibit:
 
 
 def as_html(studies: Mapping[str, Study]) -> str:
-    """The design's accuracies, a row for what is learned, a column for whose classifier answers; empty without any."""
+    """The design's accuracies, a table a study: a row for what is learned, a column for whose classifier answers."""
     tables = []
     for name, study in studies.items():
         if design.is_trained(study):
-            cells = design.table(design.cells(study.every)).rename(columns=HEADS).reset_index(names="what is learned")
-            cells.insert(1, "study", name)
-            tables.append(cells)
-    return style.table(pd.concat(tables), "accuracies of the design", escape=False) if tables else ""
+            cells = design.table(design.cells(study.every)).rename(columns=HEADS).reset_index(names=name)
+            tables.append(style.table(cells, f"accuracies of the design on {name}", escape=False))
+    return "".join(tables)
 
 
 def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
     asked = "Does reuse need the teacher's own classifier? W<sub>o</sub> less W<sub>t</sub> in points"
     rows = [
-        f"{where.capitalize()}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
+        f"{words.capital(where)}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
         for row, where in REUSES.items()
     ]
     return f"**{asked}. {'. '.join(rows)}.**"
@@ -101,27 +100,23 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     if found.empty:
         return Exhibit(answer=reach_sentence(found))
     fig = style.grid(1, 1, height=520)
-    for place, (name, part) in enumerate(found.groupby("study", sort=False)):
-        widths = f"{part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes"
+    symbols = {str(method): SYMBOLS.get(str(method), "diamond-open") for method in found["method"].unique()}
+    for (name, part), color in zip(found.groupby("study", sort=False), cycle(style.COLORWAY), strict=False):
+        title = f"{name} ({part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes)"
+        hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
         for method, marks in part.groupby("method", sort=False):
             text = [
                 f"{method}, seed {row.seed}, {row.residual:.0%} of the logits not reached" for row in marks.itertuples()
             ]
             x, y = style.significant(marks["missed"]), style.significant(marks["points"])
-            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=f"{name} ({widths})", legendgroup=name)
-            hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
-            look = {
-                "size": 10,
-                "color": COLORS[place % len(COLORS)],
-                "symbol": SYMBOLS.get(str(method), "diamond-open"),
-            }
+            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=title, legendgroup=name)
+            look = {"size": 10, "color": color, "symbol": symbols[str(method)]}
             fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=False))
-        look = {"size": 10, "color": COLORS[place % len(COLORS)]}  # a colour without a symbol, for the legend
-        named = go.Scatter(x=[None], y=[None], mode="markers", name=f"{name} ({widths})", legendgroup=name)
-        fig.add_trace(named.update(marker=look))
-    for method in found["method"].unique():  # a symbol without a colour, for the legend
-        look = {"size": 10, "color": style.OTHER, "symbol": SYMBOLS.get(str(method), "diamond-open")}
-        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=str(method), marker=look))
+        look = {"size": 10, "color": color}  # a colour without a symbol, for the legend
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=title, legendgroup=name, marker=look)
+    for method, symbol in symbols.items():  # a symbol without a colour, for the legend
+        look = {"size": 10, "color": style.OTHER, "symbol": symbol}
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=method, marker=look)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     fig.update_xaxes(title_text="images whose nearest logits name another class", **style.shares(".0%", ".1%"))
     fig.update_xaxes(range=[-0.04, None])
@@ -129,8 +124,7 @@ def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
     fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
     marked = set(zip(found["study"], found["name"], strict=True))
     shown = [run for name, one in studies.items() for run in one.every if (name, run.path.name) in marked]
-    title = {"text": "frozen classifiers; a mark is a student, last epoch", "font": {"size": 13}}
-    drawn = origin.mark(fig, shown, None).update_layout(title=title)
+    drawn = style.titled(fig, "frozen classifiers; a mark is a student, last epoch", shown)
     return Exhibit(drawn, left_out(studies), reach_sentence(found))
 
 

@@ -52,15 +52,8 @@ def paired(studies: Mapping[str, Study]) -> Exhibit:
 def _paired(study: Study) -> go.Figure:
     by_label = against_kd(study).groupby("label", sort=False)["points"]
     found = {str(label): estimate(points) for label, points in by_label}
-    fig = style.grid(1, 1, height=140 + 26 * len(found))
-    look = {"color": style.TEACHER, "symbol": "diamond"}
-    heights = {intervals.short(label): place for place, label in enumerate(found)}
-    traces = intervals.turned(intervals.points(found, "accuracy less KD's", "points", look), heights)
-    fig.add_traces([trace.update(showlegend=False) for trace in traces])
-    fig.add_vline(0, line={"color": style.QUIET, "width": 2})
-    fig.update_xaxes(title_text="accuracy less KD's (points)")
-    fig.update_yaxes(tickvals=list(heights.values()), ticktext=list(heights), range=[len(found) - 0.4, -0.6])
-    fig.update_layout(margin_l=90)
+    fig = intervals.rows(found, "accuracy less KD's", "diamond")
+    fig.update_xaxes(title_text="accuracy less KD's (points)").update_layout(margin_l=90)
     return style.captioned(fig, study, "same seed; 95 % over seeds", beside_kd(study) or study.students)
 
 

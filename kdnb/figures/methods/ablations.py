@@ -72,7 +72,7 @@ def _shown(found: Found, clauses: Sequence[str], missing: str) -> Exhibit:
     """A figure a study, and the clauses as one bold sentence, or that nothing can be told."""
     said = "; ".join(clauses) or "it cannot be told: no study here has the runs"
     figures = {name: _figure(one) for name, one in found.items()}
-    return Exhibit(figures or None, missing, f"**{said[:1].upper()}{said[1:]}.**")
+    return Exhibit(figures or None, missing, words.sentence(said))
 
 
 def _figure(varied: variations.Varied) -> go.Figure:

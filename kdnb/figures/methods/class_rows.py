@@ -25,7 +25,7 @@ def likeness(studies: Mapping[str, Study]) -> Exhibit:
     tables = {name: class_rows.agreements(study) for name, study in studies.items()}
     figures = {name: _figure(study, tables[name]) for name, study in studies.items() if with_mu(study)}
     said = "; ".join(nearer(name, tables[name], class_rows.between_teachers(study)) for name, study in studies.items())
-    return Exhibit(figures or None, "", f"**{said[:1].upper()}{said[1:]}.**")
+    return Exhibit(figures or None, "", words.sentence(said))
 
 
 def _figure(study: Study, table: pd.DataFrame) -> go.Figure:

@@ -26,8 +26,7 @@ NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifie
 def all_methods(studies: Mapping[str, Study]) -> Exhibit:
     """Every method in numbers; folded, what the literature reports."""
     found = {name: by_method.measured(study) for name, study in studies.items()}
-    answer = f"**{'; '.join(nearest(name, table) for name, table in found.items())}.**"
-    answer = f"**{answer[2:3].upper()}{answer[3:]}"
+    answer = words.sentence("; ".join(nearest(name, table) for name, table in found.items()))
     return Exhibit(None, notes(studies), answer, as_html(studies) + reported())
 
 
@@ -83,11 +82,9 @@ def as_html(studies: Mapping[str, Study]) -> str:
     heads = ["method", "n", "test accuracy, %", *by_method.MUS.values(), "plug-in, matched, %"]
     body = "".join(_study(study, len(heads)) for study in studies.values())
     head = "".join(f'<th scope="col">{title}</th>' for title in heads)
-    return (
-        '<div style="overflow-x:auto;font-size:0.85em" tabindex="0" role="region" aria-label="table of methods">'
-        f'<table class="kdnb-table" style="min-width:34em;text-align:left"><thead><tr>{head}</tr></thead>{body}</table>'
-        "</div>"
-    )
+    look = "min-width:34em;text-align:left;font-size:0.85em"
+    table = f'<table class="kdnb-table" style="{look}"><thead><tr>{head}</tr></thead>{body}</table>'
+    return style.scrolled(table, "table of methods")
 
 
 def _study(study: Study, columns: int) -> str:
@@ -137,10 +134,7 @@ def reported() -> str:
         label = by_method.label_of(row.method, row.parameters)
         table.setdefault(label, {"method": label})[f"{row.source.name}, %"] = row.number
     rows = style.table(pd.DataFrame(table.values()).fillna("–"), "reported accuracies")
-    return (
-        '<details><summary style="padding:0.4em 0;cursor:pointer">What the literature reports of the paper\'s pair'
-        f"</summary><p>{literature.sources_text()}</p>{rows}</details>"
-    )
+    return style.folded("What the literature reports of the paper's pair", f"<p>{literature.sources_text()}</p>{rows}")
 
 
 # ---------------------------------------------------------------------------------------------------- accuracy, and mu
@@ -153,7 +147,7 @@ def scatter(studies: Mapping[str, Study]) -> Exhibit:
     """Test accuracy of the last epoch against mu, by study that has a mu."""
     figures = {name: draw_scatter(study) for name, study in studies.items() if by_method.with_mu(study)}
     said = "; ".join(order(name, study) for name, study in studies.items())
-    return Exhibit(figures or None, without(studies), f"**{said[:1].upper()}{said[1:]}.**")
+    return Exhibit(figures or None, without(studies), words.sentence(said))
 
 
 def draw_scatter(study: Study) -> go.Figure:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import over_seeds, words
@@ -12,6 +13,7 @@ from kdnb.claims.judge import Word
 from kdnb.figures import claim_words, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
+from kdnb.runs.store import column_of
 
 # Measures a reader can lay over Fig. 1 instead of raw mu; column -> name in figures.
 MEASURES = {
@@ -26,6 +28,7 @@ MEASURES = {
     "bystander_mu_rotated": "μ rotated to the bystander",
     "classifier_cosine": "cosine of the classifiers",
 }
+ABOVE = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}  # a menu's place over the panels
 SO: Mapping[Word, str] = {"found here too": "yes,", "partly": "in part", "not found here": "not", "not testable": ""}
 TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
 
@@ -117,9 +120,26 @@ def draw_curves(study: Study, shown: Sequence[Run], front: Sequence[Run] | None 
     fig.update_xaxes(title_text="epoch", row=2)
     if front is not None:
         fig.update_xaxes(range=[study.warm_up, study.epochs])  # the names stand beyond
-    menu = style.measures_menu(tables, MEASURES, lambda column: {}, list(range(len(tables))))
-    fig.update_layout(updatemenus=[menu], margin_t=96, margin_r=16 if front is None else 64)
+    fig.update_layout(updatemenus=[_measures_menu(tables)], margin_t=96, margin_r=16 if front is None else 64)
     return style.captioned(fig, study, style.window(study), shown)
+
+
+def _measures_menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
+    """A menu of MEASURES, as far as any of ``tables`` has them, in the place of mu: the first traces, one a table."""
+    buttons = [
+        {
+            "label": name,
+            "method": "update",
+            "args": [
+                {"y": [style.significant(column_of(table, column)) for table in tables]},
+                {"yaxis.title.text": name},
+                list(range(len(tables))),
+            ],
+        }
+        for column, name in MEASURES.items()
+        if any(column in table for table in tables)
+    ]
+    return {"buttons": buttons, **ABOVE}
 
 
 @exhibit(
@@ -171,8 +191,7 @@ def _play() -> dict[str, object]:
         {"label": "▶", "method": "animate", "args": [None, go_on]},
         {"label": "❚❚", "method": "animate", "args": [[None], stop]},
     ]
-    look = {"direction": "left", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}
-    return {"type": "buttons", "buttons": buttons, "showactive": False, **look}
+    return {"type": "buttons", "buttons": buttons, "showactive": False, "direction": "left", **ABOVE}
 
 
 def answer(study: Study) -> str:
@@ -189,14 +208,13 @@ def answer(study: Study) -> str:
         to_it = f", to the bystander, which no student saw, {percent(other)}" if np.isfinite(other) else ""
         so = f"{SO[claim_words.judge(study, 'C3').verdict]} {at(peak)}".strip()
         told = f"{so} (μ changes by {percent(mean_change(study, own))}{to_it}; {_count(own)}): {told}"
-    text = f"**{told[:1].upper()}{told[1:]}"
     if not beside:
-        return f"{text}.**"
+        return words.sentence(told)
     (first, change), *rest = [
         (at(run), percent(mean_change(study, beside[run.label]))) for run in others if run.label in beside
     ]
-    moves = style.joined([f"{first[:1].upper()}{first[1:]} μ changes by {change}", *(f"{w} by {c}" for w, c in rest)])
-    return f"{text}. {moves} ({_count(next(iter(beside.values())))}).**"
+    moves = style.joined([f"{words.capital(first)} μ changes by {change}", *(f"{w} by {c}" for w, c in rest)])
+    return words.sentence(f"{told}. {moves} ({_count(next(iter(beside.values())))})")
 
 
 def at(run: Run) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from kdnb.analysis import crossed, stats, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
-from kdnb.figures import intervals, origin, style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 
 KD = "KD T=4"
@@ -34,7 +34,7 @@ def own_less_other(studies: Sequence[Study]) -> Exhibit:
         )
     figures = {study.name: _panels(study, table) for study, table in found}
     drawn = figures if len(figures) > 1 else next(iter(figures.values()))
-    return Exhibit(drawn, answer=" ".join(sentence(*one) for one in found))
+    return Exhibit(drawn, answer=" ".join(f"**On {study.name}, {told(table)}.**" for study, table in found))
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -48,8 +48,8 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
         )
         dots.update(marker={"size": 5, "color": style.OTHER}, hovertemplate="%{text}: %{y:+.3g}<extra></extra>")
         fig.add_trace(dots.update(name="an ordered pair of teachers", showlegend=not place), row, col)
-        found_of = {label: estimate(values) for label, values in crossed.by_teacher(part).items()}
-        _, means = intervals.points(found_of, "mean over the teachers", "", {"color": style.TEACHER})
+        nearer = {label: estimate(values) for label, values in crossed.by_teacher(part).items()}
+        _, means = intervals.points(nearer, "mean over the teachers", "", {"color": style.TEACHER})
         fig.add_trace(means.update(showlegend=not place), row, col)
         fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=row, col=col)
     # Normal training, then KD by rising temperature.
@@ -57,8 +57,10 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
     fig.update_layout(legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0}, margin_b=80)
     title = f"{study.name}\u00a0· mean over {_seeds(found)}\u00a0· 95 % over {_teachers(found)}"
-    drawn = [run for run in study.students if run.label in set(found["label"])]
-    return origin.mark(fig, drawn, study.teacher).update_layout(title={"text": title, "font": {"size": 13}})
+    by_pair = zip(found["label"], found["seeds"], strict=True)
+    compared = {(label, seed) for label, seeds in by_pair for seed in seeds}
+    drawn = [run for run in study.shown if (run.label, run.spec.init_seed) in compared]
+    return style.titled(fig, title, drawn, study.teacher)
 
 
 def _teachers(found: pd.DataFrame) -> str:
@@ -66,8 +68,7 @@ def _teachers(found: pd.DataFrame) -> str:
 
 
 def _seeds(found: pd.DataFrame) -> str:
-    least, most = found["seeds"].min(), found["seeds"].max()
-    return words.counted(most, "seed") if least == most else f"{least} to {most} seeds"
+    return words.span(found["seeds"].map(len), "seed")
 
 
 def read(found: pd.DataFrame) -> dict[str, Estimate]:
@@ -76,17 +77,17 @@ def read(found: pd.DataFrame) -> dict[str, Estimate]:
     return {column: estimate(values[column]) for column in TITLES if values.get(column)}
 
 
-def sentence(study: Study, found: pd.DataFrame) -> str:
-    """What of KD's students is nearer to the own teacher, over the teachers."""
+def told(found: pd.DataFrame) -> str:
+    """What of KD's students is nearer to the own teacher, over the teachers, in a clause."""
     there = {TITLES[column]: one for column, one in read(found).items()}
     over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
     if not there:
-        return f"**On {study.name} it cannot be told of {KD}, {over}.**"
+        return f"it cannot be told of {KD}, {over}"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
-        return f"**On {study.name} it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers.**"
+        return f"it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
     open_ = len(there) - len(near) - len(far)
     nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
     farther = f", farther in {style.joined(far)}" if far else ""
     rest = f"; the intervals of the other {open_} of {len(there)} measures reach zero" if open_ else ""
-    return f"**On {study.name}, {over}, {KD} is {nearer}{farther}{rest}.**"
+    return f"{over}, {KD} is {nearer}{farther}{rest}"

@@ -79,21 +79,21 @@ def _finished(fig: go.Figure, one: Measured) -> go.Figure:
 
 # -------------------------------------------------------------------------------------------------------------- words
 def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
-    """A sentence on one study as a list of several studies in Markdown, where seeds are enough to say something."""
+    """A sentence on one study as a line each of several studies, where seeds are enough to say something."""
     few = f"it cannot be told, since no student has an r after the warm-up on {stats.LEAST_RUNS} seeds."
 
     @wraps(say)
     def lines(found: Sequence[Measured], *more: Sequence[Any]) -> str:
         each = zip(found, *more, strict=True)
-        return "\n".join(f"- **{one.name}**: {say(one, *its) if one.enough else few}" for one, *its in each)
+        return "\n".join(f"{one.name}: {say(one, *its) if one.enough else few}" for one, *its in each)
 
     return lines
 
 
 def told(lines: str) -> dict[str, str]:
     """Lines of :func:`line_a_study` as an exhibit's ``answer``, of the study that it opens on, and what it ``says``."""
-    first, *others = [line.removeprefix("- ").replace("**", "") for line in lines.splitlines()]
-    return {"answer": f"**{first[:1].upper()}{first[1:]}**", "says": " ".join(others)}
+    first, *others = lines.splitlines()
+    return {"answer": f"**{words.capital(first)}**", "says": " ".join(others)}
 
 
 @line_a_study
