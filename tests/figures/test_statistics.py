@@ -206,9 +206,9 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     runs = by_label(found[0])["KD T=4"]
     expected = [[r(a, loss=b.history) for b in runs if b is not a] for a in runs]
     assert at.loc[at["kind"] == "other seed", "r"].tolist() == pytest.approx([one for row in expected for one in row])
-    gaps = [r(run) - np.mean(row) for run, row in zip(runs, expected, strict=True)]
     shown = mismatched_pairs.own(at)["KD T=4"]
-    assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
+    assert shown == mismatched_pairs.pairing(at.pivot(index="seed", columns="other", values="r"))
+    assert shown.mean == pytest.approx(np.mean([r(run) for run in runs]) - np.mean(expected))
     figures, labels = steps(mismatched.against_warm_up(found, [mismatched_pairs.by_cut(one.study) for one in found]))
     assert labels == ["normal, many", "KD T=4, many"]
     place = r_over_seeds.cuts(found[0].study).index(24)
@@ -219,6 +219,9 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
     said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
     assert "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
+    at = mismatched_pairs.own(table[table["cut"] == 24])
+    sizes = sorted(abs(found.mean) for found in at.values())
+    assert f"; in size it is there {sizes[0]:.3f} to {sizes[1]:.3f}. " in said[0]
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
