@@ -259,9 +259,9 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     close = pairs.assign(own=pairs["other"] + gaps)
     found = crossed.contrasts(close)
     sentence = drawn_crossed.sentence(study, found)
-    assert "over 3 teachers, each once the own one and once the other (2 seeds a pair)" in sentence
+    assert "over 3 teachers in 6 ordered pairs (2 seeds each)" in sentence
     assert "KD T=4 is nearer to its own in CKA +2.1 (" in sentence
-    assert sentence.endswith("; the intervals of the other 1 of 2 measures reach zero.**")
+    assert sentence.endswith("leaves out zero for 1 of 2 measures, not more often than by chance.**")
     assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from kdnb.analysis import mismatched_pairs, words
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.r_over_seeds import Measured
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import line_a_study, off_zero, told
+from kdnb.figures.statistics.over_seeds import line_a_study, told
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
 
@@ -51,12 +51,12 @@ def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     found = _own(part, one)
     clear = [own for own in found.values() if own.side]
     sizes = [abs(own.mean) for own in clear or found.values()]
-    size = f"{'there ' if clear else ''}{min(sizes):.3f} to {max(sizes):.3f}"
-    own = off_zero({label: own.side for label, own in found.items()}, f" of {words.counted(len(found), 'student')}")
+    off = intervals.off_zero(found, "student")
+    size = f"{'these' if clear else 'they'} are {min(sizes):.3f} to {max(sizes):.3f} in size"
     return (
         f"without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median and with "
-        f"another seed's {other}; the interval of the difference leaves out zero for {own}; in size it is {size}. "
-        f"At no cut it does for more than {max(counts)}."
+        f"another seed's {other}; the interval of the difference leaves out zero for {off}, and at no cut for "
+        f"more than {max(counts)}; {size}."
     )
 
 
