@@ -1,6 +1,6 @@
 """Values of several runs by what they are: label and seed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -96,13 +96,32 @@ class Estimate:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def more_than_chance(found: Iterable[Estimate]) -> bool:
+def more_than_chance(found: Iterable[Estimate], side: int | None = None) -> bool:
     """Whether more of the 95 % intervals leave out zero than one in twenty explains (binomial, p of 0.05 at most).
 
-    Students of one seed share batches and first weights, so that their intervals are not independent.
+    side: 1 or -1 where those alone count that lie above or below it, one in forty. Students of one seed share batches
+    and first weights, so that their intervals are not independent.
     """
-    sides = [one.side != 0 for one in found]
-    return bool(binom.sf(sum(sides) - 1, len(sides), 0.05) <= 0.05 + 1e-9)  # a single one that does is enough
+    off = _off(found, side)
+    chance = binom.sf(sum(off) - 1, len(off), 0.025 if side else 0.05)
+    return bool(chance <= 0.05 + 1e-9)  # a single one that does is enough
+
+
+def _off(found: Iterable[Estimate], side: int | None) -> list[bool]:
+    return [one.side == side if side else one.side != 0 for one in found]
+
+
+def off_zero(
+    found: Collection[Estimate], what: str = "", side: int | None = None, *, many: str = "", named: str = ""
+) -> str:
+    """How many intervals leave out zero, and whether by chance: "3 of 13 students, more often than by chance".
+
+    side: as of :func:`more_than_chance`; what: each is of, with ``many`` of them; named: what stands behind the count
+    """
+    count = sum(_off(found, side))
+    of = words.counted(len(found), what, many) if what else len(found)
+    often = f", {'more' if more_than_chance(found, side) else 'not more'} often than by chance"
+    return f"{count} of {of}{named}{often if count and len(found) > 1 else ''}"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -29,6 +29,7 @@ MARKS: Mapping[Word, str] = {
 }
 Numbers = Mapping[str, float]
 Parts = Mapping[str, float]  # a margin each, or a truth value: a part holds where it is positive
+Interval = tuple[float, float]
 S = TypeVar("S", bound=Students)
 T = TypeVar("T")
 EVERY = "every number"  # the key of a measure that all numbers of a claim have
@@ -60,19 +61,28 @@ class Measure:
         """Their mean, in the middle of :meth:`interval`."""
         return stats.mean_correlation(values) if self.kind == "correlation" else float(np.mean(values))
 
-    def interval(self, values: Sequence[float]) -> tuple[float, float] | None:
+    def interval(self, values: Sequence[float]) -> Interval | None:
         """The 95 % interval of the mean over seeds; None where there is none."""
         if self.kind == "choice":
             return None
-        found = (stats.mean_correlation_interval if self.kind == "correlation" else stats.mean_interval)(values)
-        low, high = np.clip(found, -self.limit, self.limit)
-        return (float(low), float(high)) if np.isfinite(found).all() else None
+        return self.possible(
+            *(stats.mean_correlation_interval if self.kind == "correlation" else stats.mean_interval)(values)
+        )
+
+    def possible(self, low: float, high: float) -> Interval | None:
+        """An interval as far as there are such numbers; None where it has no ends."""
+        ends = np.clip([low, high], -self.limit, self.limit)
+        return (float(ends[0]), float(ends[1])) if np.isfinite([low, high]).all() else None
 
     def between(self, values: Sequence[float]) -> str:
         """That interval in words, or why there is none."""
-        if found := self.interval(values):
-            return f"{self.write(found[0])} to {self.write(found[1])}"
-        return {0: "not tested", 1: "one seed, no interval"}.get(len(values), "no interval")
+        return self.told(self.interval(values), len(values))
+
+    def told(self, interval: Interval | None, count: int) -> str:
+        """An interval of ``count`` seeds in words, or why there is none."""
+        if interval:
+            return f"{self.write(interval[0])} to {self.write(interval[1])}"
+        return {0: "not tested", 1: "one seed, no interval"}.get(count, "no interval")
 
     def side(self, values: Sequence[float]) -> int | None:
         """1 or -1 where the interval lies above or below zero, else 0; None below three seeds, and without interval."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, crossed, design, stats, words
+from kdnb.analysis import by_method, crossed, design, over_seeds, stats, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
@@ -88,9 +88,11 @@ def _nearer(designs: Sequence[Study]) -> list[str]:
     found = {name: drawn_crossed.read(table).get("mu_matched") for name, table in tables.items()}
     clear = {name: one for name, one in found.items() if one and one.side > 0}
     by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
-    many = words.counted(len(tables), "study", "studies")
-    text = f"Relabelled (matched) μ is nearer to its own teacher's in {len(clear)} of {many} with crossed teachers"
-    return [f"{text}{by and f', by {by}'}"] if tables else []
+    off = over_seeds.off_zero([one for one in found.values() if one], "study", 1, many="studies")
+    text = (
+        f"Relabelled (matched) μ, one of {len(drawn_crossed.TITLES)} measures, is nearer to its own teacher's in {off}"
+    )
+    return [f"{text} (crossed teachers{by and f'; by {by}'})"] if tables else []
 
 
 class _Drift(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import style
@@ -28,6 +29,13 @@ def said(found: Estimate, form: str = ".3g") -> str:
     """The mean, its interval where there is one, and of how many runs."""
     interval = f"95%: {found.low:{form}} to {found.high:{form}}, " if np.isfinite(found.low) else ""
     return f"{found.mean:{form}} ({interval}n = {len(found.values)})"
+
+
+def off_zero(found: Mapping[str, Estimate], what: str = "") -> str:
+    """:func:`kdnb.analysis.over_seeds.off_zero`, and whose intervals lie above zero and whose below."""
+    ends = {where: [k for k, one in found.items() if one.side == side] for where, side in (("above", 1), ("below", -1))}
+    named = [f"{where} it {style.joined(labels)}" for where, labels in ends.items() if labels]
+    return over_seeds.off_zero(found.values(), what, named=f" ({'; '.join(named)})" if named else "")
 
 
 in_percent = partial(said, form=".2%")

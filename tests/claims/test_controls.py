@@ -6,6 +6,7 @@ import pytest
 from scipy import stats as scipy_stats
 from test_paper import EPOCHS, FakeRun, student
 
+from kdnb.analysis.mismatched_pairs import pairing
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check
 from kdnb.claims.judge import Measure
@@ -76,21 +77,24 @@ def test_the_answer_is_students_interval_over_seeds_against_zero() -> None:
     value = Measure("", "{:.3f}")
     for values in ([0.1, 0.2, 0.3, 0.25], [0.1, -0.1, 0.3, 0.2], [-0.3, -0.2, -0.25]):
         low, high = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
-        assert (Check(value, 1, values).answer == "yes") == (low > 0)
-        assert (Check(value, -1, values).answer == "yes") == (high < 0)
+        assert (Check.of(value, 1, values).answer == "yes") == (low > 0)
+        assert (Check.of(value, -1, values).answer == "yes") == (high < 0)
     r_of = Measure("", "{:.3f}", "correlation")
-    assert Check(r_of, 1, [0.9, 0.95, 1.0]).answer == "cannot be said"  # r = 1 has no finite z
+    assert Check.of(r_of, 1, [0.9, 0.95, 1.0]).answer == "cannot be said"  # r = 1 has no finite z
 
 
 def test_every_number_of_c1_is_that_of_the_curves() -> None:
     runs = [scheduled(seed) for seed in SEEDS]
     tables = [run.history for run in runs]
-    over, teacher, run, phases, changes, norm = (check.values for check in controls.judge(runs)["C1"])
+    checks = controls.judge(runs)["C1"]
+    over, teacher, run, phases, changes, norm = (check.values for check in checks)
     matched = np.array([r(t.mu_raw, t.loss) for t in tables])
     assert over == pytest.approx(matched)
     assert teacher == pytest.approx([m - r(t.bystander_mu_raw, t.loss) for m, t in zip(matched, tables, strict=True)])
-    others = [np.mean([r(a.mu_raw, b.loss) for b in tables if b is not a]) for a in tables]
-    assert run == pytest.approx(matched - others)
+    crossed = pd.DataFrame([[r(a.mu_raw, b.loss) for b in tables] for a in tables])
+    expected = pairing(crossed)
+    assert np.mean(run) == pytest.approx(matched.mean() - crossed.to_numpy()[~np.eye(5, dtype=bool)].mean())
+    assert (*run, *checks[2].interval) == pytest.approx((*expected.values, expected.low, expected.high))
     spans = [(120, 150), (150, 180), (180, 210), (210, 240)]
     z = [np.arctanh([np.corrcoef(t.mu_raw[a:b], t.loss[a:b])[0, 1] for a, b in spans]).mean() for t in tables]
     assert phases == pytest.approx(np.tanh(z))  # phases of 30 epochs count alike
@@ -138,8 +142,8 @@ def test_c8_holds_both_norms_fixed_and_pairs_dist_with_the_kd_of_other_seeds() -
     over, _, run, *_, norm = controls.judge(runs)["C8"]
     dist, kd = ([run.history for run in runs if run.spec.method == method] for method in ("dist", "kd"))
     assert over.values == pytest.approx([r(a.mu_raw, b.mu_raw) for a, b in zip(dist, kd, strict=True)])
-    others = [np.mean([r(dist[i].mu_raw, kd[j].mu_raw) for j in SEEDS if j != i]) for i in SEEDS]
-    assert run.values == pytest.approx(np.array(over.values) - others) and run.answer == "yes"
+    others = [r(dist[i].mu_raw, kd[j].mu_raw) for i in SEEDS for j in SEEDS if j != i]
+    assert np.mean(run.values) == pytest.approx(np.mean(over.values) - np.mean(others)) and run.answer == "yes"
     first = np.corrcoef([c[LATE] for c in (dist[0].mu_raw, kd[0].mu_raw, dist[0].weight_norm, kd[0].weight_norm)])
     inverse = np.linalg.inv(first)
     assert norm.values[0] == pytest.approx(-inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1]))
@@ -225,6 +229,6 @@ def test_checks_are_of_claims_and_what_is_quoted_counts_them() -> None:
     assert [len(checks) for checks in found.values()] == [6, 6, 3, 6, 6, 7]
     said = controls.quotable(found)
     assert (said["c1_controls"], said["c2_controls"], said["standing"]) == ("6 of 6 checks", "cannot be said", "1 of 6")
-    some = [Check(Measure("", "{:.1f}"), 1, values) for values in ([1, 2, 1.5], [-1, 1, 0], [1, 2])]
+    some = [Check.of(Measure("", "{:.1f}"), 1, values) for values in ([1, 2, 1.5], [-1, 1, 0], [1, 2])]
     assert controls.tally(some) == "1 of 3 checks, 1 open" and not controls.stands(some)
     assert controls.can_be_said(some) and not controls.can_be_said(some[2:])

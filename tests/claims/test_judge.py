@@ -30,7 +30,7 @@ def test_a_measure_says_its_interval_or_why_there_is_none() -> None:
 
 def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() -> None:
     r = Measure("r", "{:.2f}", "correlation")
-    yes, no, open_ = (Check(r, 1, values) for values in ([0.5, 0.6, 0.7], [-0.5, 0.6, 0.1], [0.5, 0.6]))
+    yes, no, open_ = (Check.of(r, 1, values) for values in ([0.5, 0.6, 0.7], [-0.5, 0.6, 0.1], [0.5, 0.6]))
     told = [
         controls.standing(checks) for checks in ([yes, yes], [yes, no], [no, no], [open_], [yes, open_], [no, open_])
     ]

@@ -126,12 +126,10 @@ def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_foun
     values = [(run.history["pull_kd"] - run.history["bystander_pull_kd"]).sum() for run in runs]
     assert mean.y[list(mean.x).index("T=4")] == pytest.approx(np.mean(values), rel=1e-3)
     text = through_time.excess_sentence(walks.study, found)
-    assert text.startswith("**Yes, at T=4: ") and "at T=4, where it is least" in text
-    below = sum(
-        scipy_stats.ttest_1samp([*found["distillation"][label].values()], 0, alternative="less").pvalue < 0.025
-        for label in ("KD T=2", "KD T=4")
-    )
-    assert below and f"below zero at {below} and above zero at 0 of 2 temperatures" in text
+    assert text.startswith("**Yes: ") and "at T=4, where it is least" in text
+    p = {t: scipy_stats.ttest_1samp([*found["distillation"][f"KD {t}"].values()], 0).pvalue for t in ("T=2", "T=4")}
+    assert p["T=4"] < 0.05 < p["T=2"]
+    assert "leaves out zero at 1 of 2 temperatures (below it T=4), not more often than by chance; " in text
     assert found["distillation"]["normal"] == {}
 
 

@@ -1,11 +1,18 @@
 """The first page's figures, also of runs that lack what they show."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from drawable import drawable
 from made_up import STUDENTS, kd, lasting, store
 
+from kdnb.analysis import selection
+from kdnb.analysis.over_seeds import estimate
 from kdnb.figures import front_page
+from kdnb.figures.statistics import crossed
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
@@ -15,3 +22,14 @@ def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
     alone = store(tmp_path / "alone", [kd(1), kd(4)], without="bystander_mu")
     named = [one.text for one in front_page.r(alone).figure.layout.annotations]
     assert sum("‖W" in text for text in named) >= 1 and not any("bystander" in text for text in named)
+
+
+def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_its_count_beside_chance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
+    for gap, said in ((0.2, "2 of 2 studies, more often than by chance"), (0.0, "0 of 2 studies")):
+        found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01])}
+        monkeypatch.setattr(crossed, "read", lambda _, found=found: found)
+        (text,) = front_page._nearer([study, replace(study, name="other")])
+        assert f"μ, one of {len(crossed.TITLES)} measures, is nearer to its own teacher's in {said} (" in text

@@ -122,10 +122,10 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             table.to_parquet(run.path / "history.parquet")
     text = questions.paired_sentence(studies(tmp_path)["digits"])
     assert text == (
-        "**On digits, of 2 students with three seeds or more, none ends below KD by a whole interval, frozen (+10.03) "
-        "above it (points).**"
+        "**On digits, of students with three seeds, the interval beside KD (points) leaves out zero for 1 of 2 "
+        "(above it frozen (+10.03)), not more often than by chance.**"
     )
-    two = "2 of 2 on digits (frozen above KD T=4 and permuted below frozen)"
+    two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), more often than by chance"
     assert two in questions.answers_sentence(studies(tmp_path))
     helped = questions.helped(studies(tmp_path))
     assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped

@@ -202,14 +202,14 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
 
 
 @pytest.mark.parametrize(
-    "gaps, word, verb",
+    "gaps, word, count",
     [
-        ((0.3, 0.4), "yes on x", "2 of 2 methods with three seeds agree"),
-        ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods with three seeds agrees"),
-        ((0.1, 0.05), "not that it could be seen on x", "none of 2 methods with three seeds agrees"),
+        ((0.3, 0.4), "yes on x", "2 of 2 methods, more often than by chance"),
+        ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods, more often than by chance"),
+        ((0.1, 0.05), "not that it could be seen on x", "0 of 2 methods"),
     ],
 )
-def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str, verb: str) -> None:
+def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str, count: str) -> None:
     """Normal training agrees 0.1 more with the teacher than with the bystander, and had no teacher: a trait of both."""
     noise = np.array([-0.01, 0.0, 0.01])
     table = pd.DataFrame(
@@ -221,7 +221,7 @@ def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word:
     )
     noisy = table.assign(teacher=table["teacher"] + 0.02 * table["seed"].where(table["label"] != "normal", 0))
     text = drawn_rows.nearer("x", noisy, 0.5)
-    assert text.startswith(f"{word}: beyond normal training") and f" {verb} more with" in text
+    assert text.startswith(f"{word}: beyond normal training") and f"for {count} (most KD" in text
     few = drawn_rows.nearer("x", table[table["seed"] < 2], None)
     assert few == "it cannot be told on x, where no method has three seeds beside normal training"
 

@@ -14,8 +14,9 @@ from scipy import stats as scipy_stats
 
 from kdnb.analysis import mismatched_pairs, r_over_seeds, readings
 from kdnb.analysis.correlations import SIDES
-from kdnb.analysis.over_seeds import estimate, more_than_chance
+from kdnb.analysis.over_seeds import estimate, more_than_chance, off_zero
 from kdnb.analysis.r_over_seeds import Measured
+from kdnb.figures import intervals
 from kdnb.figures.statistics import mismatched, over_seeds, warm_ups
 from kdnb.files import write_atomically
 from kdnb.runs import Run
@@ -108,6 +109,22 @@ def test_one_interval_of_thirteen_is_no_more_than_chance(off: int, of: int, more
     """One in twenty leaves out zero by chance: one of 13 or more has p = 0.49, three or more p = 0.02."""
     clear, not_clear = estimate([1.0, 1.1, 1.2]), estimate([-1.0, 0.0, 1.0])
     assert more_than_chance([clear] * off + [not_clear] * (of - off)) is more
+
+
+def test_a_count_of_intervals_says_whether_chance_explains_it() -> None:
+    """Of one side alone one in forty leaves out zero: 1 of 2 has p = 0.049, on either side 0.098."""
+    up, down, open_ = estimate([1.0, 1.1, 1.2]), estimate([-1.0, -1.1, -1.2]), estimate([-1.0, 0.0, 1.0])
+    assert off_zero([up, down, *[open_] * 6], "student") == "2 of 8 students, not more often than by chance"
+    assert off_zero([up, down, *[open_] * 5], "study", many="studies") == "2 of 7 studies, more often than by chance"
+    assert [off_zero([up, open_], side=side) for side in (None, 1, -1)] == [
+        "1 of 2, not more often than by chance",
+        "1 of 2, more often than by chance",
+        "0 of 2",
+    ]
+    assert off_zero([up], "seed") == "1 of 1 seed"
+    assert intervals.off_zero({"a": up, "b": open_, "c": down}) == (
+        "2 of 3 (above it a; below it c), more often than by chance"
+    )
 
 
 def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measured]) -> None:
@@ -206,9 +223,9 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     runs = by_label(found[0])["KD T=4"]
     expected = [[r(a, loss=b.history) for b in runs if b is not a] for a in runs]
     assert at.loc[at["kind"] == "other seed", "r"].tolist() == pytest.approx([one for row in expected for one in row])
-    gaps = [r(run) - np.mean(row) for run, row in zip(runs, expected, strict=True)]
     shown = mismatched_pairs.own(at)["KD T=4"]
-    assert shown.values == pytest.approx(gaps) and (shown.low, shown.high) == pytest.approx(tuple(interval(gaps)))
+    assert shown == mismatched_pairs.pairing(at.pivot(index="seed", columns="other", values="r"))
+    assert shown.mean == pytest.approx(np.mean([r(run) for run in runs]) - np.mean(expected))
     figures, labels = steps(mismatched.against_warm_up(found, [mismatched_pairs.by_cut(one.study) for one in found]))
     assert labels == ["normal, many", "KD T=4, many"]
     place = r_over_seeds.cuts(found[0].study).index(24)
@@ -219,6 +236,9 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
     said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
     assert "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
+    at = mismatched_pairs.own(table[table["cut"] == 24])
+    sizes = sorted(abs(found.mean) for found in at.values())
+    assert f"; these are {sizes[0]:.3f} to {sizes[1]:.3f} in size." in said[0]
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures

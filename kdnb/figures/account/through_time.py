@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, over_seeds, stats, words
+from kdnb.analysis import accounts, over_seeds, stats
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
@@ -115,12 +115,10 @@ def excess_sentence(study: Study, found: accounts.Excesses) -> str:
     enough = {label: one for label, one in pulls.items() if len(one.values) >= stats.LEAST_RUNS}
     if not enough:
         return "**It cannot be told: no KD student has three seeds with an account of μ beside a bystander.**"
-    towards = [label for label, one in enough.items() if one.side < 0]
-    away = sum(one.side > 0 for one in enough.values())
+    off = intervals.off_zero({intervals.short(label): one for label, one in enough.items()}, "temperature")
     least = min(enough, key=lambda label: enough[label].mean)
-    so = f"Yes, at {style.joined(map(intervals.short, towards))}" if towards else "Not that it could be seen"
+    so = "Yes" if any(one.side < 0 for one in enough.values()) else "Not that it could be seen"
     return (
-        f"**{so}: distillation's pull to the teacher less that to the bystander has its 95% interval below zero at "
-        f"{len(towards)} and above zero at {away} of {words.counted(len(enough), 'temperature')}; at "
-        f"{intervals.short(least)}, where it is least, it is {enough[least].told('{:+.2g}')}.**"
+        f"**{so}: the interval of distillation's pull to the teacher less that to the bystander leaves out zero at "
+        f"{off}; at {intervals.short(least)}, where it is least, it is {enough[least].told('{:+.2g}')}.**"
     )

@@ -178,8 +178,9 @@ def sharpest(study: Study, found: class_agreement.Agreement) -> str:
     above = [f"{t:g}" for t, one in enough.items() if one.side > 0]
     rest = [f"{t:g}" for t, one in enough.items() if one.side <= 0]
     where = f"at T = {style.joined(above)}" if above else "at no T"
+    off = over_seeds.off_zero(enough.values(), "temperature", 1)
     text = f"Agreement with the teacher is above normal training's by a whole interval {where}"
-    return f"{text}, not at T = {style.joined(rest)}." if rest else f"{text}."
+    return f"{text}{f', not at T = {style.joined(rest)}' if rest else ''} ({off})."
 
 
 @exhibit(
@@ -215,7 +216,7 @@ def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
         return f"**It cannot be told on {name}: KD and normal training of one seed are needed.**"
     told = [f"{what} {gaps[key].told('{:+z.2g}')}" for key, what in class_agreement.SEPARATION.items()]
     # Classes that are farther apart have a smaller cosine.
-    better = sum(gaps[key].side == (-1 if key == "class_similarity" else 1) for key in gaps)
+    better = [estimate(-np.array(one.values)) if key == "class_similarity" else one for key, one in gaps.items()]
     enough = max(len(one.values) for one in gaps.values()) >= stats.LEAST_RUNS
-    so = f"By {better} of {len(gaps)} measures" if enough else "It cannot be told from so few seeds"
+    so = f"By {over_seeds.off_zero(better, 'measure', 1)}" if enough else "It cannot be told from so few seeds"
     return f"**{so}: on {name} {hot.label} has beside normal training of the same seed {'; '.join(told)}.**"

@@ -64,16 +64,10 @@ def paired_sentence(study: Study) -> str:
     name = study.folder.name
     if not enough:
         return f"**It cannot be told on {name}: no intervention has three seeds that KD has as well.**"
-    ends = {
-        side: [f"{label} ({words.number(one.mean, '{:+.2f}')})" for label, one in enough.items() if one.side == side]
-        for side in (-1, 1)
-    }
-    below, above = (style.joined(found) if found else "none" for found in ends.values())
-    verb = "end" if len(ends[-1]) > 1 else "ends"
-    many = words.counted(len(enough), "student")
+    ends = {f"{label} ({words.number(one.mean, '{:+.2f}')})": one for label, one in enough.items()}
     return (
-        f"**On {name}, of {many} with three seeds or more, {below} {verb} below KD by a whole interval, {above} above "
-        "it (points).**"
+        f"**On {name}, of students with three seeds, the interval beside KD (points) leaves out zero for "
+        f"{intervals.off_zero(ends)}.**"
     )
 
 
@@ -138,19 +132,13 @@ def spread(points: ArrayLike) -> str:
 
 
 def answers_sentence(studies: Mapping[str, Study]) -> str:
-    """Of how many questions the interval leaves out zero on each study, and for which two methods."""
+    """Of how many questions the interval leaves out zero on each study, and of which two methods."""
     parts = []
     for name, study in studies.items():
         found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
         enough = {pair: one for pair, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
-        clear = [
-            f"{LABELS.get(one, one)} {'above' if by.side > 0 else 'below'} {LABELS.get(other, other)}"
-            for (one, other), by in enough.items()
-            if by.side
-        ]
-        if enough:
-            which = f" ({style.joined(clear)})" if clear else ""
-            parts.append(f"{len(clear)} of {len(enough)} on {name}{which}")
+        less = {f"{LABELS.get(one, one)} − {LABELS.get(other, other)}": by for (one, other), by in enough.items()}
+        parts += [f"on {name} for {intervals.off_zero(less)}"] if less else []
     if not parts:
         return "**It cannot be told: no question has three seeds here.**"
-    return f"**Of the questions with three seeds, these have an answer by a whole interval: {'; '.join(parts)}.**"
+    return f"**Of the questions with three seeds the interval leaves out zero {'; '.join(parts)}.**"

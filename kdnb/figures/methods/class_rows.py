@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import class_rows, stats, words
 from kdnb.analysis.by_method import groups, has_mu, with_mu
+from kdnb.analysis.over_seeds import off_zero
 from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -54,7 +55,7 @@ def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not that it could be seen"
     most = max(found, key=lambda label: found[label].mean)
     return (
-        f"{word} on {name}: beyond normal training, which had no teacher, {len(clear) or 'none'} of "
-        f"{words.counted(len(found), 'method')} with three seeds agree{'' if len(clear) > 1 else 's'} more with the "
-        f"teacher than with the bystander by a whole interval (most {most}, {found[most].told('{:+.2f}')}{between})"
+        f"{word} on {name}: beyond normal training, which had no teacher, agreement with the teacher is above that "
+        f"with the bystander by a whole interval for {off_zero(found.values(), 'method', 1)} (most {most}, "
+        f"{found[most].told('{:+.2f}')}{between})"
     )

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, stats, words
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import Estimate, estimate, off_zero
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -80,14 +80,17 @@ def read(found: pd.DataFrame) -> dict[str, Estimate]:
 def told(found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over the teachers, in a clause."""
     there = {TITLES[column]: one for column, one in read(found).items()}
-    over = f"over {_teachers(found)}, each once the own one and once the other ({_seeds(found)} a pair)"
+    pairs = words.counted(len(found.groupby(crossed.PAIR)), "ordered pair")
+    over = f"over {_teachers(found)} in {pairs} ({_seeds(found)} each)"
     if not there:
         return f"it cannot be told of {KD}, {over}"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
         return f"it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
-    open_ = len(there) - len(near) - len(far)
     nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
     farther = f", farther in {style.joined(far)}" if far else ""
-    rest = f"; the intervals of the other {open_} of {len(there)} measures reach zero" if open_ else ""
-    return f"{over}, {KD} is {nearer}{farther}{rest}"
+    off = off_zero(there.values(), "measure")
+    return (
+        f"{over}, {KD} is {nearer}{farther}; the interval, if anything too wide for so few teachers, leaves out zero "
+        f"for {off}"
+    )

@@ -1,4 +1,4 @@
-"""The mismatched-pair null: is mu closer to its own run's loss than to another seed's?"""
+"""The mismatched-pair null: is r of mu with its own run's loss another than with another seed's?"""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import mismatched_pairs, words
+from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.r_over_seeds import Measured
-from kdnb.figures import style
+from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import line_a_study, off_zero, told
+from kdnb.figures.statistics.over_seeds import line_a_study, told
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
 
@@ -42,20 +43,23 @@ def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
 
 @line_a_study
 def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
-    """For how many students a run's own loss stands out, here and at other cuts."""
+    """For how many students r with the run's own loss is another than with others', and by how much; at other cuts."""
     part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]
     medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
     same, other = (words.number(median, "{:.3f}") for median in medians)
-    most = max(sum(map(abs, _sides(of_cut, one.enough).values())) for _, of_cut in table.groupby("cut"))
-    own = off_zero(_sides(part, one.enough), f" of {words.counted(len(one.enough), 'student')}")
+    counts = [sum(own.side != 0 for own in _own(of_cut, one).values()) for _, of_cut in table.groupby("cut")]
+    found = _own(part, one)
+    clear = [own for own in found.values() if own.side]
+    sizes = [abs(own.mean) for own in clear or found.values()]
+    off = intervals.off_zero(found, "student")
+    size = f"{'these' if clear else 'they'} are {min(sizes):.3f} to {max(sizes):.3f} in size"
     return (
         f"without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median and with "
-        f"another seed's {other}; the interval of the difference leaves out zero for {own}, "
-        f"and at no cut for more than {most}."
+        f"another seed's {other}; the interval of the difference leaves out zero for {off}, and at no cut for "
+        f"more than {max(counts)}; {size}."
     )
 
 
-def _sides(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, int]:
-    """On which side of zero the interval of a run's own less the others' is, by student."""
-    found = mismatched_pairs.own(table)
-    return {label: found[label].side for label in labels if label in found}
+def _own(table: pd.DataFrame, one: Measured) -> dict[str, Estimate]:
+    """How much higher r is with the run's own loss, of the students with seeds enough."""
+    return mismatched_pairs.own(table[table["label"].isin(one.enough)])

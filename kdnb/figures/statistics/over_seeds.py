@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import r_over_seeds, stats, words
 from kdnb.analysis import readings as readings_of_r
-from kdnb.analysis.over_seeds import Estimate, more_than_chance
+from kdnb.analysis.over_seeds import Estimate, more_than_chance, off_zero
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -103,21 +103,19 @@ def difference_sentence(one: Measured) -> str:
     sizes = [abs(difference.mean) for difference in shown.values() if np.isfinite(difference.mean)]
     if not sizes:
         return "no bystander was followed."
-    sides, of = {label: one.side for label, one in shown.items()}, f" of {words.counted(len(shown), 'student')}"
-    so = "yes" if more_than_chance(shown.values()) else "not more often than by chance" if any(sides.values()) else "no"
+    so = "yes" if more_than_chance(shown.values()) else "not that it could be seen"
     return (
-        f"{so}; the interval of r(teacher) − r(bystander) leaves out zero for {off_zero(sides, of)}; in size a "
-        f"student's mean difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
+        f"{so}; the interval of r(teacher) − r(bystander) leaves out zero for {intervals.off_zero(shown, 'student')}; "
+        f"in size a student's mean difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
     )
 
 
 @line_a_study
 def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
-    paper = {label: side for label in one.enough if (side := one.of(label, readings_of_r.PAPERS).side)}
-    text = (
-        f"the interval of the paper's r leaves out zero for {len(paper)} of {words.counted(len(one.enough), 'student')}"
-    )
+    r = {label: one.of(label, readings_of_r.PAPERS) for label in one.enough}
+    paper = {label: found.side for label, found in r.items() if found.side}
+    text = f"the interval of the paper's r leaves out zero for {off_zero(r.values(), 'student')}"
     others = [name for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
     parts = [_kept(paper, name, {label: one.of(label, name) for label in paper}) for name in others]
     return f"{text}; of these {len(paper)}, by a whole interval, {', '.join(parts)}." if paper else f"{text}."
@@ -133,10 +131,3 @@ def _kept(paper: Mapping[str, int], name: str, found: Mapping[str, Estimate]) ->
     named = f" ({style.joined(turned)})" if turned else ""
     of = f" of {len(known)}" if len(known) < len(paper) else ""
     return f"*{name}* keeps the sign in {same or 'none'}{of} and turns it in {len(turned) or 'none'}{named}"
-
-
-def off_zero(sides: Mapping[str, int], of: str = "") -> str:
-    """How many intervals leave out zero, and which lie above it and which below; ``of``: what follows the number."""
-    above, below = ([label for label, found in sides.items() if found == side] for side in (1, -1))
-    named = [f"{where} it {style.joined(labels)}" for where, labels in (("above", above), ("below", below)) if labels]
-    return f"{len(above + below)}{of}" + (f" ({'; '.join(named)})" if named else "")
