@@ -9,7 +9,7 @@ import pandas as pd
 from kdnb.analysis import words
 from kdnb.analysis.students import of_each_seed
 from kdnb.analysis.study import Study
-from kdnb.claims import paper
+from kdnb.claims import chance, paper
 from kdnb.claims.judge import MARKS, Verdict, Word, verdict
 from kdnb.claims.studies import counted
 from kdnb.figures import style
@@ -71,3 +71,23 @@ def judge(study: Study, claim: str) -> Verdict:
     """The verdict on one claim of the paper, of all seeds at the chapter's alpha."""
     asked = next(one for one in paper.CLAIMS if one.id == claim)
     return verdict(asked, of_each_seed(study.every, study.alpha))
+
+
+def worth() -> str:
+    """How often the words are said by chance, and of a claim that is true, by the number of seeds."""
+    drawn = {claim: chance.nothing(claim) for claim in chance.NOTHING}
+    partly = "; ".join(
+        f"in {_percent(shares[n].get('partly', 0) for n in chance.SEEDS)} where {chance.NOTHING[claim][0]} ({claim})"
+        for claim, shares in drawn.items()
+    )
+    most = _percent(max(shares[n].get("found here too", 0) for shares in drawn.values()) for n in chance.SEEDS)
+    true = _percent(shares.get("found here too", 0) for shares in chance.something().values())
+    return (
+        f"Of studies of {style.joined(chance.SEEDS)} seeds, *partly* is said by chance {partly}; *found here too* in "
+        f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f} % of seeds in {true}."
+    )
+
+
+def _percent(shares: Iterable[float]) -> str:
+    """Several of them: "47, 87 and 96 %"."""
+    return f"{style.joined(f'{100 * share:.0f}' for share in shares)} %"
