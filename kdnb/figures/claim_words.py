@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import words
+from kdnb.analysis import stats, words
 from kdnb.analysis.students import of_each_seed
 from kdnb.analysis.study import Study
 from kdnb.claims import chance, paper
@@ -21,6 +21,7 @@ FOUND: Mapping[Word, str] = {
     "not found here": "Not found here",
     "not testable": "Cannot be told here",
 }
+MARGINS = 3  # as S10 has
 
 
 def judged(study: Study) -> list[Verdict]:
@@ -85,6 +86,18 @@ def worth() -> str:
     return (
         f"Of studies of {style.joined(chance.SEEDS)} seeds, *partly* is said by chance {partly}; *found here too* in "
         f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f} % of seeds in {true}."
+    )
+
+
+def errors() -> str:
+    """How often a statement of this book is held to be what it is not, or left undecided, by the number of seeds."""
+    seeds = [n for n in chance.SEEDS if n >= stats.LEAST_RUNS]
+    equal = _percent(chance.equal(n).get("holds", 0) for n in seeds)
+    below = _percent(chance.at_zero(n, MARGINS).get("does not hold", 0) for n in seeds)
+    return (
+        f"With {style.joined(seeds)} seeds whose standard deviation is {chance.SPREAD:g} of a bound, a difference of "
+        f"zero is found to be within it in {equal} of studies. Of {MARGINS} numbers that are truly on their bounds, "
+        f"one is found on the wrong side in {below}."
     )
 
 

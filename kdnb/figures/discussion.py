@@ -13,8 +13,8 @@ from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
 from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
-from kdnb.claims.judge import Claim, Verdict, Word, verdict
-from kdnb.figures import claims, intervals, origin, style
+from kdnb.claims.judge import Claim, Verdict, Word, reach, verdict
+from kdnb.figures import claim_words, claims, intervals, origin, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
@@ -68,10 +68,19 @@ def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     parts = []
     for name, found in outcomes.items():
         numbers = "; ".join(f"{text}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
-        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)})" if numbers else ""
+        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)}{_open(one, found)})" if numbers else ""
         parts.append(f"{WORDS[found.verdict]} on {name}{told}")
     said = "; ".join(parts)
     return f"**{said[:1].upper()}{said[1:]}.**"
+
+
+def _open(one: Claim[Study], found: Verdict) -> str:
+    """Where the seeds do not decide, how wide their interval is, and how wide it may be at most."""
+    if found.verdict != "undecided":
+        return ""
+    form = one.measure.form.replace("+", "")
+    reached, needed = (words.number(width, form) for width in reach(found.asked))
+    return f"; ±\u00a0{reached}, would decide: ±\u00a0{needed}"
 
 
 def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
@@ -171,16 +180,20 @@ def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
 
 def _cell(one: Claim[Study], found: Verdict) -> str:
     numbers = [f"{html.escape(text)}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
-    told = f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}</small>" if numbers else ""
+    told = (
+        f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}{_open(one, found)}</small>"
+        if numbers
+        else ""
+    )
     return f"{found.sign}{told}"
 
 
 def rules() -> str:
-    """When each statement holds, folded."""
+    """When each statement holds, and how often a word is said wrongly, folded."""
     rows = "".join(f"<li><strong>{one.id}</strong> {html.escape(one.text)}</li>" for one in STATEMENTS)
     return claims.framed(
         '<details><summary style="padding:0.4em 0;cursor:pointer">When does a statement hold?</summary>'
-        f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul></details>'
+        f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul><p>{claim_words.errors()}</p></details>'
     )
 
 

@@ -41,3 +41,4 @@ def test_the_statements_words_are_wrong_as_often_as_their_interval_allows() -> N
     assert chance.at_zero(3, 1)["does not hold"] == pytest.approx(0.025, abs=0.015)
     assert chance.at_zero(3, 3)["does not hold"] == pytest.approx(1 - 0.975**3, abs=0.025)
     assert chance.equal(5)["holds"] > chance.equal(3)["holds"] + 0.3
+    assert f"is found to be within it in {100 * chance.equal(3)['holds']:.0f} and" in claim_words.errors()
