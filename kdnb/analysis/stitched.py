@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from kdnb.analysis.over_seeds import Values
@@ -41,15 +40,14 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
     }
 
 
-def ahead(study: Study, found: pd.DataFrame) -> np.ndarray:
-    """By how much the own teacher is ahead of another of its model behind a linear map: a mean over labels a seed."""
+def ahead(study: Study, found: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """By how many points the own teacher is ahead of another of its model behind a linear map, by label and seed."""
     own, other = (values(study, found, relation, "linear") for relation in ("own", "alike"))
-    gaps = {
-        label: {seed: value - other[label][seed] for seed, value in by_seed.items() if seed in other.get(label, {})}
+    return {
+        label: {seed: 100 * (value - other[label][seed]) for seed, value in by_seed.items() if seed in other[label]}
         for label, by_seed in own.items()
+        if label in other
     }
-    seeds = sorted(set().union(*gaps.values()))
-    return np.array([np.mean([by_seed[seed] for by_seed in gaps.values() if seed in by_seed]) for seed in seeds])
 
 
 def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:
