@@ -248,6 +248,25 @@ def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tm
     assert {one.network for one in atlas.maps} == set(atlas.spaces) == {"normal", "teacher"}
 
 
+@pytest.mark.parametrize(
+    ("normal", "said"),
+    [
+        ((0.4, 0.41, 0.4), "KD T=4 is more like its teacher than normal training is: "),
+        ((0.4, 0.9, 0.4), "It cannot be told whether KD T=4 is more like its teacher than normal training is: "),
+        ((0.4, 0.41), "It cannot be told whether KD T=4 is more like its teacher than normal training is: "),
+        ((0.9, 0.91, 0.9), "KD T=4 is less like its teacher than normal training is: "),
+    ],
+)
+def test_seeds_say_who_is_more_like_its_teacher_and_not_the_one_that_is_drawn(
+    study: Study, monkeypatch: pytest.MonkeyPatch, normal: tuple[float, ...], said: str
+) -> None:
+    own = {"KD T=4": {0: 0.5, 1: 0.52, 2: 0.5}, "normal": dict(enumerate(normal))}
+    planted = class_agreement.Agreement({"final": {"own": own}}, {})
+    monkeypatch.setattr(class_agreement, "agreement", lambda _: planted)
+    text = class_distances.matrix_sentence(study, "KD T=4")
+    assert text.startswith(f"**{said}") and f"n\u00a0=\u00a0{len(normal)}" in text
+
+
 # ------------------------------------------------------------------------------------------------------------ stitching
 def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: Study) -> None:
     table = stitched.table(compared)
