@@ -149,9 +149,21 @@ def _marks(
 
 
 @exhibit("statements", "A row a statement, a cell a study: what became of it, its numbers and its seeds.")
-def overview(found: Mapping[str, Mapping[str, Verdict]]) -> Exhibit:
+def overview(found: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """All statements, counted and in one table; below it, folded, when each of them holds."""
-    return Exhibit(None, "", summary(found), as_html(found) + rules())
+    return Exhibit(None, pairs(studies), summary(found), as_html(found) + rules())
+
+
+def pairs(studies: Mapping[str, Study]) -> str:
+    """On how many ordered pairs of teacher and bystander each study's statements rest, from its students' specs."""
+    found: dict[int, list[str]] = {}
+    for name, study in studies.items():
+        both = [(run.spec.teacher, run.spec.bystander) for run in study.every]
+        known = {(one["checksum"], other["checksum"]) for one, other in both if one and other}
+        found.setdefault(len(known), []).append(name)
+    told = [f"{words.counted(count, 'pair')} on {style.joined(names)}" for count, names in found.items() if count]
+    text = f"Own and other teacher are {'; '.join(told)}: what is said of *this* teacher is about these networks alone."
+    return text if told else ""
 
 
 def as_html(found: Mapping[str, Mapping[str, Verdict]]) -> str:

@@ -188,3 +188,13 @@ def test_noise_of_either_sign_does_not_add_up_to_a_difference() -> None:
     assert one.word([parts((gap / 10, other / 10)) for gap, other in noise]) == "holds"
     assert one.word([parts((0.2 + gap / 10, other / 10)) for gap, other in noise]) == "does not hold"
     assert [min(parts(gaps).values()) for gaps in noise] == pytest.approx([0.1 - abs(a) - abs(b) for a, b in noise])
+
+
+def test_the_page_says_on_how_many_pairs_of_teachers_it_rests(tmp_path: Path) -> None:
+    a, b = ({"checksum": name, "model": "resnet20"} for name in "ab")
+    specs = [replace(spec, teacher=a, bystander=b) for spec in (SPEC, kd(4))]
+    one = store(tmp_path / "one", specs)
+    two = store(tmp_path / "two", [*specs, replace(SPEC, init_seed=1, teacher=b, bystander=a)])
+    told = discussion.pairs({"one": one, "same": one, "two": two})
+    assert "are 1 pair on one and same; 2 pairs on two: " in told
+    assert discussion.pairs({}) == ""
