@@ -1,12 +1,12 @@
 """Do students end nearer to their teacher's classifier than to the bystander's? Over all seeds that are at hand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kdnb import runs
-from kdnb.analysis.over_seeds import Estimate, Values, estimate
+from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import recipe
 from kdnb.runs import Run
 
@@ -45,8 +45,3 @@ def by_seed(found: Values) -> dict[int, list[float]]:
         for seed, value in values.items():
             seeds.setdefault(seed, []).append(value)
     return dict(sorted(seeds.items()))
-
-
-def over_seeds(seeds: Mapping[int, Sequence[float]]) -> Estimate:
-    """Mean and interval over seeds of each seed's mean: students of one seed share a start and are no more than one."""
-    return estimate(float(np.mean(values)) for values in seeds.values())

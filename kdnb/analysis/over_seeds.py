@@ -142,3 +142,16 @@ def estimates(values: Values, *, independent: bool = True) -> dict[str, Estimate
     """The estimate of each label that has values; independent: False where they are not of separate runs."""
     interval = stats.mean_interval if independent else lambda _: (np.nan, np.nan)
     return {label: estimate(found.values(), interval=interval) for label, found in values.items() if found}
+
+
+def shared(values: Values) -> dict[str, Mapping[int, float]]:
+    """Those of the labels alone that every seed has: means of other labels compare no seeds."""
+    seeds = set[int]().union(*values.values())
+    return {label: found for label, found in values.items() if seeds <= set(found)}
+
+
+def of_seeds(values: Values) -> Estimate:
+    """A value a seed, the mean over the labels that all have: students of one seed share a start, and are no more."""
+    found = shared(values)
+    seeds = sorted(set[int]().union(*found.values()))
+    return estimate(float(np.mean([by_seed[seed] for by_seed in found.values()])) for seed in seeds)

@@ -28,9 +28,9 @@ def pearson(x: Series, y: Series) -> float:
 
 
 def rank_correlation(x: Iterable[float], y: Iterable[float]) -> float:
-    """Spearman's rank correlation, 1 when y never falls as x grows; nan for fewer than 2 points or a constant."""
+    """Spearman's rank correlation, 1 when y never falls as x grows; nan for fewer than 3 points or a constant."""
     left, right = list(x), list(y)
-    if min(len(set(left)), len(set(right))) < 2:
+    if len(left) < LEAST_POINTS or min(len(set(left)), len(set(right))) < 2:
         return np.nan
     return float(scipy_stats.spearmanr(left, right).statistic)
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.study import Study
 
@@ -42,11 +40,14 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
     }
 
 
-def ahead(study: Study, found: pd.DataFrame) -> np.ndarray:
-    """By how much the own teacher is ahead of another of its model behind a linear map: a mean over labels a seed."""
-    gaps = over_seeds.less(*(values(study, found, relation, "linear") for relation in ("own", "alike")))
-    seeds = sorted(set().union(*gaps.values()))
-    return np.array([np.mean([by_seed[seed] for by_seed in gaps.values() if seed in by_seed]) for seed in seeds])
+def ahead(study: Study, found: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """By how many points the own teacher is ahead of another of its model behind a linear map, by label and seed."""
+    own, other = (values(study, found, relation, "linear") for relation in ("own", "alike"))
+    return {
+        label: {seed: 100 * (value - other[label][seed]) for seed, value in by_seed.items() if seed in other[label]}
+        for label, by_seed in own.items()
+        if label in other
+    }
 
 
 def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:

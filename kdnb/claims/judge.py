@@ -129,7 +129,7 @@ class Verdict:
     """What became of a claim on one study.
 
     seeds    those that have the runs; ``values``: each number, in their order
-    parts    in how many seeds each part held
+    asked    the parts of each of them
     missing  where no seed has the runs, what the first one lacks
     """
 
@@ -137,8 +137,13 @@ class Verdict:
     verdict: Word
     seeds: Sequence[int]
     values: Mapping[str, Sequence[float]]
-    parts: Mapping[str, int]
+    asked: Sequence[Parts]
     missing: str
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """In how many seeds each part held."""
+        return {name: sum(bool(one[name] > 0) for one in self.asked) for name in (self.asked[0] if self.asked else ())}
 
     @property
     def id(self) -> str:
@@ -170,11 +175,10 @@ def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
     """Judge ``claim`` on every seed that has the runs it needs, and sum up."""
     found, missing = of_seeds(claim.numbers, seeds)
     asked = [claim.parts(numbers) for numbers in found.values()]
-    parts = {name: sum(bool(one[name] > 0) for one in asked) for name in (asked[0] if asked else ())}
     given = dict.fromkeys(name for numbers in found.values() for name in numbers)
     names = given if EVERY in claim.measures else claim.measures if found else ()
     values = {name: [float(numbers[name]) for numbers in found.values() if name in numbers] for name in names}
-    return Verdict(claim, claim.word(asked), list(found), values, parts, missing)
+    return Verdict(claim, claim.word(asked), list(found), values, asked, missing)
 
 
 def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], str]:
@@ -209,3 +213,11 @@ def by_interval(asked: Sequence[Parts]) -> BooksWord:
     if all(side == 1 for side in sides):
         return "holds"
     return "does not hold" if -1 in sides else "undecided"
+
+
+def reach(asked: Sequence[Parts]) -> tuple[float, float]:
+    """Half the interval of the margin that reaches lowest, and the half-width with which it would decide: its mean."""
+    margins = [[float(parts[name]) for parts in asked] for name in asked[0]]
+    lowest = min(margins, key=lambda values: stats.mean_interval(values)[0])
+    low, high = stats.mean_interval(lowest)
+    return (high - low) / 2, abs(low + high) / 2

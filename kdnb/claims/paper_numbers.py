@@ -4,7 +4,7 @@ Of the students of one seed, by name; Missing, saying what is, when a run is not
 measure for are not shown: its parts alone need them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -54,7 +54,11 @@ def falling(run: Run) -> Numbers:
 
 def peak(students: Students) -> Numbers:
     """Where r is greatest over the temperatures, and how it ranks with T before and after."""
-    r = _over_temperatures(students, r_with_loss)
+    return peak_of(_over_temperatures(students, r_with_loss))
+
+
+def peak_of(r: Mapping[float, float]) -> Numbers:
+    """The same of an r by temperature; from the peak to a single other T it falls by arithmetic, and has no rank."""
     top = max(r, key=r.__getitem__)
     before, after = ([t for t in r if t <= top], [t for t in r if t >= top])
     ranks = {name: rank_correlation(ts, [r[t] for t in ts]) for name, ts in (("before", before), ("after", after))}
@@ -134,7 +138,11 @@ def cosine(run: Run) -> Numbers:
 
 def best(students: Students) -> Numbers:
     """Which temperature is the most accurate, and by how much T = 4 leads the best other one: a share, and points."""
-    accuracy = _over_temperatures(students, lambda run: run.last("test_accuracy"))
+    return best_of(_over_temperatures(students, lambda run: run.last("test_accuracy")))
+
+
+def best_of(accuracy: Mapping[float, float]) -> Numbers:
+    """The same of a test accuracy by temperature."""
     ahead = accuracy[PEAK] - max(value for t, value in accuracy.items() if t != PEAK)
     top = max(accuracy, key=accuracy.__getitem__)
     return {"best": top, "accuracy": 100 * accuracy[PEAK], "lead": 100 * ahead, "ahead": ahead}

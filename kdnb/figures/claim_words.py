@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import words
+from kdnb.analysis import stats, words
 from kdnb.analysis.students import of_each_seed
 from kdnb.analysis.study import Study
-from kdnb.claims import paper
+from kdnb.claims import chance, paper
 from kdnb.claims.judge import MARKS, Verdict, Word, verdict
 from kdnb.claims.studies import counted
 from kdnb.figures import style
@@ -21,6 +21,7 @@ FOUND: Mapping[Word, str] = {
     "not found here": "Not found here",
     "not testable": "Cannot be told here",
 }
+MARGINS = 3  # as S10 has
 
 
 def judged(study: Study) -> list[Verdict]:
@@ -71,3 +72,35 @@ def judge(study: Study, claim: str) -> Verdict:
     """The verdict on one claim of the paper, of all seeds at the chapter's alpha."""
     asked = next(one for one in paper.CLAIMS if one.id == claim)
     return verdict(asked, of_each_seed(study.every, study.alpha))
+
+
+def worth() -> str:
+    """How often the words are said by chance, and of a claim that is true, by the number of seeds."""
+    drawn = {claim: chance.nothing(claim) for claim in chance.NOTHING}
+    partly = "; ".join(
+        f"in {_percent(shares[n].get('partly', 0) for n in chance.SEEDS)} where {chance.NOTHING[claim][0]} ({claim})"
+        for claim, shares in drawn.items()
+    )
+    most = _percent(max(shares[n].get("found here too", 0) for shares in drawn.values()) for n in chance.SEEDS)
+    true = _percent(shares.get("found here too", 0) for shares in chance.something().values())
+    return (
+        f"Of studies of {style.joined(chance.SEEDS)} seeds, *partly* is said by chance {partly}; *found here too* in "
+        f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f} % of seeds in {true}."
+    )
+
+
+def errors() -> str:
+    """How often a statement of this book is held to be what it is not, or left undecided, by the number of seeds."""
+    seeds = [n for n in chance.SEEDS if n >= stats.LEAST_RUNS]
+    equal = _percent(chance.equal(n).get("holds", 0) for n in seeds)
+    below = _percent(chance.at_zero(n, MARGINS).get("does not hold", 0) for n in seeds)
+    return (
+        f"With {style.joined(seeds)} seeds whose standard deviation is {chance.SPREAD:g} of a bound, a difference of "
+        f"zero is found to be within it in {equal} of studies. Of {MARGINS} numbers that are truly on their bounds, "
+        f"one is found on the wrong side in {below}."
+    )
+
+
+def _percent(shares: Iterable[float]) -> str:
+    """Several of them: "47, 87 and 96 %"."""
+    return f"{style.joined(f'{100 * share:.0f}' for share in shares)} %"

@@ -14,7 +14,7 @@ from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
 from kdnb.claims.studies import Judged, counted
-from kdnb.figures import style, tsne
+from kdnb.figures import claim_words, style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.experiment import CLASSES, FEATURES, PAPER
@@ -96,12 +96,12 @@ def _is_papers(one: Judged) -> bool:
     "verdicts", "A row a claim, a cell a study: verdict, main number, seeds, and how it stands against its controls."
 )
 def overview(found: Sequence[Judged]) -> Exhibit:
-    """All verdicts in one table."""
-    return Exhibit(None, "", answer(found), summary(found))
+    """All verdicts in one table, and what such a word is worth."""
+    return Exhibit(None, claim_words.worth(), answer(found), summary(found))
 
 
 def answer(found: Sequence[Judged]) -> str:
-    """How many claims are found on each study, and how many of those stand against their controls."""
+    """How many claims are found on each study, its seeds, and how many of those stand against their controls."""
     parts = []
     for one in found:
         mine = counted(one.verdicts)
@@ -110,8 +110,10 @@ def answer(found: Sequence[Judged]) -> str:
         known = [checks for checks in checked if controls.can_be_said(checks)]
         tested = sum(verdict.verdict != "not testable" for verdict in mine)
         said = f"{sum(map(controls.stands, known))} of {len(known)} with controls stand against them"
-        against = f" ({said if known else 'their controls cannot be said'})" if checked else ""
-        parts.append(f"{len(there)} of {tested} on {one.title}{against}")
+        seeds = [len(verdict.seeds) for verdict in mine if verdict.seeds]
+        about = [words.span(seeds, "seed")] if seeds else []
+        about += [said if known else "their controls cannot be said"] if checked else []
+        parts.append(f"{len(there)} of {tested} on {one.title}" + (f" ({'; '.join(about)})" if about else ""))
     return f"**Of the claims that can be tested, found here too: {'; '.join(parts)}.**"
 
 
@@ -175,18 +177,30 @@ def by_temperature(found: Sequence[Judged]) -> Exhibit:
 
 
 def temperatures_answer(found: Sequence[Judged]) -> str:
-    """At which temperatures the mean r over seeds is positive."""
-    parts, above, count = [], 0, 0
-    for one in found:
-        positive = [t for t, values in one.r.items() if R.mean(values) > 0]
-        above, count = above + len(positive), count + len(one.r)
-        if one.r:
-            where = f"T = {style.joined(positive)}" if positive else "no T"
-            parts.append(f"at {where} of {len(one.r)} on {one.title}")
-    if not count:
+    """At which temperatures r is positive by its whole interval over seeds, and at which its mean alone is."""
+    every = [values for one in found for values in one.r.values()]
+    if not every:
         return "**It cannot be told: no student here learned by KD and has an r.**"
-    word = "Yes" if above == count else "At some temperatures only" if above else "No"
-    return f"**{word}: r is positive {'; '.join(parts)}.**"
+    sides = {R.side(values) for values in every}
+    some = "At some temperatures only" if 1 in sides else "It cannot be told"
+    word = "Yes" if sides == {1} else "No" if sides == {-1} else some
+    where = "; ".join(_positive(one) for one in found if one.r)
+    return f"**{word}: by a whole interval over seeds r is positive {where}.**"
+
+
+def _positive(one: Judged) -> str:
+    """Where r is positive on one study; n after each T where temperatures differ in it."""
+    counts = {t: len(values) for t, values in one.r.items()}
+    alike = len(set(counts.values())) == 1
+    clear = [t for t, values in one.r.items() if R.side(values) == 1]
+    alone = [t for t, values in one.r.items() if t not in clear and R.mean(values) > 0]
+
+    def at(temperatures: Sequence[float]) -> str:
+        return f"T = {style.joined(f'{t:g}' if alike else f'{t:g} (n = {counts[t]})' for t in temperatures)}"
+
+    told = f"at {at(clear) if clear else 'no T'} of {len(counts)} on {one.title}"
+    told += f", by its mean alone at {at(alone)}" if alone else ""
+    return told + (f" (n = {next(iter(counts.values()))})" if alike else "")
 
 
 def strip(found: Sequence[Judged]) -> str:

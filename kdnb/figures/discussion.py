@@ -13,8 +13,8 @@ from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
 from kdnb.analysis.study import Study
 from kdnb.claims.book import STATEMENTS
-from kdnb.claims.judge import Claim, Verdict, Word, verdict
-from kdnb.figures import claims, intervals, style
+from kdnb.claims.judge import Claim, Verdict, Word, reach, verdict
+from kdnb.figures import claim_words, claims, intervals, style
 from kdnb.figures.account import through_time
 from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
@@ -67,9 +67,18 @@ def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
     parts = []
     for name, found in outcomes.items():
         numbers = "; ".join(f"{text}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
-        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)})" if numbers else ""
+        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)}{_open(one, found)})" if numbers else ""
         parts.append(f"{WORDS[found.verdict]} on {name}{told}")
     return words.sentence("; ".join(parts))
+
+
+def _open(one: Claim[Study], found: Verdict) -> str:
+    """Where the seeds do not decide, how wide their interval is, and how wide it may be at most."""
+    if found.verdict != "undecided":
+        return ""
+    form = one.measure.form.replace("+", "")
+    reached, needed = (words.number(width, form) for width in reach(found.asked))
+    return f"; ±\u00a0{reached}, would decide: ±\u00a0{needed}"
 
 
 def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
@@ -138,9 +147,21 @@ def _marks(
 
 
 @exhibit("statements", "A row a statement, a cell a study: what became of it, its numbers and its seeds.")
-def overview(found: Mapping[str, Mapping[str, Verdict]]) -> Exhibit:
+def overview(found: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """All statements, counted and in one table; below it, folded, when each of them holds."""
-    return Exhibit(None, "", summary(found), as_html(found) + rules())
+    return Exhibit(None, pairs(studies), summary(found), as_html(found) + rules())
+
+
+def pairs(studies: Mapping[str, Study]) -> str:
+    """On how many ordered pairs of teacher and bystander each study's statements rest, from its students' specs."""
+    found: dict[int, list[str]] = {}
+    for name, study in studies.items():
+        both = [(run.spec.teacher, run.spec.bystander) for run in study.every]
+        known = {(one["checksum"], other["checksum"]) for one, other in both if one and other}
+        found.setdefault(len(known), []).append(name)
+    told = [f"{words.counted(count, 'pair')} on {style.joined(names)}" for count, names in found.items() if count]
+    text = f"Own and other teacher are {'; '.join(told)}: what is said of *this* teacher is about these networks alone."
+    return text if told else ""
 
 
 def as_html(found: Mapping[str, Mapping[str, Verdict]]) -> str:
@@ -159,14 +180,18 @@ def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
 
 def _cell(one: Claim[Study], found: Verdict) -> str:
     numbers = [f"{html.escape(text)}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
-    told = f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}</small>" if numbers else ""
+    told = (
+        f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}{_open(one, found)}</small>"
+        if numbers
+        else ""
+    )
     return f"{found.sign}{told}"
 
 
 def rules() -> str:
-    """When each statement holds, folded."""
+    """When each statement holds, and how often a word is said wrongly, folded."""
     rows = "".join(f"<li><strong>{one.id}</strong> {html.escape(one.text)}</li>" for one in STATEMENTS)
-    listed = f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul>'
+    listed = f'<ul style="list-style:none;padding:0">{words.typeset(rows)}</ul><p>{claim_words.errors()}</p>'
     return claims.framed(style.folded("When does a statement hold?", listed))
 
 

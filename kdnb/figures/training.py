@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from sklearn.metrics.pairwise import cosine_similarity
 
 from kdnb import methods, paths
-from kdnb.analysis import accounts, class_rows, curves, stats, words
+from kdnb.analysis import accounts, class_rows, curves, over_seeds, stats, words
 from kdnb.analysis import nearness as distances
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import PEAK
@@ -207,14 +207,15 @@ def _nearer(students: Sequence[Run], found: Values) -> str:
         return "**It cannot be told: these students have no bystander, or no μ.**"
     count, of = sum(value < 0 for value in seeds[mine]), len(seeds[mine])
     text = f"{count} of {of} students of seed {mine} end nearer to their teacher"
-    over = distances.over_seeds(seeds)
+    over, shared = over_seeds.of_seeds(found), over_seeds.shared(found)
     if np.isnan(over.low) or len(seeds) < stats.LEAST_RUNS:
         return (
             f"**It cannot be told from {words.counted(len(seeds), 'seed')}: {text}, and all of a seed share a start.**"
         )
     word = {-1: "Yes", 0: "It cannot be told", 1: "No"}[over.side]
     mean, low, high = (words.number(value, "{:+.2f}") for value in (over.mean, over.low, over.high))
-    return f"**{word}: {text}; over {len(seeds)} seeds the mean difference is {mean} (95%: {low} to {high}).**"
+    among = "" if len(shared) == of else f" of the {len(shared)} that all have"
+    return f"**{word}: {text}; over {len(seeds)} seeds the mean difference{among} is {mean} (95%: {low} to {high}).**"
 
 
 @exhibit("provenance", "Where, when and with what the runs were trained, a row a session.")

@@ -48,7 +48,7 @@ FROZEN = {  # verdict, seeds in which each part held, and one number, as they we
     "C1": ("not found here", [0, 0], ("r", -0.854498)),
     "C2": ("partly", [2, 0], ("r", -0.793579)),
     "C3": ("not found here", [0, 0, 2], ("fall", -0.001432)),
-    "C4": ("partly", [0, 1, 1, 1], ("r_last", -0.920395)),
+    "C4": ("partly", [0, 0, 1, 1], ("r_last", -0.920395)),  # at first [0, 1, 1, 1], "rises" being of two temperatures
     "C5": ("partly", [1, 0], ("r_high", 0.017916)),
     "C6": ("not found here", [1, 0, 0, 0], ("gain", 0.116408)),
     "C7": ("partly", [2, 1], ("rise", 0.030307)),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kdnb.analysis import curves as read
-from kdnb.claims import judge, paper
+from kdnb.claims import judge, paper, paper_numbers
 from kdnb.runs import Run, RunSpec, Snapshot
 
 EPOCHS = np.arange(1, 241)
@@ -179,6 +179,20 @@ def test_the_numbers_are_those_of_the_runs() -> None:
     peak = verdict(runs, "C4").evidence
     assert (peak["peak"], peak["r_first"], peak["r_last"]) == (4, pytest.approx(0.92), pytest.approx(-0.82))
     assert verdict(runs, "C11").evidence["lead"] == pytest.approx(1)  # percentage points
+
+
+@pytest.mark.parametrize(
+    ("r", "holds"),
+    [
+        ({1: 0.1, 2: 0.9, 4: 0.5, 6: 0.2, 10: -0.8}, (False, True)),  # two T up to the peak are in order by arithmetic
+        ({1: 0.1, 2: 0.2, 4: 0.5, 6: 0.9, 10: -0.8}, (True, False)),
+        ({1: 0.1, 2: 0.2, 4: 0.9, 6: 0.3, 10: -0.8}, (True, True)),
+    ],
+)
+def test_a_rise_to_the_peak_takes_more_than_two_temperatures(r: dict[float, float], holds: tuple[bool, bool]) -> None:
+    (claim,) = [one for one in paper.CLAIMS if one.id == "C4"]
+    parts = claim.parts(paper_numbers.peak_of(r))
+    assert tuple(part for name, part in parts.items() if "before" in name or "after" in name) == holds
 
 
 def test_a_claim_is_only_as_good_as_its_weakest_seed() -> None:

@@ -110,8 +110,13 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     reach = 4.302652729911275 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)  # Student's t, 2 degrees of freedom
     np.testing.assert_allclose([means.error_x.array[0], means.error_x.arrayminus[0]], reach, rtol=1e-3)
     told = replace(one, quoted=("number",))
-    assert discussion.answer(told, {"mine": found}) == "**Undecided on mine (number: +0.30; n = 3).**"
-    assert "undecided<br><small>number: +0.30; n = 3<" in discussion._cell(told, found)
+    assert (
+        discussion.answer(told, {"mine": found})
+        == "**Undecided on mine (number: +0.30; n = 3; ±\u00a00.66, would decide: ±\u00a00.30).**"
+    )
+    assert "undecided<br><small>number: +0.30; n = 3; ±\u00a00.66, would decide: ±\u00a00.30<" in discussion._cell(
+        told, found
+    )
 
 
 def test_where_no_study_has_the_runs_there_is_no_empty_figure(study: Study) -> None:
@@ -168,3 +173,28 @@ def test_every_word_of_a_verdict_answers_and_counts() -> None:
             f"**Of the 1 statements, on mine 1 {discussion.COUNTED[word][0]}.**"
         )
     assert discussion.missing({"mine": replace(one, missing="a run")}) == "Not drawn: mine, which lacks a run."
+
+
+def test_noise_of_either_sign_does_not_add_up_to_a_difference() -> None:
+    """S3: pulls that differ by nothing but noise; the sizes of its margins were added, and 5 seeds said no."""
+    (one,) = [claim for claim in STATEMENTS if claim.id == "S3"]
+
+    def parts(gaps: tuple[float, float]) -> dict[str, float]:
+        given = dict.fromkeys(("distillation, bystander", "weight decay, bystander"), 0.5)
+        return one.parts(given | {"distillation, teacher": 0.5 + gaps[0], "weight decay, teacher": 0.5 + gaps[1]})
+
+    noise = [(0.1, 0.08), (-0.09, -0.1), (0.08, -0.09), (-0.1, 0.1), (0.1, -0.01)]
+    assert one.word([parts(gaps) for gaps in noise]) == "undecided"
+    assert one.word([parts((gap / 10, other / 10)) for gap, other in noise]) == "holds"
+    assert one.word([parts((0.2 + gap / 10, other / 10)) for gap, other in noise]) == "does not hold"
+    assert [min(parts(gaps).values()) for gaps in noise] == pytest.approx([0.1 - abs(a) - abs(b) for a, b in noise])
+
+
+def test_the_page_says_on_how_many_pairs_of_teachers_it_rests(tmp_path: Path) -> None:
+    a, b = ({"checksum": name, "model": "resnet20"} for name in "ab")
+    specs = [replace(spec, teacher=a, bystander=b) for spec in (SPEC, kd(4))]
+    one = store(tmp_path / "one", specs)
+    two = store(tmp_path / "two", [*specs, replace(SPEC, init_seed=1, teacher=b, bystander=a)])
+    told = discussion.pairs({"one": one, "same": one, "two": two})
+    assert "are 1 pair on one and same; 2 pairs on two: " in told
+    assert discussion.pairs({}) == ""

@@ -60,22 +60,33 @@ def test_high_temperatures_end_at_mse(chosen: StudiesParameters) -> None:
     made = ablations.high_temperature(chosen)
     table = found["digits"].table.groupby(["line", "x"])[["mu", "r", "accuracy"]].mean()
     cold, hot = ((table.loc[("KD", t)] - table.loc[("MSE", "MSE")]).abs() for t in ("1", "50"))
-    word = {3: "Yes", 0: "No"}.get(int((hot < cold).sum()), "In")
-    assert made.answer.startswith(f"**{word}") and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
+    assert (
+        made.answer.startswith("**Too few seeds on digits (distance from MSE at T = 1: ") and "; n = 1)" in made.answer
+    )
+    assert f"T = 1: {cold['mu']:.2g} in" in made.answer and f"T = 50: {hot['mu']:.2g} in final raw μ" in made.answer
     assert made.says == "Not trained for `cifar100-small` with seed 0: a T beyond 10."
     drawable(made.figures[0])
 
 
 def test_nearness_to_mse_is_of_the_same_seeds(chosen: StudiesParameters) -> None:
-    """Seed 1, which MSE alone has, is far away from all: it is no part of the gap."""
-    rows = [("KD", "1", 0, 3.0), ("KD", "50", 0, 2.1), ("MSE", "MSE", 0, 2.0), ("MSE", "MSE", 1, 90.0)]
+    """Seed 9, which MSE alone has, is far away: it is no part of the gap. Nor do seeds on both sides cancel."""
+    sides = (1, -1, 1)
+    rows = [("KD", "1", seed, 2 + side * (1 + seed / 100)) for seed, side in enumerate(sides)]
+    rows += [("KD", "50", seed, 2 + side * 0.1) for seed, side in enumerate(sides)]
+    rows += [*(("MSE", "MSE", seed, 2.0) for seed in range(3)), ("MSE", "MSE", 9, 90.0)]
     table = pd.DataFrame(rows, columns=["line", "x", "seed", "mu"])
     table = table.assign(r=table["mu"] / 10, accuracy=table["mu"] / 10)
     varied = replace(variations.temperatures(chosen)["digits"], table=table)
     text = ablations.nearing("x", varied)
-    assert text.startswith("yes on x (distance from MSE at T = 1: 1 in final raw μ, 0.10 in r and 10.00 points")
-    assert "T = 50: 0.1 in final raw μ, 0.01 in r and 1.00 points" in text
-    other = replace(varied, table=table[table["line"].eq("KD") | table["seed"].eq(1)])
+    assert text.startswith("yes on x (distance from MSE at T = 1: 1 in final raw μ, 0.10 in r and 10.10 points")
+    assert text.endswith("at T = 50: 0.1 in final raw μ, 0.01 in r and 1.00 points of accuracy; n = 3)")
+    noisy = table.assign(accuracy=[0.3, 0.1, 0.2, 0.2, 0.1, 0.3, *[0.2] * 4])
+    assert ablations.nearing("x", replace(varied, table=noisy)).startswith("in final raw μ and r (μ, loss) on x")
+    turned = pd.concat([table.iloc[3:6].assign(x="1"), table.iloc[:3].assign(x="50"), table.iloc[6:]])
+    assert ablations.nearing("x", replace(varied, table=turned)).startswith("no on x")
+    two = replace(varied, table=table[table["seed"] < 2])
+    assert ablations.nearing("x", two).startswith("too few seeds on x") and "; n = 2)" in ablations.nearing("x", two)
+    other = replace(varied, table=table[table["line"].eq("KD") | table["seed"].eq(9)])
     assert "not trained on the same seeds" in ablations.nearing("x", other)
 
 
@@ -136,6 +147,7 @@ def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParamete
     kd = variations.alphas(chosen)["digits"].table.query("line == 'KD T=4'").groupby("x")[["mu", "bystander"]].mean()
     own, other = 100 * (kd.loc["0.9"] / kd.loc["0.1"] - 1)
     assert made.answer.startswith("**From α = 0.1 to 0.9 KD T=4's final raw μ changes by ")
+    assert "points (digits, n = 2)" in made.answer
     assert f"by {own:+.1f} % and that to the bystander by {other:+.1f} %".replace("-", "−") in made.answer
     last = replace(chosen, warm_up=chosen.studies()["digits"].students[0].spec.epochs - 1)
     assert ", r stays undefined, accuracy by " in ablations.alpha(last).answer

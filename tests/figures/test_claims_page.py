@@ -168,7 +168,8 @@ def test_the_answer_counts_what_is_found_study_by_study(found: list[Judged]) -> 
     for one in found:
         mine = [v.verdict for v in studies.counted(one.verdicts)]
         tested = len(mine) - mine.count("not testable")
-        assert f"{mine.count('found here too')} of {tested} on {one.title}" in said
+        seeds = "1 to 3 seeds" if one is found[0] else "1 seed"
+        assert f"{mine.count('found here too')} of {tested} on {one.title} ({seeds}" in said
 
 
 def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(found: list[Judged]) -> None:
@@ -177,14 +178,23 @@ def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(
     assert list(first.r[4.0]) == list(r) and list(first.r) == sorted(first.r)
     positive = sum(value > 0 for value in first.r[4.0])
     assert f"{claims_page.R.over_seeds(first.r[4.0])}<br><small>{positive} of {len(r)}<" in claims_page.strip(found)
-    means = [sum(values) / len(values) for one in found for values in one.r.values()]
-    some, every = any(mean > 0 for mean in means), all(mean > 0 for mean in means)
-    word = "Yes" if every else "At some temperatures only" if some else "No"
-    assert claims_page.temperatures_answer(found).startswith(f"**{word}: r is positive at ")
-    above = [replace(first, r={1.0: [0.5], 4.0: [0.9, 0.8]})]
-    assert claims_page.temperatures_answer(above) == "**Yes: r is positive at T = 1 and 4 of 2 on digits.**"
-    below = [replace(first, r={1.0: [-0.5]})]
-    assert claims_page.temperatures_answer(below) == "**No: r is positive at no T of 1 on digits.**"
+    above, unclear, below = [0.9, 0.8, 0.7], [0.9, 0.8, -0.1], [-0.9, -0.8, -0.7]
+    for r, said in (
+        ({1.0: above, 4.0: above}, "Yes: {at T = 1 and 4 of 2 on digits (n = 3)}"),
+        ({1.0: above, 4.0: below}, "At some temperatures only: {at T = 1 of 2 on digits (n = 3)}"),
+        (
+            {1.0: above, 4.0: unclear},
+            "At some temperatures only: {at T = 1 of 2 on digits, by its mean alone at T = 4 (n = 3)}",
+        ),
+        ({1.0: below}, "No: {at no T of 1 on digits (n = 3)}"),
+        ({1.0: [0.5]}, "It cannot be told: {at no T of 1 on digits, by its mean alone at T = 1 (n = 1)}"),
+        (
+            {1.0: [0.5], 4.0: above},
+            "At some temperatures only: {at T = 4 (n = 3) of 2 on digits, by its mean alone at T = 1 (n = 1)}",
+        ),
+    ):
+        text = said.replace("{", "by a whole interval over seeds r is positive ").replace("}", "")
+        assert claims_page.temperatures_answer([replace(first, r=r)]) == f"**{text}.**"
     assert "cannot be told" in claims_page.temperatures_answer([replace(first, r={})])
 
 

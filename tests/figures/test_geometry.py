@@ -122,6 +122,13 @@ def test_differences_are_of_the_same_seed() -> None:
     ).tolist() == [-8]
 
 
+def test_a_seed_s_mean_is_over_the_labels_that_all_seeds_have() -> None:
+    values = {"a": {0: 1.0, 1: 2.0, 2: 3.0}, "b": {0: 90.0}, "c": {2: 0.0, 0: 0.0, 1: 1.0}}
+    assert list(over_seeds.shared(values)) == ["a", "c"]
+    assert over_seeds.of_seeds(values).values == [0.5, 1.5, 1.5]
+    assert over_seeds.of_seeds({"a": {0: 1.0}, "b": {1: 2.0}}).values == over_seeds.of_seeds({}).values == []
+
+
 # ------------------------------------------------------------------------------------------------------- class by class
 def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> None:
     made = class_distances.matrices({"digits": study})
@@ -250,6 +257,25 @@ def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tm
     assert {one.network for one in atlas.maps} == set(atlas.spaces) == {"normal", "teacher"}
 
 
+@pytest.mark.parametrize(
+    ("normal", "said"),
+    [
+        ((0.4, 0.41, 0.4), "KD T=4 is more like its teacher than normal training is: "),
+        ((0.4, 0.9, 0.4), "It cannot be told whether KD T=4 is more like its teacher than normal training is: "),
+        ((0.4, 0.41), "It cannot be told whether KD T=4 is more like its teacher than normal training is: "),
+        ((0.9, 0.91, 0.9), "KD T=4 is less like its teacher than normal training is: "),
+    ],
+)
+def test_seeds_say_who_is_more_like_its_teacher_and_not_the_one_that_is_drawn(
+    study: Study, monkeypatch: pytest.MonkeyPatch, normal: tuple[float, ...], said: str
+) -> None:
+    own = {"KD T=4": {0: 0.5, 1: 0.52, 2: 0.5}, "normal": dict(enumerate(normal))}
+    planted = class_agreement.Agreement({"final": {"own": own}}, {})
+    monkeypatch.setattr(class_agreement, "agreement", lambda _: planted)
+    text = class_distances.matrix_sentence(study, "KD T=4")
+    assert text.startswith(f"**{said}") and f"n\u00a0=\u00a0{len(normal)}" in text
+
+
 # ------------------------------------------------------------------------------------------------------------ stitching
 def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: Study) -> None:
     table = stitched.table(compared)
@@ -270,10 +296,13 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
     assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
     few = table[(table["kind"] != "student") | (table["seed"] == 0)]  # of the others no classifier was put behind
     seed_0 = [run for run in compared.shown if run.spec.init_seed == 0]
-    assert f"mean over {len(seed_0)} students" in stitching.sentence(compared, few)
+    assert f"over {len(seed_0) - 1} students that learned from it" in stitching.sentence(compared, few)
     assert f"n\u00a0=\u00a0{len(seed_0)}\u00a0runs" in stitching._accuracies(compared, few).layout.title.text
-    ahead = [np.mean([100 * (every[r] - 0.7) for r in compared.every if r.spec.init_seed == s]) for s in (0, 1)]
+    groups = {label: group for label, group in compared.groups.items() if label != "normal"}
+    taught = [run for group in groups.values() if len(group) == 2 for run in group]
+    ahead = [np.mean([100 * (every[r] - 0.7) for r in taught if r.spec.init_seed == s]) for s in (0, 1)]
     assert f"ahead by {over_seeds.estimate(ahead).told('{:+.2f}')} points" in made.answer
+    assert "points, in normal training by +" in made.answer  # which is the control, and did not learn from the teacher
     assert "pixels 30.0% and untrained network 20.0%" in made.answer and "so few seeds" in made.answer
 
 

@@ -134,6 +134,21 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             run = write(tmp_path / "digits", spec(name, init_seed=seed))
             run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
     assert "on digits beside normal training alone: " in questions.helped(studies(tmp_path))
+    for normal, said in ((0.3, "beside normal training alone, beside KD it costs"), (0.6, "no, beside KD it costs")):
+        for name, reached in (("kd", 0.7), ("normal", normal)):
+            for seed in range(3):
+                run = write(tmp_path / "digits", spec(name, init_seed=seed))
+                run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
+        assert f"on digits {said}: " in questions.helped(studies(tmp_path))
+
+
+def test_whether_reuse_helps_is_not_said_of_two_seeds(tmp_path: Path) -> None:
+    write(tmp_path / "digits", TEACHER_SPEC)
+    for name, level in (("kd", 0.5), ("frozen", 0.6)):
+        for seed in (0, 1):
+            run = write(tmp_path / "digits", spec(name, init_seed=seed))
+            run.history.assign(test_accuracy=level).to_parquet(run.path / "history.parquet")
+    assert "on digits too few seeds: " in questions.helped(studies(tmp_path))
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

@@ -95,6 +95,10 @@ def test_seeds_decide_who_is_nearer_and_not_the_students_of_one(
     said = training._nearer(students, {"normal": seeds, "KD T=4": seeds})
     assert said.startswith(f"**{word}2 of 2 students of seed 0 end nearer to their teacher")
     assert "no bystander" in training._nearer(students, {})
+    more = {"normal": seeds, "KD T=4": seeds, "KD T=1": {0: 90.0}}  # of one seed alone: no part of the mean over seeds
+    assert training._nearer(students, more).split("mean difference")[1:] == [
+        f" of the 2 that all have{rest}" for rest in said.split("mean difference")[1:]
+    ]
 
 
 def test_the_most_alike_classes_have_the_greatest_cosine(tiny_runs: list[Run]) -> None:

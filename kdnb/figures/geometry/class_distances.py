@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
 from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
-from kdnb.analysis.over_seeds import Values, estimate
+from kdnb.analysis.over_seeds import Values, estimate, paired
 from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import classes, intervals, style
@@ -54,15 +54,18 @@ def _matrices(study: Study) -> dict[str, go.Figure]:
 
 
 def matrix_sentence(study: Study, label: str) -> str:
-    """How alike the student of that label and its teacher order the distances; normal training beside it."""
+    """How alike the student of that label and its teacher order the distances; over seeds beside normal training."""
     found = class_agreement.agreement(study).students["final"].get("own", {})
     rho = {one: found[one][study.seed] for one in (label, "normal") if study.seed in found.get(one, {})}
     if label not in rho:
         return "**It cannot be told: the teacher of these students is not here.**"
-    told = [f"{one} {words.number(value, '{:z.2f}')}" for one, value in rho.items()]
-    more = "more" if rho[label] > rho.get("normal", np.inf) else "no more"
-    so = f"{label} is {more} like its teacher than normal training is" if len(rho) > 1 else "One number for the picture"
-    return f"**{so}: rank correlation of the distances {', '.join(told)} (seed {study.seed} of {study.folder.name}).**"
+    told = ", ".join(f"{one} {words.number(value, '{:z.2f}')}" for one, value in rho.items())
+    here = f"{told} (seed {study.seed} of {study.folder.name})"
+    if not (gaps := estimate(paired(found, found, label, "normal"))).values:
+        return f"**One number for the picture: rank correlation of the distances with the teacher's {here}.**"
+    more = f"{'less' if gaps.side < 0 else 'more'} like its teacher than normal training is"
+    so = f"{label} is {more}" if gaps.side else f"It cannot be told whether {label} is {more}"
+    return f"**{so}: rank correlation of the distances {here}, over seeds ahead by {gaps.told('{:+.2f}')}.**"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import class_agreement, over_seeds, stats, stitched, words
-from kdnb.analysis.over_seeds import Values, estimate
+from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import intervals, style
@@ -63,12 +63,19 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
 
 def sentence(study: Study, found: pd.DataFrame) -> str:
     """Does it single out the own teacher behind a linear map, and how much of it needs no training?"""
-    parts = []
+    gaps = stitched.ahead(study, found)
+    control = over_seeds.estimate(gaps.pop("normal", {}).values())
+    taught, parts = over_seeds.shared(gaps), []
+    if not taught:
+        return (
+            f"**It cannot be told on {study.folder.name}: no student that learned from its teacher is in all seeds.**"
+        )
     for column, name in stitched.HELP.items():
-        own, other = (_mean(stitched.values(study, found, relation, column)) for relation in ("own", "alike"))
+        shown = (stitched.values(study, found, relation, column) for relation in ("own", "alike"))
+        own, other = (_mean({label: one[label] for label in taught if label in one}) for one in shown)
         if np.isfinite(own) and np.isfinite(other):
             parts.append(f"{name} {own:.1%} and {other:.1%}")
-    ahead = estimate(100 * stitched.ahead(study, found))
+    ahead = over_seeds.of_seeds(taught)
     margin = 100 * ACCURACY_MARGIN
     if len(ahead.values) < stats.LEAST_RUNS:
         so = "It cannot be told with so few seeds"
@@ -77,13 +84,14 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
     else:
         so = "Whoever sees these images" if ahead.high < margin else "It is undecided"
     # Not the rows of the table: at T = 1 another label, without T squared, has the same weights.
-    count = sum(map(len, stitched.values(study, found, "own", "linear").values()))
+    count = sum(map(len, taught.values()))
+    beside = f", in normal training by {control.told('{:+.2f}')}" if control.values else ""
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
     floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
     return (
-        f"**{so}: on {study.folder.name}, mean over {words.counted(count, 'student')}, with the own "
-        f"teacher's classifier and another seed's, {'; '.join(parts)}. "
-        f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{floors}.**"
+        f"**{so}: on {study.folder.name}, over {words.counted(count, 'student')} that learned from it and are in every "
+        f"seed, with the own teacher's classifier and another seed's, {'; '.join(parts)}. "
+        f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{beside}{floors}.**"
     )
 
 

@@ -1,6 +1,6 @@
 """What the interventions answer: each question is the difference between two of them, seed by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from kdnb.analysis import by_method, design, stats, words
 from kdnb.analysis.design import Cell
 from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -82,15 +82,28 @@ def helped(studies: Mapping[str, Study]) -> str:
 def _helped(name: str, study: Study) -> str:
     cells = design.cells(study.every)
     own = {beside: cells.get((row, "own"), Cell({})) for row, beside in (("answers", "KD"), ("labels", "normal"))}
-    told, above = [], set[str]()
+    told, found = [], list[tuple[str, Estimate]]()
     for row, what in REUSED.items():
         gaps = {beside: estimate(100 * cells.get((row, "W_t"), Cell({})).less(cell)) for beside, cell in own.items()}
         known = {beside: gap for beside, gap in gaps.items() if gap.values}
-        above |= {beside for beside, gap in known.items() if gap.side > 0}
+        found += known.items()
         less = style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in known.items()) if known else ""
         told += [f"{what} {less}"] if less else []
-    so = "yes" if "KD" in above else "beside normal training alone" if above else "not that it could be seen"
-    return f"on {name} {so}: {', '.join(told)}" if told else ""
+    return f"on {name} {_whether(found)}: {', '.join(told)}" if told else ""
+
+
+def _whether(gaps: Sequence[tuple[str, Estimate]]) -> str:
+    """Whether reuse helps, from what it is less KD, or less normal training: an interval above zero, or below."""
+    if max(len(gap.values) for _, gap in gaps) < stats.LEAST_RUNS:
+        return "too few seeds"
+    sides = {(beside, gap.side) for beside, gap in gaps}
+    if ("KD", 1) in sides:
+        return "yes"
+    costs = [said for beside, said in (("KD", "KD"), ("normal", "normal training")) if (beside, -1) in sides]
+    cost = f", beside {style.joined(costs)} it costs" if costs else ""
+    if ("normal", 1) in sides:
+        return f"beside normal training alone{cost}"
+    return f"no{cost}" if cost else "not that it could be seen"
 
 
 # ------------------------------------------------------------------------------------------------------------- answers

@@ -137,10 +137,11 @@ def ends(name: str, varied: variations.Varied) -> str:
     }
     points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
     turn = [words.number(one["r"], "{:.2f}") for one in (first, last)]
+    count = varied.table[varied.table["line"] == kd]["seed"].nunique()
     r = f"r goes from {' to '.join(turn)}" if turn[0] != turn[1] else f"r stays {turn[0]}"
     return (
         f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
-        f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name})"
+        f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name}, n = {count})"
     )
 
 
@@ -151,23 +152,32 @@ def _means(varied: variations.Varied) -> pd.DataFrame:
 
 
 def nearing(name: str, varied: variations.Varied) -> str:
-    """Whether KD is nearer to MSE at the highest T than at the lowest, in each of the three numbers."""
-    table = varied.table.set_index("seed")
+    """Whether KD is nearer to MSE at the highest T than at the lowest, in each of the three numbers, over seeds."""
+    table = varied.table.assign(accuracy=100 * varied.table["accuracy"]).set_index("seed")  # in points
     kd, mse = (table[table["line"] == line] for line in ("KD", "MSE"))
-    # Seed by seed, or the seeds that one of them lacks would be part of the gap.
-    paired = {x: (part[list(PANELS)] - mse[list(PANELS)]).dropna().mean() for x, part in kd.groupby("x", sort=False)}
-    gaps = pd.DataFrame(paired).T.dropna().abs()
-    if len(gaps) < 2:
+    # In size seed by seed, or seeds on either side of MSE would pass for none that is far from it.
+    apart = {str(x): (part[list(PANELS)] - mse[list(PANELS)]).dropna().abs() for x, part in kd.groupby("x", sort=False)}
+    there = [x for x, gaps in apart.items() if len(gaps)]
+    if len(there) < 2:
         return f"it cannot be told on {name}, where MSE or a second temperature was not trained on the same seeds"
-    cold, hot = gaps.iloc[0], gaps.iloc[-1]
+    cold, hot = apart[there[0]].align(apart[there[-1]], join="inner", axis=0)
+    nearer = {column: over_seeds.estimate((cold - hot)[column]) for column in PANELS}
     forms = {"mu": "{:.2g} in final raw μ", "r": "{:.2f} in r", "accuracy": "{:.2f} points of accuracy"}
-    gaps["accuracy"] *= 100  # in points
-    told = [[words.number(float(gap[c]), form) for c, form in forms.items()] for gap in (gaps.iloc[0], gaps.iloc[-1])]
-    nearer = int((hot < cold).sum())
-    word = {len(PANELS): "yes", 0: "no"}.get(nearer, f"in {nearer} of {len(PANELS)} numbers")
-    places = (gaps.index[0], gaps.index[-1])
-    apart = "; ".join(f"at T = {place}: {style.joined(one)}" for place, one in zip(places, told, strict=True))
-    return f"{word} on {name} (distance from MSE {apart})"
+    told = [
+        f"at T = {x}: {style.joined(words.number(gaps[c].mean(), form) for c, form in forms.items())}"
+        for x, gaps in ((there[0], cold), (there[-1], hot))
+    ]
+    return f"{_nearer(nearer)} on {name} (distance from MSE {'; '.join(told)}; n = {len(cold)})"
+
+
+def _nearer(found: Mapping[str, over_seeds.Estimate]) -> str:
+    """In which numbers an interval over seeds says that it is nearer."""
+    if min(len(one.values) for one in found.values()) < stats.LEAST_RUNS:
+        return "too few seeds"
+    sides = [one.side for one in found.values()]
+    clear = [PANELS[column] for column, one in found.items() if one.side > 0]
+    some = f"in {style.joined(clear)}" if clear else "not that it could be seen"
+    return "yes" if len(clear) == len(found) else "no" if set(sides) == {-1} else some
 
 
 def turns(name: str, varied: variations.Varied) -> str:
