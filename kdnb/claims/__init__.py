@@ -1,1 +1,1 @@
-"""One judge: the paper's claims, this book's statements, and their controls."""
+"""One judge: the paper's claims, this book's statements, and their controls; and what its words are worth by chance."""

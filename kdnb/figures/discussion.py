@@ -78,7 +78,7 @@ def _open(one: Claim[Study], found: Verdict) -> str:
         return ""
     form = one.measure.form.replace("+", "")
     reached, needed = (words.number(width, form) for width in reach(found.asked))
-    return f"; ±\u00a0{reached}, would decide: ±\u00a0{needed}"
+    return f"; ±\u00a0{reached}, needed ±\u00a0{needed}"
 
 
 def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:

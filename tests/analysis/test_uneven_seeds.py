@@ -123,7 +123,7 @@ def test_how_mu_moves_is_told_over_the_seeds_that_those_have_who_are_compared(un
     )
     assert f". At T = 1 μ changes by {over_epochs.percent(np.mean(at_1))} and under normal training by " in text
     assert text.endswith("(2 seeds).**")
-    assert over_epochs.order(uneven).endswith(", with seed 0.**")
+    assert over_epochs.order(uneven).endswith(" (seed 0).**")
 
 
 def test_a_claim_of_other_seeds_than_the_numbers_beside_it_names_its_own(uneven: Study) -> None:

@@ -112,11 +112,9 @@ def test_the_figure_has_the_mean_its_interval_and_every_seed(study: Study) -> No
     told = replace(one, quoted=("number",))
     assert (
         discussion.answer(told, {"mine": found})
-        == "**Undecided on mine (number: +0.30; n = 3; ±\u00a00.66, would decide: ±\u00a00.30).**"
+        == "**Undecided on mine (number: +0.30; n = 3; ±\u00a00.66, needed ±\u00a00.30).**"
     )
-    assert "undecided<br><small>number: +0.30; n = 3; ±\u00a00.66, would decide: ±\u00a00.30<" in discussion._cell(
-        told, found
-    )
+    assert "undecided<br><small>number: +0.30; n = 3; ±\u00a00.66, needed ±\u00a00.30<" in discussion._cell(told, found)
 
 
 def test_where_no_study_has_the_runs_there_is_no_empty_figure(study: Study) -> None:
