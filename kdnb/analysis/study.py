@@ -36,7 +36,7 @@ class Study(Students):
         """Where the students are from, in a sentence."""
         kept = self.students[0].is_published
         what = "published runs, trained once and kept with the repository" if kept else "trained here"
-        return f"Read from {self.folder}: {len(self.every)} students, {what}."
+        return f"Read from {self.folder}: {len(self.shown)} students, {what}."
 
     @property
     def dataset(self) -> str:

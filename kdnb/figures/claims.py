@@ -18,6 +18,7 @@ from kdnb.figures import claim_words, style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.experiment import CLASSES, FEATURES, PAPER
+from kdnb.figures.geometry import class_distances
 from kdnb.figures.methods import ablations
 from kdnb.figures.mu_curves import alike, over_epochs
 from kdnb.surroundings import is_live
@@ -25,12 +26,12 @@ from kdnb.surroundings import is_live
 # The exhibit that carries each claim.
 SHOWN: Mapping[str, Maker[...]] = {
     **dict.fromkeys(("C1", "C2", "C4"), norms.by_temperature),
-    "C3": over_epochs.curves,
+    "C3": over_epochs.selected,
     "C5": ablations.high_temperature,
-    "C6": tsne.measures,
+    "C6": class_distances.separations,
     "C7": tsne.cosine,
     "C8": alike.dist,
-    "C9": ablations.alpha,
+    "C9": ablations.alpha_curves,
     "C10": alike.cosine,
     "C11": accuracy.by_temperature,
 }
@@ -55,9 +56,8 @@ def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
     }
     rows = pd.DataFrame([first, *map(_experiment, found)])
     same = [one.title for one in found if _is_papers(one)]
-    here, none = "The paper's own experiment is here", "No study here is the paper's own experiment"
-    text = f"**{here}: {style.joined(same)}.**" if same else f"**{none}.**"
-    copies = [f"{style.joined(one.copies)} share runs with those of {one.title}" for one in found if one.copies]
+    text = words.sentence(style.joined(same) if same else "none")
+    copies = [f"{style.joined(one.copies)} (runs of {one.title}, too)" for one in found if one.copies]
     told = [f"Counted once: {'; '.join(copies)}."] if copies else []
     told += [f"{absent} is not here: none of its students that are asked for is finished."] if absent else []
     return Exhibit(None, " ".join(told), text, style.table(rows, "how the studies differ from the paper's"))
@@ -101,7 +101,7 @@ def overview(found: Sequence[Judged]) -> Exhibit:
 
 
 def answer(found: Sequence[Judged]) -> str:
-    """How many claims are found on each study, its seeds, and how many of those stand against their controls."""
+    """Which claims are found on each study, its seeds, and how many of those stand against their controls."""
     parts = []
     for one in found:
         mine = counted(one.verdicts)
@@ -109,12 +109,14 @@ def answer(found: Sequence[Judged]) -> str:
         checked = [one.controls[verdict.id] for verdict in there if one.controls.get(verdict.id)]
         known = [checks for checks in checked if controls.can_be_said(checks)]
         tested = sum(verdict.verdict != "not testable" for verdict in mine)
-        said = f"{sum(map(controls.stands, known))} of {len(known)} with controls stand against them"
+        standing_ = sum(map(controls.stands, known))
+        said = f"{standing_} of {len(known)} with controls stand{'s' * (standing_ == 1)} against them"
         seeds = [len(verdict.seeds) for verdict in mine if verdict.seeds]
         about = [words.span(seeds, "seed")] if seeds else []
         about += [said if known else "their controls cannot be said"] if checked else []
-        parts.append(f"{len(there)} of {tested} on {one.title}" + (f" ({'; '.join(about)})" if about else ""))
-    return f"**Of the claims that can be tested, found here too: {'; '.join(parts)}.**"
+        which = style.joined(verdict.id for verdict in there) if there else "none"
+        parts.append(f"{which} of {tested} on {one.title}" + (f" ({'; '.join(about)})" if about else ""))
+    return words.sentence(f"{'; '.join(parts)} (of the claims that can be tested there)")
 
 
 def summary(found: Sequence[Judged]) -> str:
@@ -198,7 +200,7 @@ def _positive(one: Judged) -> str:
     def at(temperatures: Sequence[float]) -> str:
         return f"T = {style.joined(f'{t:g}' if alike else f'{t:g} (n = {counts[t]})' for t in temperatures)}"
 
-    told = f"at {at(clear) if clear else 'no T'} of {len(counts)} on {one.title}"
+    told = f"on {one.title} at {f'{len(clear)} of {len(counts)}, {at(clear)}' if clear else f'none of {len(counts)}'}"
     told += f", by its mean alone at {at(alone)}" if alone else ""
     return told + (f" (n = {next(iter(counts.values()))})" if alike else "")
 

@@ -12,12 +12,13 @@ from exhibits import exhibits_of
 from made_up import SPEC, STUDENTS, kd, lasting, store, write
 
 from kdnb import paths
+from kdnb.analysis import words
 from kdnb.analysis.selection import ClaimsParameters
 from kdnb.book import links
 from kdnb.claims import controls, paper, studies
 from kdnb.claims.judge import MARKS
 from kdnb.claims.studies import Judged
-from kdnb.figures import claim_words
+from kdnb.figures import claim_words, style
 from kdnb.figures import claims as claims_page
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +64,7 @@ def test_every_study_is_judged_by_itself_and_a_weight_decay_is_a_study(found: li
 def test_runs_that_are_there_twice_are_counted_once_and_named(found: list[Judged]) -> None:
     """The published digits repeat some of this study's runs."""
     assert [one.copies for one in found] == [("6 students trained here",), (), (), ()]
-    assert (
-        "Counted once: 6 students trained here share runs with those of digits." in claims_page.experiments(found).says
-    )
+    assert "Counted once: 6 students trained here (runs of digits, too)." in claims_page.experiments(found).says
     smaller = replace(found[0], students=found[0].students[:2])
     (kept,) = studies.independent([smaller, found[0]])
     assert kept.students == found[0].students and kept.copies == (*found[0].copies, "2 students trained here")
@@ -78,7 +77,7 @@ def test_two_studies_of_one_profile_that_share_nothing_have_two_names(found: lis
 
 def test_how_a_study_differs_from_the_paper_is_read_off_its_runs(found: list[Judged]) -> None:
     made = claims_page.experiments(found)
-    assert made.answer == "**No study here is the paper's own experiment.**"
+    assert made.answer == "**None.**"
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", made.table, re.S)
     assert len(rows) == 2 + len(found) and "resnet32x4 → resnet8x4" in rows[1] and "100 &lt; 256" in rows[1]
     assert "resnet20 → resnet8" in rows[2] and "<td>24</td>" in rows[2] and "3 seeds" in rows[2]
@@ -169,7 +168,8 @@ def test_the_answer_counts_what_is_found_study_by_study(found: list[Judged]) -> 
         mine = [v.verdict for v in studies.counted(one.verdicts)]
         tested = len(mine) - mine.count("not testable")
         seeds = "1 to 3 seeds" if one is found[0] else "1 seed"
-        assert f"{mine.count('found here too')} of {tested} on {one.title} ({seeds}" in said
+        ids = [v.id for v in studies.counted(one.verdicts) if v.verdict == "found here too"]
+        assert words.capital(f"{style.joined(ids) if ids else 'none'} of {tested} on {one.title} ({seeds}")[1:] in said
 
 
 def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(found: list[Judged]) -> None:
@@ -180,17 +180,17 @@ def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(
     assert f"{claims_page.R.over_seeds(first.r[4.0])}<br><small>{positive} of {len(r)}<" in claims_page.strip(found)
     above, unclear, below = [0.9, 0.8, 0.7], [0.9, 0.8, -0.1], [-0.9, -0.8, -0.7]
     for r, said in (
-        ({1.0: above, 4.0: above}, "Yes: {at T = 1 and 4 of 2 on digits (n = 3)}"),
-        ({1.0: above, 4.0: below}, "At some temperatures only: {at T = 1 of 2 on digits (n = 3)}"),
+        ({1.0: above, 4.0: above}, "Yes: {on digits at 2 of 2, T = 1 and 4 (n = 3)}"),
+        ({1.0: above, 4.0: below}, "At some temperatures only: {on digits at 1 of 2, T = 1 (n = 3)}"),
         (
             {1.0: above, 4.0: unclear},
-            "At some temperatures only: {at T = 1 of 2 on digits, by its mean alone at T = 4 (n = 3)}",
+            "At some temperatures only: {on digits at 1 of 2, T = 1, by its mean alone at T = 4 (n = 3)}",
         ),
-        ({1.0: below}, "No: {at no T of 1 on digits (n = 3)}"),
-        ({1.0: [0.5]}, "It cannot be told: {at no T of 1 on digits, by its mean alone at T = 1 (n = 1)}"),
+        ({1.0: below}, "No: {on digits at none of 1 (n = 3)}"),
+        ({1.0: [0.5]}, "It cannot be told: {on digits at none of 1, by its mean alone at T = 1 (n = 1)}"),
         (
             {1.0: [0.5], 4.0: above},
-            "At some temperatures only: {at T = 4 (n = 3) of 2 on digits, by its mean alone at T = 1 (n = 1)}",
+            "At some temperatures only: {on digits at 1 of 2, T = 4 (n = 3), by its mean alone at T = 1 (n = 1)}",
         ),
     ):
         text = said.replace("{", "by a whole interval over seeds r is positive ").replace("}", "")

@@ -115,19 +115,33 @@ def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
     r = {label: one.of(label, readings_of_r.PAPERS) for label in one.enough}
     paper = {label: found.side for label, found in r.items() if found.side}
-    text = f"the interval of the paper's r leaves out zero for {off_zero(r.values(), 'student')}"
+    off = f"the interval of the paper's r leaves out zero for {off_zero(r.values(), 'student')}"
+    if not paper:
+        return f"it cannot be told: {off}."
     others = [name for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
-    parts = [_kept(paper, name, {label: one.of(label, name) for label in paper}) for name in others]
-    return f"{text}; of these {len(paper)}, by a whole interval, {', '.join(parts)}." if paper else f"{text}."
+    found = {name: _sides({label: one.of(label, name) for label in paper}) for name in others}
+    every = [
+        label for label in paper if all(known.get(label, paper[label]) == paper[label] for known in found.values())
+    ]
+    parts = [_kept(paper, name, known) for name, known in found.items()]
+    keep = "keeps its" if len(paper) == 1 else "keep their"
+    return (
+        f"{len(every) or 'none'} of {len(paper)} r {keep} sign by a whole interval in every reading that can be told; "
+        f"kept and turned: {', '.join(parts)} ({off})."
+    )
 
 
-def _kept(paper: Mapping[str, int], name: str, found: Mapping[str, Estimate]) -> str:
-    """Of how many of the ``paper``'s signs another reading keeps or turns, among those that have it on three seeds."""
-    known = {label: r.side for label, r in found.items() if len(r.values) >= stats.LEAST_RUNS}
+def _sides(found: Mapping[str, Estimate]) -> dict[str, int]:
+    """On which side of zero the intervals of those lie that have three seeds."""
+    return {label: r.side for label, r in found.items() if len(r.values) >= stats.LEAST_RUNS}
+
+
+def _kept(paper: Mapping[str, int], name: str, known: Mapping[str, int]) -> str:
+    """Of how many of the ``paper``'s signs another reading keeps or turns, of those ``known``."""
     if not known:
         return f"*{name}* cannot be told"
     turned = [label for label, side in known.items() if side == -paper[label]]
     same = sum(side == paper[label] for label, side in known.items())
     named = f" ({style.joined(turned)})" if turned else ""
     of = f" of {len(known)}" if len(known) < len(paper) else ""
-    return f"*{name}* keeps the sign in {same or 'none'}{of} and turns it in {len(turned) or 'none'}{named}"
+    return f"*{name}* {same or 'none'}{of} and {len(turned) or 'none'}{named}"

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.colors import hex_to_rgb
 
-from kdnb.analysis import r_over_seeds
+from kdnb.analysis import r_over_seeds, words
 from kdnb.analysis.correlations import SIDES
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
@@ -86,7 +86,7 @@ def sentence(one: Measured, own: r_over_seeds.Curves) -> str:
     sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
     both = [label for label, found in sides.items() if {1, -1} <= set(found)]
     named = f" ({style.joined(both)})" if both else ""
-    text = f"for {len(both)} of {len(sides)} students the sign of r hangs on the cut by a whole interval{named}."
+    text = f"its sign, for {len(both)} of {words.counted(len(sides), 'student')} by a whole interval{named}."
     run = one.study.nearest(4)
     if run is None or run.label not in sides:
         return text
