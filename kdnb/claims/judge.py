@@ -173,7 +173,7 @@ def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
     parts = {name: sum(bool(one[name] > 0) for one in asked) for name in (asked[0] if asked else ())}
     given = dict.fromkeys(name for numbers in found.values() for name in numbers)
     names = given if EVERY in claim.measures else claim.measures if found else ()
-    values = {name: [float(numbers[name]) for numbers in found.values() if name in numbers] for name in names}
+    values = {name: [numbers[name] for numbers in found.values() if name in numbers] for name in names}
     return Verdict(claim, claim.word(asked), list(found), values, parts, missing)
 
 
