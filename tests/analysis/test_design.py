@@ -284,7 +284,7 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     sentence = drawn_crossed.sentence(study, found)
     assert "over 3 teachers in 6 ordered pairs (2 seeds each)" in sentence
     assert "KD T=4 is nearer to its own in CKA +2.1 (" in sentence
-    assert sentence.endswith("leaves out zero for 1 of 2 measures, not more often than by chance.**")
+    assert sentence.endswith("leaves out zero for 1 of 2 measures, no more than chance.**")
     assert "it cannot be told of KD T=4" in drawn_crossed.sentence(study, found.assign(label="normal"))
     fig = drawn_crossed._panels(study, found)
     (means,) = [t for t in fig.data if t.name == "mean over the teachers" and t.yaxis == "y5"]

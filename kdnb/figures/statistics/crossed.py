@@ -90,6 +90,6 @@ def sentence(study: Study, found: pd.DataFrame) -> str:
     farther = f", farther in {style.joined(far)}" if far else ""
     off = off_zero(there.values(), "measure")
     return (
-        f"**On {study.name}, {over}, {KD} is {nearer}{farther}; the interval, if anything too wide for so few "
-        f"teachers, leaves out zero for {off}.**"
+        f"**On {study.name}, {over}, {KD} is {nearer}{farther}; the interval, wide for so few teachers, "
+        f"leaves out zero for {off}.**"
     )
