@@ -7,6 +7,7 @@ import pandas as pd
 
 from kdnb.analysis import design, representability
 from kdnb.analysis.design import Cell
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -38,6 +39,21 @@ def _reached(study: Study) -> pd.DataFrame:
         for run in _frozen(study)
     ]
     return told.merge(pd.DataFrame(accuracies, columns=["name", "points"]), on="name")
+
+
+def apart(found: pd.DataFrame, lost: float) -> dict[str, Estimate]:
+    """By study, the points of students that lose the class on less than ``lost`` of images, less those of the others.
+
+    A value a seed, within one study and of those methods alone that all its seeds have; studies with both kinds.
+    """
+    gaps = {}
+    for study, part in found.groupby("study", sort=False):
+        seeds = part.groupby("method")["seed"].transform("nunique")
+        every = part[seeds == part["seed"].nunique()]
+        means = every.groupby(["seed", every["missed"] < lost])["points"].mean().unstack()
+        if means.shape[1] == 2:
+            gaps[str(study)] = estimate(means[True] - means[False])
+    return gaps
 
 
 def uncomputed(study: Study) -> int:

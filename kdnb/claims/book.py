@@ -7,7 +7,8 @@ them is what they say of runs that came later and of data sets that are still to
 A statement asks for one or more numbers to be positive: its *margins*, one each a seed. It holds when the 95 % interval
 of the mean of every margin lies above zero, and does not when that of one lies below; in between these seeds do not
 decide. So "alike" and "as well as" are claimed only when the whole interval of the difference lies inside the bounds
-(two one-sided tests, each bound a margin), and fewer than three seeds decide nothing.
+(two one-sided tests, each bound a margin), and fewer than three seeds decide nothing. The interval of a share of yes
+and no is the exact one: a few seeds of a few answers take so few values that Student's is often too narrow, or a point.
 """
 
 from collections.abc import Callable, Sequence
@@ -180,7 +181,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         "The paper's correlation is the length of the student's classifier",
         f"Over the students of the paper's sweep that all seeds have r with ‖W_s‖ is within {SAME_R:g} of r with μ "
         f"(median), and {NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it "
-        "grows.",
+        "grows (exact interval of all seeds' students, as if independent).",
         numbers.norms_explain,
         lambda n: [SAME_R - n["gap"], n["sign as ‖W_s‖ says"] - NINE_TENTHS],
         Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.3f}"),

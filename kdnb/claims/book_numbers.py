@@ -159,4 +159,5 @@ def norms_explain(students: Students) -> Numbers:
         raise Missing(f"histories of {', '.join(sorted(needed))} with μ and ‖W_s‖ that have an r with the loss")
     shared = set.intersection(*(found for found in labels.values() if needed <= found))
     found = table[(table["seed"] == students.seed) & table["label"].isin(shared)]
-    return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": float(found["signs_agree"].mean())}
+    agree = stats.Share(int(found["signs_agree"].sum()), len(found))
+    return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": agree}

@@ -177,7 +177,7 @@ def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
     asked = [claim.parts(numbers) for numbers in found.values()]
     given = dict.fromkeys(name for numbers in found.values() for name in numbers)
     names = given if EVERY in claim.measures else claim.measures if found else ()
-    values = {name: [float(numbers[name]) for numbers in found.values() if name in numbers] for name in names}
+    values = {name: [numbers[name] for numbers in found.values() if name in numbers] for name in names}
     return Verdict(claim, claim.word(asked), list(found), values, asked, missing)
 
 

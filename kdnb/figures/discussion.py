@@ -3,12 +3,13 @@
 import html
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import words
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
 from kdnb.analysis.study import Study
@@ -85,10 +86,15 @@ def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
     return {text: found.values[text] for text in one.quoted if text in found.values}
 
 
-def _mean(one: Claim[Study], values: Sequence[float]) -> str:
+def _estimate(one: Claim[Study], values: Sequence[float]) -> Estimate:
+    known = [value for value in values if np.isfinite(value)]
+    return Estimate(known, one.measure.mean(known), *(one.measure.interval(known) or (np.nan, np.nan)))
+
+
+def _mean(one: Claim[Study], found: Estimate) -> str:
     """The mean over seeds, and its 95% interval where there is one."""
-    mean, between = one.measure.over_seeds(values), one.measure.interval(values)
-    return f"{mean} [{', '.join(map(one.measure.write, between))}]" if between else mean
+    mean, low, high = map(one.measure.write, (found.mean, found.low, found.high))
+    return f"{mean} [{low}, {high}]" if np.isfinite(found.low) else mean
 
 
 @exhibit(
@@ -137,12 +143,9 @@ def _marks(
 ) -> list[go.Scatter]:
     """The means with their intervals, and the seeds behind them."""
     rows = {text: found.values[text] for text in texts if text in found.values}
-    estimates = {
-        text: estimate(values, one.measure.mean, lambda values: one.measure.interval(values) or (np.nan, np.nan))
-        for text, values in rows.items()
-    }
+    estimates = {text: _estimate(one, values) for text, values in rows.items()}
     look = {"color": style.COLORWAY[place % len(style.COLORWAY)], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10}
-    traces = intervals.points(estimates, name, "", look, lambda estimate: _mean(one, estimate.values))
+    traces = intervals.points(estimates, name, "", look, partial(_mean, one))
     return intervals.turned(traces, {intervals.short(text): texts.index(text) + offset for text in rows})
 
 

@@ -146,20 +146,43 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     cost = 100 * cells[("answers", "random")].less(cells[("answers", "own")]).mean()
     assert found[found["method"] == "random"]["points"].mean() == pytest.approx(cost)
     assert found.set_index("method")["missed"].to_dict() == pytest.approx(known)
-    text = drawn.reach_sentence(found)
-    assert "keep the teacher's class on at least 99% of images, students end" in text
-    assert "beside KD (6 students of digits); where they lose it on 40% on average" in text
-    assert text.endswith("points (3 students of digits).**")
-    pooled = drawn.reach_sentence(pd.concat([found, found[found["missed"] == 0].assign(study="digits-few")]))
-    assert "(12 students of digits and digits-few)" in pooled and "(3 students of digits)" in pooled
+    of_seed = found.set_index(["method", "seed"])["points"].unstack()
+    gaps = of_seed.loc[["frozen", "foreign"]].mean() - of_seed.loc["random"]
+    assert out_of_reach.apart(found, drawn.ABLE)["digits"].values == pytest.approx([*gaps])
+    assert f"on digits, {estimate(gaps).told('{:+z.2f}')}.**" in drawn.reach_sentence(found)
     assert drawn.left_out({"digits": study}) == ""
     table[table["method"] != "random"].to_parquet(target)
     assert drawn.left_out({"digits": study}).endswith("not computed: 3 students of digits.")
     cheap, dear = (drawn.reach_sentence(found.assign(points=sign * found["missed"] * 10)) for sign in (1, -1))
-    assert cheap.startswith("**No: ") and dear.startswith("**Yes: ")
+    assert "in points: no, lower on digits, −4.00" in cheap and "in points: yes on digits, +4.00" in dear
+    two = found[found["seed"] < 2]
+    assert "in points: too few seeds on digits, " in drawn.reach_sentence(two)
     assert "nothing to compare" in drawn.reach_sentence(found[found["missed"] == 0])
+    assert drawn.reach_sentence(pd.concat([found, found[found["missed"] == 0].assign(study="few")])) == (
+        drawn.reach_sentence(found)
+    )
     marks = [trace for trace in drawn.reach(found, {"digits": study}).figure.data if trace.x != (None,)]
     assert sum(len(trace.x) for trace in marks) == 9
+
+
+def test_studies_that_differ_make_no_cost_of_what_is_out_of_reach() -> None:
+    """Many within reach in an easy study, many out of reach in a hard one: pooled, that was a cost of 10 points."""
+    rows = [
+        {"study": study, "seed": seed, "method": f"{missed}{k}", "missed": missed, "points": points}
+        for study, points, counts in (("easy", 0.0, {0.0: 10, 0.4: 1}), ("hard", -12.0, {0.0: 1, 0.4: 10}))
+        for missed, count in counts.items()
+        for k in range(count)
+        for seed in range(3)
+    ]
+    found = pd.DataFrame(rows)
+    assert found[found["missed"] == 0]["points"].mean() - found[found["missed"] > 0]["points"].mean() > 9
+    assert {name: one.values for name, one in out_of_reach.apart(found, 0.01).items()} == {
+        "easy": [0, 0, 0],
+        "hard": [0, 0, 0],
+    }
+    # A method that one seed alone has is no part of that seed's difference.
+    more = pd.concat([found, pd.DataFrame([rows[0] | {"method": "alone", "points": 50.0}])])
+    assert out_of_reach.apart(more, 0.01)["easy"].values == [0, 0, 0]
 
 
 # ----------------------------------------------------------------------------------------------------- crossed teachers
@@ -267,7 +290,7 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     assert said.startswith(
         "over 3 teachers in 6 ordered pairs (2 seeds each), KD T=4 is nearer to its own in CKA +2.1 ("
     )
-    assert said.endswith("leaves out zero for 1 of 2 measures, not more often than by chance")
+    assert said.endswith("leaves out zero for 1 of 2 measures, no more than chance")
     assert drawn_crossed.told(found.assign(label="normal")).startswith("it cannot be told of KD T=4, over 3 teachers")
     fig = drawn_crossed._panels(study, found)
     assert {run.spec.init_seed for run in study.groups["KD T=4"]} == {0, 1, 2}  # of which two are compared

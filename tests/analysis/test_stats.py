@@ -134,3 +134,22 @@ def test_the_mean_of_correlations_is_taken_on_fishers_scale() -> None:
     assert stats.mean_correlation([0.0, 0.96]) == pytest.approx(0.75)  # artanh 0.96 = ln 7, artanh 0.75 = ln 7 / 2
     assert stats.mean_correlation([1.0, 0.2]) == pytest.approx(0.6) and np.isnan(stats.mean_correlation([]))
     assert stats.mean_correlation([0.0, 0.5], np.array([3.0, 1.0])) == pytest.approx(np.tanh(np.arctanh(0.5) / 4))
+
+
+def test_the_interval_of_shares_of_yes_and_no_is_the_exact_one_of_all_runs_answers() -> None:
+    """Of 12 answers that are all yes: 0.025 = p^12 at the lower end. Student's interval would be a point."""
+    low, high = stats.mean_interval([stats.Share(4, 4)] * 3)
+    assert (low, high) == pytest.approx((0.025 ** (1 / 12), 1))
+    less = [stats.Share(4, 4) - 0.5, stats.Share(3, 4) - 0.5, stats.Share(4, 4) - 0.5]
+    assert [*less] == [0.5, 0.25, 0.5]
+    beta = scipy_stats.beta.ppf([0.025, 0.975], [11, 12], [2, 1])
+    assert stats.mean_interval(less) == pytest.approx(tuple(beta - 0.5))
+    assert np.isnan(stats.mean_interval([stats.Share(4, 4)] * 2)).all()
+
+
+@pytest.mark.parametrize(("runs", "answers"), [(3, 4), (3, 13), (5, 6), (5, 13)])
+def test_a_share_at_its_bound_is_said_to_be_above_it_in_one_of_forty_at_most(runs: int, answers: int) -> None:
+    """By Student's interval it was in 28, 7, 4 and 7 %."""
+    every = np.random.default_rng(1).binomial(answers, 0.9, size=(2000, runs))
+    found = [stats.mean_interval([stats.Share(int(yes), answers) - 0.9 for yes in draw])[0] > 0 for draw in every]
+    assert np.mean(found) <= 0.025

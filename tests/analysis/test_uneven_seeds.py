@@ -98,6 +98,7 @@ def test_s13_asks_the_same_students_of_each_seed_that_counts(uneven: Study) -> N
     (s13,) = (one for one in STATEMENTS if one.id == "S13")
     judged = verdict(s13, study.seeds)
     assert judged.seeds == [0, 2]
+    assert [share.of for share in judged.values["sign as ‖W_s‖ says"]] == [4, 4]  # whose interval is exact
     for place, seed in enumerate(judged.seeds):
         same = [run for run in study.every if run.spec.init_seed == seed and run.label != "KD T=2"]
         assert len(same) == 4

@@ -9,7 +9,7 @@ import pytest
 from exhibits import exhibits_of
 from made_up import SPEC, kd, lasting, store, write
 
-from kdnb.analysis import selection
+from kdnb.analysis import selection, stats
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.students import Missing, Students
 from kdnb.analysis.study import Study
@@ -78,6 +78,19 @@ def test_as_well_as_and_alike_have_a_bound_on_each_side(name: str, values: dict[
     one = next(claim for claim in STATEMENTS if claim.id == name)
     assert min(one.parts(values).values()) < 0
     assert min(one.parts(dict.fromkeys(values, 0.0)).values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("agree", "of", "seeds", "answer"),
+    [(4, 4, 3, "undecided"), (13, 13, 5, "holds"), (12, 13, 5, "undecided"), (6, 13, 5, "does not hold")],
+)
+def test_signs_that_all_agree_are_no_proof_where_they_are_few(agree: int, of: int, seeds: int, answer: str) -> None:
+    """Of 12 yes, 74 % may be the truth: an interval over three equal shares had no width, and S13 held."""
+    (one,) = (claim for claim in STATEMENTS if claim.id == "S13")
+    asked = [
+        one.parts({"gap": 0.01 + seed / 1000, "sign as ‖W_s‖ says": stats.Share(agree, of)}) for seed in range(seeds)
+    ]
+    assert by_interval(asked) == answer
 
 
 def test_r_of_a_study_too_short_for_one_is_missing_and_of_changes_alone_undefined(tmp_path: Path) -> None:

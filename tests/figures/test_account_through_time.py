@@ -129,7 +129,7 @@ def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_foun
     assert text.startswith("**Yes: ") and "at T=4, where it is least" in text
     p = {t: scipy_stats.ttest_1samp([*found["distillation"][f"KD {t}"].values()], 0).pvalue for t in ("T=2", "T=4")}
     assert p["T=4"] < 0.05 < p["T=2"]
-    assert "leaves out zero at 1 of 2 temperatures (below it T=4), not more often than by chance; " in text
+    assert "leaves out zero at 1 of 2 temperatures (below it T=4), no more than chance; " in text
     assert found["distillation"]["normal"] == {}
 
 

@@ -28,7 +28,7 @@ def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_its_count_besid
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
-    for gap, said in ((0.2, "2 of 2 studies, more often than by chance"), (0.0, "0 of 2 studies")):
+    for gap, said in ((0.2, "2 of 2 studies, beyond chance"), (0.0, "0 of 2 studies")):
         found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01])}
         monkeypatch.setattr(crossed, "read", lambda _, found=found: found)
         (text,) = front_page._nearer([study, replace(study, name="other")])

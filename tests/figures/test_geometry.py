@@ -166,7 +166,7 @@ def test_temperatures_of_sharper_agreement_are_counted_beside_chance(study: Stud
     level = {"normal": [0.5] * 3, "KD T=1": [0.8, 0.81, 0.82], "KD T=4": [0.6, 0.4, 0.5], "KD T=10": [0.4, 0.6, 0.5]}
     own = {label: dict(enumerate(values)) for label, values in level.items()}
     text = class_distances.sharpest(study, class_agreement.Agreement({"final": {"own": own}}, {}))
-    assert text.endswith("at T = 1, not at T = 4 and 10 (1 of 3 temperatures, not more often than by chance).")
+    assert text.endswith("at T = 1, not at T = 4 and 10 (1 of 3 temperatures, no more than chance).")
 
 
 def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -> None:
@@ -212,9 +212,7 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
         name: by | {"KD T=4": {k: 2.0 for k in range(3)}, "normal": {k: 1.0 for k in range(3)}}
         for name, by in found.items()
     }
-    assert class_distances.separation_sentence(study, three).startswith(
-        "**By 3 of 4 measures, more often than by chance: "
-    )
+    assert class_distances.separation_sentence(study, three).startswith("**By 3 of 4 measures, beyond chance: ")
 
 
 # ----------------------------------------------------------------------------------------------------------------- maps

@@ -123,9 +123,9 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
     text = questions.paired_sentence(studies(tmp_path)["digits"])
     assert text == (
         "**On digits, of students with three seeds, the interval beside KD (points) leaves out zero for 1 of 2 "
-        "(above it frozen (+10.03)), not more often than by chance.**"
+        "(above it frozen (+10.03)), no more than chance.**"
     )
-    two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), more often than by chance"
+    two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), beyond chance"
     assert two in questions.answers_sentence(studies(tmp_path))
     helped = questions.helped(studies(tmp_path))
     assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped

@@ -204,8 +204,8 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
 @pytest.mark.parametrize(
     "gaps, word, count",
     [
-        ((0.3, 0.4), "yes on x", "2 of 2 methods, more often than by chance"),
-        ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods, more often than by chance"),
+        ((0.3, 0.4), "yes on x", "2 of 2 methods, beyond chance"),
+        ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods, beyond chance"),
         ((0.1, 0.05), "not that it could be seen on x", "0 of 2 methods"),
     ],
 )

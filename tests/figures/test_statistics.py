@@ -114,17 +114,15 @@ def test_one_interval_of_thirteen_is_no_more_than_chance(off: int, of: int, more
 def test_a_count_of_intervals_says_whether_chance_explains_it() -> None:
     """Of one side alone one in forty leaves out zero: 1 of 2 has p = 0.049, on either side 0.098."""
     up, down, open_ = estimate([1.0, 1.1, 1.2]), estimate([-1.0, -1.1, -1.2]), estimate([-1.0, 0.0, 1.0])
-    assert off_zero([up, down, *[open_] * 6], "student") == "2 of 8 students, not more often than by chance"
-    assert off_zero([up, down, *[open_] * 5], "study", many="studies") == "2 of 7 studies, more often than by chance"
+    assert off_zero([up, down, *[open_] * 6], "student") == "2 of 8 students, no more than chance"
+    assert off_zero([up, down, *[open_] * 5], "study", many="studies") == "2 of 7 studies, beyond chance"
     assert [off_zero([up, open_], side=side) for side in (None, 1, -1)] == [
-        "1 of 2, not more often than by chance",
-        "1 of 2, more often than by chance",
+        "1 of 2, no more than chance",
+        "1 of 2, beyond chance",
         "0 of 2",
     ]
     assert off_zero([up], "seed") == "1 of 1 seed"
-    assert intervals.off_zero({"a": up, "b": open_, "c": down}) == (
-        "2 of 3 (above it a; below it c), more often than by chance"
-    )
+    assert intervals.off_zero({"a": up, "b": open_, "c": down}) == "2 of 3 (above it a; below it c), beyond chance"
 
 
 def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measured]) -> None:

@@ -6,7 +6,7 @@ from itertools import cycle
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, out_of_reach, words
+from kdnb.analysis import design, out_of_reach, stats, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -136,27 +136,18 @@ def left_out(studies: Mapping[str, Study]) -> str:
 
 
 def reach_sentence(found: pd.DataFrame) -> str:
-    """Whether the cost of a frozen classifier follows from what is within its reach, over all students with one."""
+    """Whether students end lower where less is within reach of their classifier: within each study, seed by seed."""
     if found.empty:
         return "**It cannot be told: what is within reach of these students, beside KD, was not computed.**"
-    able, unable = found[found["missed"] < ABLE], found[found["missed"] >= ABLE]
-    if able.empty or unable.empty:
-        there = able if unable.empty else unable
-        which = "keep" if unable.empty else "do not keep"
-        text = f"the nearest logits within reach {which} the teacher's class on at least {1 - ABLE:.0%} of images"
-        return f"**There is nothing to compare: {text} for {_students(there)}, {_points(there)} beside KD.**"
-    so = "Yes" if able["points"].mean() - unable["points"].mean() > 100 * ACCURACY_MARGIN else "No"
-    return (
-        f"**{so}: where the nearest logits within reach keep the teacher's class on at least {1 - ABLE:.0%} of images, "
-        f"students end {_points(able)} beside KD ({_students(able)}); where they lose it on "
-        f"{unable['missed'].mean():.0%} on average, {_points(unable)} ({_students(unable)}).**"
-    )
+    kept = f"the nearest logits within reach keep the teacher's class on at least {1 - ABLE:.0%} of images"
+    parts = [
+        f"{SEEN[one.side] if len(one.values) >= stats.LEAST_RUNS else 'too few seeds'} on {name}, {one.told(POINTS)}"
+        for name, one in out_of_reach.apart(found, ABLE).items()
+    ]
+    if not parts:
+        return f"**There is nothing to compare: no study has both students where {kept}, and students where not.**"
+    beside = "Beside the others of their study and seed, in points"
+    return f"**Do students end higher where {kept}? {beside}: {'; '.join(parts)}.**"
 
 
-def _students(part: pd.DataFrame) -> str:
-    """How many, and of which studies: a mean over several may be the work of one."""
-    return f"{words.counted(len(part), 'student')} of {style.joined(part['study'].unique())}"
-
-
-def _points(part: pd.DataFrame) -> str:
-    return words.number(part["points"].mean(), "{:+.2f} points")
+SEEN = {1: "yes", 0: "not that it could be seen", -1: "no, lower"}

@@ -90,7 +90,4 @@ def told(found: pd.DataFrame) -> str:
     nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
     farther = f", farther in {style.joined(far)}" if far else ""
     off = off_zero(there.values(), "measure")
-    return (
-        f"{over}, {KD} is {nearer}{farther}; the interval, if anything too wide for so few teachers, leaves out zero "
-        f"for {off}"
-    )
+    return f"{over}, {KD} is {nearer}{farther}; the interval, wide for so few teachers, leaves out zero for {off}"
