@@ -1,11 +1,15 @@
 """The first page's figures, also of runs that lack what they show."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from drawable import drawable
 from made_up import STUDENTS, kd, lasting, store
 
+from kdnb.analysis.study import Study
 from kdnb.figures import front_page
+from kdnb.figures.correlation import norms
 
 
 def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
@@ -15,3 +19,34 @@ def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
     alone = store(tmp_path / "alone", [kd(1), kd(4)], without="bystander_mu")
     named = [one.text for one in front_page.r(alone).figure.layout.annotations]
     assert sum("‖W" in text for text in named) >= 1 and not any("bystander" in text for text in named)
+
+
+@pytest.mark.parametrize(
+    ("farther", "said"),
+    [
+        ({"a": True, "b": True}, "Yes: a student's raw μ falls farther "),
+        ({"a": True, "b": False}, "Not everywhere: a student's raw μ falls farther "),
+        ({"a": False, "b": False}, "Not seen: that a student's raw μ falls farther "),
+        ({}, "Cannot be told: whether a student's raw μ falls farther "),
+    ],
+)
+def test_the_title_is_answered_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farther: dict[str, bool], said: str
+) -> None:
+    trial = store(tmp_path, STUDENTS[:1])
+
+    def drift(study: Study) -> front_page._Drift | None:
+        known = study.name in farther
+        return front_page._Drift(trial.students[0], -0.1, 0.0, 3, farther[study.name]) if known else None
+
+    monkeypatch.setattr(front_page, "_drift", drift)
+    assert front_page.answer([replace(trial, name=name) for name in "ab"], []).startswith(f"**{said}")
+
+
+def test_the_first_page_begins_with_no_claim_that_it_did_not_name(tmp_path: Path) -> None:
+    """r at three temperatures, and what became of claim C4, are the chapter's."""
+    study = store(tmp_path)
+    told = front_page.r(study).answer.strip("*")
+    chapter = norms.sentence(study)
+    assert told.startswith(("What r shows", "Over seeds it is open", "In size r of μ"))
+    assert chapter.endswith(f" seed). {told}**") and chapter.split(": r is ")[0].endswith(" here")

@@ -55,7 +55,8 @@ def as_html(studies: Mapping[str, Study]) -> str:
 def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
     rows = [f"{where}: {'; '.join(_needs(studies, row)) or 'no study is here'}" for row, where in REUSES.items()]
-    return f"**W<sub>t</sub> itself (in points, W<sub>o</sub> less W<sub>t</sub>), {'. '.join([rows[0], *map(words.capital, rows[1:])])}.**"
+    told = ". ".join([rows[0], *map(words.capital, rows[1:])])
+    return f"**W<sub>t</sub> itself (in points, W<sub>o</sub> less W<sub>t</sub>), {told}.**"
 
 
 def _needs(studies: Mapping[str, Study], row: str) -> list[str]:
