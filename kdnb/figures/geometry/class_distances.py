@@ -34,9 +34,9 @@ def matrices(studies: Mapping[str, Study]) -> Exhibit:
     """
     figures = {f"{label}, {name}": fig for name, study in studies.items() for label, fig in _matrices(study).items()}
     name, first = next(iter(studies.items()))
-    answer = words.sentence("; ".join(alike(*one) for one in studies.items()))
-    says = f"ρ is the rank correlation of the distances with the teacher's, of seed {first.seed}."
-    return Exhibit(figures, says, answer, start=f"{first.leading.label}, {name}")
+    told = "; ".join(alike(*one) for one in studies.items())
+    answer = words.sentence(f"{told} (seed {first.seed})")
+    return Exhibit(figures, answer=answer, start=f"{first.leading.label}, {name}")
 
 
 def _matrices(study: Study) -> dict[str, go.Figure]:
