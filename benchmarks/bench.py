@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks import costs, floors, switches
+from benchmarks import costs, floors, switches, tracker
 from benchmarks.contender import Contender, Entry, measure
 from benchmarks.floors import Demand, Roof
 from benchmarks.loops import IMAGES, RUNS, STUDENT, TEACHER, Evaluation, Ours, Place, Setting, TableBuild, Usual
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 def students(place: Place, amounts: Amounts, natural: str) -> dict[str, Line]:
     """Ways to train a student: the usual loop, ours with table and live teacher, the whole sweep in lockstep."""
-    torchs_own = "tf32" if place.device == "cuda" else "fp32"
+    torchs_own = "tf32" if devices.has(devices.choose(place.device), "tf32") else "fp32"
     named = {USUAL: Line(Entry(partial(Usual, place), amounts.steps), live(torchs_own), torchs_own)}
     for precision in dict.fromkeys((natural, "fp32")):
         table, teacher = (
@@ -147,8 +147,11 @@ def print_all(
     print()
 
 
-def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
-    """What follows from the rows: the table shared out over the sweep, and the time of the whole paper."""
+def print_sums(measured: Mapping[str, Contender], natural: str, solving: float) -> None:
+    """What follows from the rows: the table shared out over the sweep, and the time of the whole paper.
+
+    ``solving``: seconds in which the tracker solves for one student's row of an epoch; several may go side by side.
+    """
     for precision in dict.fromkeys((natural, "fp32")):
         ours, table = rates(measured[f"{precision}, table"]), rates(measured[f"table, {precision}"])
         minutes, share = IMAGES * VIEWS / median(table) / 60, 1e3 * table_seconds(median(table))
@@ -162,6 +165,7 @@ def print_sums(measured: Mapping[str, Contender], natural: str) -> None:
     teacher = EPOCHS * (IMAGES / speed[IN_TRAINING] + TESTED / table_speed)
     sweep = RUNS * EPOCHS * (IMAGES / speed[SWEEP] + TESTED / speed[EVALUATION])
     parts = {"teacher": teacher, "table": IMAGES * VIEWS / table_speed, f"sweep of {RUNS}": sweep}
+    parts[f"tracker, {solving:.2f} s a row"] = RUNS * EPOCHS * solving
     total = {**parts, "together": sum(parts.values())}
     print(
         "- the paper, evaluation included:", ", ".join(f"{name} {time / 60:,.1f} min" for name, time in total.items())
@@ -197,7 +201,7 @@ def bench(place: Place, amounts: Amounts, session: Mapping[str, Any]) -> None:
     if lost := [name for name in named if name not in measured]:
         print(f"- not measured: {', '.join(lost)}; so no sums")
     else:
-        print_sums(measured, natural)
+        print_sums(measured, natural, median(tracker.solver_seconds(tracker.FULL)))
     card, day = costs.card(session["hardware"], session["threads"]), session["started"][:10]
     costs.add(measured_costs(measured, card, natural, f"python -m benchmarks.bench, {day}, commit {session['commit']}"))
     print(f"- kept for `kdnb plan`: {costs.FILE}")

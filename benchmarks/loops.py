@@ -170,11 +170,13 @@ class Ours:
             yield from zip(order.split(BATCH), chosen.split(BATCH), strict=True)
 
     def run(self, amount: int) -> int:
-        """``amount`` steps of every run."""
+        """``amount`` steps of every run; RuntimeError where plain ones would stand in for captured ones."""
         for learner in self.group.learners:
             learner.begin_epoch()
         for indices, views in itertools.islice(self.plan, amount):
             self.group.steps(indices, views, self.group.learners)
+        if failure := cuda_graphs.GraphSteps.failure:
+            raise RuntimeError(f"a capture failed: {failure}")
         return amount * BATCH * len(self.group.learners)
 
     def loss(self) -> float:

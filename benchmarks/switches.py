@@ -40,8 +40,7 @@ def switches(precision: str, precisions: list[str]) -> list[Switch]:
 
 def precisions(device: torch.device) -> list[str]:
     """The faster ones that the device's hardware has."""
-    modern = torch.cuda.get_device_capability(device) >= (8, 0)
-    return [name for name in devices.PRECISIONS if name == "fp16" or (modern and name != "fp32")]
+    return [name for name in devices.PRECISIONS if name != "fp32" and devices.has(device, name)]
 
 
 def compare(place: Place, device: torch.device) -> None:

@@ -1,6 +1,6 @@
 """What the mu tracker costs of a CIFAR-100 epoch, beyond the test pass that accuracy needs anyway.
 
-    python benchmarks/tracker.py
+    python -m benchmarks.tracker
 
 ResNet8x4 on images of CIFAR-100's shape (noise: only time is measured), batch 64, one student under KD, on the device
 that is there. Steps with and without the account of mu are alternated; the solvers run on features of full size.
@@ -10,9 +10,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from kdnb import device as devices
 from kdnb.data import Dataset, Split, Views
@@ -24,7 +27,19 @@ from kdnb.runs import Run
 from kdnb.train import student, study
 from kdnb.train.learner import Batch, Learner
 
-PAIRS, STEPS, EPOCH_STEPS, TEST, CLEAN = 9, 8, 782, 10_000, 5_000
+EPOCH_STEPS = 782
+
+
+class Amounts(NamedTuple):
+    """How often each is timed, steps at a time, and test and clean images."""
+
+    pairs: int = 9
+    steps: int = 8
+    test: int = 10_000
+    clean: int = 5_000
+
+
+FULL = Amounts()
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -56,47 +71,54 @@ def learner(folder: Path, dataset: Dataset, device: torch.device, references: li
     )
 
 
-def main() -> None:
+def solve(weight: Tensor, bias: Tensor, test: Outputs, clean: Outputs, reference: Reference) -> None:
+    """What a student's row of an epoch asks of the host, teacher and bystander alike."""
+    history.quality(weight, bias, test, clean)
+    for _ in history.PREFIXES:
+        history.likeness(test, reference)
+        history.alignment(weight, bias, test, clean, reference)
+
+
+def solver_seconds(amounts: Amounts) -> list[float]:
+    """Times of :func:`solve` on features of full size, after one to warm up."""
+    test, clean = outputs(amounts.test), outputs(amounts.clean)
+    reference = Reference(torch.randn(100, 256) / 16, torch.zeros(100), outputs(amounts.test), outputs(amounts.clean))
+    work = partial(solve, torch.randn(100, 256) / 16, torch.zeros(100), test, clean, reference)
+    return [seconds(work, torch.device("cpu")) for _ in range(1 + amounts.pairs)][1:]
+
+
+def main(amounts: Amounts = FULL) -> None:
     """Print the medians and the share of an epoch."""
-    device = devices.choose("auto")
-    dataset = Dataset(
-        "noise", noise(CLEAN), noise(64), tuple(map(str, range(100))), (0.5,) * 3, (0.25,) * 3, 4, True, ""
-    )
-    views = Views(dataset.train, dataset, device)
-    images = views(torch.arange(64, device=device), torch.zeros(64, dtype=torch.long, device=device))
-    labels = views.labels[:64]
-    reference = Reference(torch.randn(100, 256) / 16, torch.zeros(100), outputs(TEST), outputs(CLEAN))
-    test, clean = outputs(TEST), outputs(CLEAN)
-    times: dict[str, list[float]] = {"step, plain": [], "step, with account": [], "clean pass": [], "solvers": []}
+    device, clean = devices.choose("auto"), noise(amounts.clean)
+    dataset = Dataset("noise", clean, noise(64), tuple(map(str, range(100))), (0.5,) * 3, (0.25,) * 3, 4, True, "")
+    views = Views(clean, dataset, device)
+    first = torch.arange(64, device=device)
+    images, labels = views(first, torch.zeros_like(first)), views.labels[:64]
+    reference = Reference(torch.randn(100, 256) / 16, torch.zeros(100), outputs(64), outputs(64))
+    times: dict[str, list[float]] = {"step, plain": [], "step, with account": [], "clean pass": []}
     with tempfile.TemporaryDirectory() as folder:
         plain, kept = (learner(Path(folder), dataset, device, [reference] * count) for count in (0, 2))
         with torch.no_grad():
             teacher = plain.network(images)
 
         def steps(one: Learner) -> None:
-            for _ in range(STEPS):
-                one.step(Batch(images, labels, torch.arange(64, device=device), teacher))
-
-        def solve() -> None:
-            weight = kept.network.classifier.weight.detach().cpu()
-            history.quality(weight, weight[:, 0], test, clean)
-            history.alignment(weight, test, clean, reference)
-            history.control(weight, reference)
+            for _ in range(amounts.steps):
+                one.step(Batch(images, labels, first, teacher))
 
         for one in (plain, kept):
             steps(one)
-        everything = torch.arange(CLEAN, device=device)
-        for _ in range(PAIRS):
-            times["step, plain"].append(seconds(lambda: steps(plain), device) / STEPS)
-            times["step, with account"].append(seconds(lambda: steps(kept), device) / STEPS)
+        everything = torch.arange(amounts.clean, device=device)
+        for _ in range(amounts.pairs):
+            times["step, plain"].append(seconds(lambda: steps(plain), device) / amounts.steps)
+            times["step, with account"].append(seconds(lambda: steps(kept), device) / amounts.steps)
             times["clean pass"].append(seconds(lambda: collect(kept.network, views, everything), device))
-            times["solvers"].append(seconds(solve, device))
-    report(device, times)
+    report(device, times | {"solvers": solver_seconds(amounts)})
 
 
 def report(device: torch.device, times: dict[str, list[float]]) -> None:
     """Medians with their range, and what they make of an epoch."""
-    print(f"{devices.describe(device)}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, n = {PAIRS}")
+    count = len(times["solvers"])
+    print(f"{devices.describe(device)}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, n = {count}")
     for name, values in times.items():
         low, middle, high = min(values), statistics.median(values), max(values)
         print(f"{name}: {1e3 * middle:.1f} ms ({1e3 * low:.1f} to {1e3 * high:.1f})")

@@ -1,6 +1,7 @@
 """Where and how precisely to compute."""
 
 import ctypes
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -35,9 +36,16 @@ def choose(name: str) -> torch.device:
 def natural_precision(device: torch.device) -> str:
     """What precision 'auto' means on ``device``: bf16 where the hardware has it, on older GPUs fp16, else fp32."""
     if device.type == "cuda":
-        generation = torch.cuda.get_device_capability(device)
-        return "bf16" if generation >= (8, 0) else "fp16" if generation >= (7, 0) else "fp32"
+        half = "fp16" if torch.cuda.get_device_capability(device) >= (7, 0) else "fp32"
+        return "bf16" if has(device, "bf16") else half
     return "bf16" if device.type == "cpu" and _cpu_has_bf16() else "fp32"
+
+
+def has(device: torch.device, precision: str) -> bool:
+    """Whether ``device`` computes in ``precision``; what torch emulates, such as bf16 on a T4, does not count."""
+    if precision not in ("tf32", "bf16") or device.type != "cuda":
+        return precision != "tf32"
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cpu_has_bf16() -> bool:
@@ -51,8 +59,12 @@ def configure(device: torch.device, precision: str) -> None:
     Raises ValueError for a precision that is unknown or that the device does not have.
     """
     choice("precision", precision, PRECISIONS)
-    if precision == "tf32" and device.type != "cuda":
-        raise ValueError(f"precision 'tf32' exists on CUDA only, and the device is {device.type}; use 'fp32'.")
+    if not has(device, precision):
+        other = "fp16" if device.type == "cuda" else "fp32"
+        raise ValueError(
+            f"precision {precision!r} wants a GPU of compute capability 8.0 or more, and the device is "
+            f"{describe(device)}; use {other!r} or 'auto'."
+        )
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = False
     if device.type == "cpu":
@@ -73,18 +85,41 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, half, enabled=half is not None)
 
 
+def root(error: BaseException) -> BaseException:
+    """What went wrong first, where cleaning up failed as well: ending a CUDA capture that failed says only that."""
+    while error.__context__ is not None and not error.__suppress_context__:
+        error = error.__context__
+    return error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device's memory ran out; CUDA's libraries say so in errors of their own, which torch passes on."""
+    first = root(error)
+    return isinstance(first, RuntimeError) and bool(re.search("out of memory|STATUS_ALLOC_FAILED", str(first)))
+
+
 @contextmanager
 def failures_explained(device: torch.device) -> Iterator[None]:
-    """Turn what torch says of a CUDA device that fails into DeviceLost with the way out."""
+    """Turn what torch says of a device that fails into DeviceLost, or where it is full into MemoryError, with the way
+    out."""
     try:
         yield
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise MemoryError(
+                f"{device} has no room for data, teacher and teacher table: {_said(root(error))}. Free memory (of "
+                "other notebooks, too), use teacher_outputs='live', or device='cpu'."
+            ) from error
         if "CUDA error" not in str(error):
             raise
         raise DeviceLost(
-            f"{device} failed: {str(error).splitlines()[0]}. Finished epochs are stored; once it works again (or with "
+            f"{device} failed: {_said(error)}. Finished epochs are stored; once it works again (or with "
             "device='cpu') the same command goes on from there, in a new process."
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def describe(device: torch.device) -> str:

@@ -33,16 +33,27 @@ def lasting(folder: str | Path) -> Path:
     """
     path = paths.given(folder)
     whole = path.resolve()
-    upwards = [whole, *whole.parents]
-    for part in filter(os.path.isfile, upwards):
+    for part in filter(os.path.isfile, [whole, *whole.parents]):
         raise NotADirectoryError(f"{folder} is no folder: {part} is a file. Name a folder.")
-    drive = next((part.parent for part in upwards if part.name in OF_DRIVE), DRIVE if DRIVE in upwards else None)
-    # COLAB_RELEASE_TAG: in Colab's terminal and `!python -m kdnb` there is no google.colab.
-    in_colab = "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
-    if in_colab and drive is not None and not drive.is_mount():
+    drive = _drive(path)
+    if drive is not None and not drive.is_mount():
         raise FileNotFoundError(
             f"{folder} is on no Drive: none is mounted at {drive}, and Colab's own disk is lost when it disconnects. "
             f"Mount it (the folder icon, or `from google.colab import drive; drive.mount('{drive}')`), or name a "
             "folder elsewhere."
         )
     return path
+
+
+def own_disk(folder: Path) -> Path:
+    """``folder``, or where that is on Google Drive one of Colab's own disk: for what is large and can be made again."""
+    return paths.root() / "runs" if _drive(folder) else folder
+
+
+def _drive(path: Path) -> Path | None:
+    """Where the Drive of ``path`` is, or would be, mounted; None where it names none, and outside Colab."""
+    # COLAB_RELEASE_TAG: in Colab's terminal and `!python -m kdnb` there is no google.colab.
+    if "google.colab" not in sys.modules and "COLAB_RELEASE_TAG" not in os.environ:
+        return None
+    upwards = [path.resolve(), *path.resolve().parents]
+    return next((part.parent for part in upwards if part.name in OF_DRIVE), DRIVE if DRIVE in upwards else None)

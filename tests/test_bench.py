@@ -1,20 +1,24 @@
 """The benchmark compares like with like: the usual loop and ours train the same method on the same views."""
 
+import re
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from recorded import Lane
 from torch import nn
 
-from benchmarks import bench, floors, switches, usual_loop
-from benchmarks.contender import Entry, measure
+from benchmarks import bench, floors, switches, tracker, usual_loop
+from benchmarks.contender import Block, Entry, measure
 from benchmarks.loops import (
     IMAGES,
     RUNS,
     STUDENT,
     TEACHER,
     Evaluation,
+    Ours,
     Place,
     Setting,
     dataset,
@@ -26,7 +30,7 @@ from kdnb import methods, models
 from kdnb.data import Views
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run, RunSpec
-from kdnb.train import study
+from kdnb.train import cuda_graphs, study
 from kdnb.train.learner import Batch, Learner
 from kdnb.train.student import Student
 
@@ -107,6 +111,33 @@ def test_settings_train_the_papers_sweep() -> None:
 def test_a_switch_turns_one_thing() -> None:
     for switch in switches.switches("bf16", ["tf32", "bf16", "fp16"]):
         assert sum(a != b for a, b in zip(switch.plain, switch.turned, strict=True)) == 1, switch.name
+
+
+def test_plain_steps_are_not_timed_in_the_place_of_captured_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(cuda_graphs, "Captured", refused)
+    monkeypatch.setattr(cuda_graphs, "Lane", Lane)
+    monkeypatch.setattr(cuda_graphs.GraphSteps, "failure", "")
+    monkeypatch.setattr(cuda_graphs, "steps", lambda prepare, *_: cuda_graphs.GraphSteps(prepare, 1))
+    ours = Ours(CPU, Setting("fp32", images=64))
+    with pytest.raises(RuntimeError, match="a capture failed: RuntimeError: operation not permitted"):
+        ours.run(1)
+
+
+def test_the_tracker_s_share_of_an_epoch_and_of_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all that a row asks: what training calls is called here."""
+    tracker.main(tracker.Amounts(pairs=1, steps=1, test=200, clean=200))
+    said = capsys.readouterr().out
+    assert re.findall(r"^([a-z, ]+): ", said, re.MULTILINE) == [
+        *("step, plain", "step, with account", "clean pass", "solvers", "tracker")
+    ]
+    rates = {name: 1e3 for name in (bench.USUAL, bench.SWEEP, bench.IN_TRAINING, bench.EVALUATION)}
+    rates |= {name: 1e3 for name in ("fp32, table", "table, fp32")}
+    block = {name: SimpleNamespace(blocks=[Block(rate, 0.0, 0.0)]) for name, rate in rates.items()}
+    bench.print_sums(block, "fp32", 1.5)  # type: ignore[arg-type]
+    assert "tracker, 1.50 s a row 66.0 min" in capsys.readouterr().out
 
 
 def fail() -> Evaluation:

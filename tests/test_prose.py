@@ -12,6 +12,7 @@ import yaml
 from exhibits import every
 from packaging.requirements import Requirement
 
+from kdnb import profiles
 from kdnb.book import export, reading
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,13 @@ def test_addresses_in_a_notebook_are_the_repository_s(path: Path) -> None:
     assert set(re.findall(r"github\.com/[\w-]+/[\w-]+", code)) == {f"github.com/{owner}/{name}"}
     assert set(re.findall(r"https://[\w-]+\.github\.io/[\w-]+/", text)) <= {SITE}
     assert f"colab.research.google.com/github/{owner}/{name}/blob/{CONFIG['repository']['branch']}/" in text
+
+
+def test_a_folder_on_a_drive_is_one_profile_s() -> None:
+    """Runs of two profiles in one folder would have one name."""
+    texts = [path.read_text() for path in [*NOTEBOOKS, *(ROOT / "book").glob("*.md"), ROOT / "README.md"]]
+    folders = re.findall(r"/MyDrive/([\w/-]*)", "\n".join(texts))
+    assert len(folders) == 2 and {Path(folder).name for folder in folders} <= profiles.PROFILES.keys()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -67,6 +67,20 @@ def test_a_mounted_drive_and_any_other_folder_are_taken(
         assert lasting(folder) == Path(folder)
 
 
+def test_a_teacher_table_stays_off_the_drive(
+    colab: None, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is written in many pieces, and large; the runs it serves are kept on the Drive."""
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "drive")
+    monkeypatch.setattr(paths, "root", lambda: tmp_path / "clone")
+    drive = tmp_path / "drive" / "MyDrive" / "kdnb"
+    given = tiny(drive, teachers_dir=str(tiny_folder), data_dir=str(tmp_path), methods=["kd"], temperatures=[4])
+    (run,) = study.train_students(replace(given, teacher_outputs="table", epochs=1))
+    assert [path.name for path in drive.iterdir()] == [run.path.name]
+    assert len(list((tmp_path / "clone" / "runs").glob("table-*/logits.npy"))) == 1
+    assert f"own disk, in {tmp_path / 'clone' / 'runs'}: another one makes it again" in capsys.readouterr().out
+
+
 def test_elsewhere_a_name_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     assert lasting(tmp_path / "MyDrive" / "kdnb") == tmp_path / "MyDrive" / "kdnb"

@@ -32,7 +32,7 @@ def show(*exhibits: Exhibit) -> None:
 
 
 def recall(question: str, exhibit: Exhibit) -> None:
-    """Display once more what an exhibit answers, where a chapter says what was learned."""
+    """Display what an exhibit answers before it comes, where a chapter begins."""
     display(Markdown(f"*{question}* {exhibit.answer.replace('**', '')}"))
 
 

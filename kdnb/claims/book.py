@@ -68,7 +68,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     ),
     statement(
         "S3",
-        "What moves μ is that weights grow and decay, and it moves μ to another teacher's classifier alike",
+        "Distillation and decay move μ to the bystander's classifier as they move μ to the teacher's",
         "The pulls of distillation and of decay on μ² to the teacher and to the bystander differ by at most "
         f"{SMALL_PART:.0%} of all movement (KD, T = {PEAK}, whole training).",
         numbers.movers,
@@ -118,7 +118,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     ),
     statement(
         "S8",
-        "What the student needs of a classifier is its axes and which classes are near which",
+        "A student falls behind with a classifier that was turned, and with one whose rows were shuffled",
         f"Frozen at a rotated or a class-shuffled W_t it is more than {HALF_POINT:g} points below frozen at W_t.",
         numbers.turned,
         lambda n: [
@@ -147,12 +147,12 @@ STATEMENTS: tuple[Claim[Study], ...] = (
     ),
     statement(
         "S11",
-        "The classes of a distilled student come to lie like its own teacher's",
+        "A distilled student's classes lie more like its own teacher's than like another's",
         "The rank correlation of class distances with the teacher's exceeds that with the bystander's, and by more "
         "than in normal training.",
         numbers.class_geometry,
         lambda n: [n[f"KD T={PEAK}"], n[f"KD T={PEAK}"] - n["normal"]],
-        Measure("ρ with the teacher less ρ with the bystander", R),
+        Measure("ρ with the teacher less ρ with the bystander", "{:+z.3f}"),
         (f"KD T={PEAK}", "normal"),
     ),
     statement(

@@ -261,10 +261,10 @@ CLAIMS: tuple[Claim[Students], ...] = (
         {
             "lead": Measure("T = 4 beside the best other temperature", "{:+z.2f} points"),
             "best": Measure("the most accurate T", T, "choice"),
-            "accuracy": Measure("test accuracy at T = 4", "{:.2f} %"),
+            "accuracy": Measure("test accuracy at T = 4", "{:.2f}%"),
         },
         "no number, quoted from other works; section 2",
-        "Best at T = {best:.3g}; T = 4 reaches {accuracy:.2f} %, {lead:+.2f} points beside the best other temperature.",
+        "Best at T = {best:.3g}; T = 4 reaches {accuracy:.2f}%, {lead:+.2f} points beside the best other temperature.",
         borrowed=True,
     ),
 )

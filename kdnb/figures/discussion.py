@@ -77,14 +77,14 @@ def _quoted(one: Claim[Study], found: Verdict) -> dict[str, Sequence[float]]:
 
 
 def _mean(one: Claim[Study], values: Sequence[float]) -> str:
-    """The mean over seeds, and its 95 % interval where there is one."""
+    """The mean over seeds, and its 95% interval where there is one."""
     mean, between = one.measure.over_seeds(values), one.measure.interval(values)
     return f"{mean} [{', '.join(map(one.measure.write, between))}]" if between else mean
 
 
 @exhibit(
     "statement-{of}",
-    "A row for each number of a statement: mean, 95 % interval and seeds, a colour for each study.",
+    "A row for each number of a statement: mean, 95% interval and seeds, a colour for each study.",
 )
 def statement(name: str, outcomes: Mapping[str, Mapping[str, Verdict]], studies: Mapping[str, Study]) -> Exhibit:
     """The statement of that id: its numbers on each study, and what becomes of it."""
@@ -100,7 +100,7 @@ def missing(outcomes: Mapping[str, Verdict]) -> str:
 
 
 def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mapping[str, Study]) -> go.Figure:
-    """The statement's numbers, a row each, a colour a study: mean, 95 % interval over seeds, seeds as small rings."""
+    """The statement's numbers, a row each, a colour a study: mean, 95% interval over seeds, seeds as small rings."""
     texts = list(dict.fromkeys(text for found in outcomes.values() for text in found.values))
     fig = style.grid(1, 1, height=150 + 44 * len(texts))
     known = [name for name, found in outcomes.items() if found.values]
@@ -119,7 +119,7 @@ def _figure(one: Claim[Study], outcomes: Mapping[str, Verdict], shown_of: Mappin
     fig.update_xaxes(title_text=words.typeset(one.measure.text), **ticks)
     fig.update_layout(margin_l=130)
     shown = [run for name in known for run in shown_of[name].shown]
-    text = f"mean over seeds, 95 %: {style.joined(known)}"
+    text = f"mean over seeds, 95%: {style.joined(known)}"
     return style.titled(fig, text, shown)
 
 

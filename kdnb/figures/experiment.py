@@ -22,26 +22,21 @@ def _line(study: Study) -> str:
     count = over_seeds.counted(study, study.first_of_each)
     whose = "published" if study.students[0].is_published else "trained here"
     other = differences(study)
-    beside = f"not the paper's experiment: {style.joined(other)}" if other else "the paper's own experiment"
+    beside = f"not the paper's experiment (in brackets): {style.joined(other)}" if other else "the paper's experiment"
     return f"**{study.name}** ({whose}, {count} a student): {beside}."
 
 
 def differences(study: Study) -> list[str]:
-    """What differs from the paper's experiment, here against there."""
+    """What differs from the paper's experiment, and in brackets what that is."""
     run = next((one for one in study.students if one.spec.teacher), study.students[0])
     spec = run.spec
-    pairs = {
-        "data": (spec.dataset, PAPER.dataset),
-        "networks": (style.networks(spec), f"{PAPER.teacher} → {PAPER.student}"),
-        "epochs": (spec.epochs, PAPER.epochs),
+    told = {
+        f"data {spec.dataset}": (spec.dataset, PAPER.dataset),
+        f"networks {style.networks(spec)}": (style.networks(spec), f"{PAPER.teacher} → {PAPER.student}"),
+        words.counted(spec.epochs, "epoch"): (spec.epochs, PAPER.epochs),
     }
     if (run.path / "classifier.safetensors").exists():
-        own = "{1} for {0}".format(*last_weight(run).shape)
-        pairs["features for classes"] = (own, f"{FEATURES} for {CLASSES}")
-    return [
-        f"{words.counted(spec.epochs, 'epoch')} in place of {there}"
-        if name == "epochs"
-        else f"{name} {here} in place of {there}"
-        for name, (here, there) in pairs.items()
-        if here != there
-    ]
+        classes, features = last_weight(run).shape
+        own = (f"{features} for {classes}", f"{FEATURES} for {CLASSES}")
+        told[f"{features} features for {classes} classes"] = own
+    return [f"{text} ({there})" for text, (here, there) in told.items() if here != there]

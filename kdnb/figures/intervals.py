@@ -1,4 +1,4 @@
-"""Values of several runs by what they are: a point for the mean, its 95 % interval, and a dot a run."""
+"""Values of several runs by what they are: a point for the mean, its 95% interval, and a dot a run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ def colors(study: Study) -> list[str]:
 
 def said(found: Estimate, form: str = ".3g") -> str:
     """The mean, its interval where there is one, and of how many runs."""
-    interval = f"95 %: {found.low:{form}} to {found.high:{form}}, " if np.isfinite(found.low) else ""
+    interval = f"95%: {found.low:{form}} to {found.high:{form}}, " if np.isfinite(found.low) else ""
     return f"{found.mean:{form}} ({interval}n = {len(found.values)})"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from kdnb.analysis import words
 from kdnb.runs import Run
 
 PACKAGES = {"python": "Python", "torch": "torch", "numpy": "numpy"}
@@ -43,8 +44,8 @@ def mark(fig: go.Figure, runs: Sequence[Run], teacher: Run | None = None) -> go.
 
 def hardware(session: dict[str, Any]) -> str:
     """What a session computed on; of a CPU also its threads."""
-    made = session["hardware"]
-    return f"{made['cpu']}, {session['threads']} thread(s)" if made["device"] == "cpu" else str(made["device"])
+    made, threads = session["hardware"], words.counted(session["threads"], "thread")
+    return f"{made['cpu']}, {threads}" if made["device"] == "cpu" else str(made["device"])
 
 
 def commit(session: dict[str, Any]) -> str:

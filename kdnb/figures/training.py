@@ -28,9 +28,8 @@ def teacher_curves(run: Run, dataset: Dataset) -> Exhibit:
     """Loss and accuracy of the teacher."""
     last = run.history.iloc[-1]
     answer = (
-        f"**It is right on {100 * last['test_accuracy']:.2f} % of the test images (guessing: "
-        f"{100 / dataset.num_classes:.3g} %) and on {100 * last['clean_accuracy']:.2f} % of the training images shown "
-        "without augmentation.**"
+        f"**{last['clean_accuracy']:.2%} of the training images, shown without augmentation, and "
+        f"{last['test_accuracy']:.2%} of the test images (guessing: {100 / dataset.num_classes:.3g}%).**"
     )
     return Exhibit(_curves(run), teacher_sentence(run, dataset), answer)
 
@@ -50,7 +49,9 @@ def _terms(run: Run) -> str:
     if not terms or f"loss_{terms[0]}" not in run.history:
         return f"**{run.label} learns from the labels alone.**"
     early, late = curves.share_of_loss(run, terms)
-    return f"**{run.label}: distillation makes up {early:.0%} of the loss in the first epoch, {late:.0%} in the last.**"
+    mostly = "Mostly on distillation: it" if min(early, late) > 0.5 else "Mostly on the labels: distillation"
+    so = mostly if (early > 0.5) == (late > 0.5) else "On one early and on the other late: distillation"
+    return f"**{so} makes up {early:.0%} of {run.label}'s loss in the first epoch, {late:.0%} in the last.**"
 
 
 def _curves(run: Run) -> go.Figure:
@@ -213,7 +214,7 @@ def _nearer(students: Sequence[Run], found: Values) -> str:
         )
     word = {-1: "Yes", 0: "It cannot be told", 1: "No"}[over.side]
     mean, low, high = (words.number(value, "{:+.2f}") for value in (over.mean, over.low, over.high))
-    return f"**{word}: {text}, but over {len(seeds)} seeds the mean difference is {mean} (95 %: {low} to {high}).**"
+    return f"**{word}: {text}; over {len(seeds)} seeds the mean difference is {mean} (95%: {low} to {high}).**"
 
 
 @exhibit("provenance", "Where, when and with what the runs were trained, a row a session.")

@@ -232,10 +232,25 @@ class Run:
         """Keep the classifier of one epoch; :meth:`finish` gathers them."""
         write_tensors(self._file(f"trace/{epoch:04d}.safetensors"), {"weight": weight, "bias": bias}, {})
 
+    def check_trace(self, epochs: int) -> None:
+        """ValueError at once, not after the last epoch, where the classifier of one of the ``epochs`` finished is lost.
+
+        All of them have one size; reading them would take minutes where they lie on a Drive.
+        """
+        there = {file.name: file.stat().st_size for file in self.path.glob("trace/*")}
+        sizes = [there.get(f"{epoch:04d}.safetensors", 0) for epoch in range(1, epochs + 1)]
+        if lost := [str(epoch) for epoch, size in enumerate(sizes, 1) if size != max(1, *sizes)]:
+            raise ValueError(
+                f"{self._file('trace')} has the classifier of {epochs - len(lost)} of {epochs} finished epochs (not of "
+                f"{', '.join(lost)}), and without all the run cannot be finished. Wait where files are still uploaded, "
+                f"put copies in their place, or move {self.path} away to train the run anew."
+            )
+
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint."""
-        columns = list(checkpoint.history[-1])
-        rows = torch.tensor([[row[column] for column in columns] for row in checkpoint.history], dtype=torch.float64)
+        """Replace the checkpoint; where versions of kdnb that measured other columns wrote rows, nan is in between."""
+        columns = list(dict.fromkeys(column for row in checkpoint.history for column in row))
+        table = [[row.get(column, np.nan) for column in columns] for row in checkpoint.history]
+        rows = torch.tensor(table, dtype=torch.float64)
         tensors = {**checkpoint.tensors, "history": rows}
         write_tensors(self._file("checkpoint.safetensors"), tensors, {"columns": columns})
 

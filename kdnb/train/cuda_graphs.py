@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from kdnb import device as devices
 from kdnb.train.learner import Batch, Learner
 
 T = TypeVar("T")
@@ -71,8 +72,12 @@ class Captured(Generic[T]):
                     function()
             torch.cuda.current_stream().wait_stream(lane.stream)
         self.lane, self.graph = lane, torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, pool=lane.pool, stream=lane.stream):
-            self.result = function()
+        current = torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(self.graph, pool=lane.pool, stream=lane.stream):
+                self.result = function()
+        finally:
+            torch.cuda.set_stream(current)  # where a capture cannot be ended, torch stays on the lane's
 
     def __call__(self) -> None:
         """Run it again on what its inputs hold now, after what the current stream has in its queue."""
@@ -96,12 +101,14 @@ class GraphSteps:
     """Captures the batch and each learner's step as CUDA graphs, one set for each batch size, and replays them.
 
     ``streams``: the learners take turns on so many lanes, which run side by side. Where a capture fails, it says so and
-    goes on with plain steps: they give the same numbers, only later.
+    goes on with plain steps, in later groups of the process as well: they give the same numbers, only later.
     """
+
+    failure: ClassVar[str] = ""  # of the process: torch's allocator still waits for the capture that failed to end
 
     def __init__(self, prepare: Prepare, streams: int) -> None:
         self.prepare = prepare
-        self.plain, self.failure = PlainSteps(prepare), ""
+        self.plain = PlainSteps(prepare)
         self.batch_lane, self.lanes = Lane(), [Lane() for _ in range(streams)]
         self.inputs: dict[int, tuple[Tensor, Tensor]] = {}
         self.batches: dict[int, Captured[Batch]] = {}
@@ -127,17 +134,24 @@ class GraphSteps:
         try:
             batch = self._batch(indices, views)
             return [self._step(batch, learner) for learner in learners]
-        except torch.cuda.OutOfMemoryError:
-            raise  # a smaller group may fit
         except Exception as error:  # whatever the driver, torch or a method of one's own comes up with
             # No learner has taken this batch's step yet: captures come before replays.
-            self.failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            print(
-                f"WARNING: CUDA graphs are not used: {self.failure}\n"
-                "Training goes on with plain steps: slower, the same numbers. cuda_graph=False asks for them at once.",
-                flush=True,
-            )
+            first, full = devices.root(error), devices.is_out_of_memory(error)
+            if first is not error or not full:  # else memory ran out, and the capture ended well
+                self._give_up(first)
+            if full:
+                raise  # a smaller group may fit
             return []
+
+    @staticmethod
+    def _give_up(error: BaseException) -> None:
+        line = str(error).partition("\n")[0]
+        GraphSteps.failure = f"{type(error).__name__}: {line}"
+        print(
+            f"WARNING: CUDA graphs are not used: {GraphSteps.failure}\n"
+            "Training goes on with plain steps: slower, the same numbers. cuda_graph=False asks for them at once.",
+            flush=True,
+        )
 
     def _batch(self, indices: Tensor, views: Tensor) -> Batch:
         size = len(indices)

@@ -109,8 +109,15 @@ class Learner:
         checkpoint = self.run.read_checkpoint()
         if checkpoint is None:
             return
+        self.run.check_trace(len(checkpoint.history))
+        state = self.state()
+        if lost := [name for name in state if name not in checkpoint.tensors]:
+            raise ValueError(
+                f"the checkpoint of {self.run.path} lacks {', '.join(lost)}: another version of kdnb wrote it. Go on "
+                "with that one (its commit is in provenance.json), or move that folder away to train the run anew."
+            )
         self.history = checkpoint.history
-        for name, tensor in self.state().items():
+        for name, tensor in state.items():
             tensor.copy_(checkpoint.tensors[name])
 
     def begin_epoch(self) -> None:

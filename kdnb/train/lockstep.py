@@ -18,6 +18,7 @@ from kdnb.data import Dataset, Views
 from kdnb.measure.outputs import Outputs, collect
 from kdnb.runs import Run, RunSpec
 from kdnb.runs.randomness import clean_indices, epoch_plan
+from kdnb.surroundings import own_disk
 from kdnb.train import student, teacher_table
 from kdnb.train.budget import Budget
 from kdnb.train.cuda_graphs import Steps
@@ -28,7 +29,7 @@ from kdnb.train.teacher import Teacher
 class Shared:
     """What all groups of a call share: the data on the device, the teacher or its table, what mu is measured to.
 
-    ``folder``: where teacher tables are kept.
+    ``folder``: where teacher tables are kept, unless it is on a Drive, which uploads all of a file for each chunk.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Shared:
         self.failed: dict[str, FloatingPointError] = {}  # runs that cannot go on, by name
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":
+            if (own := own_disk(folder)) != folder:
+                print(f"the teacher table stays on this machine's own disk, in {own}: another one makes it again")
             self.table = teacher_table.prepare(
-                folder,
+                own,
                 self.teacher,
                 dataset,
                 device,

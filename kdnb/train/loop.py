@@ -138,8 +138,10 @@ def _fits(shared: Shared, runs: Sequence[Run], execution: Execution) -> bool:
     try:
         steps = cuda_graphs.steps(shared.batch, shared.device, execution.cuda_graph, execution.streams)
         _train(Group(shared, runs, steps), execution.budget)
-    except torch.cuda.OutOfMemoryError:
-        pass  # the exception holds the group's tensors: they are free only when it is gone
+    except RuntimeError as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        # The exception holds the group's tensors: they are free only when it is gone.
     else:
         return True
     if shared.device.type == "cuda":

@@ -37,7 +37,8 @@ def read(folder: Path, specs: Sequence[RunSpec]) -> list[Run]:
     _refuse_missing(folder, [run.path.name for run in found if not run.finished])
     for run, spec in zip(found, specs, strict=True):
         run.check(spec)
-    print(f"{len(found)} run(s) in {folder} were published: they are read, nothing is trained.", flush=True)
+    were = "run was" if len(found) == 1 else "runs were"
+    print(f"In {folder} {len(found)} {were} published: nothing is trained.", flush=True)
     return found
 
 

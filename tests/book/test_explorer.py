@@ -133,7 +133,7 @@ def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     after = run.history[run.history["epoch"] > 12]
     moves = [after[c].iloc[-1] / after[c].iloc[0] - 1 for c in ("mu_raw", "bystander_mu_raw")]
     text = front_page.drift(studies[0])
-    assert all(f"{move:+.1%}".replace("-", "−").replace("%", "\u00a0%") in text for move in moves)
+    assert all(f"{move:+.1%}".replace("-", "−") in text for move in moves)
     assert text.startswith("**Yes" if moves[0] < min(0, moves[1]) else "**No") and "too few to be sure" in text
     assert "cannot be told" in front_page.needed(studies[0])
     assert len(front_page.minute(studies).split("\n- ")) == 4

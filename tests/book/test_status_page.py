@@ -56,7 +56,7 @@ def test_a_digest_tells_which_runs_and_how_they_were_made(runs: list[Any]) -> No
         "seeds": [0, 1],
         "trained": ["2026-11-22", "2026-11-24"],
         "commit": ["0123456789 and changes"],
-        "hardware": ["A <fast> CPU, 2 thread(s)"],
+        "hardware": ["A <fast> CPU, 2 threads"],
         "versions": ["Python 3.11.7", "torch 2.14.1"],
     }
 
@@ -86,7 +86,7 @@ def test_figures_are_linked_and_their_runs_told(runs: list[Any], tmp_path: Path)
     assert '<a href="../notebooks/one.html#curves">curves</a>' in text and ">The chapter</a>" in text
     assert "<summary>2 of digits, seed 0, 1</summary>kd-T4-a0.9-wd0.0005-s0, kd-T4" in text
     assert "2026\u201111\u201122 to 2026\u201111\u201124" in text and "0123456789 and changes" in text
-    assert "A &lt;fast&gt; CPU, 2 thread(s); Python 3.11.7, torch 2.14.1" in text
+    assert "A &lt;fast&gt; CPU, 2 threads; Python 3.11.7, torch 2.14.1" in text
     assert "2026-11-23 07:01" in text and "65 s" in text and ">ok<" in text
     assert str(tmp_path) not in text
 

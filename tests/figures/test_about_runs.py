@@ -51,6 +51,7 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     labels = np.arange(128) % 100
     spec = replace(study.students[0].spec, dataset="cifar100")
     made = {"spec": spec, "label": "normal", "path": Path("normal"), "provenance": {"sessions": []}}
+    made["outputs"] = lambda *_: None
     other = replace(study, students=[type("Run", (), made)()])
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
@@ -67,8 +68,11 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
 # ----------------------------------------------------------------------------------------------------- which are shown
 def test_the_page_names_whose_runs_and_how_they_differ_from_the_papers(study: Study) -> None:
     text = experiment.about([study])
-    assert "published, 1 seed a student" in text and "3 epochs in place of 240" in text
-    assert "digits in place of cifar100" in text and "resnet32x4 → resnet8x4" in text
+    assert (
+        "published, 1 seed a student" in text
+        and ", 3 epochs (240) and 64 features for 10 classes (256 for 100)." in text
+    )
+    assert "experiment (in brackets): data digits (cifar100), networks " in text and "(resnet32x4 → resnet8x4)" in text
 
 
 def test_own_runs_are_shown_where_they_have_as_many_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 from kdnb.analysis import accounts, selection
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
+from kdnb.figures import style
 from kdnb.figures.account import bars, through_time
 from kdnb.figures.alignment.terms import amount
 from kdnb.runs import Run, RunSpec
@@ -110,8 +111,11 @@ def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(wal
     whole = sum(abs(value) for value in means.values())
     assert shown["distillation (KD)"].y[2] == pytest.approx(means["pull_kd"] / whole, abs=1e-3)
     assert shown["distillation (KD)"].y[0] is None
-    assert f"changed by {amount(sum(means.values()))}: " in made.answer and "mean over 4 seeds" in made.answer
-    assert "it is not the same" in made.answer  # what was planted
+    largest = sorted(means, key=lambda cause: -abs(means[cause]))
+    told = style.joined(f"{bars.cause_look(c.removeprefix('pull_'))[0]} {amount(means[c])}" for c in largest)
+    assert made.answer.lower().startswith(f"**{told}".lower())
+    assert f", together {amount(sum(means.values()))} (KD T=4, mean over 4 seeds)" in made.answer
+    assert "To the bystander not the same" in made.answer  # what was planted
 
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:

@@ -9,7 +9,7 @@ from drawable import drawable
 from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import alignment, selection
+from kdnb.analysis import alignment, selection, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -46,15 +46,17 @@ def test_a_rung_is_the_last_epochs_and_every_mu_is_in_the_table(study: Study) ->
 
 def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
     matched, rotated = (
-        np.median([last(run, column) / last(run, "mu_raw") for run in study.students])
+        np.median([1 - last(run, column) / last(run, "mu_raw") for run in study.students])
         for column in ("mu_matched", "mu_rotated")
     )
     text = ladder.ladder_sentence(study)
     assert (
-        text.startswith(f"**{matched:.0%} is left when features are numbered ") and f"{rotated:.0%} when turned" in text
+        text.startswith(f"**{matched:.0%} is gone when features are numbered ") and f"{rotated:.0%} when turned" in text
     )
-    other = np.median([last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
-    assert text.endswith(f"of μ to the bystander, which no student saw, {other:.0%} rotated.**")  # matched: not kept
+    other = np.median([1 - last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
+    assert text.endswith(
+        f"of μ to the bystander, which no student saw, {words.number(other, '{:.0%}')} rotated.**"
+    )  # matched: not kept
 
 
 def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:

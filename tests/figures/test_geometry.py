@@ -109,10 +109,10 @@ def test_a_mean_stands_among_its_runs_with_their_interval() -> None:
     assert list(mean.x) == ["normal", "T=4"] and list(mean.y) == [2.5, 3]
     reach = student_t.ppf(0.975, 2) * np.std([1, 2, 4.5], ddof=1) / np.sqrt(3)
     assert mean.error_y.array[0] == mean.error_y.arrayminus[0] == rounded([reach])[0] and mean.error_y.array[1] is None
-    assert "n = 3" in mean.text[0] and "95 %" not in mean.text[1]
+    assert "n = 3" in mean.text[0] and "95%" not in mean.text[1]
     dependent = over_seeds.estimates(found, independent=False)
     _, bare = intervals.points(dependent, "one", "value", {"color": "#123456"})
-    assert bare.error_y.array is None and "95 %" not in bare.text[0]
+    assert bare.error_y.array is None and "95%" not in bare.text[0]
 
 
 def test_differences_are_of_the_same_seed() -> None:

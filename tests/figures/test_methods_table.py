@@ -85,15 +85,15 @@ def test_the_answer_compares_the_most_accurate_with_the_nearest() -> None:
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "mu_raw", "mu_rotated", "seeds"])
     said = methods_table.nearest("digits", table)
     assert said.startswith(
-        "in part on digits (90.00 % for a; the smallest raw μ is that of a; the smallest rotated μ is"
+        "in part on digits (90.00% for a; the smallest raw μ is that of a; the smallest rotated μ is"
     )
     assert methods_table.nearest("digits", table.assign(mu_rotated=table["mu_raw"])).startswith("yes on digits")
-    assert methods_table.nearest("digits", table.assign(accuracy=[0.1, 0.2, 0.9])).startswith("no on digits (90.00 %")
+    assert methods_table.nearest("digits", table.assign(accuracy=[0.1, 0.2, 0.9])).startswith("no on digits (90.00%")
     assert "it cannot be told on digits" in methods_table.nearest("digits", table.iloc[1:])
     both = methods_table.nearest("digits", table.assign(accuracy=[0.9, 0.9, 0.1]))
-    assert both.startswith("yes on digits (90.00 % for a and b;")
+    assert both.startswith("yes on digits (90.00% for a and b;")
     few = methods_table.nearest("digits", table.assign(seeds=[3, 2, 3]))
-    assert few.startswith("it cannot be told on digits (90.00 % for a;") and few.endswith("that of b, n\u00a0=\u00a02)")
+    assert few.startswith("it cannot be told on digits (90.00% for a;") and few.endswith("that of b, n\u00a0=\u00a02)")
 
 
 def test_one_test_image_is_what_the_snapshot_says(studies: dict[str, Study]) -> None:
@@ -103,7 +103,9 @@ def test_one_test_image_is_what_the_snapshot_says(studies: dict[str, Study]) -> 
 
 
 def test_rounding_is_no_distance() -> None:
-    assert [methods_table.number(value, ".3g") for value in (4e-6, 0.12345, np.nan)] == ["0", "0.123", "–"]
+    """And 9.89503 is nearer to 9.90 than to 9.89, which is what is left of it after 9.8950."""
+    values = (4e-6, 0.12345, 9.89503, np.nan)
+    assert [methods_table.number(value, "#.3g") for value in values] == ["0", "0.123", "9.90", "–"]
 
 
 # ------------------------------------------------------------------------------------------------ accuracy against mu
@@ -200,10 +202,14 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
 
 
 @pytest.mark.parametrize(
-    "gaps, word",
-    [((0.3, 0.4), "yes on x"), ((0.3, 0.1), "for KD T=1 on x"), ((0.1, 0.05), "not that it could be seen on x")],
+    "gaps, word, verb",
+    [
+        ((0.3, 0.4), "yes on x", "2 of 2 methods with three seeds agree"),
+        ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods with three seeds agrees"),
+        ((0.1, 0.05), "not that it could be seen on x", "none of 2 methods with three seeds agrees"),
+    ],
 )
-def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str) -> None:
+def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str, verb: str) -> None:
     """Normal training agrees 0.1 more with the teacher than with the bystander, and had no teacher: a trait of both."""
     noise = np.array([-0.01, 0.0, 0.01])
     table = pd.DataFrame(
@@ -215,7 +221,7 @@ def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word:
     )
     noisy = table.assign(teacher=table["teacher"] + 0.02 * table["seed"].where(table["label"] != "normal", 0))
     text = drawn_rows.nearer("x", noisy, 0.5)
-    assert text.startswith(f"{word}: beyond normal training") and "of 2 methods with three seeds" in text
+    assert text.startswith(f"{word}: beyond normal training") and f" {verb} more with" in text
     few = drawn_rows.nearer("x", table[table["seed"] < 2], None)
     assert few == "it cannot be told on x, where no method has three seeds beside normal training"
 

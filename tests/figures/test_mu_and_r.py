@@ -10,7 +10,7 @@ import torch
 from exhibits import NOTEBOOKS
 from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
-from kdnb.analysis import mismatched_pairs, selection
+from kdnb.analysis import correlations, mismatched_pairs, selection
 from kdnb.analysis import norms as correlation_norms
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.selection import ChapterParameters
@@ -89,7 +89,7 @@ def test_fig_1_is_the_change_since_the_warm_up_of_every_seed(tmp_path: Path) -> 
     shares = [run.history["mu_raw"][12:] / run.history["mu_raw"][12] - 1 for run in three.by_seeds["KD T=4"]]
     assert [list(trace.y) for trace in traces[:3]] == [rounded(share) for share in shares]
     assert list(traces[3].y) == rounded(np.mean(shares, axis=0))
-    change = f"{np.mean([share.iloc[-1] for share in shares]):+.1%}".replace("-", "−").replace("%", "\u00a0%")
+    change = f"{np.mean([share.iloc[-1] for share in shares]):+.1%}".replace("-", "−")
     assert change in over_epochs.answer(three) and "3 seeds" in over_epochs.answer(three)
 
 
@@ -113,7 +113,7 @@ def test_a_claim_whose_runs_are_not_there_cannot_be_told(study: Study) -> None:
 
 # ------------------------------------------------------------------------------------------------------- correlation
 def test_where_the_warm_up_leaves_one_epoch_no_change_is_told(tmp_path: Path) -> None:
-    """It used to be said that mu changes by +0.0 %, and therefore falls at 0 temperatures."""
+    """It used to be said that mu changes by +0.0%, and therefore falls at 0 temperatures."""
     late = replace(store(tmp_path), warm_up=23)
     for make in (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist):
         made = make(late)
@@ -154,6 +154,27 @@ def test_lengths_are_of_the_alpha_and_loss_that_are_shown_and_compare_two_temper
     assert norms.lengths_sentence(alone, shown[-1:]).endswith("KD was trained at T = 4 alone.**")
 
 
+@pytest.mark.parametrize(
+    "inside, so", [(0.1, "Mostly steps"), (-0.6, "More than steps"), (np.nan, "It cannot be told of")]
+)
+def test_an_r_is_mostly_steps_where_less_than_half_is_left_within_them(
+    study: Study, monkeypatch: pytest.MonkeyPatch, inside: float, so: str
+) -> None:
+    monkeypatch.setattr(correlations, "r_after", lambda *_: -0.7)
+    monkeypatch.setattr(correlations, "within_phases", lambda *_: inside)
+    said = over_temperature.sentence(study)
+    assert said.startswith(f"**{so}") and " r = −0.70 (KD T=4, seed 0)" in said
+
+
+def test_it_is_said_at_which_temperatures_mu_falls(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    for falling, said in (([1], "T = 1, of"), ([1, 4, 10], "all of"), ([], "none of")):
+        monkeypatch.setattr(
+            Study, "change", lambda _, column, run, hot=falling: -1 if run.label in {f"KD T={t}" for t in hot} else 1
+        )
+        assert over_epochs.order(study) == f"**At {said} 3 temperatures (seed 0).**"
+    assert over_epochs.together(study).startswith("**At all of 3 temperatures, from the warm-up")
+
+
 def test_r_of_too_few_epochs_is_not_printed_as_nan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = store(tmp_path)
     for late in (22, 23):
@@ -164,7 +185,7 @@ def test_r_of_too_few_epochs_is_not_printed_as_nan(tmp_path: Path, capsys: pytes
 
 def test_one_of_a_thing_is_not_called_several(tmp_path: Path) -> None:
     one = store(tmp_path, [lasting(kd(4), 1)])
-    assert " 1 epoch in place of 240" in experiment.about([one])
+    assert " 1 epoch (240)" in experiment.about([one])
     assert "· of 1 epoch, those" in norms.draw(one).layout.title.text
     two = store(tmp_path / "two", [kd(4)])
     assert all(

@@ -30,8 +30,8 @@ def test_the_students_curves_open_on_kd_and_the_answer_is_of_it(tiny_runs: list[
     (run,) = [run for run in tiny_runs if run.label == "KD T=4"]
     shares = run.history["loss_kd"] / run.history["loss"]
     assert made.start == f"KD T=4, seed {run.spec.init_seed}"
-    early, late = (f"{share:.0%} of the loss in the first" for share in (shares.iloc[0], shares.iloc[-1]))
-    assert early in made.answer and late.split(" ")[0] in made.answer
+    early, late = (f"{share:.0%}" for share in (shares.iloc[0], shares.iloc[-1]))
+    assert f" makes up {early} of KD T=4's loss in the first epoch, {late} in the last.**" in made.answer
     normal = [run for run in tiny_runs if run.label == "normal"]
     assert training.student_curves(normal).answer == "**normal learns from the labels alone.**"
 
@@ -41,11 +41,28 @@ def test_runs_of_which_no_session_is_recorded_have_an_empty_table(tmp_path: Path
     assert training.provenance_table(store(tmp_path, [SPEC]).students).empty
 
 
+@pytest.mark.parametrize(
+    "shares, so",
+    [
+        ((0.6, 0.9), "Mostly on distillation: it makes up 60%"),
+        ((0.4, 0.1), "Mostly on the labels: distillation makes up 40%"),
+        ((0.9, 0.1), "On one early and on the other late: distillation makes up 90%"),
+    ],
+)
+def test_what_a_student_works_on_is_what_most_of_its_loss_is(
+    tmp_path: Path, shares: tuple[float, float], so: str
+) -> None:
+    run = write(tmp_path, kd(4))
+    table = run.history[["epoch"]].assign(loss=2.0, loss_ce=0.0, loss_kd=np.linspace(2 * shares[0], 2 * shares[1], 24))
+    table.to_parquet(run.path / "history.parquet")
+    assert training._terms(Run(run.path)).startswith(f"**{so} of KD T=4's loss")
+
+
 def test_what_distillation_makes_up_of_the_loss_is_all_but_cross_entropy() -> None:
     """SRRL's second term, its regression, is most of it."""
     run = load(Path(__file__).parents[2] / "results" / "digits" / "srrl-wd0.0005-s0")
     rest = 1 - run.history["loss_ce"] / run.history["loss"]
-    said = f"makes up {rest.iloc[0]:.0%} of the loss in the first epoch, {rest.iloc[-1]:.0%} in the last"
+    said = f"makes up {rest.iloc[0]:.0%} of SRRL's loss in the first epoch, {rest.iloc[-1]:.0%} in the last"
     assert said in training.student_curves([run]).answer
 
 
@@ -125,7 +142,9 @@ def test_the_sentence_holds_the_largest_imbalance(tiny_folder: Path, tiny_runs: 
     assert f"{max(errors):.1e}" in training.students_sentence(tiny_runs)
     (teacher, _) = find(tiny_folder, role="teacher")
     made = training.teacher_curves(teacher, data.load("digits", limit=128))
-    assert f"{100 * teacher.history['test_accuracy'].iloc[-1]:.2f} % of the test images (guessing: 10 %)" in made.answer
+    right = teacher.history.iloc[-1]
+    assert made.answer.startswith(f"**{right['clean_accuracy']:.2%} of the training images")
+    assert f"{right['test_accuracy']:.2%} of the test images (guessing: 10%)" in made.answer
     assert "128 training and" in made.says and f"seed {teacher.spec.init_seed}" in made.says
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up import SPEC, STUDENTS, kd, lasting, rounded, store, write
 
@@ -89,6 +90,50 @@ def test_fig_5_is_the_cosine_beside_shuffled_pairs(study: Study) -> None:
     assert f"same image goes from {start:.2f} to {end:.2f}" in tsne.cosine_sentence(study)
 
 
+@pytest.mark.parametrize("same, shuffled, so", [(0.1, 0.2, True), (0.2, 0.1, False), (-0.2, -0.1, False)])
+def test_a_cosine_that_rises_no_farther_than_shuffled_pairs_says_so(
+    study: Study, monkeypatch: pytest.MonkeyPatch, same: float, shuffled: float, so: bool
+) -> None:
+    ends = dict(zip(tsne.COSINES, (same, shuffled, 0.0, 0.0), strict=True))
+    planted = study.students[0].history.assign(**{c: np.linspace(0.5, 0.5 + rise, 24) for c, rise in ends.items()})
+    monkeypatch.setitem(study.students[0].__dict__, "history", planted)
+    assert (" of shuffled pairs as far, from " in tsne.cosine_sentence(study)) == so
+
+
+def test_classes_lie_farther_apart_only_at_temperatures_where_every_seed_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One seed answered for all."""
+    study = store(tmp_path, [replace(spec, init_seed=seed) for seed in range(2) for spec in (SPEC, kd(1), kd(4))])
+    found = mapss.spaces(study, "test", "matched")
+    planted = {"normal": {0: 1.0, 1: 2.0}, "KD T=1": {0: 1.5, 1: 1.9}, "KD T=4": {0: 1.1, 1: 2.1}}
+    for label, one in {"In part": "KD T=1", "Yes": "KD T=4", "No": "normal"}.items():
+        monkeypatch.setattr(tsne, "_ratios", lambda _, name, one=one: planted["normal" if name == "normal" else one])
+        every = {"In part": 0, "Yes": 2, "No": 0}[label]
+        assert tsne.separated(found).startswith(f"**{label}: between / within is above normal training's")
+        assert f" in every seed at {every} of 2 temperatures (2 seeds; " in tsne.separated(found)
+
+
+def test_ratios_are_of_every_seed_that_has_a_space(tmp_path: Path) -> None:
+    found = mapss.spaces(store(tmp_path, [replace(SPEC, init_seed=seed) for seed in range(2)]), "test", "matched")
+    assert set(tsne._ratios(found, "normal")) == {0, 1} and tsne._ratios(found, "KD T=4") == {}
+    assert tsne._ratios(found, "normal")[0] == mapss.measured(found)["ratio"]["normal"]
+
+
+@pytest.mark.parametrize(
+    "cosines, apart, so",
+    [((1, 2, 3), (1, 2, 1), "As"), ((1, 2, 3), (1, 2, 3), "In part as"), ((3, 2, 1), (1, 2, 3), "Not as")],
+)
+def test_the_picture_is_held_against_the_papers(
+    spaces: mapss.Spaces, monkeypatch: pytest.MonkeyPatch, cosines: tuple[int, ...], apart: tuple[int, ...], so: str
+) -> None:
+    """It says that classes come nearer in angle as T rises, and lie farthest apart at T = 4."""
+    labels = [run.label for run in spaces.study.kd.values()]
+    table = pd.DataFrame({"class_similarity": cosines, "between_norm": apart}, index=labels, dtype=float)
+    monkeypatch.setattr(mapss, "measured", lambda _: table)
+    assert tsne.similarity(spaces).startswith(f"**{so} the paper says: ")
+
+
 def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:
     """Of another temperature, or without T squared, it used to leave them out and count them in its sentence."""
     plain = replace(kd(4), method_parameters={"temperature": 4.0, "alpha": 0.9, "squared": 0.0})
@@ -100,7 +145,7 @@ def test_the_row_has_the_kd_students_that_there_are(tmp_path: Path) -> None:
         made = tsne.row(found, turned(found))
         titles = [note.text for note in made.figure.layout.annotations]
         assert titles == ["normal", spec.label.removeprefix("KD "), "teacher"]
-        assert " of 1 KD student (" in made.answer and made.says.startswith("2 students at ")
+        assert " of 1 temperature (1 seed; " in made.answer and made.says.startswith("2 students at ")
         assert "fewer than two KD students" in tsne.measures(found, mapss.measured(found)).answer
     alone = mapss.spaces(store(tmp_path / "alone", [SPEC]), "test", "matched")
     assert tsne.compared(alone).startswith("1 student at ")
@@ -117,7 +162,7 @@ def test_a_temperature_is_named_without_the_factor(tmp_path: Path) -> None:
     folder = store(tmp_path, [SPEC, *plain]).folder
     found = mapss.spaces(selection.load(ChapterParameters(output_dir=str(folder), squared=False)), "test", "matched")
     answer = tsne.measures(found, mapss.measured(found)).answer
-    assert "farthest apart at T = " in answer and "squared" not in answer
+    assert answer.startswith("**At T = ") and "squared" not in answer
 
 
 def test_a_late_match_is_compared(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_what_was_published_is_returned_and_nothing_is_trained(root: Path, capsy
     students = study.train_students(tiny(folder, **EVERY))
     assert [run.label for run in students] == ["normal", "KD T=1", "KD T=4", "DIST", "MSE"]
     assert all(run.finished and run.is_published for run in students)
-    assert f"5 run(s) in {folder} were published: they are read, nothing is trained." in capsys.readouterr().out
+    assert f"In {folder} 5 runs were published: nothing is trained." in capsys.readouterr().out
     assert contents(folder) == before
 
 

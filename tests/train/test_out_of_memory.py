@@ -9,8 +9,9 @@ import pytest
 import torch
 from conftest import Train
 
+from kdnb import device as devices
 from kdnb.runs import Run
-from kdnb.train import loop
+from kdnb.train import loop, teacher_table
 from kdnb.train.learner import Learner
 
 METHODS = ["normal", "kd", "dist"]
@@ -27,8 +28,22 @@ def groups_of(run: Run) -> list[int]:
     return [len(session["group"]) for session in run.provenance["sessions"]]
 
 
+FULL = [  # as torch passes them on: its allocator's own, the driver's, two libraries', Apple's
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 18.04 GB)"),
+]
+
+
+@pytest.mark.parametrize("full", FULL, ids=str)
 def test_a_group_out_of_memory_goes_on_in_halves_and_loses_no_epoch(
-    train: Train, tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    full: RuntimeError,
+    train: Train,
+    tiny_runs: list[Run],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It fails in its second epoch: the first is kept, the rest is done by groups of 2 and 1, bit by bit alike."""
     step, stepped = Learner.step, []
@@ -37,7 +52,7 @@ def test_a_group_out_of_memory_goes_on_in_halves_and_loses_no_epoch(
         stepped.append(learner.epoch)
         if stepped.count(1) == 3:
             stepped.append(1)
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+            raise full
         step(learner, *batch)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Learner, "step", failing)
@@ -55,6 +70,26 @@ def test_one_run_that_does_not_fit_says_what_to_do(train: Train, monkeypatch: py
     monkeypatch.setattr(Learner, "step", fail)
     with pytest.raises(MemoryError, match=r"does not hold normal-\S+ at batch_size 64; .*smaller batch_size"):
         train(methods=["normal"])
+
+
+def test_a_teacher_table_that_does_not_fit_says_what_to_do(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put on the device before any group is tried."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.51 GiB.\nand more")
+
+    monkeypatch.setattr(teacher_table, "prepare", fail)
+    with pytest.raises(MemoryError, match=r"cpu has no room for .*1\.51 GiB\. Free memory .*teacher_outputs='live'"):
+        train(methods=["kd"], teacher_outputs="table")
+
+
+def test_other_errors_are_no_lack_of_memory(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Learner, "step", fail)
+    with pytest.raises(devices.DeviceLost):
+        train(methods=["normal", "kd"])
 
 
 @pytest.mark.parametrize(

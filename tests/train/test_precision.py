@@ -8,6 +8,7 @@ import torch
 from conftest import Train, tiny, with_teachers
 from torch import nn
 
+from benchmarks import switches
 from kdnb import device as devices
 from kdnb.measure.account import Account
 from kdnb.runs import Run
@@ -83,6 +84,32 @@ def test_what_is_begun_in_two_precisions_goes_on_in_two_calls(train: Train, monk
 def test_an_unknown_precision_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown precision 'fp8'; known: .*auto"):
         tiny(tmp_path, precision="fp8")
+
+
+@pytest.mark.parametrize(
+    ("generation", "had"),
+    [((9, 0), ["fp32", "tf32", "bf16", "fp16"]), ((7, 5), ["fp32", "fp16"]), ((6, 1), ["fp32", "fp16"])],
+)
+def test_a_gpu_refuses_what_its_hardware_lacks(
+    generation: tuple[int, int], had: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch computes bf16 on a T4, very slowly, and fp32 where tf32 was asked for: both without a word."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    taken = []
+    for precision in devices.PRECISIONS:
+        try:
+            devices.configure(torch.device("cuda"), precision)
+            taken.append(precision)
+        except ValueError as error:
+            assert str(error) == (
+                f"precision '{precision}' wants a GPU of compute capability 8.0 or more, and the device is Tesla T4; "
+                "use 'fp16' or 'auto'."
+            )
+    assert taken == had
+    assert set(switches.precisions(torch.device("cuda"))) == set(had) - {"fp32"}
+    with pytest.raises(ValueError, match=r"'tf32' wants a GPU .* the device is cpu; use 'fp32' or 'auto'"):
+        devices.configure(CPU, "tf32")
 
 
 def test_a_failing_device_is_named_and_other_errors_are_left_alone() -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import Train, same
 
@@ -55,6 +56,70 @@ def test_killed_twice_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     for name in ("normal-wd0.0005-s0", "kd-T4-a0.9-wd0.0005-s0"):
         same(Run(tmp_path / "killed" / name), Run(tmp_path / "whole" / name))
     assert len(Run(tmp_path / "killed" / name).provenance["sessions"]) == 3
+
+
+@pytest.fixture
+def stopped(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Normal training, stopped after two of three epochs."""
+    write = Run.write_checkpoint
+
+    def stopping(run: Run, checkpoint: Checkpoint) -> None:
+        write(run, checkpoint)
+        if len(checkpoint.history) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "write_checkpoint", stopping)
+        train(methods=["normal"])
+    return Run(tmp_path / "normal-wd0.0005-s0")
+
+
+def test_a_run_that_other_code_began_goes_on_with_the_columns_of_both(
+    stopped: Run, train: Train, tiny_runs: list[Run]
+) -> None:
+    (whole,) = [run for run in tiny_runs if run.label == "normal"]
+    old = stopped.read_checkpoint()
+    assert old is not None
+    begun = [{"old": 1.0} | {name: value for name, value in row.items() if name != "cka"} for row in old.history]
+    stopped.write_checkpoint(Checkpoint(old.tensors, begun))
+    (run,) = train(methods=["normal"])
+    assert run.history["old"].isna().tolist() == [False, False, True]
+    assert run.history["cka"].isna().tolist() == [True, True, False]
+    common = [name for name in whole.history if name != "cka"]
+    pd.testing.assert_frame_equal(run.history[common], whole.history[common], check_exact=True)
+
+
+def test_a_checkpoint_of_less_state_is_refused_by_name(stopped: Run, train: Train) -> None:
+    old = stopped.read_checkpoint()
+    assert old is not None
+    stopped.write_checkpoint(
+        Checkpoint({name: t for name, t in old.tensors.items() if "account" not in name}, old.history)
+    )
+    said = rf"the checkpoint of {stopped.path} lacks account\S+: another version .* provenance.json\), or move"
+    with pytest.raises(ValueError, match=said):
+        train(methods=["normal"])
+
+
+@pytest.mark.parametrize(("lost", "said"), [(["0001"], r"1 of 2 .*\(not of 1\)"), (["0001", "0002"], "0 of 2")])
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_classifier_that_was_lost_is_told_before_training_goes_on(
+    lost: list[str], said: str, empty: bool, stopped: Run, train: Train, tiny_runs: list[Run]
+) -> None:
+    """A Drive uploads files in its own order: a disconnect may leave some out, or empty."""
+    pieces = {stopped.path / "trace" / f"{name}.safetensors": b"" for name in lost}
+    for file in pieces:
+        pieces[file] = file.read_bytes()
+        file.unlink()
+        if empty:
+            file.touch()
+    with pytest.raises(ValueError, match=rf"trace has the classifier of {said}.* or move {stopped.path} away"):
+        train(methods=["normal"])
+    checkpoint = stopped.read_checkpoint()
+    assert checkpoint is not None and len(checkpoint.history) == 2
+    for file, content in pieces.items():
+        file.write_bytes(content)
+    (run,) = train(methods=["normal"])
+    same(run, next(one for one in tiny_runs if one.label == "normal"))
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:

@@ -73,14 +73,15 @@ def sentence(study: Study) -> str:
     teacher, bystander = accounts.mean_totals(own), accounts.mean_totals(both, BYSTANDER)
     if teacher.empty:
         return f"**It cannot be told: {run.label} was trained without an account of μ.**"
-    moved = [f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in teacher.items()]
-    count = words.counted(len(own), "seed")
-    text = f"**Over the whole training of {run.label} μ² changed by {amount(teacher.sum())}: {style.joined(moved)}"
+    most_first = teacher.sort_values(key=abs, ascending=False)
+    moved = style.joined(f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in most_first.items())
+    of = f"{run.label}, mean over {words.counted(len(own), 'seed')}"
+    text = f"{moved}, together {amount(teacher.sum())} ({of})"
     if not bystander.empty:
         same = accounts.mean_totals(both)
         apart = float((same - bystander).abs().sum() / same.abs().sum())
         alike = "much the same" if apart <= SMALL_PART else "not the same"
         ends = f"{amount(bystander.sum())}, the causes differ by {apart:.0%} of all movement"
         fewer = f" (n\u00a0=\u00a0{len(both)})" if len(both) < len(own) else ""
-        text += f". To the bystander it is {alike}: {ends}{fewer}"
-    return f"{text} (mean over {count}).**"
+        text += f". To the bystander {alike}: {ends}{fewer}"
+    return words.sentence(text)

@@ -120,7 +120,7 @@ def excess_sentence(study: Study, found: accounts.Excesses) -> str:
     least = min(enough, key=lambda label: enough[label].mean)
     so = f"Yes, at {style.joined(map(intervals.short, towards))}" if towards else "Not that it could be seen"
     return (
-        f"**{so}: distillation's pull to the teacher less that to the bystander has its 95 % interval below zero at "
+        f"**{so}: distillation's pull to the teacher less that to the bystander has its 95% interval below zero at "
         f"{len(towards)} and above zero at {away} of {words.counted(len(enough), 'temperature')}; at "
         f"{intervals.short(least)}, where it is least, it is {enough[least].told('{:+.2g}')}.**"
     )

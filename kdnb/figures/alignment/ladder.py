@@ -1,6 +1,6 @@
 """What each freedom to align leaves of mu, and whether the teacher is nearer than a bystander; over seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -53,27 +53,32 @@ def ladder(study: Study) -> Exhibit:
 
 
 def ladder_sentence(study: Study) -> str:
-    """What matching and rotating leave of raw mu at the median over all students, and of that to the bystander."""
+    """What of raw mu matching and rotating undo at the median over all students, and of that to the bystander."""
     matched, rotated = (_shares(study, column) for column in ("mu_matched", "mu_rotated"))
     if not matched or not rotated:
         return "**It cannot be told: no student here has a μ above zero to take apart.**"
     most = max(len(matched), len(rotated))
     text = (
-        f"{np.median([*matched.values()]):.0%} is left when features are numbered as the teacher's (matched), "
-        f"{np.median([*rotated.values()]):.0%} when turned (rotated; medians over {words.counted(most, 'student')})"
+        f"{_gone(matched.values())} is gone when features are numbered as the teacher's (matched), "
+        f"{_gone(rotated.values())} when turned (rotated; medians over {words.counted(most, 'student')})"
     )
     beside = []
     for name, own in {"matched": matched, "rotated": rotated}.items():
         other = _shares(study, f"mu_{name}", BYSTANDER)
         both = [path for path in other if path in own]
         if both:
-            theirs, its = (f"{np.median([shares[path] for path in both]):.0%}" for shares in (other, own))
+            theirs, its = (_gone(shares[path] for path in both) for shares in (other, own))
             whose = words.counted(len(both), "student that has", "students that have")
             fewer = f" ({its} to the teacher, in the {whose} both)" if len(both) < most else ""
             beside.append(f"{theirs} {name}{fewer}")
     if not beside:
         return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
     return f"**{text}; of μ to the bystander, which no student saw, {style.joined(beside)}.**"
+
+
+def _gone(shares: Iterable[float]) -> str:
+    """What of raw mu is no longer there, at the median."""
+    return words.number(1 - float(np.median([*shares])), "{:.0%}")
 
 
 def _shares(study: Study, column: str, side: str = "") -> dict[Path, float]:

@@ -53,7 +53,7 @@ def sentence(study: Study) -> str:
     first, second, *_ = sorted(values, key=lambda t: -values[t].mean())
     lead = over_seeds.estimate(values[first] - values[second])
     ends = [words.number(end, "{:+.2f}") for end in (lead.low, lead.high) if np.isfinite(end)]
-    sure = f"{'95 %: ' if ends else ''}{' to '.join(ends)}{', ' if ends else ''}n\u00a0=\u00a0{len(lead.values)}"
+    sure = f"{'95%: ' if ends else ''}{' to '.join(ends)}{', ' if ends else ''}n\u00a0=\u00a0{len(lead.values)}"
     found = f"T = {first:g} is best" if lead.side > 0 else f"None that can be told: T = {first:g} has the highest mean"
     text = (
         f"{found}, {lead.mean:.2f} points above the next ({sure}); the highest mean accuracy is "

@@ -144,7 +144,8 @@ def of_the_length(study: Study) -> str:
     )
     verb = LENGTH.get(judged.verdict, OPEN)
     if judged.verdict == "undecided" and over_seeds.estimate(SAME_R - gap for gap in judged.values["gap"]).side > 0:
-        verb, alike = f"In size r of μ is r of {NORM}", f"{alike}, which over seeds is not surely {NINE_TENTHS:.0%}"
+        verb = f"In size r of μ is r of {NORM}"
+        alike += f"; whether that is {NINE_TENTHS:.0%} of students the seeds leave open"
     return f"{verb}: {alike}"
 
 
@@ -196,7 +197,7 @@ def lengths(study: Study) -> Exhibit:
 
 
 def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
-    """How the three go from the lowest to the highest T at the study's weight decay."""
+    """From where to where each of the three goes with T at the study's weight decay, that which varies most first."""
     found = norms.scales(every)
     mine = found[found["weight_decay"] == study.students[0].spec.weight_decay]
     if mine.empty:
@@ -204,16 +205,15 @@ def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
     low, high = mine["temperature"].min(), mine["temperature"].max()
     if low == high:
         return f"**What sets the length cannot be told: KD was trained at T = {low:g} alone.**"
-    ends = {column: (_at(mine, column, low), _at(mine, column, high)) for column in TITLES}
-    said = {column: f"from {first:.3g} to {last:.3g}" for column, (first, last) in ends.items()}
-    most = max(ends, key=lambda column: abs(np.log(ends[column][1] / ends[column][0])))
-    parts = [f"{name} {said[column]}" for column, name in TITLES.items() if column != most]
+    means = mine.groupby("temperature")[list(TITLES)].mean()
+    first, *rest = map(str, (means.min() / means.max()).sort_values().index)
+    parts = style.joined(f"{TITLES[column]} {_reach(means[column])}" for column in rest)
     count = words.counted(mine["seed"].nunique(), "seed")
-    return (
-        f"**From T = {low:g} to T = {high:g}, {TITLES[most]} changes most, {said[most]}; {style.joined(parts)} "
-        f"({count}).**"
-    )
+    return f"**{TITLES[first]}, {_reach(means[first])}; {parts} ({count}).**"
 
 
-def _at(table: pd.DataFrame, column: str, temperature: float) -> float:
-    return float(table.loc[table["temperature"] == temperature, column].mean())
+def _reach(by_temperature: pd.Series) -> str:
+    """Between which two values, and at which T, in the order of T."""
+    t, values = by_temperature.index.to_numpy(float), by_temperature.to_numpy(float)
+    first, last = sorted((int(values.argmin()), int(values.argmax())))
+    return f"from {values[first]:.3g} at T = {t[first]:g} to {values[last]:.3g} at T = {t[last]:g}"

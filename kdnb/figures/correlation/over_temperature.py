@@ -66,15 +66,14 @@ def _points(study: Study, run: Run, bar: bool) -> go.Scatter:
 
 
 def sentence(study: Study) -> str:
-    """How many levels of the learning rate the points of one r stand for."""
+    """Whether one r is made of the steps of the learning rate: what is left of it within phases."""
     run = study.leading
     r, inside = correlations.r_after(run, study.warm_up), correlations.within_phases(run, study.warm_up)
     if not np.isfinite(r):
         return f"**What r is made of cannot be told: {run.label} has no r here.**"
-    kept = (
-        f"within phases of one learning rate {words.number(inside, '{:.2f}')} is left"
-        if np.isfinite(inside)
-        else ("no phase of one learning rate has epochs enough for an r of its own")
-    )
-    seed = run.spec.init_seed
-    return f"**Of r = {words.number(r, '{:.2f}')} ({run.label}, seed {seed}), {kept}.**"
+    of = f"r = {words.number(r, '{:.2f}')} ({run.label}, seed {run.spec.init_seed})"
+    if not np.isfinite(inside):
+        return f"**It cannot be told of {of}: no phase of one learning rate has epochs enough for an r of its own.**"
+    so = "Mostly" if abs(inside) < abs(r) / 2 else "More than"
+    left = words.number(inside, "{:.2f}")
+    return f"**{so} steps of the learning rate: of {of} {left} is left within phases of one rate.**"

@@ -55,6 +55,6 @@ def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     most = max(found, key=lambda label: found[label].mean)
     return (
         f"{word} on {name}: beyond normal training, which had no teacher, {len(clear) or 'none'} of "
-        f"{words.counted(len(found), 'method')} with three seeds agrees more with the teacher than with the bystander "
-        f"by a whole interval (most {most}, {found[most].told('{:+.2f}')}{between})"
+        f"{words.counted(len(found), 'method')} with three seeds agree{'' if len(clear) > 1 else 's'} more with the "
+        f"teacher than with the bystander by a whole interval (most {most}, {found[most].told('{:+.2f}')}{between})"
     )

@@ -43,7 +43,7 @@ def nearest(name: str, found: pd.DataFrame) -> str:
     near = {
         column: str(with_mu[column].idxmin()) for column in ("mu_raw", "mu_rotated") if with_mu[column].notna().any()
     }
-    parts = [f"{words.number(100 * top, '{:.2f} %')} for {style.joined(best)}{_few(found, *best)}"]
+    parts = [f"{words.number(top, '{:.2%}')} for {style.joined(best)}{_few(found, *best)}"]
     parts += [
         f"the smallest {by_method.SAID[column]} μ is that of {label}{_few(found, label)}"
         for column, label in near.items()
@@ -72,7 +72,7 @@ def notes(studies: Mapping[str, Study]) -> str:
     sizes = {name: study.students[0].test_images for name, study in studies.items()}
     worth = style.joined(f"{100 / size:.2f} points on {name}" for name, size in sizes.items() if size)
     text = f"One test image is worth {worth}. " if worth else ""
-    text += "± is the 95 % interval over seeds, from three seeds on"
+    text += "± is the 95% interval over seeds, from three seeds on"
     shown = [run for study in studies.values() for run in by_method.shown(study)]
     return f"{text}. {NO_MU}." if not all(map(by_method.has_mu, shown)) else f"{text}."
 
@@ -111,8 +111,8 @@ def distances(row: Mapping[str, float]) -> dict[str, str]:
     """Cells of a row's mus by their titles, those to the bystander in brackets."""
     cells = {}
     for column, title in by_method.MUS.items():
-        own, other = number(row[column], ".3g") + _of(row, column), row.get(f"bystander_{column}", np.nan)
-        beside = f" ({number(other, '.3g')}{_of(row, f'bystander_{column}')})" if np.isfinite(other) else ""
+        own, other = number(row[column], "#.3g") + _of(row, column), row.get(f"bystander_{column}", np.nan)
+        beside = f" ({number(other, '#.3g')}{_of(row, f'bystander_{column}')})" if np.isfinite(other) else ""
         cells[title] = f"{own}{beside}"
     return cells
 
@@ -124,7 +124,9 @@ def _of(row: Mapping[str, float], column: str) -> str:
 
 def number(value: float, how: str) -> str:
     """A number to read, 0 for what rounding leaves of it; a dash where there is none."""
-    return format(round(value, by_method.ROUNDING), how) if np.isfinite(value) else "–"
+    if not np.isfinite(value):
+        return "–"
+    return format(value, how) if abs(value) >= 10**-by_method.ROUNDING else "0"
 
 
 def reported() -> str:

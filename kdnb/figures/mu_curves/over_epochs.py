@@ -241,32 +241,33 @@ def _count(runs: Sequence[Run]) -> str:
     return words.counted(len(runs), "seed")
 
 
-def _over(runs: Sequence[Run]) -> str:
-    return f"on the mean over {_count(runs)}" if len(runs) > 1 else f"with {style.seeds(runs)}"
+def _where(found: Mapping[float, bool]) -> str:
+    """At which of the temperatures something is found."""
+    hits = [t for t, is_so in found.items() if is_so]
+    some = f"T = {style.joined(hits)}," if 0 < len(hits) < len(found) else "all" if hits else "none"
+    return f"**At {some} of {words.counted(len(found), 'temperature')}"
 
 
 def order(study: Study) -> str:
-    """At how many temperatures mu falls after the warm-up, over the seeds that all of them have."""
+    """At which temperatures mu falls after the warm-up, over the seeds that all of them have."""
     runs = moving(study, study.kd.values())
     known = {t: mean_change(study, runs[run.label]) for t, run in study.kd.items() if runs.get(run.label)}
     if not known:
         return f"**Whether μ falls at any temperature cannot be told: no student here learned by KD and has {TWO}.**"
-    falling = [t for t, value in known.items() if value < 0]
-    where = f" (T = {style.joined(falling)})" if 0 < len(falling) < len(known) else ""
-    count = f"{len(falling)} of {words.counted(len(known), 'temperature')}"
-    return f"**μ falls after the warm-up at {count}{where}, {_over(next(iter(runs.values())))}.**"
+    group = next(iter(runs.values()))
+    of = f"mean over {_count(group)}" if len(group) > 1 else style.seeds(group)
+    return f"{_where({t: value < 0 for t, value in known.items()})} ({of}).**"
 
 
 def together(study: Study) -> str:
-    """At how many temperatures mu and the loss move the same way after the warm-up, for the students in front."""
-    changes = [(study.change("mu_raw", run), study.change("loss", run)) for run in study.kd.values()]
-    known = [one * other > 0 for one, other in changes if np.isfinite(one) and np.isfinite(other)]
+    """At which temperatures mu and the loss move the same way after the warm-up, for the students in front."""
+    products = {t: study.change("mu_raw", run) * study.change("loss", run) for t, run in study.kd.items()}
+    known = {t: product > 0 for t, product in products.items() if np.isfinite(product)}
     if not known:
         return f"**Whether μ and the loss move together cannot be told: no student here learned by KD and has {TWO}.**"
-    count = f"{sum(known)} of {words.counted(len(known), 'temperature')}"
-    return f"**From the warm-up to the end μ and the loss go the same way at {count}.**"
+    return f"{_where(known)}, from the warm-up to the end ({style.seeds(study.kd.values())}).**"
 
 
 def percent(share: float) -> str:
     """A relative change, to read."""
-    return words.number(share, "{:+.1%}").replace("%", "\u00a0%")
+    return words.number(share, "{:+.1%}")
