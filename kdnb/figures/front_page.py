@@ -133,7 +133,7 @@ def drift(study: Study) -> str:
     )
 
 
-@exhibit("start-reuse-{of}", "Accuracy less KD's of the same seed, by whose classifier the student was given, 95 %.")
+@exhibit("start-reuse-{of}", "Accuracy less KD's of the same seed, by whose classifier the student was given, 95%.")
 def reuse(study: Study) -> Exhibit:
     """The design: a row a classifier, a dot a seed's difference to its own classifier, their mean, its interval."""
     found = design.beside_own(study)
