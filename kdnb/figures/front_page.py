@@ -36,7 +36,7 @@ NAMES = {
 def r(study: Study) -> Exhibit:
     """The paper's correlation beside that of the bystander and of the norm."""
     fig = name_ends(norms.draw(study).update_layout(height=560)) if study.kd else None
-    return Exhibit(fig, answer=norms.sentence(study), of=study.name)
+    return Exhibit(fig, answer=words.sentence(norms.of_the_length(study)), of=study.name)
 
 
 def name_ends(fig: go.Figure) -> go.Figure:
@@ -74,12 +74,12 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
 def _farther(papers: Sequence[Study]) -> str:
     found = {study.name: drift for study in papers if (drift := _drift(study))}
     yes = [name for name, drift in found.items() if drift.farther]
-    some = "Yes" if len(yes) == len(found) else "Not everywhere" if yes else "Not seen"
-    word = some if found else "Cannot be told"
+    some = "Yes:" if len(yes) == len(found) else "Not everywhere:" if yes else "Not seen: that"
+    word = some if found else "Cannot be told: whether"
     few = [name for name, drift in found.items() if drift.seeds < stats.LEAST_RUNS]
     unsure = f", with too few seeds to be sure on {style.joined(few)}" if few else ""
     where = f" ({'seen on ' + style.joined(yes) if yes else 'on ' + style.joined(found)}{unsure})" if found else ""
-    return f"{word}: a student's raw μ falls farther to its own teacher than to one that it never saw{where}"
+    return f"{word} a student's raw μ falls farther to its own teacher than to one that it never saw{where}"
 
 
 def _nearer(designs: Sequence[Study]) -> list[str]:
@@ -90,9 +90,10 @@ def _nearer(designs: Sequence[Study]) -> list[str]:
     by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
     off = over_seeds.off_zero([one for one in found.values() if one], "study", 1, many="studies")
     text = (
-        f"Relabelled (matched) μ, one of {len(drawn_crossed.TITLES)} measures, is nearer to its own teacher's in {off}"
+        f"With features relabelled (matched), one of {len(drawn_crossed.TITLES)} measures, its classifier ends nearer to "
+        f"its own teacher's in {off}, with crossed teachers (each once own, once other)"
     )
-    return [f"{text} (crossed teachers{by and f'; by {by}'})"] if tables else []
+    return [f"{text}{by and f': by {by}'}"] if tables else []
 
 
 class _Drift(NamedTuple):
@@ -133,7 +134,7 @@ def drift(study: Study) -> str:
     )
 
 
-@exhibit("start-reuse-{of}", "Accuracy less KD's of the same seed, by whose classifier the student was given, 95 %.")
+@exhibit("start-reuse-{of}", "Accuracy less KD's of the same seed, by whose classifier the student was given, 95%.")
 def reuse(study: Study) -> Exhibit:
     """The design: a row a classifier, a dot a seed's difference to its own classifier, their mean, its interval."""
     found = design.beside_own(study)
@@ -156,7 +157,7 @@ def needed(study: Study) -> str:
             parts.append(f"{words.capital(where)}: {drawn_design.need(apart)}; {less}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
-    return f"**{'. '.join(parts)}.** {drawn_design.as_it_stands({study.name: study})}".strip()
+    return f"**{'. '.join(parts)}.**"
 
 
 def minute(papers: Sequence[Study]) -> str:

@@ -127,7 +127,17 @@ def test_table_and_sentence_hold_the_cells(study: Study) -> None:
     difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()
     assert f"{difference:+.2f} (".replace("-", "−") in sentence
     alone = replace(study, every=[run for run in study.every if run.spec.method == "kd"])
-    assert "it was not tried" in drawn.sentence({"digits": alone}) and drawn.as_html({"digits": alone}) == ""
+    assert "not tried on digits" in drawn.sentence({"digits": alone}) and drawn.as_html({"digits": alone}) == ""
+
+
+def test_the_answer_stands_first_and_of_every_study(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    gaps = {"0": [-10.0, -10.0, -11.0], "1": [0.0, 0.1, 0.0], "2": [-10.0, 10.0, 0.0], "3": [-10.0], "4": []}
+    monkeypatch.setattr(design, "cells", lambda every: every)
+    monkeypatch.setattr(design, "gap", lambda cells, row: estimate(gaps[cells]))
+    text = drawn.sentence({name: replace(study, every=name) for name in gaps})  # type: ignore[arg-type]
+    told = [part.split(",")[0] for part in text.split(". Where features")[0].split(": ")[1].split("; ")]
+    assert ", where answers are distilled: needed on 0, −10.33 (" in text and text.startswith("**W<sub>t</sub> itself")
+    assert told == ["needed on 0", "not needed on 1", "undecided on 2", "too few seeds on 3", "not tried on 4"]
 
 
 def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:

@@ -70,9 +70,12 @@ def test_on_published_runs_r_of_mu_is_r_of_the_norm() -> None:
 def test_the_length_is_called_the_reason_where_the_books_statement_says_so(tmp_path: Path) -> None:
     """Over seeds: students of one seed are one draw."""
     study = store(tmp_path, [SPEC, kd(4)])
-    opened = "Over seeds it is open whether it is the length of W<sub>s</sub>: over 2 students"
+    opened = "Over seeds it is open whether r shows the length of W<sub>s</sub>: over 2 students"
     assert opened in drawn.sentence(study)
-    for found, text in (("holds", "It is the length"), ("does not hold", "It is not only the length")):
+    for found, text in (
+        ("holds", "What r shows is the length"),
+        ("does not hold", "What r shows is not only the length"),
+    ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(drawn, "verdict", lambda *_, found=found: SimpleNamespace(verdict=found))
             assert f". {text} of W<sub>s</sub>: over 2 students" in drawn.sentence(study)

@@ -19,7 +19,6 @@ from kdnb.analysis.selection import ChapterParameters, load
 from kdnb.analysis.study import Study
 from kdnb.book import explorer_data, fragments, reading, widgets
 from kdnb.figures import front_page
-from kdnb.figures.interventions import design as drawn_design
 from kdnb.files import write_tensors
 
 
@@ -148,7 +147,6 @@ def test_the_first_page_names_where_reuse_needs_the_teacher(
     four = [replace(studies[0], name=str(place), every=[place]) for place in range(4)]
     monkeypatch.setattr(design, "cells", lambda every: every[0])
     monkeypatch.setattr(design, "gap", lambda place, row: estimate(gaps[row][place]))
-    monkeypatch.setattr(drawn_design, "as_it_stands", lambda studies: "")
     found = front_page.answer(studies[:1], four)
     assert "with too few seeds to be sure on" in found
     assert "Where answers are distilled: yes on 0, no on 1, undecided on 2, too few seeds on 3; where" in found

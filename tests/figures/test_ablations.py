@@ -12,6 +12,7 @@ from made_up import rounded
 
 from kdnb.analysis import by_method, variations
 from kdnb.analysis.selection import StudiesParameters
+from kdnb.figures.claim_words import FOUND
 from kdnb.figures.methods import ablations
 from kdnb.figures.methods import table as methods_table
 from kdnb.profiles import DROPS, DROPS_OF
@@ -145,12 +146,36 @@ def test_a_curve_an_alpha_is_the_mean_over_its_seeds(chosen: StudiesParameters) 
 def test_what_alpha_changes_is_told_beside_the_bystander(chosen: StudiesParameters) -> None:
     made = ablations.alpha(chosen)
     kd = variations.alphas(chosen)["digits"].table.query("line == 'KD T=4'").groupby("x")[["mu", "bystander"]].mean()
-    own, other = 100 * (kd.loc["0.9"] / kd.loc["0.1"] - 1)
-    assert made.answer.startswith("**From α = 0.1 to 0.9 KD T=4's final raw μ changes by ")
-    assert "points (digits, n = 2)" in made.answer
-    assert f"by {own:+.1f} % and that to the bystander by {other:+.1f} %".replace("-", "−") in made.answer
+    own, other = kd.loc["0.9"] - kd.loc["0.1"]
+    few = "**It cannot be told from so few seeds on digits: from α = 0.1 to 0.9 KD T=4's final raw μ changes by "
+    assert made.answer.startswith(few)
+    assert f"by {own:+.2f} and that to the bystander by {other:+.2f}, ".replace("-", "−") in made.answer
     last = replace(chosen, warm_up=chosen.studies()["digits"].students[0].spec.epochs - 1)
-    assert ", r stays undefined, accuracy by " in ablations.alpha(last).answer
+    assert "; r stays undefined, accuracy changes by " in ablations.alpha(last).answer
+    assert ablations.alpha_curves(chosen).answer.split(" on digits: ")[0].strip("*") in (*FOUND.values(),)
+
+
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        (-5.0, "yes, to the teacher more than to the bystander, on x: "),
+        (5.0, "yes, away from the teacher more than from the bystander, on x: "),
+        (2.0, "not otherwise than to the bystander, that could be seen, on x: "),
+    ],
+)
+def test_mu_is_moved_by_alpha_as_that_to_the_bystander_or_not(
+    chosen: StudiesParameters, moved: float, said: str
+) -> None:
+    """The bystander's moves by 2; a larger mu that moves as far changes by the smaller share, and no otherwise."""
+    rows = [
+        ("KD T=4", x, seed, 20.0 + seed / 9 + moved * by, 5.0 + 2 * by, 0.5, 0.9)
+        for seed in range(3)
+        for by, x in enumerate(("0.1", "1"))
+    ]
+    table = pd.DataFrame(rows, columns=["line", "x", "seed", "mu", "bystander", "r", "accuracy"])
+    table.loc[0, "mu"] += 0.01
+    text = ablations.ends("x", replace(variations.alphas(chosen)["digits"], table=table))
+    assert text.startswith(said) and "to the bystander by +2.00, a difference of" in text
 
 
 def test_missing_runs_leave_nothing_out_but_themselves(tmp_path: Path) -> None:

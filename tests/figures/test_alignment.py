@@ -9,7 +9,7 @@ from drawable import drawable
 from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import alignment, selection
+from kdnb.analysis import alignment, selection, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -46,13 +46,17 @@ def test_a_rung_is_the_last_epochs_and_every_mu_is_in_the_table(study: Study) ->
 
 def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
     matched, rotated = (
-        np.median([last(run, column) / last(run, "mu_raw") for run in study.students])
+        np.median([1 - last(run, column) / last(run, "mu_raw") for run in study.students])
         for column in ("mu_matched", "mu_rotated")
     )
     text = ladder.ladder_sentence(study)
-    assert f"{matched:.0%} are left when features are matched, and {rotated:.0%}" in text
-    other = np.median([last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
-    assert text.endswith(f"of that to the bystander, which no student saw, {other:.0%} rotated.**")  # matched: not kept
+    assert (
+        text.startswith(f"**{matched:.0%} is gone when features are numbered ") and f"{rotated:.0%} when turned" in text
+    )
+    other = np.median([1 - last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
+    assert text.endswith(
+        f"of μ to the bystander, which no student saw, {words.number(other, '{:.0%}')} rotated.**"
+    )  # matched: not kept
 
 
 def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
     put(other.students[2], bystander_mu_raw=2.0, bystander_mu_matched=1.0)
     text = ladder.ladder_sentence(other)
     assert (
-        "(medians over 2 students)" in text
+        "medians over 2 students)" in text
         and "which no student saw, 50% matched (" in text
         and text.endswith(" to the teacher, in the 1 student that has both).**")
     )
@@ -76,7 +80,7 @@ def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path:
 def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:
     other = store(tmp_path, [SPEC])
     put(other.students[0], mu_raw=0.0)
-    assert ladder.ladder_sentence(other) == "**No student here has a μ above zero to take apart.**"
+    assert ladder.ladder_sentence(other) == "**It cannot be told: no student here has a μ above zero to take apart.**"
 
 
 def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,15 +165,43 @@ def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted:
 
 
 def test_the_sentence_says_on_which_side_the_intervals_lie(planted: Planted) -> None:
-    text = ladder.sides_sentence(planted.study)
-    for kind, name in (("raw", "As the weights stand"), ("rotated", "Rotated")):
+    raw, rotated = ladder.sides_sentence(planted.study).strip("*").split("; ")
+    for kind, part in (("raw", f"{raw[0].lower()}{raw[1:]}"), ("rotated", rotated)):
         found = alignment.differences(planted.study, kind, "cosine")
         side = estimate(found["KD T=4"].values()).side
         pairs = [found["KD T=4"][seed] - found["normal"][seed] for seed in range(3)]
-        part = text.split(f"{name}, ")[1].split(". ")[0]
         more = ladder.BEYOND[side == 0, estimate(pairs).side * (side or 1)]
-        assert ladder.NEARER[side] in part and more in part
+        assert part.startswith(f"{ladder.NEARER[side]} ") and f", {more}, " in part
     assert alignment.differences(planted.study, "raw", "cosine")["KD T=4"][0] > 0.2  # what was planted
+
+
+@pytest.mark.parametrize(
+    ("kd", "normal", "said", "beyond"),
+    [
+        (0.5, 0.1, "Yes as", "and beyond"),
+        (0.5, 0.5, "Yes as", "but not beyond"),
+        (0.5, 0.9, "Yes as", "but short of"),
+        (-0.5, -0.1, "No, nearer to the bystander, as", "and beyond"),
+        (0.0, 0.0, "Not that it could be seen as", "nor beyond"),
+        (0.0, -0.5, "Not that it could be seen as", "but beyond"),
+    ],
+)
+def test_which_classifier_is_nearer_is_said_first(
+    study: Study, monkeypatch: pytest.MonkeyPatch, kd: float, normal: float, said: str, beyond: str
+) -> None:
+    def differences(*_: object) -> dict[str, dict[int, float]]:
+        spread = (-0.01, 0.0, 0.01)
+        return {
+            "KD T=4": {seed: kd + off for seed, off in enumerate(spread)},
+            "normal": {seed: normal - off for seed, off in enumerate(spread)},
+        }
+
+    monkeypatch.setattr(ladder.alignment, "differences", differences)
+    text = ladder.sides_sentence(study)
+    assert text.startswith(f"**{said} the weights stand: the cosine of KD T=4 differs by ")
+    assert text.count(f", {beyond} normal training, ") == 2
+    monkeypatch.setattr(ladder.alignment, "differences", lambda *_: {"KD T=4": {0: 0.5, 1: 0.5}})
+    assert ladder.sides_sentence(study).startswith("**It cannot be told from so few seeds as the weights stand: ")
 
 
 def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from made_up import STUDENTS, kd, lasting, store
 
 from kdnb.analysis import selection
 from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.study import Study
 from kdnb.figures import front_page
+from kdnb.figures.correlation import norms
 from kdnb.figures.statistics import crossed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -32,4 +34,38 @@ def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_its_count_besid
         found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01])}
         monkeypatch.setattr(crossed, "read", lambda _, found=found: found)
         (text,) = front_page._nearer([study, replace(study, name="other")])
-        assert f"μ, one of {len(crossed.TITLES)} measures, is nearer to its own teacher's in {said} (" in text
+        assert (
+            f"one of {len(crossed.TITLES)} measures, its classifier ends nearer to its own teacher's in {said}, "
+            in text
+        )
+
+
+@pytest.mark.parametrize(
+    ("farther", "said"),
+    [
+        ({"a": True, "b": True}, "Yes: a student's raw μ falls farther "),
+        ({"a": True, "b": False}, "Not everywhere: a student's raw μ falls farther "),
+        ({"a": False, "b": False}, "Not seen: that a student's raw μ falls farther "),
+        ({}, "Cannot be told: whether a student's raw μ falls farther "),
+    ],
+)
+def test_the_title_is_answered_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farther: dict[str, bool], said: str
+) -> None:
+    trial = store(tmp_path, STUDENTS[:1])
+
+    def drift(study: Study) -> front_page._Drift | None:
+        known = study.name in farther
+        return front_page._Drift(trial.students[0], -0.1, 0.0, 3, farther[study.name]) if known else None
+
+    monkeypatch.setattr(front_page, "_drift", drift)
+    assert front_page.answer([replace(trial, name=name) for name in "ab"], []).startswith(f"**{said}")
+
+
+def test_the_first_page_begins_with_no_claim_that_it_did_not_name(tmp_path: Path) -> None:
+    """r at three temperatures, and what became of claim C4, are the chapter's."""
+    study = store(tmp_path)
+    told = front_page.r(study).answer.strip("*")
+    chapter = norms.sentence(study)
+    assert told.startswith(("What r shows", "Over seeds it is open", "In size r of μ"))
+    assert chapter.endswith(f" seed). {told}**") and chapter.split(": r is ")[0].endswith(" here")

@@ -134,7 +134,10 @@ def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> N
     made = class_distances.matrices({"digits": study})
     figures, labels = steps(made)
     assert labels == [f"{label}, digits" for label in ("normal", "KD T=1", "KD T=4", "KD T=10")]
-    assert made.start == "KD T=4, digits" and "(seed 0 of " in made.answer
+    assert made.start == "KD T=4, digits"
+    found = class_agreement.agreement(study).students["final"]["own"]
+    rho = [f"{found[label][0]:.2f} for {name}" for label, name in (("KD T=4", "KD T=4"), ("normal", "normal training"))]
+    assert made.answer == f"**By ρ = {rho[0]} and {rho[1]} on digits (seed 0).**".replace("-", "−")
     assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
     run, teacher = study.students[1], study.teacher
     z = np.array(figures[1].data[0].z, float)
@@ -190,10 +193,31 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
     assert class_agreement.beyond_the_bystander(found)["KD T=4"] == dict(enumerate(paired))
     lower = next(t for t in fig.data if t.name == "teacher − bystander" and t.mode == "markers")
     assert list(lower.y)[4:6] == rounded(paired)
-    assert (
-        f"{over_seeds.estimate(paired).told('{:+z.2f}')} more than" in made.answer
-        and "It cannot be told from so few seeds" in made.answer
-    )
+    assert made.answer.startswith("**It cannot be told from so few seeds on digits: class distances of KD T=4 ")
+    assert f"by {over_seeds.estimate(paired).told('{:+z.3f}')} more than" in made.answer
+
+
+@pytest.mark.parametrize(
+    ("own", "normal", "said"),
+    [(0.9, 0.5, "Yes"), (0.9, 0.9, "Not that it could be seen"), (0.5, 0.9, "No"), (0.1, 0.05, "No")],
+)
+def test_agreement_is_its_teachers_beyond_the_bystander_and_normal_training(
+    study: Study, own: float, normal: float, said: str
+) -> None:
+    """Of every study: another's whole page once had the answer of the first."""
+
+    def values(level: float) -> dict[int, float]:
+        return {seed: level + 0.001 * (-1) ** seed for seed in range(4)}
+
+    sides = {"own": {"KD T=4": values(own), "normal": values(normal)}}
+    sides["bystander"] = {label: dict.fromkeys(range(4), 0.5) for label in sides["own"]}
+    found = class_agreement.Agreement({"final": sides}, {})
+    none = class_agreement.Agreement({"final": {}}, {})
+    made = class_distances.agreements({"one": (study, found), "other": (study, none)})
+    first, second = made.answer.strip("*").split("; ")
+    assert first.startswith(f"{said} on one: ") and second.startswith("it cannot be told on other, where ")
+    where = "at T = 4 on one." if own > normal + 0.01 else "at no T, not at 4 on one."
+    assert made.says.startswith(f"Agreement with the teacher is above normal training's by a whole interval {where}")
 
 
 def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
@@ -207,12 +231,48 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
     }
     made = class_distances.separations({"digits": (study, found)})
     drawable(made.figures[0])
-    assert made.answer.count("n\u00a0=\u00a02") == 4 and made.answer.startswith("**It cannot be told from")
-    three = {
-        name: by | {"KD T=4": {k: 2.0 for k in range(3)}, "normal": {k: 1.0 for k in range(3)}}
-        for name, by in found.items()
+    assert (
+        made.says.count("n\u00a0=\u00a02") == 4 and made.answer == "**It cannot be told from so few seeds on digits.**"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "knn", "silhouette", "cosine", "said"),
+    [
+        (1, 1, 1, -1, "yes on x, by all 4 measures"),
+        (1, 1, 1, 1, "by 3 of 4 measures on x (worse by cosine of class means)"),
+        (
+            1,
+            0,
+            -1,
+            0,
+            "by 1 of 4 measures on x (not seen by kNN accuracy and cosine of class means, worse by silhouette)",
+        ),
+        (
+            0,
+            -1,
+            0,
+            0,
+            "no on x (not seen by between / within, silhouette and cosine of class means, worse by kNN accuracy)",
+        ),
+        (0, 0, 0, 0, "not that it could be seen on x"),
+    ],
+)
+def test_better_separation_is_said_by_measures(
+    study: Study, ratio: int, knn: int, silhouette: int, cosine: int, said: str
+) -> None:
+    sides = dict(zip(class_agreement.SEPARATION, (ratio, knn, silhouette, cosine), strict=True))
+    found = {
+        key: {
+            "KD T=4": {seed: side + 0.01 * (-1) ** seed for seed in range(4)},
+            "normal": dict.fromkeys(range(4), 0.0),
+        }
+        for key, side in sides.items()
     }
-    assert class_distances.separation_sentence(study, three).startswith("**By 3 of 4 measures, beyond chance: ")
+    assert class_distances.better("x", study, found) == said
+    without = {key: {"KD T=4": by["KD T=4"]} for key, by in found.items()}
+    assert class_distances.better("x", study, without).startswith("it cannot be told on x, where ")
+    assert class_distances.by_how_much("x", study, without) == ""
 
 
 # ----------------------------------------------------------------------------------------------------------------- maps
@@ -233,7 +293,12 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     assert map_stability.recognised(atlas)["neighbours"] >= 2
     drawable(stability._kept_parts(compared, atlas, table))
     made = stability.kept_parts({"digits": compared})
-    assert "4 maps from random starts" in made.answer and list(made.figure) == ["digits"]
+    assert "of 4 maps from random starts" in made.says and list(made.figure) == ["digits"]
+    hollow = table[table["pair"] == "features"]
+    near, far = (f"{part['neighbours'].mean():.0%}" for part in (hollow, table[table["pair"] == "random"]))
+    assert made.answer.startswith(f"**{near} of neighbours and ρ = ") and f" on digits, {far} and ρ = " in made.answer
+    worst = f"ρ = {hollow['classes'].mean():.2f} (at least {hollow['classes'].min():.2f})".replace("-", "−")
+    assert f" and {worst} of class distances with the features" in made.answer
 
 
 def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tmp_path: Path) -> None:
@@ -243,8 +308,9 @@ def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tm
         write(tmp_path, spec)
     other = selection.load(ChapterParameters(output_dir=str(tmp_path), weight_decay=0))
     assert map_stability.load(other) is None
-    answer = stability.kept_parts({"digits": other}).answer
-    assert "no maps of these students were drawn again" in answer and f"draws those of {SPEC.name}, kd-T4" in answer
+    made = stability.kept_parts({"digits": compared, "other": other})
+    lacking = "; it cannot be told on other, where no maps of these students were drawn again.**"
+    assert made.answer.endswith(lacking) and f"draws those of {SPEC.name}, kd-T4" in made.says
     file = tmp_path / "comparisons" / "maps.safetensors"
     tensors, told = read_tensors(file)
     told["networks"] |= {"KD T=4": {"run": "kd-T4-a0.9-unsquared-wd0.0005-s0", "epoch": 7}}
@@ -294,14 +360,35 @@ def test_stitching_shows_this_study_s_students_beside_fitting_floors(compared: S
     assert sorted(named) == ["its teacher", "pixels", "same model, other seed", "untrained network"]
     few = table[(table["kind"] != "student") | (table["seed"] == 0)]  # of the others no classifier was put behind
     seed_0 = [run for run in compared.shown if run.spec.init_seed == 0]
-    assert f"over {len(seed_0) - 1} students that learned from it" in stitching.sentence(compared, few)
+    assert f"mean over {len(seed_0) - 1} students" in stitching.means(
+        "digits", compared, few
+    )  # without normal training
     assert f"n\u00a0=\u00a0{len(seed_0)}\u00a0runs" in stitching._accuracies(compared, few).layout.title.text
     groups = {label: group for label, group in compared.groups.items() if label != "normal"}
     taught = [run for group in groups.values() if len(group) == 2 for run in group]
     ahead = [np.mean([100 * (every[r] - 0.7) for r in taught if r.spec.init_seed == s]) for s in (0, 1)]
+    assert made.answer.startswith("**It cannot be told from so few seeds on digits: ")
     assert f"ahead by {over_seeds.estimate(ahead).told('{:+.2f}')} points" in made.answer
     assert "points, in normal training by +" in made.answer  # which is the control, and did not learn from the teacher
-    assert "pixels 30.0% and untrained network 20.0%" in made.answer and "so few seeds" in made.answer
+    assert "pixels 30.0% and untrained network 20.0%" in made.says
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        ([0.9, 1.0, 1.1], "yes on x: "),
+        ([-1, 0.1, 0.0], "undecided on x: "),
+        ([0.0, 0.1, 0.0], "no on x: "),
+        ([-20, -21, -20], "no on x: "),
+        ([20, 20], "it cannot be told from so few seeds on x: "),
+        ([], "it cannot be told on x, where "),
+    ],
+)
+def test_a_classifier_fits_its_own_students_better_by_a_whole_interval(
+    compared: Study, monkeypatch: pytest.MonkeyPatch, ahead: list[float], said: str
+) -> None:
+    monkeypatch.setattr(stitched, "ahead", lambda *_: {"KD T=4": dict(enumerate(ahead))} if ahead else {})
+    assert stitching.fits_its_own("x", compared, stitched.table(compared)).startswith(said)
 
 
 def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) -> None:
@@ -315,6 +402,7 @@ def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) ->
         stability.kept_parts(shown),
     )
     for one in made:
-        assert "cannot be told" in one.answer and "`python -m kdnb compare --profile digits` makes it" in one.answer
+        assert one.answer.startswith("**It cannot be told on digits, where ")
+        assert "`python -m kdnb compare --profile digits` makes it" in one.says
     assert map_stability.load(bare) is None
     assert any(trace.x for trace in made[0].figures[0].data)

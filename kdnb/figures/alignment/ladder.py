@@ -1,6 +1,6 @@
 """What each freedom to align leaves of mu, and whether the teacher is nearer than a bystander; over seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -53,27 +53,32 @@ def ladder(study: Study) -> Exhibit:
 
 
 def ladder_sentence(study: Study) -> str:
-    """What matching and rotating leave of raw mu at the median over all students, and of that to the bystander."""
+    """What of raw mu matching and rotating undo at the median over all students, and of that to the bystander."""
     matched, rotated = (_shares(study, column) for column in ("mu_matched", "mu_rotated"))
     if not matched or not rotated:
-        return "**No student here has a μ above zero to take apart.**"
+        return "**It cannot be told: no student here has a μ above zero to take apart.**"
     most = max(len(matched), len(rotated))
     text = (
-        f"Of raw μ at the last epoch {np.median([*matched.values()]):.0%} are left when features are matched, and "
-        f"{np.median([*rotated.values()]):.0%} when they are rotated (medians over {words.counted(most, 'student')})"
+        f"{_gone(matched.values())} is gone when features are numbered as the teacher's (matched), "
+        f"{_gone(rotated.values())} when turned (rotated; medians over {words.counted(most, 'student')})"
     )
     beside = []
     for name, own in {"matched": matched, "rotated": rotated}.items():
         other = _shares(study, f"mu_{name}", BYSTANDER)
         both = [path for path in other if path in own]
         if both:
-            theirs, its = (f"{np.median([shares[path] for path in both]):.0%}" for shares in (other, own))
+            theirs, its = (_gone(shares[path] for path in both) for shares in (other, own))
             whose = words.counted(len(both), "student that has", "students that have")
             fewer = f" ({its} to the teacher, in the {whose} both)" if len(both) < most else ""
             beside.append(f"{theirs} {name}{fewer}")
     if not beside:
         return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
-    return f"**{text}; of that to the bystander, which no student saw, {style.joined(beside)}.**"
+    return f"**{text}; of μ to the bystander, which no student saw, {style.joined(beside)}.**"
+
+
+def _gone(shares: Iterable[float]) -> str:
+    """What of raw mu is no longer there, at the median."""
+    return words.number(1 - float(np.median([*shares])), "{:.0%}")
 
 
 def _shares(study: Study, column: str, side: str = "") -> dict[Path, float]:
@@ -141,34 +146,34 @@ def sides_sentence(study: Study) -> str:
     """Is KD's classifier nearer to its teacher's than to the bystander's, and more so than normal training's?"""
     kd = study.nearest(4)
     parts = []
-    for kind, name in (("raw", "As the weights stand"), ("rotated", "Rotated")):
+    for kind, where in (("raw", "as the weights stand"), ("rotated", "once rotated")):
         found = alignment.differences(study, kind, "cosine")
         if kd is None or not found.get(kd.label):
             continue
         one = estimate(found[kd.label].values())
         beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
-        text = f"{name}, {NEARER[one.side] if _enough(one) else FEW}, cosine {one.told('{:+.2g}')}"
+        so = NEARER[one.side] if _enough(one) else "it cannot be told from so few seeds"
+        text = f"{so} {where}: the cosine of {kd.label} differs by {one.told('{:+.2g}')}"
         if beyond.values:
             more = BEYOND[one.side == 0, beyond.side * (one.side or 1)] if _enough(beyond) else "beyond normal training"
             text += f", {more}, {beyond.told('{:+.2g}')}"
         parts.append(text)
     if kd is None or not parts:
         return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
-    return f"**Is {kd.label} nearer to its teacher? {'. '.join(parts)}.**"
+    return words.sentence("; ".join(parts))
 
 
 def _enough(found: Estimate) -> bool:
     return len(found.values) >= stats.LEAST_RUNS
 
 
-FEW = "so few seeds do not decide"
-NEARER = {1: "it is", 0: "no difference is seen", -1: "it is nearer to the bystander"}
+NEARER = {1: "yes", 0: "not that it could be seen", -1: "no, nearer to the bystander,"}
 # By whether no difference is seen, and the side of what is beyond normal training's, that of the difference being 1.
 BEYOND = {
-    (True, 1): "but one beyond normal training",
-    (True, 0): "nor one beyond normal training",
-    (True, -1): "but one short of normal training",
-    (False, 1): "and more so than normal training",
-    (False, 0): "but not more so than normal training",
-    (False, -1): "but less so than normal training",
+    (True, 1): "but beyond normal training",
+    (True, 0): "nor beyond normal training",
+    (True, -1): "but short of normal training",
+    (False, 1): "and beyond normal training",
+    (False, 0): "but not beyond normal training",
+    (False, -1): "but short of normal training",
 }

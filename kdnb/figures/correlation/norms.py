@@ -18,10 +18,10 @@ from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 LENGTH: Mapping[Word, str] = {
-    "holds": "It is the length of W<sub>s</sub>",
-    "does not hold": "It is not only the length of W<sub>s</sub>",
+    "holds": "What r shows is the length of W<sub>s</sub>",
+    "does not hold": "What r shows is not only the length of W<sub>s</sub>",
 }
-OPEN = "Over seeds it is open whether it is the length of W<sub>s</sub>"
+OPEN = "Over seeds it is open whether r shows the length of W<sub>s</sub>"
 PAPERS_R = {"KD": 0.972, "normal training": -0.971}  # KD's at a T that the paper does not name
 NORM = "‖W<sub>s</sub>‖"
 CURVES = {**correlations.SIDES, "weight_norm": NORM}
@@ -124,9 +124,15 @@ def _cuts(study: Study) -> dict[str, object]:
 
 def sentence(study: Study) -> str:
     """Whether r goes with T as in the paper; whether it is r of the norm, and its sign what the norm does."""
+    ends = "" if norms.table(study.shown, study.warm_up).empty else f"{_ends(study)}. "
+    return words.sentence(f"{ends}{of_the_length(study)}")
+
+
+def of_the_length(study: Study) -> str:
+    """Whether r is r of the norm, and its sign what the norm does, in a clause."""
     found = norms.table(study.shown, study.warm_up)
     if found.empty:
-        return "**Cannot be told here: no student has a μ whose r could be compared.**"
+        return "Cannot be told here: no student has a μ whose r could be compared"
     agree = int(found["signs_agree"].sum())
     (same,) = (one for one in STATEMENTS if one.id == "S13")
     judged = verdict(same, study.seeds)
@@ -140,7 +146,7 @@ def sentence(study: Study) -> str:
     if judged.verdict == "undecided" and over_seeds.estimate(SAME_R - gap for gap in judged.values["gap"]).side > 0:
         verb = f"In size r of μ is r of {NORM}"
         alike += f"; whether that is {NINE_TENTHS:.0%} of students the seeds leave open"
-    return f"**{_ends(study)}. {verb}: {alike}.**"
+    return f"{verb}: {alike}"
 
 
 def _ends(study: Study) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
 from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
-from kdnb.analysis.over_seeds import Values, estimate, paired
+from kdnb.analysis.over_seeds import Estimate, Values, estimate
 from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
 from kdnb.figures import classes, intervals, style
@@ -16,6 +16,7 @@ from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.tsne import MOMENTS
 
 FLOORS = {"pixels": ("pixels", "#009e73", "dot"), "untrained": ("untrained network", style.NORMAL, "dash")}
+FINE = "{:+z.3f}"  # a difference of ρ: on a hundred classes an interval ends within hundredths of zero
 FEW_PAIRS = 500  # of classes, all of whose matrices a page can hold
 
 
@@ -32,9 +33,10 @@ def matrices(studies: Mapping[str, Study]) -> Exhibit:
     last epoch, above it the teacher's; one colour scale a study. Without the teacher's run the student's on both sides.
     """
     figures = {f"{label}, {name}": fig for name, study in studies.items() for label, fig in _matrices(study).items()}
-    first = next(iter(studies.values()))
-    start = first.leading.label
-    return Exhibit(figures, answer=matrix_sentence(first, start), start=f"{start}, {next(iter(studies))}")
+    name, first = next(iter(studies.items()))
+    told = "; ".join(alike(*one) for one in studies.items())
+    answer = words.sentence(f"{told} (seed {first.seed})")
+    return Exhibit(figures, answer=answer, start=f"{first.leading.label}, {name}")
 
 
 def _matrices(study: Study) -> dict[str, go.Figure]:
@@ -53,19 +55,15 @@ def _matrices(study: Study) -> dict[str, go.Figure]:
     }
 
 
-def matrix_sentence(study: Study, label: str) -> str:
-    """How alike the student of that label and its teacher order the distances; over seeds beside normal training."""
+def alike(name: str, study: Study) -> str:
+    """How alike the student in front and its teacher order the distances; normal training beside it; in a clause."""
     found = class_agreement.agreement(study).students["final"].get("own", {})
-    rho = {one: found[one][study.seed] for one in (label, "normal") if study.seed in found.get(one, {})}
-    if label not in rho:
-        return "**It cannot be told: the teacher of these students is not here.**"
-    told = ", ".join(f"{one} {words.number(value, '{:z.2f}')}" for one, value in rho.items())
-    here = f"{told} (seed {study.seed} of {study.folder.name})"
-    if not (gaps := estimate(paired(found, found, label, "normal"))).values:
-        return f"**One number for the picture: rank correlation of the distances with the teacher's {here}.**"
-    more = f"{'less' if gaps.side < 0 else 'more'} like its teacher than normal training is"
-    so = f"{label} is {more}" if gaps.side else f"It cannot be told whether {label} is {more}"
-    return f"**{so}: rank correlation of the distances {here}, over seeds ahead by {gaps.told('{:+.2f}')}.**"
+    shown = {study.leading.label: study.leading.label} | {"normal": "normal training"}
+    rho = {label: found[label][study.seed] for label in shown if study.seed in found.get(label, {})}
+    if study.leading.label not in rho:
+        return f"it cannot be told on {name}, where the teacher of these students is not kept"
+    told = style.joined(f"{words.number(value, '{:z.2f}')} for {shown[label]}" for label, value in rho.items())
+    return f"by ρ = {told} on {name} (seed {study.seed})"
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,10 @@ def agreements(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> 
     bystander; a figure a study.
     """
     figures = {name: _agreements(*one) for name, one in found.items()}
-    first = next(iter(found.values()))
-    return Exhibit(figures, sharpest(*first), agreement_sentence(*first))
+    answer = words.sentence("; ".join(its_teachers(name, *one) for name, one in found.items()))
+    bare = [study for study, _ in found.values() if study.comparison("classes.safetensors") is None]
+    says = [sharpest(found), *map(class_agreement.how_to, bare)]
+    return Exhibit(figures, " ".join(filter(None, says)), answer)
 
 
 def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
@@ -150,40 +150,39 @@ def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
     return style.captioned(fig, study, MOMENTS["final"], study.shown)
 
 
-def agreement_sentence(study: Study, found: class_agreement.Agreement) -> str:
-    """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's are?"""
+def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> str:
+    """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's?"""
     own, beyond = found.students["final"].get("own", {}), class_agreement.beyond_the_bystander(found)
-    label, name = study.leading.label, study.folder.name
+    label = study.leading.label
     if not beyond.get(label):
-        how = class_agreement.how_to(study)
-        return f"**It cannot be told on {name}: class distances of both teachers are needed.** {how}"
+        return f"it cannot be told on {name}, where class distances of both teachers are not kept"
     less = estimate(beyond[label].values())
     more = estimate(over_seeds.paired(beyond, beyond, label, "normal"))
     asked = [less, more] if more.values else [less]
     enough = min(len(one.values) for one in asked) >= stats.LEAST_RUNS
-    seen = {1: "Yes", 0: "Not that it could be seen", -1: "No"}[min(one.side for one in asked)]
-    so = seen if enough else "It cannot be told from so few seeds"
-    beside = f"; beyond normal training {more.told('{:+z.2f}')}" if more.values else ""
+    seen = {1: "yes", 0: "not that it could be seen", -1: "no"}[min(one.side for one in asked)]
+    so = seen if enough else "it cannot be told from so few seeds"
+    beside = f", and that by {more.told(FINE)} more than in normal training" if more.values else ""
+    rho = words.number(estimate(own[label].values()).mean, "{:z.2f}")
     return (
-        f"**{so}: on {name} the class distances of {label} agree with its teacher's by ρ = "
-        f"{words.number(estimate(own[label].values()).mean, '{:z.2f}')}, which is {less.told('{:+z.2f}')} more than "
-        f"with the bystander's{beside}.**"
+        f"{so} on {name}: class distances of {label} agree with its teacher's by ρ = {rho}, by {less.told(FINE)} more "
+        f"than with the bystander's{beside}"
     )
 
 
-def sharpest(study: Study, found: class_agreement.Agreement) -> str:
-    """At which temperatures students agree with their teacher more than normally trained ones do."""
-    own = found.students["final"].get("own", {})
-    gaps = {t: estimate(over_seeds.paired(own, own, run.label, "normal")) for t, run in study.kd.items()}
-    enough = {t: one for t, one in gaps.items() if len(one.values) >= stats.LEAST_RUNS}
-    if not enough:
-        return ""
-    above = [f"{t:g}" for t, one in enough.items() if one.side > 0]
-    rest = [f"{t:g}" for t, one in enough.items() if one.side <= 0]
-    where = f"at T = {style.joined(above)}" if above else "at no T"
-    off = over_seeds.off_zero(enough.values(), "temperature", 1)
-    text = f"Agreement with the teacher is above normal training's by a whole interval {where}"
-    return f"{text}{f', not at T = {style.joined(rest)}' if rest else ''} ({off})."
+def sharpest(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> str:
+    """At which temperatures students agree with their teacher more than normally trained ones do, study by study."""
+    parts = []
+    for name, (study, one) in found.items():
+        own = one.students["final"].get("own", {})
+        gaps = {t: estimate(over_seeds.paired(own, own, run.label, "normal")) for t, run in study.kd.items()}
+        enough = {t: gap for t, gap in gaps.items() if len(gap.values) >= stats.LEAST_RUNS}
+        above, rest = ([f"{t:g}" for t, gap in enough.items() if (gap.side > 0) == so] for so in (True, False))
+        where = f"at T = {style.joined(above)}" if above else "at no T"
+        off = over_seeds.off_zero(enough.values(), "temperature", 1)
+        parts += [f"{where}{f', not at {style.joined(rest)}' if rest else ''} on {name} ({off})"] if enough else []
+    text = "Agreement with the teacher is above normal training's by a whole interval"
+    return f"{text} {'; '.join(parts)}." if parts else ""
 
 
 @exhibit(
@@ -194,7 +193,8 @@ def sharpest(study: Study, found: class_agreement.Agreement) -> str:
 def separations(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> Exhibit:
     """What `class_agreement.separation` finds, a panel a measure, a figure a study."""
     figures = {name: _separations(*one) for name, one in found.items()}
-    return Exhibit(figures, answer=separation_sentence(*next(iter(found.values()))))
+    answer = words.sentence("; ".join(better(name, *one) for name, one in found.items()))
+    return Exhibit(figures, " ".join(filter(None, (by_how_much(name, *one) for name, one in found.items()))), answer)
 
 
 def _separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
@@ -208,18 +208,34 @@ def _separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
     return style.captioned(fig, study, MOMENTS["matched"], study.shown)
 
 
-def separation_sentence(study: Study, found: Mapping[str, Values]) -> str:
-    """Does KD at T = 4 separate classes better than normal training: what each measure says, by its interval."""
-    hot, name = study.nearest(4), study.folder.name
-    gaps = {
-        key: estimate(over_seeds.paired(found[key], found[key], hot.label if hot else "", "normal"))
-        for key in class_agreement.SEPARATION
-    }
-    if hot is None or not any(one.values for one in gaps.values()):
-        return f"**It cannot be told on {name}: KD and normal training of one seed are needed.**"
-    told = [f"{what} {gaps[key].told('{:+z.2g}')}" for key, what in class_agreement.SEPARATION.items()]
-    # Classes that are farther apart have a smaller cosine.
-    better = [estimate(-np.array(one.values)) if key == "class_similarity" else one for key, one in gaps.items()]
-    enough = max(len(one.values) for one in gaps.values()) >= stats.LEAST_RUNS
-    so = f"By {over_seeds.off_zero(better, 'measure', 1)}" if enough else "It cannot be told from so few seeds"
-    return f"**{so}: on {name} {hot.label} has beside normal training of the same seed {'; '.join(told)}.**"
+def better(name: str, study: Study, found: Mapping[str, Values]) -> str:
+    """Does KD at T = 4 separate classes better than normal training: by how many measures' intervals, in a clause."""
+    gaps = _beside_normal(study, found)
+    if not gaps:
+        return f"it cannot be told on {name}, where no seed has both KD and normal training"
+    if max(len(one.values) for one in gaps.values()) < stats.LEAST_RUNS:
+        return f"it cannot be told from so few seeds on {name}"
+    by_side: dict[int, list[str]] = {1: [], 0: [], -1: []}
+    for key, one in gaps.items():  # classes that are farther apart have a smaller cosine
+        by_side[-one.side if key == "class_similarity" else one.side].append(class_agreement.SEPARATION[key])
+    above, unseen, below = by_side.values()
+    if len(above) == len(gaps):
+        return f"yes on {name}, by all {len(gaps)} measures"
+    so = f"by {len(above)} of {len(gaps)} measures" if above else "no" if below else "not that it could be seen"
+    rest = {"not seen by": unseen if above or below else [], "worse by": below}
+    told = ", ".join(f"{how} {style.joined(which)}" for how, which in rest.items() if which)
+    return f"{so} on {name}{told and f' ({told})'}"
+
+
+def by_how_much(name: str, study: Study, found: Mapping[str, Values]) -> str:
+    """The differences behind :func:`better`, in a sentence; empty without any."""
+    gaps, hot = _beside_normal(study, found), study.nearest(4)
+    told = [f"{class_agreement.SEPARATION[key]} {one.told('{:+z.2g}')}" for key, one in gaps.items()]
+    return f"On {name} {hot.label} less normal training of the same seed: {'; '.join(told)}." if hot and told else ""
+
+
+def _beside_normal(study: Study, found: Mapping[str, Values]) -> dict[str, Estimate]:
+    """KD at T = 4 less normal training, seed by seed, by measure; those that both have."""
+    hot = study.nearest(4)
+    pairs = {k: over_seeds.paired(found[k], found[k], hot.label, "normal") for k in class_agreement.SEPARATION if hot}
+    return {key: estimate(values) for key, values in pairs.items() if len(values)}

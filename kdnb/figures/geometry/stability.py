@@ -25,20 +25,19 @@ PAIRS = {
 )
 def kept_parts(studies: Mapping[str, Study]) -> Exhibit:
     """Neighbours at the left, class distances at the right, against perplexity; a figure a study that has maps."""
-    found = {name: redrawn for name, study in studies.items() if (redrawn := map_stability.load(study))}
-    if not found:
-        return Exhibit(answer=f"**It cannot be told: no maps of these students were drawn again.** {_how(studies)}")
-    tables = {name: map_stability.kept(redrawn) for name, redrawn in found.items()}
-    figures = {name: _kept_parts(studies[name], redrawn, tables[name]) for name, redrawn in found.items()}
-    name = next(iter(found))
-    return Exhibit(figures, answer=sentence(name, found[name], tables[name]))
+    found = {name: map_stability.load(study) for name, study in studies.items()}
+    tables = {name: map_stability.kept(redrawn) for name, redrawn in found.items() if redrawn}
+    figures = {name: _kept_parts(studies[name], one, tables[name]) for name, one in found.items() if one}
+    says = [recognised(name, one) if one else _how(studies[name]) for name, one in found.items()]
+    answer = words.sentence("; ".join(comes_back(name, tables.get(name)) for name in studies))
+    return Exhibit(figures or None, " ".join(says), answer)
 
 
-def _how(studies: Mapping[str, Study]) -> str:
+def _how(study: Study) -> str:
     """What to do where there are no maps; where there are others, of which."""
-    if any(study.comparison("maps.safetensors") for study in studies.values()):
+    if study.comparison("maps.safetensors"):
         return f"`kdnb compare` draws those of {style.joined(comparisons.MAPPED)} alone."
-    return class_agreement.how_to(next(iter(studies.values())))
+    return class_agreement.how_to(study)
 
 
 def _kept_parts(study: Study, found: map_stability.Redrawn, table: pd.DataFrame) -> go.Figure:
@@ -60,26 +59,30 @@ def _kept_parts(study: Study, found: map_stability.Redrawn, table: pd.DataFrame)
     return style.captioned(fig, study, f"{len(found.maps)} maps from random starts", found.students)
 
 
-def sentence(name: str, found: map_stability.Redrawn, table: pd.DataFrame) -> str:
-    """What of a map comes back: who is near whom, and how far groups are from each other."""
+def comes_back(name: str, table: pd.DataFrame | None) -> str:
+    """What of a map is in the features and on another map: who is near whom, how far groups are; in a clause."""
+    if table is None:
+        return f"it cannot be told on {name}, where no maps of these students were drawn again"
     mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], how)() for how in ("mean", "min"))
-    near, far = (mean[kind] for kind in map_stability.KEPT)
-    worst = [words.number(least["classes"][pair], "{:z.2f}") for pair in PAIRS]
+    near = {pair: f"{mean['neighbours'][pair]:.0%}" for pair in PAIRS}
+    far = {
+        pair: f"ρ = {words.number(mean['classes'][pair], '{:z.2f}')} "
+        f"(at least {words.number(least['classes'][pair], '{:z.2f}')})"
+        for pair in PAIRS
+    }
     return (
-        f"**On {name} two maps of the same features share {near['random']:.0%} of their neighbours, a map and the "
-        f"features {near['features']:.0%}; distances of classes agree by ρ = {words.number(far['random'], '{:z.2f}')} "
-        f"(at least {worst[0]}) and {words.number(far['features'], '{:z.2f}')} (at least {worst[1]}).** "
-        + recognised_sentence(found)
+        f"{near['features']} of neighbours and {far['features']} of class distances with the features on {name}, "
+        f"{near['random']} and {far['random']} with another map of them"
     )
 
 
-def recognised_sentence(found: map_stability.Redrawn) -> str:
+def recognised(name: str, found: map_stability.Redrawn) -> str:
     """By which of the two a map can be told to be its own network's."""
     count, every, spaces = map_stability.recognised(found), len(found.maps), len(found.spaces)
     limit = every / spaces + 2 * np.sqrt(every / spaces * (1 - 1 / spaces))  # two standard errors above guessing
     better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
     return (
-        f"Of {every} maps from random starts {count['neighbours']} fit their own network's features best by who is near"
-        f" whom, {count['classes']} by the distances of the classes (chance: {every / spaces:.0f}): "
+        f"On {name} {count['neighbours']} of {every} maps from random starts fit their own network's features best by "
+        f"who is near whom, {count['classes']} by the distances of the classes (chance: {every / spaces:.0f}): "
         f"what tells a network on such a map is {style.joined(better) if better else 'neither'}."
     )

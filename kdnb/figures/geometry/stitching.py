@@ -28,13 +28,12 @@ RELATIONS = {
 )
 def accuracies(studies: Mapping[str, Study]) -> Exhibit:
     """Test accuracy of teachers' classifiers on each student's features, a panel a help; a figure a study."""
-    tables = {name: stitched.table(study) for name, study in studies.items()}
-    there = {name: (studies[name], table) for name, table in tables.items() if not table.empty}
-    if not there:
-        how = class_agreement.how_to(next(iter(studies.values())))
-        return Exhibit(answer=f"**It cannot be told: no classifier was put behind other features.** {how}")
-    figures = {name: _accuracies(*one) for name, one in there.items()}
-    return Exhibit(figures, answer=sentence(*next(iter(there.values()))))
+    found = {name: (study, stitched.table(study)) for name, study in studies.items()}
+    figures = {name: _accuracies(*one) for name, one in found.items() if not one[1].empty}
+    answer = words.sentence("; ".join(fits_its_own(name, *one) for name, one in found.items()))
+    told = [means(name, *one) if name in figures else class_agreement.how_to(one[0]) for name, one in found.items()]
+    better = f"Better is by more than {100 * ACCURACY_MARGIN:g} points, by the whole interval."
+    return Exhibit(figures or None, " ".join([*([better] if figures else []), *told]), answer)
 
 
 def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -61,37 +60,37 @@ def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
     return style.captioned(fig, study, "test accuracy of a teacher's classifier", those or study.shown)
 
 
-def sentence(study: Study, found: pd.DataFrame) -> str:
-    """Does it single out the own teacher behind a linear map, and how much of it needs no training?"""
+def fits_its_own(name: str, study: Study, found: pd.DataFrame) -> str:
+    """Whether, behind a linear map, the own teacher's classifier is ahead of another's, in a clause."""
     gaps = stitched.ahead(study, found)
     control = over_seeds.estimate(gaps.pop("normal", {}).values())
-    taught, parts = over_seeds.shared(gaps), []
-    if not taught:
-        return (
-            f"**It cannot be told on {study.folder.name}: no student that learned from its teacher is in all seeds.**"
-        )
-    for column, name in stitched.HELP.items():
+    ahead, margin = over_seeds.of_seeds(over_seeds.shared(gaps)), 100 * ACCURACY_MARGIN
+    if not ahead.values:
+        return f"it cannot be told on {name}, where no student that learned from its teacher is in all seeds"
+    if len(ahead.values) < stats.LEAST_RUNS:
+        so = "it cannot be told from so few seeds"
+    else:
+        so = "yes" if ahead.low > margin else "no" if ahead.high < margin else "undecided"
+    beside = f", in normal training by {control.told('{:+z.2f}')}" if control.values else ""
+    return f"{so} on {name}: behind a linear map it is ahead by {ahead.told('{:+z.2f}')} points{beside}"
+
+
+def means(name: str, study: Study, found: pd.DataFrame) -> str:
+    """How well the own teacher's classifier and another seed's do with each help, and what needs no training."""
+    gaps, parts = stitched.ahead(study, found), []
+    taught = over_seeds.shared({label: by_seed for label, by_seed in gaps.items() if label != "normal"})
+    for column, what in stitched.HELP.items():
         shown = (stitched.values(study, found, relation, column) for relation in ("own", "alike"))
         own, other = (_mean({label: one[label] for label in taught if label in one}) for one in shown)
         if np.isfinite(own) and np.isfinite(other):
-            parts.append(f"{name} {own:.1%} and {other:.1%}")
-    ahead = over_seeds.of_seeds(taught)
-    margin = 100 * ACCURACY_MARGIN
-    if len(ahead.values) < stats.LEAST_RUNS:
-        so = "It cannot be told with so few seeds"
-    elif ahead.low > margin:
-        so = "Those who learned from it"
-    else:
-        so = "Whoever sees these images" if ahead.high < margin else "It is undecided"
+            parts.append(f"{what} {own:.1%} and {other:.1%}")
     # Not the rows of the table: at T = 1 another label, without T squared, has the same weights.
     count = sum(map(len, taught.values()))
-    beside = f", in normal training by {control.told('{:+.2f}')}" if control.values else ""
     level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
     floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
     return (
-        f"**{so}: on {study.folder.name}, over {words.counted(count, 'student')} that learned from it and are in every "
-        f"seed, with the own teacher's classifier and another seed's, {'; '.join(parts)}. "
-        f"Behind a linear map the own one is ahead by {ahead.told('{:+.2f}')} points{beside}{floors}.**"
+        f"On {name}, mean over {words.counted(count, 'student')}, with the own teacher's classifier and another "
+        f"seed's, {'; '.join(parts)}{floors}."
     )
 
 

@@ -23,6 +23,7 @@ HEADS = {
 # What stands between W_o and W_t in the rows that ask for the teacher's own classifier.
 REUSES = {"answers": "where answers are distilled", "maps": "where features are copied and both are relabelled"}
 POINTS = "{:+z.2f}"
+NEEDED: Mapping[design.Need, str] = {"yes": "needed", "no": "not needed"}
 SYMBOLS = {
     "frozen": "circle",
     "foreign": "circle-open",
@@ -53,20 +54,17 @@ def as_html(studies: Mapping[str, Study]) -> str:
 
 def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
-    asked = "Does reuse need the teacher's own classifier? W<sub>o</sub> less W<sub>t</sub> in points"
-    rows = [
-        f"{words.capital(where)}: {'; '.join(_needs(studies, row)) or 'no study is here'}"
-        for row, where in REUSES.items()
-    ]
-    return f"**{asked}. {'. '.join(rows)}.**"
+    rows = [f"{where}: {'; '.join(_needs(studies, row)) or 'no study is here'}" for row, where in REUSES.items()]
+    told = ". ".join([rows[0], *map(words.capital, rows[1:])])
+    return f"**W<sub>t</sub> itself (in points, W<sub>o</sub> less W<sub>t</sub>), {told}.**"
 
 
 def _needs(studies: Mapping[str, Study], row: str) -> list[str]:
     parts = []
     for name, study in studies.items():
         apart = design.gap(design.cells(study.every), row)
-        told = f"{need(apart)}, {apart.told(POINTS)}" if apart.values else "it was not tried"
-        parts.append(f"on {name} {told}")
+        so = NEEDED.get(need(apart), need(apart))
+        parts.append(f"{so} on {name}, {apart.told(POINTS)}" if apart.values else f"not tried on {name}")
     return parts
 
 
@@ -84,8 +82,8 @@ def as_it_stands(studies: Mapping[str, Study]) -> str:
         for name, (others, mine) in rows.items()
         if others and mine
     ]
-    text = "Where features are copied straight, W<sub>o</sub> as it stands, its columns in another order, is beside"
-    return f"{text} W<sub>t</sub> {'; '.join(parts)} (points)." if parts else ""
+    text = "Copied straight, without relabelling, W<sub>o</sub> less W<sub>t</sub> is"
+    return f"{text} {'; '.join(parts)} (points)." if parts else ""
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach

@@ -12,6 +12,12 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
+# By the side of what mu changes by less what that to the bystander changes by.
+APART = {
+    1: "yes, away from the teacher more than from the bystander,",
+    0: "not otherwise than to the bystander, that could be seen,",
+    -1: "yes, to the teacher more than to the bystander,",
+}
 MEANS: dict[str, Callable[..., float]] = {"r": stats.mean_correlation}  # of the others the plain one
 PANELS = {"mu": "final raw μ", "r": "r (μ, loss)", "accuracy": "test accuracy"}
 # Of the lines of a figure, in their order: colour, dash, symbol.
@@ -40,8 +46,9 @@ def alpha_curves(chosen: StudiesParameters) -> Exhibit:
     """Appendix A.1: does alpha change the shape of mu's curve?"""
     found = variations.alphas(chosen)
     figures = {name: _by_alpha(varied) for name, varied in found.items()}
-    told = " ".join(f"On {name}: {claim_words.told(one.study, 'C9').strip('*')}" for name, one in found.items())
-    return Exhibit(figures or None, answer=f"**{told or 'It cannot be told: no study here has more than one α.'}**")
+    told = [claim_words.told(one.study, "C9").strip("*").replace(":", f" on {name}:", 1) for name, one in found.items()]
+    none = "It cannot be told: no study here has more than one α."
+    return Exhibit(figures or None, answer=f"**{' '.join(told) or none}**")
 
 
 @exhibit(
@@ -124,7 +131,7 @@ def _by_place(part: pd.DataFrame, column: str) -> dict[str, list[float]]:
 
 # ------------------------------------------------------------------------------------------------------------- clauses
 def ends(name: str, varied: variations.Varied) -> str:
-    """From the first to the last place of KD's line: mu, mu to the bystander, r and accuracy."""
+    """Whether from the first to the last place of KD's line mu goes as mu to the bystander does; r and accuracy."""
     means = _means(varied)
     lines = [line for line in varied.lines if len(means.loc[line]) > 1]
     if not lines:
@@ -132,16 +139,18 @@ def ends(name: str, varied: variations.Varied) -> str:
     kd = next((line for line in lines if line.startswith("KD")), lines[0])
     part = means.loc[kd]
     first, last = part.iloc[0], part.iloc[-1]
-    change = {
-        column: words.number(100 * (last[column] / first[column] - 1), "{:+.1f} %") for column in ("mu", "bystander")
-    }
+    rows = varied.table[varied.table["line"] == kd].set_index("seed")
+    at = [rows.loc[rows["x"] == place, ["mu", "bystander"]] for place in (part.index[0], part.index[-1])]
+    change = at[1] - at[0]  # in μ, not as a share: as ‖W_s‖ grows, the larger of two μ grows by the smaller share
+    apart = over_seeds.estimate(change["mu"] - change["bystander"])
+    so = APART[apart.side] if len(apart.values) >= stats.LEAST_RUNS else "it cannot be told from so few seeds"
+    mine, others = (words.number(change[column].mean(), "{:+.2f}") for column in ("mu", "bystander"))
     points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
     turn = [words.number(one["r"], "{:.2f}") for one in (first, last)]
-    count = varied.table[varied.table["line"] == kd]["seed"].nunique()
     r = f"r goes from {' to '.join(turn)}" if turn[0] != turn[1] else f"r stays {turn[0]}"
     return (
-        f"from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {change['mu']} and that to the "
-        f"bystander by {change['bystander']}, {r}, accuracy by {points} ({name}, n = {count})"
+        f"{so} on {name}: from α = {part.index[0]} to {part.index[-1]} {kd}'s final raw μ changes by {mine} and that "
+        f"to the bystander by {others}, a difference of {apart.told('{:+z.2f}')}; {r}, accuracy changes by {points}"
     )
 
 
