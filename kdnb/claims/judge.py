@@ -217,7 +217,7 @@ def by_interval(asked: Sequence[Parts]) -> BooksWord:
 
 def reach(asked: Sequence[Parts]) -> tuple[float, float]:
     """Half the interval of the margin that reaches lowest, and the half-width with which it would decide: its mean."""
-    margins = [[float(parts[name]) for parts in asked] for name in asked[0]]
+    margins = [[parts[name] for parts in asked] for name in asked[0]]
     lowest = min(margins, key=lambda values: stats.mean_interval(values)[0])
     low, high = stats.mean_interval(lowest)
     return (high - low) / 2, abs(low + high) / 2

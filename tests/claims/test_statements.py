@@ -15,7 +15,7 @@ from kdnb.analysis.students import Missing, Students
 from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers
 from kdnb.claims.book import STATEMENTS, within
-from kdnb.claims.judge import BooksWord, Claim, by_interval, verdict
+from kdnb.claims.judge import BooksWord, Claim, by_interval, reach, verdict
 from kdnb.figures import discussion
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -91,6 +91,8 @@ def test_signs_that_all_agree_are_no_proof_where_they_are_few(agree: int, of: in
         one.parts({"gap": 0.01 + seed / 1000, "sign as ‖W_s‖ says": stats.Share(agree, of)}) for seed in range(seeds)
     ]
     assert by_interval(asked) == answer
+    low, high = stats.mean_interval([stats.Share(agree, of)] * seeds)
+    assert answer != "undecided" or reach(asked)[0] == pytest.approx((high - low) / 2)  # as wide as what is judged
 
 
 def test_r_of_a_study_too_short_for_one_is_missing_and_of_changes_alone_undefined(tmp_path: Path) -> None:
