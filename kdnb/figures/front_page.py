@@ -90,8 +90,8 @@ def _nearer(designs: Sequence[Study]) -> list[str]:
     by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
     off = over_seeds.off_zero([one for one in found.values() if one], "study", 1, many="studies")
     text = (
-        f"With features relabelled (matched), one of {len(drawn_crossed.TITLES)} measures, its classifier ends nearer to "
-        f"its own teacher's in {off}, with crossed teachers (each once own, once other)"
+        f"With features relabelled (matched), one of {len(drawn_crossed.TITLES)} measures, its classifier ends nearer "
+        f"to its own teacher's in {off}, with crossed teachers (each once own, once other)"
     )
     return [f"{text}{by and f': by {by}'}"] if tables else []
 

@@ -63,7 +63,7 @@ def alike(name: str, study: Study) -> str:
     if study.leading.label not in rho:
         return f"it cannot be told on {name}, where the teacher of these students is not kept"
     told = style.joined(f"{words.number(value, '{:z.2f}')} for {shown[label]}" for label, value in rho.items())
-    return f"by ρ = {told} on {name} (seed {study.seed})"
+    return f"by ρ = {told} on {name}"
 
 
 @dataclass(frozen=True)
