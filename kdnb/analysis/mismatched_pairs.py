@@ -45,7 +45,7 @@ def own(table: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def pairing(table: pd.DataFrame) -> Estimate:
-    """By how much a number of two curves is higher where both are of one run, with its 95 % interval.
+    """By how much a number of two curves is higher where both are of one run, with its 95% interval.
 
     table: a row for the run of the first curve, a column for that of the second
 

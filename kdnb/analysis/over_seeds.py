@@ -69,7 +69,7 @@ def mean_course(study: Study, column: str, runs: Sequence[Run]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number of one student: a value a run, their mean, and its 95 % interval (nan where there is none)."""
+    """One number of one student: a value a run, their mean, and its 95% interval (nan where there is none)."""
 
     values: Sequence[float]
     mean: float
@@ -97,7 +97,7 @@ class Estimate:
 
 
 def more_than_chance(found: Iterable[Estimate], side: int | None = None) -> bool:
-    """Whether more of the 95 % intervals leave out zero than one in twenty explains (binomial, p of 0.05 at most).
+    """Whether more of the 95% intervals leave out zero than one in twenty explains (binomial, p of 0.05 at most).
 
     side: 1 or -1 where those alone count that lie above or below it, one in forty. Students of one seed share batches
     and first weights, so that their intervals are not independent.

@@ -4,7 +4,7 @@ They were written after the first results were seen, unlike the tests of :mod:`k
 them is what they say of runs that came later and of data sets that are still to come. Thresholds are the paper's own
 (:mod:`kdnb.claims.thresholds`) where they have one of the kind.
 
-A statement asks for one or more numbers to be positive: its *margins*, one each a seed. It holds when the 95 % interval
+A statement asks for one or more numbers to be positive: its *margins*, one each a seed. It holds when the 95% interval
 of the mean of every margin lies above zero, and does not when that of one lies below; in between these seeds do not
 decide. So "alike" and "as well as" are claimed only when the whole interval of the difference lies inside the bounds
 (two one-sided tests, each bound a margin), and fewer than three seeds decide nothing. The interval of a share of yes

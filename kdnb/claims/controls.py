@@ -3,7 +3,7 @@
 A verdict asks whether the paper's measurement comes out as the paper has it. This asks whether the measurement means
 what it seems to mean, of the claims that rest on a correlation or on mu's movement. The rules, in full:
 
-* A check is one number of one run (seed), and the sign that the claim gives it. It is answered *yes* when the 95 %
+* A check is one number of one run (seed), and the sign that the claim gives it. It is answered *yes* when the 95%
   interval of the mean over seeds leaves out zero with that sign, *no* when it does not, and *cannot be said* with fewer
   than three seeds, or where there is no interval.
 * A claim of two curves that go together (C1, C2, C4, C8, C10) has six checks. Over seeds: its r, measured as the paper
@@ -18,7 +18,7 @@ what it seems to mean, of the claims that rest on a correlation or on mu's movem
   curve with each second one, by least squares with a row, a column and the pairing (`mismatched_pairs.pairing`).
 
 These rules were written after earlier runs had been looked at. They hold no number that could have been tuned to them:
-zero is the only threshold, 95 % and three seeds are conventions. Windows and levels are those of the claims. The
+zero is the only threshold, 95% and three seeds are conventions. Windows and levels are those of the claims. The
 interval of *this run* was corrected later, when results had been seen: before, how well each second curve goes with
 any first one counted as noise, which made it far too wide.
 """

@@ -62,7 +62,7 @@ class Measure:
         return stats.mean_correlation(values) if self.kind == "correlation" else float(np.mean(values))
 
     def interval(self, values: Sequence[float]) -> Interval | None:
-        """The 95 % interval of the mean over seeds; None where there is none."""
+        """The 95% interval of the mean over seeds; None where there is none."""
         if self.kind == "choice":
             return None
         return self.possible(
@@ -204,7 +204,7 @@ def by_count(asked: Sequence[Parts]) -> PapersWord:
 
 
 def by_interval(asked: Sequence[Parts]) -> BooksWord:
-    """Holds when the 95 % interval over seeds of every part lies above zero; does not when that of one lies below."""
+    """Holds when the 95% interval over seeds of every part lies above zero; does not when that of one lies below."""
     if not asked:
         return "cannot be said"
     if len(asked) < stats.LEAST_RUNS:

@@ -85,7 +85,7 @@ def worth() -> str:
     true = _percent(shares.get("found here too", 0) for shares in chance.something().values())
     return (
         f"Of studies of {style.joined(chance.SEEDS)} seeds, *partly* is said by chance {partly}; *found here too* in "
-        f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f} % of seeds in {true}."
+        f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f}% of seeds in {true}."
     )
 
 
@@ -102,5 +102,5 @@ def errors() -> str:
 
 
 def _percent(shares: Iterable[float]) -> str:
-    """Several of them: "47, 87 and 96 %"."""
-    return f"{style.joined(f'{100 * share:.0f}' for share in shares)} %"
+    """Several of them: "47, 87 and 96%"."""
+    return f"{style.joined(f'{100 * share:.0f}' for share in shares)}%"

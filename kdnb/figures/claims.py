@@ -278,7 +278,7 @@ def _numbers(claim: Claim[Students], verdict: Verdict) -> str:
         values = verdict.values[key]
         text = f"<strong>{shown.over_seeds(values)}</strong>"
         if len(values) > 1 and shown.kind != "choice":
-            text += f"<br><small>95 %: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
+            text += f"<br><small>95%: {shown.between(values)}<br>seeds: {', '.join(map(shown.write, values))}</small>"
         name = html.escape(shown.text)
         rows.append(f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em">{text}</dd>')
     return f'<dl style="margin:0.5em 0">{"".join(rows)}</dl>'
@@ -306,6 +306,6 @@ def _controls(checks: Sequence[Check]) -> str:
         mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
         name = f"{check.mark} {html.escape(shown.text)}"
         count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-        text = f"{mean}<small>95 %: {check.between}{count}</small>"
+        text = f"{mean}<small>95%: {check.between}{count}</small>"
         rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
     return style.folded(head, f'{claimed}<dl style="margin:0">{rows}</dl>', f"margin:0.4em 0 0;border-top:{LINE}")

@@ -31,7 +31,7 @@ def test_by_chance_partly_comes_more_easily_with_more_seeds_and_the_page_says_ho
         partly = [shares["partly"] for shares in chance.nothing(claim).values()]
         assert partly == sorted(partly) and partly[-1] > partly[0] + 0.3
         assert (
-            f"in {', '.join(f'{100 * one:.0f}' for one in partly[:2])} and {100 * partly[2]:.0f} %"
+            f"in {', '.join(f'{100 * one:.0f}' for one in partly[:2])} and {100 * partly[2]:.0f}%"
             in claim_words.worth()
         )
 

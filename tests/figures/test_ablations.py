@@ -126,7 +126,7 @@ def test_what_the_other_reading_changes_is_told_from_the_runs(chosen: StudiesPar
         one, other = (part.set_index("x") for _, part in table.groupby("line", sort=False))
         text = ablations.turns("x", found["digits"])
         share = 100 * (other["mu"] / one["mu"] - 1)
-        assert f"{share.min():+.1f} % to {share.max():+.1f} %".replace("-", "−") in text
+        assert f"{share.min():+.1f}% to {share.max():+.1f}%".replace("-", "−") in text
         assert f"the sign of r turns in {int((one['r'] * other['r'] < 0).sum())} of 2 students (1 seed)" in text
 
 

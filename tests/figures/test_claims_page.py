@@ -215,7 +215,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
         for name, shown in claim.measures.items():
             assert html.escape(shown.text) in card and shown.over_seeds(verdict.values[name]) in card
             if len(verdict.seeds) > 1 and shown.kind != "choice":
-                assert f"95 %: {shown.between(verdict.values[name])}" in card
+                assert f"95%: {shown.between(verdict.values[name])}" in card
         assert card.count("<li>") == len(verdict.parts)
         for part, held in verdict.parts.items():
             assert f"{html.escape(part)}: {held} of {len(verdict.seeds)}" in card
@@ -237,7 +237,7 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
             mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
             assert f"{mark} {html.escape(check.measure.text)}</dt>" in card
             count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-            assert f"95 %: {check.between}{count}<" in card
+            assert f"95%: {check.between}{count}<" in card
 
 
 def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:

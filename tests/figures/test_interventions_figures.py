@@ -120,10 +120,10 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             run = write(tmp_path / "digits", spec(name, init_seed=seed))
             table = run.history.assign(test_accuracy=level + (0.001 if name != "kd" else 0.0) * (-1) ** seed)
             table.to_parquet(run.path / "history.parquet")
-    text = questions.paired_sentence(studies(tmp_path)["digits"])
+    text = questions.paired_sentence(studies(tmp_path))
     assert text == (
-        "**On digits, of students with three seeds, the interval beside KD (points) leaves out zero for 1 of 2 "
-        "(above it frozen (+10.03)), no more than chance.**"
+        "**Beside KD (points), with three seeds, the interval leaves out zero on digits for 1 of 2 students (above it "
+        "frozen (+10.03)), no more than chance.**"
     )
     two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), beyond chance"
     assert two in questions.answers_sentence(studies(tmp_path))

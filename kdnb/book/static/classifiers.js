@@ -91,7 +91,7 @@ function sentence(model) {
     ? "Behind a ReLU this move is allowed too."
     : `Behind a ReLU this rotation is not allowed: ${why}.`;
   const share = (100 * found.equal) / found.count;
-  return `μ raw: ${change(found.raw)}. μ matched: ${change(found.matched)}. Equal decisions: ${found.equal} of ${found.count} (${share.toFixed(0)} %). ${relu}`;
+  return `μ raw: ${change(found.raw)}. μ matched: ${change(found.matched)}. Equal decisions: ${found.equal} of ${found.count} (${share.toFixed(0)}%). ${relu}`;
 }
 
 async function render({ model, el }) {

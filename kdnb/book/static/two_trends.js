@@ -66,7 +66,7 @@ function layout(title, across, up, more) {
 }
 
 function sentence(all) {
-  const share = (key) => `${((100 * all.filter((one) => Math.abs(one[key]) >= 0.8).length) / all.length).toFixed(0)} %`;
+  const share = (key) => `${((100 * all.filter((one) => Math.abs(one[key]) >= 0.8).length) / all.length).toFixed(0)}%`;
   const { r, differences } = all[all.length - 1];
   return `Draw ${all.length}: r = ${signed(r, 2)}; of the differences: ${signed(differences, 2)}. |r| of at least 0.8 so far: ${share("r")} of the draws; of the differences: ${share("differences")}.`;
 }

@@ -46,7 +46,7 @@ QUESTIONS = {
 def paired(studies: Mapping[str, Study]) -> Exhibit:
     """Test accuracy less that of KD of the same seed, in points, a figure a study: a dot a seed, the mean."""
     figures = {name: _paired(study) for name, study in studies.items()}
-    return Exhibit(figures, answer=paired_sentence(next(iter(studies.values()))))
+    return Exhibit(figures, answer=paired_sentence(studies))
 
 
 def _paired(study: Study) -> go.Figure:
@@ -54,21 +54,20 @@ def _paired(study: Study) -> go.Figure:
     found = {str(label): estimate(points) for label, points in by_label}
     fig = intervals.rows(found, "accuracy less KD's", "diamond")
     fig.update_xaxes(title_text="accuracy less KD's (points)").update_layout(margin_l=90)
-    return style.captioned(fig, study, "same seed; 95 % over seeds", beside_kd(study) or study.students)
+    return style.captioned(fig, study, "same seed; 95% over seeds", beside_kd(study) or study.students)
 
 
-def paired_sentence(study: Study) -> str:
-    """Which differences to KD have an interval over seeds that leaves out zero."""
-    means = against_kd(study).groupby("label", sort=False)["points"]
-    enough = {str(name): found for name, part in means if len((found := estimate(part)).values) >= stats.LEAST_RUNS}
-    name = study.folder.name
-    if not enough:
-        return f"**It cannot be told on {name}: no intervention has three seeds that KD has as well.**"
-    ends = {f"{label} ({words.number(one.mean, '{:+.2f}')})": one for label, one in enough.items()}
-    return (
-        f"**On {name}, of students with three seeds, the interval beside KD (points) leaves out zero for "
-        f"{intervals.off_zero(ends)}.**"
-    )
+def paired_sentence(studies: Mapping[str, Study]) -> str:
+    """Which differences to KD have an interval over seeds that leaves out zero, study by study."""
+    parts = []
+    for name, study in studies.items():
+        means = against_kd(study).groupby("label", sort=False)["points"]
+        found = {str(label): one for label, part in means if len((one := estimate(part)).values) >= stats.LEAST_RUNS}
+        ends = {f"{label} ({words.number(one.mean, '{:+.2f}')})": one for label, one in found.items()}
+        parts += [f"on {name} for {intervals.off_zero(ends, 'student')}"] if ends else []
+    if not parts:
+        return "**It cannot be told: no intervention has three seeds that KD has as well.**"
+    return f"**Beside KD (points), with three seeds, the interval leaves out zero {'; '.join(parts)}.**"
 
 
 def helped(studies: Mapping[str, Study]) -> str:

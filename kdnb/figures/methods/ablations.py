@@ -197,7 +197,7 @@ def turns(name: str, varied: variations.Varied) -> str:
     signs, known = int((one["r"] * other["r"] < 0).sum()), int((one["r"] * other["r"]).notna().sum())
     spans = [
         " to ".join(dict.fromkeys(words.number(end, form) for end in (change.min(), change.max())))
-        for change, form in ((share, "{:+.1f} %"), (points, "{:+z.2f}"))
+        for change, form in ((share, "{:+.1f}%"), (points, "{:+z.2f}"))
     ]
     seeds, of = words.counted(varied.table["seed"].nunique(), "seed"), words.counted(known, "student")
     return (

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, stats, words
-from kdnb.analysis.over_seeds import Estimate, estimate, off_zero
+from kdnb.analysis.over_seeds import Estimate, estimate, more_than_chance, off_zero
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -34,7 +34,7 @@ def own_less_other(studies: Sequence[Study]) -> Exhibit:
         )
     figures = {study.name: _panels(study, table) for study, table in found}
     drawn = figures if len(figures) > 1 else next(iter(figures.values()))
-    return Exhibit(drawn, answer=" ".join(f"**On {study.name}, {told(table)}.**" for study, table in found))
+    return Exhibit(drawn, answer=words.sentence("; ".join(_sentence(study.name, table) for study, table in found)))
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -56,7 +56,7 @@ def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
     ordered = sorted(found["label"].unique(), key=lambda label: float(label.partition("T=")[2] or 0))
     fig.update_xaxes(categoryorder="array", categoryarray=[*map(intervals.short, ordered)])
     fig.update_layout(legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0}, margin_b=80)
-    title = f"{study.name}\u00a0· mean over {_seeds(found)}\u00a0· 95 % over {_teachers(found)}"
+    title = f"{study.name}\u00a0· mean over {_seeds(found)}\u00a0· 95% over {_teachers(found)}"
     by_pair = zip(found["label"], found["seeds"], strict=True)
     compared = {(label, seed) for label, seeds in by_pair for seed in seeds}
     drawn = [run for run in study.shown if (run.label, run.spec.init_seed) in compared]
@@ -77,17 +77,25 @@ def read(found: pd.DataFrame) -> dict[str, Estimate]:
     return {column: estimate(values[column]) for column in TITLES if values.get(column)}
 
 
+def _sentence(name: str, found: pd.DataFrame) -> str:
+    there = read(found).values()
+    if not there or max(len(one.values) for one in there) < stats.LEAST_RUNS:
+        return f"on {name} {told(found)}"
+    beyond = "yes" if more_than_chance(there) else "not beyond chance"
+    return f"{beyond if any(one.side > 0 for one in there) else 'not that it could be seen'} on {name}: {told(found)}"
+
+
 def told(found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over the teachers, in a clause."""
     there = {TITLES[column]: one for column, one in read(found).items()}
     pairs = words.counted(len(found.groupby(crossed.PAIR)), "ordered pair")
-    over = f"over {_teachers(found)} in {pairs} ({_seeds(found)} each)"
+    over = f"{_teachers(found)} in {pairs}, {_seeds(found)} each"
     if not there:
-        return f"it cannot be told of {KD}, {over}"
+        return f"it cannot be told of {KD} ({over})"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
-        return f"it cannot be told {over}: an interval needs {stats.LEAST_RUNS} teachers"
+        return f"it cannot be told of {over}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
     nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
     farther = f", farther in {style.joined(far)}" if far else ""
     off = off_zero(there.values(), "measure")
-    return f"{over}, {KD} is {nearer}{farther}; the interval, wide for so few teachers, leaves out zero for {off}"
+    return f"{KD} is {nearer}{farther}; the interval, wide for {over}, leaves out zero for {off}"

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import mismatched_pairs, words
-from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis.over_seeds import Estimate, more_than_chance
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -53,10 +53,16 @@ def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     sizes = [abs(own.mean) for own in clear or found.values()]
     off = intervals.off_zero(found, "student")
     size = f"{'these' if clear else 'they'} are {min(sizes):.3f} to {max(sizes):.3f} in size"
+    ways = {(1,): "higher", (-1,): "lower", (-1, 1): "higher for some, lower for others"}
+    seen = (
+        ways[tuple(sorted({own.side for own in clear}))]
+        if more_than_chance(found.values())
+        else "not that it could be seen"
+    )
     return (
-        f"without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median and with "
-        f"another seed's {other}; the interval of the difference leaves out zero for {off}, and at no cut for "
-        f"more than {max(counts)}; {size}."
+        f"{seen}; the interval of the difference leaves out zero for {off}, and at no cut for more than {max(counts)}; "
+        f"{size}. Without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median, with "
+        f"another seed's {other}."
     )
 
 

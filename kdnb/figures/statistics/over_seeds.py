@@ -68,13 +68,13 @@ def _readings(one: Measured) -> go.Figure:
 
 
 def _said(found: Estimate) -> str:
-    return f"{words.number(found.mean, '{:.3f}')} (95 %: {found.between})"
+    return f"{words.number(found.mean, '{:.3f}')} (95%: {found.between})"
 
 
 def _finished(fig: go.Figure, one: Measured) -> go.Figure:
     fig.add_hline(0, line={"color": style.QUIET, "width": 1})
     intervals.axis(fig, one.labels)
-    return style.captioned(fig, one.study, f"{style.window(one.study)}; 95 % over seeds", one.runs)
+    return style.captioned(fig, one.study, f"{style.window(one.study)}; 95% over seeds", one.runs)
 
 
 # -------------------------------------------------------------------------------------------------------------- words

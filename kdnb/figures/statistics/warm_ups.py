@@ -55,7 +55,7 @@ def _figure(
     groups = by_label(one.study)
     thin = [run for run in one.study.kd.values() if behind and run.label != label]
     runs = [*groups[label], *(one for run in thin for one in groups.get(run.label, ()))]
-    return framed(fig, one, f"{label}; 95 % over seeds; thin: other T", runs)
+    return framed(fig, one, f"{label}; 95% over seeds; thin: other T", runs)
 
 
 def band(x: Sequence[int], low: ArrayLike, mid: ArrayLike, high: ArrayLike, name: str, color: str) -> list[go.Scatter]:
