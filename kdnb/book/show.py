@@ -32,8 +32,8 @@ def show(*exhibits: Exhibit) -> None:
 
 
 def recall(question: str, exhibit: Exhibit) -> None:
-    """Display what an exhibit answers before it comes, where a chapter begins."""
-    display(Markdown(f"*{question}* {exhibit.answer.replace('**', '')}"))
+    """Display what an exhibit answers before it comes, where a chapter begins: in brief, where it can be."""
+    display(Markdown(f"*{question}* {(exhibit.brief or exhibit.answer).replace('**', '')}"))
 
 
 def _draw(exhibits: Sequence[Exhibit]) -> None:

@@ -22,6 +22,7 @@ class Exhibit:
     answer  what stands above it, in Markdown
     says    what it shows, computed, in Markdown
     table   the same in numbers, as HTML
+    brief   the answer without its numbers, for a chapter's beginning; empty: it is short
     start   the label that a slider shows at first; None: the first
     of      which study it is of, where its name says so
     name    its id on the page, such as "mu-curves"; that of its maker, see :func:`exhibit`
@@ -35,6 +36,7 @@ class Exhibit:
     says: str = ""
     answer: str = ""
     table: str = ""
+    brief: str = ""
     start: str | None = None
     of: str = ""
     name: str = ""

@@ -150,10 +150,11 @@ def reuse(study: Study) -> Exhibit:
 
 def needed(study: Study) -> str:
     """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
-    cells, parts = design.cells(study.every), []
+    cells, parts = design.cells(study.every), list[str]()
     for row, where in drawn_design.REUSES.items():
         if (apart := design.gap(cells, row)).values:
-            less = f"the bystander's less the teacher's is {apart.told(drawn_design.POINTS)} points"
+            of = "" if parts else "the bystander's less the teacher's is "  # said once
+            less = f"{of}{apart.told(drawn_design.POINTS)} points"
             parts.append(f"{words.capital(where)}: {drawn_design.need(apart)}; {less}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"

@@ -301,13 +301,19 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
     assert "wide for 3 teachers in 6 ordered pairs, 2 seeds each, leaves" in said
     assert said.endswith("leaves out zero for 1 of 2 measures, no more than chance")
     assert drawn_crossed.told(found.assign(label="normal")).startswith("it cannot be told of KD T=4 (3 teachers")
-    for part, word in (
-        (found, "not beyond chance on x: KD T=4 is "),
-        (found[found["measure"] == "cka"], "yes on x: KD T=4 is nearer"),
-        (found[found["measure"] != "cka"], "not that it could be seen on x: KD T=4 is nearer to its own in none; "),
-        (found.assign(label="normal"), "on x it cannot be told of KD T=4 ("),
+    pairs_of = "(3 teachers in 6 ordered pairs, 2 seeds each)"
+    for part, word, brief in (
+        (found, "not beyond chance on x: KD T=4 is ", "not beyond chance on x, in 1 of 2 measures"),
+        (found[found["measure"] == "cka"], "yes on x: KD T=4 is nearer", "yes on x, in 1 of 1 measure"),
+        (
+            found[found["measure"] != "cka"],
+            "not that it could be seen on x: KD T=4 is nearer to its own in none; ",
+            "not that it could be seen on x, in 0 of 1 measure",
+        ),
+        (found.assign(label="normal"), "on x it cannot be told of KD T=4 (", "on x it cannot be told of KD T=4"),
     ):
         assert drawn_crossed._sentence("x", part).startswith(word)
+        assert drawn_crossed._brief("x", part) == f"{brief} {pairs_of}"
     fig = drawn_crossed._panels(study, found)
     assert {run.spec.init_seed for run in study.groups["KD T=4"]} == {0, 1, 2}  # of which two are compared
     assert [name for name in fig.layout.meta["runs"] if "kd-T4" in name] == [spec("kd", seed).name for seed in (0, 1)]

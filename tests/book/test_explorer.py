@@ -154,7 +154,7 @@ def test_the_first_page_names_where_reuse_needs_the_teacher(
     one, two = front_page.needed(four[0]).split(". ")
     assert one.startswith("**Where answers are distilled: yes; the bystander's less")
     assert "−10.33 (−11.77 to −8.90, n\u00a0=\u00a03)" in one
-    assert two.startswith("Where features are copied and both are relabelled: yes")
+    assert two.startswith("Where features are copied and both are relabelled: yes; −80.33 (")  # of what, one has said
 
 
 def test_reading_time_is_the_sum_of_what_pages_say(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_show_writes_the_figure_then_its_words_then_its_table(monkeypatch: pytes
     ]
 
 
+@pytest.mark.parametrize(("brief", "told"), [("**Yes.**", "Yes."), ("", "Yes, by 3.")])
+def test_a_chapter_s_opening_recalls_an_answer_in_brief_where_it_can_be(
+    brief: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(show, "display", shown.append)
+    show.recall("Is it?", Exhibit(answer="**Yes, by 3.**", brief=brief))
+    assert [one.data for one in shown] == [f"*Is it?* {told}"]
+
+
 def test_several_figures_are_a_stepper_and_none_is_words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDNB_DISPLAY", "static")
     shown: list[Any] = []

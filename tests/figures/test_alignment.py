@@ -269,6 +269,8 @@ def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study)
     told = f"KD T=4 {raw:.0%} as it is, {matched:.1%} matched, {own:.1%} with its own classifier"
     text = plug_in.plugged_sentence(study)
     assert told in text and text.startswith("**Yes" if matched >= 0.9 * own else "**No")
+    before, _, after = text.partition(": ")
+    assert plug_in.plugged(study).brief == f"{before} {after[after.index('(means over') :]}"
 
 
 def test_steps_have_as_many_traces_so_that_what_is_behind_is_stored_once(tmp_path: Path) -> None:

@@ -215,6 +215,7 @@ def test_agreement_is_its_teachers_beyond_the_bystander_and_normal_training(
     found = class_agreement.Agreement({"final": sides}, {})
     none = class_agreement.Agreement({"final": {}}, {})
     made = class_distances.agreements({"one": (study, found), "other": (study, none)})
+    assert made.brief.startswith(f"**{said} on one (n\u00a0=\u00a04); it cannot be told on other, where ")
     first, second = made.answer.strip("*").split("; ")
     assert first.startswith(f"{said} on one: ") and second.startswith("it cannot be told on other, where ")
     where = "at T = 4 on one (1 of 1 " if own > normal + 0.01 else "at no T, not at 4 on one (0 of 1 "
@@ -295,11 +296,22 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     drawable(stability._kept_parts(compared, atlas, table))
     made = stability.kept_parts({"digits": compared})
     assert "of 4 maps from random starts" in made.says and list(made.figure) == ["digits"]
+    assert made.says.endswith("(chance: 2; clearly more: neither).")  # within two errors are all 4
     hollow = table[table["pair"] == "features"]
     near, far = (f"{part['neighbours'].mean():.0%}" for part in (hollow, table[table["pair"] == "random"]))
     assert made.answer.startswith(f"**{near} of neighbours and ρ = ") and f" on digits, {far} and ρ = " in made.answer
     worst = f"ρ = {hollow['classes'].mean():.2f} (at least {hollow['classes'].min():.2f})".replace("-", "−")
     assert f" and {worst} of class distances with the features" in made.answer
+
+
+@pytest.mark.parametrize(("near", "far", "told"), [(5, 4, "who is near whom"), (4, 5, "the distances"), (5, 5, "both")])
+def test_what_tells_a_network_on_a_map_is_found_more_often_than_by_chance(
+    compared: Study, monkeypatch: pytest.MonkeyPatch, near: int, far: int, told: str
+) -> None:
+    atlas = map_stability.load(compared)
+    assert atlas is not None
+    monkeypatch.setattr(map_stability, "recognised", lambda _: {"neighbours": near, "classes": far})
+    assert f"(chance: 2; clearly more: {told}" in stability.recognised("x", atlas)
 
 
 def test_maps_of_another_weight_decay_are_not_these_students(compared: Study, tmp_path: Path) -> None:

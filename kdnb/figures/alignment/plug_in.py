@@ -29,7 +29,9 @@ def plugged(study: Study) -> Exhibit:
     """One figure a student, the mean over its seeds: accuracy with its own classifier and with W_t; normal behind."""
     start = study.leading
     figures = {run.label: _plugged(study, run) for run in study.first_of_each}
-    return Exhibit(figures, answer=plugged_sentence(study), start=start.label)
+    return Exhibit(
+        figures, answer=plugged_sentence(study), brief=plugged_sentence(study, brief=True), start=start.label
+    )
 
 
 def _plugged(study: Study, run: Run) -> go.Figure:
@@ -56,8 +58,11 @@ def _plugged_in(group: Sequence[Run]) -> Sequence[Run]:
     return over_seeds.having(group, *PLUGGED) or group
 
 
-def plugged_sentence(study: Study) -> str:
-    """Whether W_t keeps nine tenths of the own accuracy on KD's features, T = 4, and on normal training's."""
+def plugged_sentence(study: Study, *, brief: bool = False) -> str:
+    """Whether W_t keeps nine tenths of the own accuracy on KD's features, T = 4, and on normal training's.
+
+    brief: without the accuracies
+    """
     runs = {run.label: _plugged_in(study.groups[run.label]) for run in study.leading_pair}
     ends = {label: over_seeds.mean_history(group).iloc[-1].reindex(list(PLUGGED)) for label, group in runs.items()}
     known = {label: row for label, row in ends.items() if row.notna().all()}
@@ -71,5 +76,6 @@ def plugged_sentence(study: Study) -> str:
     so = "Yes, once matched" if works[0] else "No, not even matched"
     if "normal" in known and len(known) > 1:
         so += ", and without teaching " + ("too" if works[-1] else "not")
+    numbers = "" if brief else f": {'; '.join(parts)}"
     seeds = words.span([len(runs[label]) for label in known], "seed")
-    return f"**{so}: {'; '.join(parts)} (means over {seeds}).**"
+    return f"**{so}{numbers} (means over {seeds}).**"

@@ -125,10 +125,11 @@ def agreements(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> 
     bystander; a figure a study.
     """
     figures = {name: _agreements(*one) for name, one in found.items()}
-    answer = words.sentence("; ".join(its_teachers(name, *one) for name, one in found.items()))
+    clauses = zip(*(its_teachers(name, *one) for name, one in found.items()), strict=True)
+    answer, brief = (words.sentence("; ".join(each)) for each in clauses)
     bare = [study for study, _ in found.values() if study.comparison("classes.safetensors") is None]
     says = [sharpest(found), *map(class_agreement.how_to, bare)]
-    return Exhibit(figures, " ".join(filter(None, says)), answer)
+    return Exhibit(figures, " ".join(filter(None, says)), answer, brief=brief)
 
 
 def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
@@ -150,24 +151,24 @@ def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
     return style.captioned(fig, study, MOMENTS["final"], study.shown)
 
 
-def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> str:
-    """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's?"""
+def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> tuple[str, str]:
+    """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's? A clause
+    with its numbers, and one with the number of seeds alone.
+    """
     own, beyond = found.students["final"].get("own", {}), class_agreement.beyond_the_bystander(found)
     label = study.leading.label
     if not beyond.get(label):
-        return f"it cannot be told on {name}, where class distances of both teachers are not kept"
+        return (f"it cannot be told on {name}, where class distances of both teachers are not kept",) * 2
     less = estimate(beyond[label].values())
     more = estimate(over_seeds.paired(beyond, beyond, label, "normal"))
     asked = [less, more] if more.values else [less]
-    enough = min(len(one.values) for one in asked) >= stats.LEAST_RUNS
+    seeds = min(len(one.values) for one in asked)
     seen = {1: "yes", 0: "not that it could be seen", -1: "no"}[min(one.side for one in asked)]
-    so = seen if enough else "it cannot be told from so few seeds"
+    so = f"{seen if seeds >= stats.LEAST_RUNS else 'it cannot be told from so few seeds'} on {name}"
     beside = f", and that by {more.told(FINE)} more than in normal training" if more.values else ""
     rho = words.number(estimate(own[label].values()).mean, "{:z.2f}")
-    return (
-        f"{so} on {name}: class distances of {label} agree with its teacher's by ρ = {rho}, by {less.told(FINE)} more "
-        f"than with the bystander's{beside}"
-    )
+    told = f"class distances of {label} agree with its teacher's by ρ = {rho}, by {less.told(FINE)} more"
+    return f"{so}: {told} than with the bystander's{beside}", f"{so} (n\u00a0=\u00a0{seeds})"
 
 
 def sharpest(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> str:

@@ -83,6 +83,6 @@ def recognised(name: str, found: map_stability.Redrawn) -> str:
     better = [NAMED[kind] for kind in map_stability.KEPT if count[kind] > limit]
     return (
         f"On {name} {count['neighbours']} of {every} maps from random starts fit their own network's features best by "
-        f"who is near whom, {count['classes']} by the distances of the classes (chance: {every / spaces:.0f}): "
-        f"what tells a network on such a map is {style.joined(better) if better else 'neither'}."
+        f"who is near whom, {count['classes']} by the distances of the classes (chance: {every / spaces:.0f}; clearly "
+        f"more: {'both' if len(better) > 1 else style.joined(better) if better else 'neither'})."
     )

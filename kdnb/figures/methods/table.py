@@ -18,7 +18,7 @@ from kdnb.runs import Run
 
 SIDES, NEAR = ("top center", "bottom center", "middle right", "middle left"), 0.1
 AXES = {"mu_raw": "final raw μ", "mu_rotated": "final rotated μ"}
-NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier, through a projector"
+NO_MU = "SimKD has no μ (–): its student answers with the teacher's classifier"
 
 
 # ---------------------------------------------------------------------------------------------------------- in numbers

@@ -205,7 +205,7 @@ def answer(study: Study) -> str:
     told = f"claim C3 {'' if found.startswith('Cannot') else 'is '}{found[:1].lower()}{found[1:]}"
     if own:
         other = over_seeds.estimate(study.change("bystander_mu_raw", one) for one in own).mean
-        to_it = f", to the bystander, which no student saw, {percent(other)}" if np.isfinite(other) else ""
+        to_it = f", to the bystander {percent(other)}" if np.isfinite(other) else ""
         so = f"{SO[claim_words.judge(study, 'C3').verdict]} {at(peak)}".strip()
         told = f"{so} (μ changes by {percent(mean_change(study, own))}{to_it}; {_count(own)}): {told}"
     if not beside:

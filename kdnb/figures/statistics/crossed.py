@@ -34,7 +34,10 @@ def own_less_other(studies: Sequence[Study]) -> Exhibit:
         )
     figures = {study.name: _panels(study, table) for study, table in found}
     drawn = figures if len(figures) > 1 else next(iter(figures.values()))
-    return Exhibit(drawn, answer=words.sentence("; ".join(_sentence(study.name, table) for study, table in found)))
+    answer, brief = (
+        words.sentence("; ".join(say(study.name, table) for study, table in found)) for say in (_sentence, _brief)
+    )
+    return Exhibit(drawn, answer=answer, brief=brief)
 
 
 def _panels(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -78,18 +81,35 @@ def read(found: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def _sentence(name: str, found: pd.DataFrame) -> str:
+    word = _word(found)
+    return f"{word} on {name}: {told(found)}" if word else f"on {name} {told(found)}"
+
+
+def _brief(name: str, found: pd.DataFrame) -> str:
+    if not (word := _word(found)):
+        return f"on {name} {told(found)}"
+    sides = [one.side > 0 for one in read(found).values()]
+    return f"{word} on {name}, in {sum(sides)} of {words.counted(len(sides), 'measure')} ({_over(found)})"
+
+
+def _word(found: pd.DataFrame) -> str:
+    """Whether KD's students are nearer to the own teacher; empty where it cannot be told."""
     there = read(found).values()
     if not there or max(len(one.values) for one in there) < stats.LEAST_RUNS:
-        return f"on {name} {told(found)}"
+        return ""
     beyond = "yes" if more_than_chance(there) else "not beyond chance"
-    return f"{beyond if any(one.side > 0 for one in there) else 'not that it could be seen'} on {name}: {told(found)}"
+    return beyond if any(one.side > 0 for one in there) else "not that it could be seen"
+
+
+def _over(found: pd.DataFrame) -> str:
+    pairs = words.counted(len(found.groupby(crossed.PAIR)), "ordered pair")
+    return f"{_teachers(found)} in {pairs}, {_seeds(found)} each"
 
 
 def told(found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over the teachers, in a clause."""
     there = {TITLES[column]: one for column, one in read(found).items()}
-    pairs = words.counted(len(found.groupby(crossed.PAIR)), "ordered pair")
-    over = f"{_teachers(found)} in {pairs}, {_seeds(found)} each"
+    over = _over(found)
     if not there:
         return f"it cannot be told of {KD} ({over})"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
