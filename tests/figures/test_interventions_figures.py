@@ -128,18 +128,19 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
     two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), beyond chance"
     assert two in questions.answers_sentence(studies(tmp_path))
     helped = questions.helped(studies(tmp_path))
-    assert "on digits yes: W<sub>t</sub> frozen less KD +10.03 (" in helped and "normal" not in helped
+    assert "On digits yes, W<sub>t</sub> frozen.** In points" in helped and "normal" not in helped
+    assert "on digits W<sub>t</sub> frozen less KD +10.03 (" in helped
     for seed, level in enumerate((0.3, 0.31, 0.3)):  # KD no worse than frozen, both far above normal training
         for name, reached in (("kd", 0.6), ("normal", level)):
             run = write(tmp_path / "digits", spec(name, init_seed=seed))
             run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
-    assert "on digits beside normal training alone: " in questions.helped(studies(tmp_path))
+    assert "On digits beside normal training alone.** " in questions.helped(studies(tmp_path))
     for normal, said in ((0.3, "beside normal training alone, beside KD it costs"), (0.6, "no, beside KD it costs")):
         for name, reached in (("kd", 0.7), ("normal", normal)):
             for seed in range(3):
                 run = write(tmp_path / "digits", spec(name, init_seed=seed))
                 run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
-        assert f"on digits {said}: " in questions.helped(studies(tmp_path))
+        assert f"On digits {said}.** " in questions.helped(studies(tmp_path))
 
 
 def test_whether_reuse_helps_is_not_said_of_two_seeds(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_whether_reuse_helps_is_not_said_of_two_seeds(tmp_path: Path) -> None:
         for seed in (0, 1):
             run = write(tmp_path / "digits", spec(name, init_seed=seed))
             run.history.assign(test_accuracy=level).to_parquet(run.path / "history.parquet")
-    assert "on digits too few seeds: " in questions.helped(studies(tmp_path))
+    assert "On digits too few seeds.** " in questions.helped(studies(tmp_path))
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

@@ -1,6 +1,6 @@
 """What the interventions answer: each question is the difference between two of them, seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -72,32 +72,43 @@ def paired_sentence(studies: Mapping[str, Study]) -> str:
 
 def helped(studies: Mapping[str, Study]) -> str:
     """Does reuse help here at all? W_t frozen and W_t behind the projector, less KD and less normal training."""
-    parts = [told for name, study in studies.items() if (told := _helped(name, study))]
-    if not parts:
+    found = {name: of_study for name, study in studies.items() if (of_study := _gaps(study))}
+    if not found:
         return "**Whether reuse helps here cannot be told: no student of these has W<sub>t</sub>.**"
-    return f"**Does reuse help here at all? In points of test accuracy, {'; '.join(parts)}.**"
+    answers = "; ".join(f"on {name} {_whether(gaps)}" for name, gaps in found.items())
+    numbers = "; ".join(f"on {name} {_less(gaps)}" for name, gaps in found.items())
+    return f"**Does reuse help here at all? {words.capital(answers)}.** In points of test accuracy: {numbers}."
 
 
-def _helped(name: str, study: Study) -> str:
+def _gaps(study: Study) -> dict[str, dict[str, Estimate]]:
+    """In points, what each reuse is less KD and less normal training; those that were trained."""
     cells = design.cells(study.every)
     own = {beside: cells.get((row, "own"), Cell({})) for row, beside in (("answers", "KD"), ("labels", "normal"))}
-    told, found = [], list[tuple[str, Estimate]]()
+    found = {}
     for row, what in REUSED.items():
         gaps = {beside: estimate(100 * cells.get((row, "W_t"), Cell({})).less(cell)) for beside, cell in own.items()}
-        known = {beside: gap for beside, gap in gaps.items() if gap.values}
-        found += known.items()
-        less = style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in known.items()) if known else ""
-        told += [f"{what} {less}"] if less else []
-    return f"on {name} {_whether(found)}: {', '.join(told)}" if told else ""
+        if known := {beside: gap for beside, gap in gaps.items() if gap.values}:
+            found[what] = known
+    return found
 
 
-def _whether(gaps: Sequence[tuple[str, Estimate]]) -> str:
-    """Whether reuse helps, from what it is less KD, or less normal training: an interval above zero, or below."""
-    if max(len(gap.values) for _, gap in gaps) < stats.LEAST_RUNS:
+def _less(found: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """The differences in words."""
+    less = {
+        what: style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in gaps.items())
+        for what, gaps in found.items()
+    }
+    return ", ".join(f"{what} {told}" for what, told in less.items())
+
+
+def _whether(found: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """Whether reuse helps: what it is less KD, or less normal training, has an interval above zero, or below."""
+    every = [(what, beside, gap) for what, gaps in found.items() for beside, gap in gaps.items()]
+    if max(len(gap.values) for _, _, gap in every) < stats.LEAST_RUNS:
         return "too few seeds"
-    sides = {(beside, gap.side) for beside, gap in gaps}
-    if ("KD", 1) in sides:
-        return "yes"
+    if helps := [what for what, beside, gap in every if beside == "KD" and gap.side > 0]:
+        return f"yes, {style.joined(helps)}"
+    sides = {(beside, gap.side) for _, beside, gap in every}
     costs = [said for beside, said in (("KD", "KD"), ("normal", "normal training")) if (beside, -1) in sides]
     cost = f", beside {style.joined(costs)} it costs" if costs else ""
     if ("normal", 1) in sides:
