@@ -8,16 +8,14 @@ import yaml
 
 from kdnb import paths
 from kdnb.analysis import words
-from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
 from kdnb.claims.studies import Judged, counted
-from kdnb.figures import claim_words, style, tsne
+from kdnb.figures import claim_words, experiment, style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
-from kdnb.figures.experiment import CLASSES, FEATURES, PAPER
 from kdnb.figures.geometry import class_distances
 from kdnb.figures.methods import ablations
 from kdnb.figures.mu_curves import alike, over_epochs
@@ -45,50 +43,13 @@ CARD = f"min-width:0;border:{LINE};border-radius:0.4em;padding:0.6em 0.8em;font-
 @exhibit("experiments", "A row a study: its images, networks, classes and features, epochs, weight decay and seeds.")
 def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
     """How each study's experiment differs from the paper's, from its specs; ``absent``: a profile without any."""
-    first = {
-        "study": "the paper",
-        "images": PAPER.dataset,
-        "teacher → student": f"{PAPER.teacher} → {PAPER.student}",
-        "classes, features": f"{CLASSES} < {FEATURES}",
-        "epochs": PAPER.epochs,
-        "weight decay": "0.0005, or 0",
-        "students": "not stated",
-    }
-    rows = pd.DataFrame([first, *map(_experiment, found)])
-    same = [one.title for one in found if _is_papers(one)]
+    rows = pd.DataFrame([experiment.PAPERS_ROW, *map(experiment.row, found)])
+    same = [one.title for one in found if experiment.is_papers(one)]
     text = words.sentence(style.joined(same) if same else "none")
     copies = [f"{style.joined(one.copies)} (runs of {one.title}, too)" for one in found if one.copies]
     told = [f"Counted once: {'; '.join(copies)}."] if copies else []
     told += [f"{absent} is not here: none of its students that are asked for is finished."] if absent else []
     return Exhibit(None, " ".join(told), text, style.table(rows, "how the studies differ from the paper's"))
-
-
-def _experiment(one: Judged) -> dict[str, object]:
-    spec = one.students[0].spec
-    return {
-        "study": one.title,
-        "images": spec.dataset,
-        "teacher → student": style.networks(spec),
-        "classes, features": _room(one),
-        "epochs": spec.epochs,
-        "weight decay": f"{spec.weight_decay:g}",
-        "students": f"{len(one.students)}, {words.counted(len({run.spec.init_seed for run in one.students}), 'seed')}",
-    }
-
-
-def _room(one: Judged) -> str:
-    """Classes beside features; "–" where no classifier was kept."""
-    run = one.students[0]
-    if not (run.path / "classifier.safetensors").exists():
-        return "–"
-    classes, features = last_weight(run).shape
-    return f"{classes} {'<' if classes < features else '>' if classes > features else '='} {features}"
-
-
-def _is_papers(one: Judged) -> bool:
-    spec = one.students[0].spec
-    ours = (spec.dataset, spec.teacher and spec.teacher["model"], spec.model, spec.epochs)
-    return ours == (PAPER.dataset, PAPER.teacher, PAPER.student, PAPER.epochs)
 
 
 # ------------------------------------------------------------------------------------------------------- the verdicts

@@ -1,11 +1,12 @@
-"""Which runs a page shows, and how their experiment differs from the paper's, from the specs."""
+"""Which runs a page shows, and how their experiment differs from the paper's, from the specs; as lines and as rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kdnb import models, profiles
 from kdnb.analysis import over_seeds, words
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.study import Study
+from kdnb.claims.studies import Judged
 from kdnb.figures import style
 
 PAPER = profiles.get("cifar100")
@@ -40,3 +41,45 @@ def differences(study: Study) -> list[str]:
         own = (f"{features} for {classes}", f"{FEATURES} for {CLASSES}")
         told[f"{features} features for {classes} classes"] = own
     return [f"{text} ({there})" for text, (here, there) in told.items() if here != there]
+
+
+# :func:`row` of the paper.
+PAPERS_ROW: Mapping[str, object] = {
+    "study": "the paper",
+    "images": PAPER.dataset,
+    "teacher → student": f"{PAPER.teacher} → {PAPER.student}",
+    "classes, features": f"{CLASSES} < {FEATURES}",
+    "epochs": PAPER.epochs,
+    "weight decay": "0.0005, or 0",
+    "students": "not stated",
+}
+
+
+def row(one: Judged) -> dict[str, object]:
+    """The experiment of one study."""
+    spec = one.students[0].spec
+    return {
+        "study": one.title,
+        "images": spec.dataset,
+        "teacher → student": style.networks(spec),
+        "classes, features": _room(one),
+        "epochs": spec.epochs,
+        "weight decay": f"{spec.weight_decay:g}",
+        "students": f"{len(one.students)}, {words.counted(len({run.spec.init_seed for run in one.students}), 'seed')}",
+    }
+
+
+def _room(one: Judged) -> str:
+    """Classes beside features; "–" where no classifier was kept."""
+    run = one.students[0]
+    if not (run.path / "classifier.safetensors").exists():
+        return "–"
+    classes, features = last_weight(run).shape
+    return f"{classes} {'<' if classes < features else '>' if classes > features else '='} {features}"
+
+
+def is_papers(one: Judged) -> bool:
+    """Whether data, networks and epochs are the paper's."""
+    spec = one.students[0].spec
+    ours = (spec.dataset, spec.teacher and spec.teacher["model"], spec.model, spec.epochs)
+    return ours == (PAPER.dataset, PAPER.teacher, PAPER.student, PAPER.epochs)
