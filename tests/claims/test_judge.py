@@ -58,11 +58,14 @@ FROZEN = {  # verdict, seeds in which each part held, and one number, as they we
     "C11": ("not found here", [0, 0], ("lead", -1.13)),
 }
 
+LATER = ("kd-T1-a0.9-wd0.0005-s1", "kd-T10-a0.9-wd0.0005-s1")  # trained when the thresholds had long been fixed
+
 
 def test_thresholds_are_not_moved() -> None:
     """The published runs of two seeds get the verdicts that they got at first."""
     folder = Path(__file__).parents[2] / "results" / "cifar100-small"
-    every = [run for run in runs.find(folder, role="student", weight_decay=5e-4) if run.spec.init_seed < 2]
+    there = runs.find(folder, role="student", weight_decay=5e-4)
+    every = [run for run in there if run.spec.init_seed < 2 and run.path.name not in LATER]
     for found in paper.judge(every):
         word, parts, (name, value) = FROZEN[found.id]
         assert (found.verdict, list(found.parts.values())) == (word, parts), found
