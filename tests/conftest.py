@@ -1,6 +1,7 @@
 """What several tests need: one torch thread, and a tiny study on real digits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from kdnb.parameters import StudentParameters
-from kdnb.runs import Run
+from kdnb.runs import Checkpoint, Run
 from kdnb.train import study
 
 pytest_plugins = ["browser", "small_book"]
@@ -77,6 +78,22 @@ def train(tiny_folder: Path, tmp_path: Path) -> Train:
         return study.train_students(tiny(tmp_path, **{"teachers_dir": str(tiny_folder), **changes}))
 
     return run
+
+
+@contextmanager
+def stopped_after(checkpoints: int) -> Iterator[None]:
+    """What trains within is stopped, as by Ctrl-C, when all runs together have written so many checkpoints."""
+    write, written = Run.write_checkpoint, []
+
+    def stopping(run: Run, checkpoint: Checkpoint) -> None:
+        write(run, checkpoint)
+        written.append(run)
+        if len(written) == checkpoints:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "write_checkpoint", stopping)
+        yield
 
 
 def same(one: Run, other: Run) -> None:

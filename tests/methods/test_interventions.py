@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Train, same, with_teachers
+from conftest import Train, same, stopped_after, with_teachers
 
 from kdnb import data, methods, models
 from kdnb.methods import Setting
 from kdnb.methods.interventions import Frozen
 from kdnb.models import Output
-from kdnb.runs import Checkpoint, Run, student_name
+from kdnb.runs import student_name
 from kdnb.runs.randomness import initial_network
 
 HEADS = ["frozen", "foreign", "random", "permuted", "rotated", "shuffled", "simplex"]
@@ -135,9 +135,7 @@ def test_the_springs_pull_where_they_say(train: Train) -> None:
         assert (run.history["pull_spring"].sum() < 0) == (run is pulled)
 
 
-def test_every_intervention_resumes_where_it_was(
-    train: Train, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_intervention_resumes_where_it_was(train: Train, tmp_path: Path, tiny_folder: Path) -> None:
     """Parts and frozen heads are in the checkpoint: stopped in the second epoch and taken up, nothing is different."""
     names = ["started", "frozen", "pulled", "pushed"]
     straight = train(methods=names)
@@ -145,18 +143,8 @@ def test_every_intervention_resumes_where_it_was(
         weights = run.weights()
         assert ("parts.weight" in weights) == (run.spec.method in ("pulled", "pushed"))
     elsewhere = {"methods": names, "output_dir": str(with_teachers(tmp_path / "again", tiny_folder))}
-    stored, store = [], Run.write_checkpoint
-
-    def interrupted(run: Run, state: Checkpoint) -> None:
-        store(run, state)
-        stored.append(run)
-        if len(stored) == 6:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "write_checkpoint", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(**elsewhere)
+    with stopped_after(6):
+        train(**elsewhere)
     again = train(**elsewhere)
     for one, other in zip(straight, again, strict=True):
         same(one, other)

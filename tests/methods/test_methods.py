@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Train, same, tiny, with_teachers
+from conftest import Train, same, stopped_after, tiny, with_teachers
 
 import kdnb
 from kdnb import data, methods, models, registry
 from kdnb.data import Views
 from kdnb.measure.outputs import collect
 from kdnb.methods import base
-from kdnb.runs import Checkpoint, Run
+from kdnb.runs import Run
 from kdnb.train import student, study, teacher
 from kdnb.train.learner import Learner
 
@@ -71,22 +71,11 @@ def test_alone_it_is_what_it_is_in_a_group(name: str, trained: dict[str, Run], t
     same(alone, trained[name])
 
 
-def test_interrupted_and_resumed_it_is_what_it_would_have_been(
-    trained: dict[str, Run], train: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_and_resumed_it_is_what_it_would_have_been(trained: dict[str, Run], train: Train) -> None:
     """Projectors, memories, variances and their momenta are in the checkpoint, and what is trained moves."""
-    names, stored, store = [*MAPS, *FEATURES], [], Run.write_checkpoint
-
-    def interrupted(run: Run, state: Checkpoint) -> None:
-        store(run, state)
-        stored.append(state)
-        if len(stored) == len(names) + 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "write_checkpoint", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(methods=names, **COMMON)
+    names = [*MAPS, *FEATURES]
+    with stopped_after(len(names) + 3):
+        train(methods=names, **COMMON)
     for run in train(methods=names, **COMMON):
         same(run, trained[run.spec.method])
 

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import Train, with_teachers
+from conftest import Train, stopped_after, with_teachers
 
 from kdnb.__main__ import main
-from kdnb.runs import Checkpoint, Run
+from kdnb.runs import Run
 from kdnb.sweep import configuration, status, status_words
 from kdnb.sweep.status import look
 
@@ -22,19 +22,10 @@ KD = "kd-T4-a0.9-wd0.0005-s0"
 
 
 @pytest.fixture
-def stopped(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def stopped(train: Train, tmp_path: Path) -> Path:
     """A run of three epochs, stopped after the second, as if an epoch took a minute."""
-    store = Run.write_checkpoint
-
-    def interrupted(run: Run, state: Checkpoint) -> None:
-        store(run, state)
-        if len(state.history) == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "write_checkpoint", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(methods=["kd"], temperatures=[4])
+    with stopped_after(2):
+        train(methods=["kd"], temperatures=[4])
     run = tmp_path / KD
     for file in run.rglob("*"):
         os.utime(file, (1000, 1000))

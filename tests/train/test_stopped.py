@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Train, same
+from conftest import Train, same, stopped_after
 
 from kdnb import losses
 from kdnb.runs import Checkpoint, Run
@@ -59,17 +59,9 @@ def test_killed_twice_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def stopped(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def stopped(train: Train, tmp_path: Path) -> Run:
     """Normal training, stopped after two of three epochs."""
-    write = Run.write_checkpoint
-
-    def stopping(run: Run, checkpoint: Checkpoint) -> None:
-        write(run, checkpoint)
-        if len(checkpoint.history) == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "write_checkpoint", stopping)
+    with stopped_after(2):
         train(methods=["normal"])
     return Run(tmp_path / "normal-wd0.0005-s0")
 

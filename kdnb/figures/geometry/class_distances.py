@@ -98,7 +98,8 @@ def _matrix(student: Map, teacher: Map, order: _Order, limits: tuple[float, floa
     ]  # short: a page is light
     trace = go.Heatmap(x=order.names, y=order.names, z=z, zmin=limits[0], zmax=limits[1], colorscale="Viridis")
     trace.update(hovertemplate="%{y}<br>%{x}<br>%{z}%<extra></extra>", hoverongaps=False)
-    trace.update(colorbar={"thickness": 12, "ticksuffix": "%"})
+    # Below the buttons of the figure, which stand at its upper right.
+    trace.update(colorbar={"thickness": 12, "ticksuffix": "%", "len": 0.6, "y": 0, "yanchor": "bottom"})
     fig = style.grid(1, 1, height=520).add_trace(trace)
     white = {"color": "rgba(255,255,255,0.7)", "width": 1}
     for end in order.borders:
