@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Train, tiny, with_teachers
+from conftest import Train, stopped_after, tiny, with_teachers
 from torch import nn
 
 from benchmarks import switches
@@ -13,7 +13,6 @@ from kdnb import device as devices
 from kdnb.measure.account import Account
 from kdnb.runs import Run
 from kdnb.train import loss_scale, study
-from kdnb.train.learner import Learner
 from kdnb.train.loss_scale import LossScale
 
 CPU = torch.device("cpu")
@@ -59,18 +58,10 @@ def test_a_study_partly_begun_goes_on_on_another_machine(train: Train, monkeypat
 
 
 def test_what_is_begun_in_two_precisions_goes_on_in_two_calls(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    end = Learner.end_epoch
-
-    def stopping(self: Learner, *given: object) -> None:
-        end(self, *given)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Learner, "end_epoch", stopping)
     for precision, method in (("bf16", "normal"), ("fp32", "dist")):
         monkeypatch.setattr(devices, "natural_precision", lambda device, precision=precision: precision)
-        with pytest.raises(KeyboardInterrupt):
+        with stopped_after(1):
             train(methods=[method], precision="auto")
-    monkeypatch.setattr(Learner, "end_epoch", end)
     said = (
         r"precision differs \(bf16 of normal-\S+, fp32 of dist-\S+\)\. Train them in separate calls, or all .*='bf16'"
     )
@@ -174,24 +165,18 @@ def test_fp16_trains_like_fp32_and_balances(train: Train, tmp_path: Path) -> Non
 
 def test_the_loss_scale_is_part_of_the_state(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An overflow in the first epoch, a stop after it: the second epoch goes on with the halved scale."""
-    end, unscale = Learner.end_epoch, LossScale.unscale
+    unscale = LossScale.unscale
 
     def overflowing(self: LossScale, gradients: list[torch.Tensor]) -> torch.Tensor:
         if self.scale == loss_scale.START:
             gradients[0].fill_(float("inf"))
         return unscale(self, gradients)
 
-    def stopping(self: Learner, *given: object) -> None:
-        end(self, *given)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(LossScale, "unscale", overflowing)
-    monkeypatch.setattr(Learner, "end_epoch", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped_after(1):
         train(methods=["normal"], precision="fp16")
     checkpoint = Run(tmp_path / study.student_names(tiny(tmp_path, methods=["normal"]))[0]).read_checkpoint()
     assert checkpoint is not None and float(checkpoint.tensors["loss_scale.scale"]) == loss_scale.START / 2
-    monkeypatch.setattr(Learner, "end_epoch", end)
     (run,) = train(methods=["normal"], precision="fp16")
     assert run.finished and (run.history["account_residual"].abs() < 1e-5 * run.history["mu_raw"] ** 2).all()
 
