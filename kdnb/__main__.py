@@ -167,7 +167,7 @@ class SetAside:
         from kdnb.train.set_aside import set_aside
 
         names = set_aside(self.folder, code_digest())
-        print(f"{self.folder}: {len(names)} run(s) of other code set aside{': ' if names else ''}{', '.join(names)}")
+        print(f"{self.folder}: of other code and set aside: {', '.join(names) or 'none'}")
 
 
 @checked
@@ -290,7 +290,7 @@ def _do(asked: Asked) -> None:
         return asked.run()
     for run in train_students(asked) if isinstance(asked, StudentParameters) else [train_teacher(asked)]:
         accuracy, epochs = 100 * run.last("test_accuracy"), int(run.last("epoch"))
-        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f} % after {epochs} epoch(s)")
+        print(f"{run.path}: {run.label}, test accuracy {accuracy:.2f}% after {epochs} epoch{'s' * (epochs != 1)}")
 
 
 if __name__ == "__main__":

@@ -30,13 +30,13 @@ def _of_each(values: np.ndarray) -> dict[float, float]:
 
 # What is drawn of a claim of the paper, and its numbers in one seed.
 NOTHING: Mapping[str, tuple[str, Callable[[Generator], Numbers]]] = {
-    "C1": ("r is anything from −1 to 1", lambda rng: {"r": rng.uniform(-1, 1)}),
+    "C1": ("r is drawn from −1 to 1", lambda rng: {"r": rng.uniform(-1, 1)}),
     "C4": (
-        f"so it is at {len(TEMPERATURES)} temperatures",
+        f"r is drawn from −1 to 1 at each of {len(TEMPERATURES)} temperatures",
         lambda rng: peak_of(_of_each(rng.uniform(-1, 1, len(TEMPERATURES)))),
     ),
     "C11": (
-        f"these are equally accurate but for {100 * ACCURACY_MARGIN:g} points of noise",
+        f"{len(TEMPERATURES)} temperatures differ by {100 * ACCURACY_MARGIN:g} points of noise alone",
         lambda rng: best_of(_of_each(rng.normal(0, ACCURACY_MARGIN, len(TEMPERATURES)))),
     ),
 }

@@ -76,17 +76,17 @@ def judge(study: Study, claim: str) -> Verdict:
 
 def worth() -> str:
     """How often the words are said by chance, and of a claim that is true, by the number of seeds."""
-    drawn = {claim: chance.nothing(claim) for claim in chance.NOTHING}
-    partly = "; ".join(
-        f"in {_percent(shares[n].get('partly', 0) for n in chance.SEEDS)} where {chance.NOTHING[claim][0]} ({claim})"
-        for claim, shares in drawn.items()
-    )
-    most = _percent(max(shares[n].get("found here too", 0) for shares in drawn.values()) for n in chance.SEEDS)
-    true = _percent(shares.get("found here too", 0) for shares in chance.something().values())
-    return (
-        f"Of studies of {style.joined(chance.SEEDS)} seeds, *partly* is said by chance {partly}; *found here too* in "
-        f"{most} at most, and of a claim whose two parts come out in {100 * chance.OFTEN:.0f}% of seeds in {true}."
-    )
+    drawn = {
+        f"nothing is there: {what} ({claim})": chance.nothing(claim) for claim, (what, _) in chance.NOTHING.items()
+    }
+    drawn[f"two parts, each true in {100 * chance.OFTEN:.0f}% of seeds"] = chance.something()
+    rows = [
+        {"how often it is said where": what, "word": word}
+        | {words.counted(n, "seed"): f"{100 * shares[n].get(word, 0):.0f}%" for n in chance.SEEDS}
+        for what, shares in drawn.items()
+        for word in ("partly", "found here too")
+    ]
+    return style.folded("What is such a word worth?", style.table(pd.DataFrame(rows), "what the words are worth"))
 
 
 def errors() -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from kdnb import paths
-from kdnb.analysis import words
+from kdnb.analysis import stats, words
 from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
@@ -58,7 +58,7 @@ def experiments(found: Sequence[Judged], absent: str = "") -> Exhibit:
 )
 def overview(found: Sequence[Judged]) -> Exhibit:
     """All verdicts in one table, and what such a word is worth."""
-    return Exhibit(None, claim_words.worth(), answer(found), summary(found))
+    return Exhibit(None, "", answer(found), summary(found) + framed(claim_words.worth()))
 
 
 def answer(found: Sequence[Judged]) -> str:
@@ -147,8 +147,10 @@ def temperatures_answer(found: Sequence[Judged]) -> str:
     sides = {R.side(values) for values in every}
     some = "At some temperatures only" if 1 in sides else "It cannot be told"
     word = "Yes" if sides == {1} else "No" if sides == {-1} else some
-    where = "; ".join(_positive(one) for one in found if one.r)
-    return f"**{word}: by a whole interval over seeds r is positive {where}.**"
+    enough = [one for one in found if max(map(len, one.r.values()), default=0) >= stats.LEAST_RUNS]
+    where = "; ".join(map(_positive, enough)) or "nowhere"
+    few = "" if len(enough) == sum(bool(one.r) for one in found) else "; elsewhere there are too few seeds"
+    return f"**{word}: by a whole interval over seeds r is positive {where}{few}.**"
 
 
 def _positive(one: Judged) -> str:
@@ -156,13 +158,11 @@ def _positive(one: Judged) -> str:
     counts = {t: len(values) for t, values in one.r.items()}
     alike = len(set(counts.values())) == 1
     clear = [t for t, values in one.r.items() if R.side(values) == 1]
-    alone = [t for t, values in one.r.items() if t not in clear and R.mean(values) > 0]
 
     def at(temperatures: Sequence[float]) -> str:
         return f"T = {style.joined(f'{t:g}' if alike else f'{t:g} (n = {counts[t]})' for t in temperatures)}"
 
-    told = f"on {one.title} at {f'{len(clear)} of {len(counts)}, {at(clear)}' if clear else f'none of {len(counts)}'}"
-    told += f", by its mean alone at {at(alone)}" if alone else ""
+    told = f"on {one.title} at {at(clear) if clear else 'no T that has three seeds'}"
     return told + (f" (n = {next(iter(counts.values()))})" if alike else "")
 
 

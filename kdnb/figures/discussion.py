@@ -63,14 +63,12 @@ WORDS: Mapping[Word, str] = {
 }
 
 
-def answer(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
-    """What becomes of the statement on each study, with the numbers that its rule is about, in Markdown."""
-    parts = []
+def answer(outcomes: Mapping[str, Verdict]) -> str:
+    """What becomes of the statement on each study, in Markdown; its numbers stand in the table and in the figure."""
+    names: dict[str, list[str]] = {}
     for name, found in outcomes.items():
-        numbers = "; ".join(f"{text}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items())
-        told = f" ({words.typeset(numbers)}; n = {len(found.seeds)}{_open(one, found)})" if numbers else ""
-        parts.append(f"{WORDS[found.verdict]} on {name}{told}")
-    return words.sentence("; ".join(parts))
+        names.setdefault(WORDS[found.verdict], []).append(name)
+    return words.sentence("; ".join(f"{so} on {style.joined(those)}" for so, those in names.items()))
 
 
 def _open(one: Claim[Study], found: Verdict) -> str:
@@ -105,7 +103,7 @@ def statement(name: str, outcomes: Mapping[str, Mapping[str, Verdict]], studies:
     """The statement of that id: its numbers on each study, and what becomes of it."""
     one = next(one for one in STATEMENTS if one.id == name)
     drawn = _figure(one, outcomes[name], studies) if any(found.values for found in outcomes[name].values()) else None
-    return Exhibit(drawn, missing(outcomes[name]), answer(one, outcomes[name]), of=name.lower())
+    return Exhibit(drawn, missing(outcomes[name]), answer(outcomes[name]), of=name.lower())
 
 
 def missing(outcomes: Mapping[str, Verdict]) -> str:

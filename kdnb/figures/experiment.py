@@ -19,6 +19,20 @@ def about(studies: Iterable[Study]) -> str:
     return "\n".join(f"- {_line(study)}" for study in studies)
 
 
+def brief(studies: Iterable[Study]) -> str:
+    """The same in one sentence: whose runs, how many seeds; how they differ from the paper's stands with the claims."""
+    found = list(studies)
+    if not all(map(differences, found)):
+        return about(found)
+    told = style.joined(f"**{study.name}** ({_whose(study)})" for study in found)
+    return f"{told}: {'neither' if len(found) == 2 else 'not'} the [paper's experiment](12_claims.ipynb)."
+
+
+def _whose(study: Study) -> str:
+    count = over_seeds.counted(study, study.first_of_each)
+    return f"{'published' if study.students[0].is_published else 'trained here'}, {count} a student"
+
+
 def _line(study: Study) -> str:
     count = over_seeds.counted(study, study.first_of_each)
     whose = "published" if study.students[0].is_published else "trained here"

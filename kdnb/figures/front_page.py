@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, crossed, design, over_seeds, stats, words
+from kdnb.analysis import by_method, crossed, design, stats, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
@@ -88,10 +88,9 @@ def _nearer(designs: Sequence[Study]) -> list[str]:
     found = {name: drawn_crossed.read(table).get("mu_matched") for name, table in tables.items()}
     clear = {name: one for name, one in found.items() if one and one.side > 0}
     by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
-    off = over_seeds.off_zero([one for one in found.values() if one], "study", 1, many="studies")
     text = (
         f"With features relabelled (matched), one of {len(drawn_crossed.TITLES)} measures, its classifier ends nearer "
-        f"to its own teacher's in {off}, with crossed teachers (each once own, once other)"
+        f"to its own teacher's in {len(clear)} of {words.counted(len(found), 'study', 'studies')} with crossed teachers"
     )
     return [f"{text}{by and f': by {by}'}"] if tables else []
 
@@ -153,24 +152,16 @@ def needed(study: Study) -> str:
     cells, parts = design.cells(study.every), list[str]()
     for row, where in drawn_design.REUSES.items():
         if (apart := design.gap(cells, row)).values:
-            of = "" if parts else "the bystander's less the teacher's is "  # said once
-            less = f"{of}{apart.told(drawn_design.POINTS)} points"
-            parts.append(f"{words.capital(where)}: {drawn_design.need(apart)}; {less}")
+            parts.append(f"{where}: {drawn_design.need(apart)}, {apart.told(drawn_design.POINTS)}")
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
-    return f"**{'. '.join(parts)}.**"
+    return words.sentence("; ".join(parts))
 
 
 def minute(papers: Sequence[Study]) -> str:
     """What the two figures do not say, in a few sentences of the study with the most seeds, in Markdown."""
     study = max(papers, key=lambda one: len(one.every))
-    pairs = crossed.contrasts_of(study)
-    said = [
-        drift(study),
-        plugged(study),
-        claim_words.sentence(claim_words.judged(study)),
-        *([] if pairs.empty else [words.sentence(drawn_crossed.told(pairs))]),
-    ]
+    said = [drift(study), plugged(study), claim_words.sentence(claim_words.judged(study))]
     told = "\n".join(f"- {text.replace('**', '')}" for text in said)
     return f"On {study.name}, where the most students were trained:\n\n{told}"
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from sklearn.metrics.pairwise import cosine_similarity
 
 from kdnb import methods, paths
-from kdnb.analysis import accounts, class_rows, curves, over_seeds, stats, words
+from kdnb.analysis import class_rows, curves, over_seeds, stats, words
 from kdnb.analysis import nearness as distances
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import PEAK
@@ -133,7 +133,7 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
             "student": run.label,
             "test, last epoch (%)": round(100 * last["test_accuracy"], 2),
             "best epoch (%)": round(100 * run.history["test_accuracy"].max(), 2),
-            "matched at": run.matched_epoch or "never",
+            "epoch of matched accuracy": run.matched_epoch or "never",
         }
         rows.append(row | {name: round(last[column], 2) for name, column in _NORMS.items() if column in last})
     return pd.DataFrame(rows).set_index("student")
@@ -161,12 +161,8 @@ def teacher_sentence(run: Run, dataset: Dataset) -> str:
 
 def students_sentence(runs: Sequence[Run]) -> str:
     """How many students, and how exactly the account of mu balances."""
-    error, label, epoch = accounts.imbalance(runs)
     students, epochs = words.counted(len(runs), "student"), sum(len(run.history) for run in runs)
-    return (
-        f"{students}, {words.counted(epochs, 'epoch')} in all; the account of μ balances to {error:.1e} of "
-        f"μ<sup>2</sup> or better ({label}, epoch {epoch})."
-    )
+    return f"{students}, {words.counted(epochs, 'epoch')} in all."
 
 
 @exhibit("nearness", "Raw mu to the teacher less raw mu to the bystander: a row a student, a mark a seed.")

@@ -239,7 +239,7 @@ def _train(
         return published.read(target, exact)
     names = ", ".join(spec.name for spec in exact)
     precisions = " and ".join(dict.fromkeys(spec.precision for spec in exact))
-    print(f"{len(exact)} run(s) on {device} in {precisions} into {target}: {names}", flush=True)
+    print(f"{len(exact)} run{'s' * (len(exact) != 1)} on {device} in {precisions} into {target}: {names}", flush=True)
     _say_finished([run for run in (Run(target / spec.name) for spec in exact) if run.finished])
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(exact, target, images, device, execution, teacher=teacher, bystander=bystander)

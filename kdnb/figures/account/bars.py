@@ -43,7 +43,7 @@ def account(study: Study) -> Exhibit:
     intervals.axis(fig, labels)
     fig.update_layout(barmode="relative", legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, "whole training, mean over seeds", study.shown)
-    return Exhibit(drawn, answer=sentence(study))
+    return Exhibit(drawn, answer=sentence(study), brief=sentence(study, brief=True))
 
 
 def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
@@ -66,8 +66,11 @@ def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter |
     return [*bars, mark]
 
 
-def sentence(study: Study) -> str:
-    """What moved mu over the whole training, and whether it moved mu to the bystander as much."""
+def sentence(study: Study, *, brief: bool = False) -> str:
+    """What moved mu over the whole training, and whether it moved mu to the bystander as much.
+
+    brief: the two greatest causes, without numbers
+    """
     run = study.leading
     own, both = (accounts.accounted(study, run.label, side) for side in ("", BYSTANDER))
     teacher, bystander = accounts.mean_totals(own), accounts.mean_totals(both, BYSTANDER)
@@ -83,5 +86,8 @@ def sentence(study: Study) -> str:
         alike = "much the same" if apart <= SMALL_PART else "not the same"
         ends = f"{amount(bystander.sum())}, the causes differ by {apart:.0%} of all movement"
         fewer = f" (n\u00a0=\u00a0{len(both)})" if len(both) < len(own) else ""
+        if brief:
+            most = [f"{cause_look(str(cause))[0]} ({'+' if by > 0 else '−'})" for cause, by in most_first.items()]
+            return words.sentence(f"{style.joined(most[:2])}; μ to the bystander {alike} ({study.name}, {of})")
         text += f". To the bystander {alike}: {ends}{fewer}"
     return words.sentence(text)

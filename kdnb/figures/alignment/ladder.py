@@ -59,8 +59,8 @@ def ladder_sentence(study: Study) -> str:
         return "**It cannot be told: no student here has a μ above zero to take apart.**"
     most = max(len(matched), len(rotated))
     text = (
-        f"{_gone(matched.values())} is gone when features are numbered as the teacher's (matched), "
-        f"{_gone(rotated.values())} when turned (rotated; medians over {words.counted(most, 'student')})"
+        f"matched (numbered as the teacher's) {_gone(matched.values())}, rotated {_gone(rotated.values())} "
+        f"(medians over {words.counted(most, 'student')})"
     )
     beside = []
     for name, own in {"matched": matched, "rotated": rotated}.items():
@@ -72,8 +72,8 @@ def ladder_sentence(study: Study) -> str:
             fewer = f" ({its} to the teacher, in the {whose} both)" if len(both) < most else ""
             beside.append(f"{theirs} {name}{fewer}")
     if not beside:
-        return f"**{text}; what any two networks lose in this way cannot be told: no bystander was followed.**"
-    return f"**{text}; of μ to the bystander, which no student saw, {style.joined(beside)}.**"
+        return words.sentence(f"{text}; what any two networks lose so cannot be told: no bystander was followed")
+    return words.sentence(f"{text}; of μ to the bystander {style.joined(beside)}")
 
 
 def _gone(shares: Iterable[float]) -> str:
@@ -99,8 +99,10 @@ def every_mu(study: Study) -> str:
     for column, name in NAMES.items():
         cells = {"last epoch, mean over seeds": name}
         for run in runs:
+            # Beside each other over the same seeds: those that have the bystander's, where any has.
+            both = over_seeds.having(groups[run.label], f"{BYSTANDER}{column}") or groups[run.label]
             for side, of in (("", "to the teacher"), (BYSTANDER, "to the bystander")):
-                found = estimate(one.last(f"{side}{column}") for one in groups[run.label])
+                found = estimate(one.last(f"{side}{column}") for one in both)
                 cells[f"{run.label}, {of}"] = _cell(found, len(groups[run.label]))
         rows.append(cells)
     return style.table(pd.DataFrame(rows), "every μ of the last epoch")
@@ -153,7 +155,7 @@ def sides_sentence(study: Study) -> str:
         one = estimate(found[kd.label].values())
         beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
         so = NEARER[one.side] if _enough(one) else "it cannot be told from so few seeds"
-        text = f"{so} {where}: the cosine of {kd.label} differs by {one.told('{:+.2g}')}"
+        text = f"{so} {where}: {kd.label}'s cosine with the teacher less with the bystander {one.told('{:+.2g}')}"
         if beyond.values:
             more = BEYOND[one.side == 0, beyond.side * (one.side or 1)] if _enough(beyond) else "beyond normal training"
             text += f", {more}, {beyond.told('{:+.2g}')}"

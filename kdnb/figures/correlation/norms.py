@@ -138,14 +138,13 @@ def of_the_length(study: Study) -> str:
     judged = verdict(same, study.seeds)
     of = f"all {agree}" if agree == len(found) else f"{agree}"
     alike = (
-        f"over {words.counted(len(found), 'student')} r of μ and r of {NORM} differ by {found['gap'].median():.3f} at "
-        f"the median (at most {found['gap'].max():.3f}), and in {of} r is positive where it shrinks and negative where "
-        "it grows"
+        f"over {words.counted(len(found), 'student')} they differ by {found['gap'].median():.3f} at the median "
+        f"(at most {found['gap'].max():.3f}); the sign is that of a norm that shrinks (+) or grows (−) in {of}"
     )
     verb = LENGTH.get(judged.verdict, OPEN)
     if judged.verdict == "undecided" and over_seeds.estimate(SAME_R - gap for gap in judged.values["gap"]).side > 0:
         verb = f"In size r of μ is r of {NORM}"
-        alike += f"; whether that is {NINE_TENTHS:.0%} of students the seeds leave open"
+        alike += f", too few to say {NINE_TENTHS:.0%}"
     return f"{verb}: {alike}"
 
 
@@ -207,9 +206,14 @@ def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
         return f"**What sets the length cannot be told: KD was trained at T = {low:g} alone.**"
     means = mine.groupby("temperature")[list(TITLES)].mean()
     first, *rest = map(str, (means.min() / means.max()).sort_values().index)
-    parts = style.joined(f"{TITLES[column]} {_reach(means[column])}" for column in rest)
+    parts = style.joined(f"{TITLES[column]} by a factor of {_factor(means[column])}" for column in rest)
     count = words.counted(mine["seed"].nunique(), "seed")
-    return f"**{TITLES[first]}, {_reach(means[first])}; {parts} ({count}).**"
+    most = f"{TITLES[first]}, by a factor of {_factor(means[first])}, {_reach(means[first])}"
+    return f"**{most}; {parts} ({count}).**"
+
+
+def _factor(by_temperature: pd.Series) -> str:
+    return f"{by_temperature.max() / by_temperature.min():.2f}"
 
 
 def _reach(by_temperature: pd.Series) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
@@ -196,7 +197,7 @@ def separations(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> Exhi
     """What `class_agreement.separation` finds, a panel a measure, a figure a study."""
     figures = {name: _separations(*one) for name, one in found.items()}
     answer = words.sentence("; ".join(better(name, *one) for name, one in found.items()))
-    return Exhibit(figures, " ".join(filter(None, (by_how_much(name, *one) for name, one in found.items()))), answer)
+    return Exhibit(figures, "", answer, by_how_much(found))
 
 
 def _separations(study: Study, found: Mapping[str, Values]) -> go.Figure:
@@ -229,11 +230,15 @@ def better(name: str, study: Study, found: Mapping[str, Values]) -> str:
     return f"{so} on {name}{told and f' ({told})'}"
 
 
-def by_how_much(name: str, study: Study, found: Mapping[str, Values]) -> str:
-    """The differences behind :func:`better`, in a sentence; empty without any."""
-    gaps, hot = _beside_normal(study, found), study.nearest(4)
-    told = [f"{class_agreement.SEPARATION[key]} {one.told('{:+z.2g}')}" for key, one in gaps.items()]
-    return f"On {name} {hot.label} less normal training of the same seed: {'; '.join(told)}." if hot and told else ""
+def by_how_much(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> str:
+    """The differences behind :func:`better`, a row a study, folded; empty without any."""
+    rows = []
+    for name, one in found.items():
+        if gaps := _beside_normal(*one):
+            told = {class_agreement.SEPARATION[key]: gap.told("{:+z.2g}") for key, gap in gaps.items()}
+            rows.append({"KD less normal training": name} | told)
+    table = style.table(pd.DataFrame(rows).fillna("–"), "differences to normal training") if rows else ""
+    return table and style.folded("By how much, seed by seed", table)
 
 
 def _beside_normal(study: Study, found: Mapping[str, Values]) -> dict[str, Estimate]:

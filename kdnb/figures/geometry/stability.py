@@ -30,7 +30,7 @@ def kept_parts(studies: Mapping[str, Study]) -> Exhibit:
     figures = {name: _kept_parts(studies[name], one, tables[name]) for name, one in found.items() if one}
     says = [recognised(name, one) if one else _how(studies[name]) for name, one in found.items()]
     answer = words.sentence("; ".join(comes_back(name, tables.get(name)) for name in studies))
-    return Exhibit(figures or None, " ".join(says), answer)
+    return Exhibit(figures or None, " ".join(says), answer, in_numbers(tables))
 
 
 def _how(study: Study) -> str:
@@ -63,17 +63,27 @@ def comes_back(name: str, table: pd.DataFrame | None) -> str:
     """What of a map is in the features and on another map: who is near whom, how far groups are; in a clause."""
     if table is None:
         return f"it cannot be told on {name}, where no maps of these students were drawn again"
-    mean, least = (getattr(table.groupby("pair")[list(map_stability.KEPT)], how)() for how in ("mean", "min"))
-    near = {pair: f"{mean['neighbours'][pair]:.0%}" for pair in PAIRS}
-    far = {
-        pair: f"ρ = {words.number(mean['classes'][pair], '{:z.2f}')} "
-        f"(at least {words.number(least['classes'][pair], '{:z.2f}')})"
-        for pair in PAIRS
-    }
+    mean = table.groupby("pair")[list(map_stability.KEPT)].mean()
+    near, far = (mean.loc["features", kind] for kind in ("neighbours", "classes"))
     return (
-        f"{near['features']} of neighbours and {far['features']} of class distances with the features on {name}, "
-        f"{near['random']} and {far['random']} with another map of them"
+        f"with the features {near:.0%} of neighbours, and the order of class distances by ρ = "
+        f"{words.number(far, '{:z.2f}')}, on {name}"
     )
+
+
+def in_numbers(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Means and the least, a row a study and a pair, folded; empty without any."""
+    rows = [
+        {"study": name, "between": PAIRS[pair][0]}
+        | {
+            map_stability.KEPT[kind]: f"{words.number(part[kind].mean(), '{:z.2f}')}, at least "
+            f"{words.number(part[kind].min(), '{:z.2f}')}"
+            for kind in map_stability.KEPT
+        }
+        for name, table in tables.items()
+        for pair, part in table.groupby("pair", sort=False)
+    ]
+    return style.folded("In numbers", style.table(pd.DataFrame(rows), "what maps share")) if rows else ""
 
 
 def recognised(name: str, found: map_stability.Redrawn) -> str:

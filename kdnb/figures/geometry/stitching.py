@@ -31,9 +31,11 @@ def accuracies(studies: Mapping[str, Study]) -> Exhibit:
     found = {name: (study, stitched.table(study)) for name, study in studies.items()}
     figures = {name: _accuracies(*one) for name, one in found.items() if not one[1].empty}
     answer = words.sentence("; ".join(fits_its_own(name, *one) for name, one in found.items()))
-    told = [means(name, *one) if name in figures else class_agreement.how_to(one[0]) for name, one in found.items()]
-    better = f"Better is by more than {100 * ACCURACY_MARGIN:g} points, by the whole interval."
-    return Exhibit(figures or None, " ".join([*([better] if figures else []), *told]), answer)
+    told = [class_agreement.how_to(one[0]) for name, one in found.items() if name not in figures]
+    better = f"*Better*: by more than {100 * ACCURACY_MARGIN:g} points, by the whole interval."
+    rows = pd.DataFrame([means(name, *found[name]) for name in figures]).fillna("–")
+    table = style.folded("In numbers", style.table(rows, "stitched accuracies")) if figures else ""
+    return Exhibit(figures or None, " ".join([*([better] if figures else []), *told]), answer, table)
 
 
 def _accuracies(study: Study, found: pd.DataFrame) -> go.Figure:
@@ -75,23 +77,22 @@ def fits_its_own(name: str, study: Study, found: pd.DataFrame) -> str:
     return f"{so} on {name}: behind a linear map it is ahead by {ahead.told('{:+z.2f}')} points{beside}"
 
 
-def means(name: str, study: Study, found: pd.DataFrame) -> str:
-    """How well the own teacher's classifier and another seed's do with each help, and what needs no training."""
-    gaps, parts = stitched.ahead(study, found), []
+def means(name: str, study: Study, found: pd.DataFrame) -> dict[str, str]:
+    """How well the own teacher's classifier and another seed's do with each help, and what needs no training: a row."""
+    gaps, row = stitched.ahead(study, found), dict[str, str]()
     taught = over_seeds.shared({label: by_seed for label, by_seed in gaps.items() if label != "normal"})
     for column, what in stitched.HELP.items():
         shown = (stitched.values(study, found, relation, column) for relation in ("own", "alike"))
         own, other = (_mean({label: one[label] for label in taught if label in one}) for one in shown)
         if np.isfinite(own) and np.isfinite(other):
-            parts.append(f"{what} {own:.1%} and {other:.1%}")
+            row[f"{what}: own teacher's, another's"] = f"{own:.1%}, {other:.1%}"
     # Not the rows of the table: at T = 1 another label, without T squared, has the same weights.
     count = sum(map(len, taught.values()))
-    level = [f"{class_distances.FLOORS[kind][0]} {by['linear']:.1%}" for kind, by in stitched.floors(found).items()]
-    floors = f"; without training, through such a map, {style.joined(level)}" if level else ""
-    return (
-        f"On {name}, mean over {words.counted(count, 'student')}, with the own teacher's classifier and another "
-        f"seed's, {'; '.join(parts)}{floors}."
-    )
+    floors = {
+        f"linear map, {class_distances.FLOORS[kind][0]}": f"{by['linear']:.1%}"
+        for kind, by in stitched.floors(found).items()
+    }
+    return {"mean over": f"{words.counted(count, 'student')} of {name}"} | row | floors
 
 
 def _mean(shown: Values) -> float:

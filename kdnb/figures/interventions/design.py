@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import design, out_of_reach, stats, words
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import style
@@ -39,7 +39,7 @@ ABLE = 0.01  # share of images whose nearest logits may name another class
 @exhibit("design", "Test accuracy of every cell: a row for what is learned, a column for whose classifier answers.")
 def outcomes(studies: Mapping[str, Study]) -> Exhibit:
     """The design's table of each study where more than two of its cells were trained, and what it answers."""
-    return Exhibit(None, as_it_stands(studies), sentence(studies), as_html(studies))
+    return Exhibit(None, "", sentence(studies), as_html(studies))
 
 
 def as_html(studies: Mapping[str, Study]) -> str:
@@ -71,19 +71,6 @@ def _needs(studies: Mapping[str, Study], row: str) -> list[str]:
 def need(apart: Estimate) -> design.Need:
     """Beyond the half point that the book's own statements allow as well."""
     return design.need(apart, 100 * ACCURACY_MARGIN)
-
-
-def as_it_stands(studies: Mapping[str, Study]) -> str:
-    """What W_o makes on copied features with its columns in another network's order; empty without any."""
-    cells = {name: design.cells(study.every) for name, study in studies.items()}
-    rows = {name: [found.get(("maps", whose)) for whose in ("W_o", "W_t")] for name, found in cells.items()}
-    parts = [
-        f"{estimate(100 * others.less(mine)).told(POINTS)} on {name}"
-        for name, (others, mine) in rows.items()
-        if others and mine
-    ]
-    text = "Copied straight, without relabelling, W<sub>o</sub> less W<sub>t</sub> is"
-    return f"{text} {'; '.join(parts)} (points)." if parts else ""
 
 
 # ------------------------------------------------------------------------------------------------ what is within reach
@@ -137,15 +124,14 @@ def reach_sentence(found: pd.DataFrame) -> str:
     """Whether students end lower where less is within reach of their classifier: within each study, seed by seed."""
     if found.empty:
         return "**It cannot be told: what is within reach of these students, beside KD, was not computed.**"
-    kept = f"the nearest logits within reach keep the teacher's class on at least {1 - ABLE:.0%} of images"
     parts = [
         f"{SEEN[one.side] if len(one.values) >= stats.LEAST_RUNS else 'too few seeds'} on {name}, {one.told(POINTS)}"
         for name, one in out_of_reach.apart(found, ABLE).items()
     ]
+    kept = f"who lose the teacher's class on at most {ABLE:.0%} of images"
     if not parts:
-        return f"**There is nothing to compare: no study has both students where {kept}, and students where not.**"
-    beside = "Beside the others of their study and seed, in points"
-    return f"**Do students end higher where {kept}? {beside}: {'; '.join(parts)}.**"
+        return f"**There is nothing to compare: no study has both students {kept}, and others.**"
+    return words.sentence(f"{'; '.join(parts)} (points by which students {kept} are above the others of their seed)")
 
 
 SEEN = {1: "yes", 0: "not that it could be seen", -1: "no, lower"}

@@ -76,8 +76,9 @@ def helped(studies: Mapping[str, Study]) -> str:
     if not found:
         return "**Whether reuse helps here cannot be told: no student of these has W<sub>t</sub>.**"
     answers = "; ".join(f"on {name} {_whether(gaps)}" for name, gaps in found.items())
-    numbers = "; ".join(f"on {name} {_less(gaps)}" for name, gaps in found.items())
-    return f"**Does reuse help here at all? {words.capital(answers)}.** In points of test accuracy: {numbers}."
+    rows = pd.DataFrame([{"test accuracy, points": name} | _less(gaps) for name, gaps in found.items()]).fillna("–")
+    table = style.folded("In numbers", style.table(rows, "what reuse gains", escape=False))
+    return f"**Does reuse help here at all? {words.capital(answers)}.**\n\n{table}"
 
 
 def _gaps(study: Study) -> dict[str, dict[str, Estimate]]:
@@ -92,13 +93,11 @@ def _gaps(study: Study) -> dict[str, dict[str, Estimate]]:
     return found
 
 
-def _less(found: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """The differences in words."""
-    less = {
-        what: style.joined(f"less {beside} {gap.told('{:+z.2f}')}" for beside, gap in gaps.items())
-        for what, gaps in found.items()
+def _less(found: Mapping[str, Mapping[str, Estimate]]) -> dict[str, str]:
+    """The differences, by what is compared."""
+    return {
+        f"{what} less {beside}": gap.told("{:+z.2f}") for what, gaps in found.items() for beside, gap in gaps.items()
     }
-    return ", ".join(f"{what} {told}" for what, told in less.items())
 
 
 def _whether(found: Mapping[str, Mapping[str, Estimate]]) -> str:

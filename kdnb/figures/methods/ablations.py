@@ -171,12 +171,7 @@ def nearing(name: str, varied: variations.Varied) -> str:
         return f"it cannot be told on {name}, where MSE or a second temperature was not trained on the same seeds"
     cold, hot = apart[there[0]].align(apart[there[-1]], join="inner", axis=0)
     nearer = {column: over_seeds.estimate((cold - hot)[column]) for column in PANELS}
-    forms = {"mu": "{:.2g} in final raw μ", "r": "{:.2f} in r", "accuracy": "{:.2f} points of accuracy"}
-    told = [
-        f"at T = {x}: {style.joined(words.number(gaps[c].mean(), form) for c, form in forms.items())}"
-        for x, gaps in ((there[0], cold), (there[-1], hot))
-    ]
-    return f"{_nearer(nearer)} on {name} (distance from MSE {'; '.join(told)}; n = {len(cold)})"
+    return f"{_nearer(nearer)} on {name} (T = {there[-1]} beside T = {there[0]}; n = {len(cold)})"
 
 
 def _nearer(found: Mapping[str, over_seeds.Estimate]) -> str:

@@ -55,7 +55,6 @@ def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not that it could be seen"
     most = max(found, key=lambda label: found[label].mean)
     return (
-        f"{word} on {name}: beyond normal training agreement with the teacher is above that "
-        f"with the bystander by a whole interval for {off_zero(found.values(), 'method', 1)} (most {most}, "
-        f"{found[most].told('{:+.2f}')}{between})"
+        f"{word} on {name}, beyond normal training by a whole interval for {off_zero(found.values(), 'method', 1)} "
+        f"(most {most}, {found[most].told('{:+.2f}')}{between})"
     )

@@ -166,7 +166,7 @@ def animation(study: Study) -> Exhibit:
     style.loss_axis(fig, [run.after(study.warm_up) for run in runs], row=2)
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_layout(sliders=[_slider(runs, first)], updatemenus=[_play()], margin_t=96)
-    return Exhibit(style.captioned(fig, study, style.window(study), runs), answer=together(study), of=study.name)
+    return Exhibit(style.captioned(fig, study, style.window(study), runs), of=study.name)
 
 
 def _front(study: Study, run: Run) -> list[go.Scatter]:
@@ -208,7 +208,7 @@ def answer(study: Study) -> str:
         to_it = f", to the bystander {percent(other)}" if np.isfinite(other) else ""
         so = f"{SO[claim_words.judge(study, 'C3').verdict]} {at(peak)}".strip()
         told = f"{so} (μ changes by {percent(mean_change(study, own))}{to_it}; {_count(own)}): {told}"
-    if not beside:
+    if own or not beside:  # the others are drawn
         return words.sentence(told)
     (first, change), *rest = [
         (at(run), percent(mean_change(study, beside[run.label]))) for run in others if run.label in beside
@@ -257,15 +257,6 @@ def order(study: Study) -> str:
     group = next(iter(runs.values()))
     of = f"mean over {_count(group)}" if len(group) > 1 else style.seeds(group)
     return f"{_where({t: value < 0 for t, value in known.items()})} ({of}).**"
-
-
-def together(study: Study) -> str:
-    """At which temperatures mu and the loss move the same way after the warm-up, for the students in front."""
-    products = {t: study.change("mu_raw", run) * study.change("loss", run) for t, run in study.kd.items()}
-    known = {t: product > 0 for t, product in products.items() if np.isfinite(product)}
-    if not known:
-        return f"**Whether μ and the loss move together cannot be told: no student here learned by KD and has {TWO}.**"
-    return f"{_where(known)}, from the warm-up to the end ({style.seeds(study.kd.values())}).**"
 
 
 def percent(share: float) -> str:

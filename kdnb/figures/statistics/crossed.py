@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import crossed, stats, words
-from kdnb.analysis.over_seeds import Estimate, estimate, more_than_chance, off_zero
+from kdnb.analysis.over_seeds import Estimate, estimate, more_than_chance
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -115,7 +115,8 @@ def told(found: pd.DataFrame) -> str:
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
         return f"it cannot be told of {over}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
-    nearer = f"nearer to its own in {style.joined(near)}" if near else "nearer to its own in none"
+    nearer = (
+        f"{len(near) or 'none'} of {words.counted(len(there), 'measure')}{near and f', {style.joined(near)}' or ''}"
+    )
     farther = f", farther in {style.joined(far)}" if far else ""
-    off = off_zero(there.values(), "measure")
-    return f"{KD} is {nearer}{farther}; the interval, wide for {over}, leaves out zero for {off}"
+    return f"{KD} is nearer to its own in {nearer}{farther} ({over})"

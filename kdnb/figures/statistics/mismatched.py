@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import mismatched_pairs, words
-from kdnb.analysis.over_seeds import Estimate, more_than_chance
+from kdnb.analysis.over_seeds import Estimate, more_than_chance, off_zero
 from kdnb.analysis.r_over_seeds import Measured
-from kdnb.figures import intervals, style
+from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
 from kdnb.figures.statistics.over_seeds import line_a_study, told
@@ -47,22 +48,24 @@ def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]
     medians = (part.loc[part["kind"] == kind, "r"].median() for kind in ("same run", "other seed"))
     same, other = (words.number(median, "{:.3f}") for median in medians)
-    counts = [sum(own.side != 0 for own in _own(of_cut, one).values()) for _, of_cut in table.groupby("cut")]
     found = _own(part, one)
+    signs = np.sign(part[part["kind"] == "same run"].groupby("label")["r"].median())  # of a negative r higher is weaker
+    ways = {
+        how: [label for label, own in found.items() if own.side * signs[label] == way]
+        for how, way in (("more closely", 1), ("less closely", -1))
+    }
     clear = [own for own in found.values() if own.side]
     sizes = [abs(own.mean) for own in clear or found.values()]
-    off = intervals.off_zero(found, "student")
     size = f"{'these' if clear else 'they'} are {min(sizes):.3f} to {max(sizes):.3f} in size"
-    ways = {(1,): "higher", (-1,): "lower", (-1, 1): "higher for some, lower for others"}
     seen = (
-        ways[tuple(sorted({own.side for own in clear}))]
+        style.joined(f"{how} for {style.joined(labels)}" for how, labels in ways.items() if labels)
         if more_than_chance(found.values())
         else "not that it could be seen"
     )
     return (
-        f"{seen}; the interval of the difference leaves out zero for {off}, and at no cut for more than {max(counts)}; "
-        f"{size}. Without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median, with "
-        f"another seed's {other}."
+        f"{seen}; the interval of the difference leaves out zero for {off_zero(found.values(), 'student')}; {size}. "
+        f"Without the first {one.study.warm_up} epochs r with the run's own loss is {same} at the median, with another "
+        f"seed's {other}."
     )
 
 

@@ -126,8 +126,8 @@ def readings_sentence(one: Measured) -> str:
     parts = [_kept(paper, name, known) for name, known in found.items()]
     keep = "keeps its" if len(paper) == 1 else "keep their"
     return (
-        f"{len(every) or 'none'} of {len(paper)} r {keep} sign by a whole interval in every reading that can be told; "
-        f"kept and turned: {', '.join(parts)} ({off})."
+        f"{len(every) or 'none'} of {len(paper)} r {keep} sign by a whole interval in every reading that can be told: "
+        f"{', '.join(parts)} ({off})."
     )
 
 
@@ -139,9 +139,10 @@ def _sides(found: Mapping[str, Estimate]) -> dict[str, int]:
 def _kept(paper: Mapping[str, int], name: str, known: Mapping[str, int]) -> str:
     """Of how many of the ``paper``'s signs another reading keeps or turns, of those ``known``."""
     if not known:
-        return f"*{name}* cannot be told"
+        return f"none can be told *{name}*"
     turned = [label for label, side in known.items() if side == -paper[label]]
     same = sum(side == paper[label] for label, side in known.items())
-    named = f" ({style.joined(turned)})" if turned else ""
     of = f" of {len(known)}" if len(known) < len(paper) else ""
-    return f"*{name}* {same or 'none'}{of} and {len(turned) or 'none'}{named}"
+    turn = f" and {style.joined(turned)} {'turns' if len(turned) == 1 else 'turn'}" if turned else ""
+    keeps = f"{'does' if same == 1 else 'do'}{' of the' if name == 'changes' else ''}"
+    return f"{same or 'none'}{of} {keeps} *{name}*{turn}"
