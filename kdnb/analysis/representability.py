@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
 from kdnb import methods, paths, runs
 from kdnb.analysis import publish
@@ -32,6 +32,7 @@ from kdnb.runs import Run, weights
 
 FILE = f"{paths.COMPARISONS}/representability.parquet"
 IMAGES = 500  # test images, every class in its turn
+MARGIN = 1e-9  # of logits, above which one is the larger; the linear program is exact to about this
 Matrix = NDArray[np.floating]
 
 
@@ -58,6 +59,23 @@ def reach(weight: Matrix, bias: Matrix, logits: Matrix) -> Reach:
     # Beside the logits, not beside what the bias leaves of them: another bias is not to change the unit.
     residual = float(np.linalg.norm(reached - wanted) / np.linalg.norm(wanted))
     return Reach(residual, float((reached.argmax(1) == wanted.argmax(1)).mean()))
+
+
+def winnable(weight: Matrix, bias: Matrix) -> NDArray[np.bool_]:
+    """Which classes (K) have the largest logit for some features f >= 0, of weight K x D and bias K.
+
+    A class for which there are none is never answered, whatever lies below. A linear program a class: the largest
+    margin t with w_k f + b_k >= w_j f + b_j + t for all other j.
+    """
+    classes, width = weight.shape
+    margins = []
+    for k in range(classes):
+        others = np.arange(classes) != k
+        rows = np.hstack([weight[others] - weight[k], np.ones((classes - 1, 1))])
+        bounds = [(0, None)] * width + [(None, 1)]  # with larger features a margin above zero grows without end
+        found = linprog(np.eye(width + 1)[-1] * -1, rows, bias[k] - bias[others], bounds=bounds)
+        margins.append(-found.fun)
+    return np.array(margins) > MARGIN
 
 
 def is_frozen(run: Run) -> bool:

@@ -10,7 +10,7 @@ from conftest import Train
 from kdnb import __main__ as command_line
 from kdnb import data, paths
 from kdnb.analysis import representability
-from kdnb.analysis.representability import reach
+from kdnb.analysis.representability import reach, winnable
 
 RANDOM = np.random.RandomState
 
@@ -56,6 +56,29 @@ def test_random_rows_reach_everything_once_features_are_twice_as_many() -> None:
 
     assert share(8, 14) == pytest.approx(0.5, abs=0.11)
     assert share(8, 24) > 0.95 and share(8, 8) < 0.05
+
+
+def test_a_class_wins_where_some_features_make_it_win() -> None:
+    """By hand: rows (1, 0), (0, 1) win each on its axis, their half-sum nowhere; with a bias, it wins at the origin."""
+    weight = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    assert winnable(weight, np.zeros(3)).tolist() == [True, True, False]
+    assert winnable(weight, np.array([0.0, 0.0, 0.1])).tolist() == [True, True, True]
+    # A row of negative entries wins where no feature is: not without a bias, since all are alike there.
+    weight = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    assert winnable(weight, np.zeros(3)).tolist() == [True, True, False]
+    assert winnable(weight, np.array([0.0, 0.0, 0.1])).tolist() == [True, True, True]
+
+
+def test_classes_that_can_win_are_those_that_random_features_let_win() -> None:
+    """Many features drawn at random find winners only among them, and in two dimensions all of them."""
+    random = RANDOM(0)
+    for _ in range(20):
+        weight, bias = random.randn(7, 2), random.randn(7) / 9
+        angle = random.uniform(0, np.pi / 2, 20_000)
+        lengths = 10 ** random.uniform(-4, 3, 20_000)
+        features = np.stack([np.cos(angle), np.sin(angle)], 1) * lengths[:, None]
+        won = np.unique((features @ weight.T + bias).argmax(1))
+        assert set(won) == set(np.flatnonzero(winnable(weight, bias)))
 
 
 def test_what_is_published_comes_out_again() -> None:
