@@ -239,7 +239,7 @@ def _misfit(state: State, expected: State) -> str:
 def _misfits(path: Path, model: str, dataset: Dataset, found: Weights) -> str:
     """The refusal of a network that is not ``model``; it names the model that it is, where there is one."""
     classes, channels = dataset.num_classes, dataset.in_channels
-    asked = f"the weights in {path} do not fit {model} with {classes} classes and {channels} channel(s) of colour"
+    asked = f"the weights in {path} do not fit {model} with {classes} classes and {_channels(channels)}"
     head, stem = (found.state.get(name) for name in ("classifier.weight", "conv1.weight"))
     if head is not None and stem is not None and head.dim() == 2 and stem.dim() == 4 and head.shape[0] > 1:
         size, depth = head.shape[0], max(1, stem.shape[1])
@@ -250,9 +250,13 @@ def _misfits(path: Path, model: str, dataset: Dataset, found: Weights) -> str:
                     if (size, depth) == (classes, channels)
                     else (f"choose the data it was trained on (this is {dataset.name}) and teacher_model = {name!r}")
                 )
-                return f"{asked}: they are those of {name} with {size} classes and {depth} channel(s).\n{way_out}."
+                return f"{asked}: they are those of {name} with {size} classes and {_channels(depth)}.\n{way_out}."
     misfit = _misfit(found.state, _expected(model, classes, channels))
     return f"{asked}: {misfit}. No other of {', '.join(models.names())} fits, either.\n{CONVERT}"
+
+
+def _channels(count: int) -> str:
+    return f"{count} colour channel{'s' * (count != 1)}"
 
 
 def _refuse_unusable(path: Path, state: State, expected: State) -> None:

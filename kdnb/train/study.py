@@ -176,8 +176,9 @@ def _check_recipe(run: Run, recipe: TeacherParameters, images: Dataset, elsewher
     usual = min(asked.epochs, profiles.get(recipe.profile).epochs)
     if found.epochs < usual and not elsewhere:
         raise ValueError(
-            f"{run.path} was trained for {found.epochs} epoch(s), and the students' teacher would be for {usual}: move "
-            f"that folder away, choose another output_dir, or learn from it: teachers_dir={str(run.path.parent)!r}."
+            f"{run.path} was trained for {found.epochs} epoch{'s' * (found.epochs != 1)}, and the students' teacher "
+            f"would be for {usual}: move that folder away, choose another output_dir, or learn from it: "
+            f"teachers_dir={str(run.path.parent)!r}."
         )
     names = ["model", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "drops"]
     names += ["precision"] if asked.precision != "auto" else []

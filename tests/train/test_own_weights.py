@@ -160,7 +160,7 @@ REFUSED: dict[str, tuple[Callable[[State], Any], str]] = {
     "wider": (lambda s: {"model": network("resnet8x4", 10, 1)}, "set teacher_model = 'resnet8x4'"),
     "other classes": (
         lambda s: named(network("resnet8", 100, 3), "module.", "fc"),
-        r"those of resnet8 with 100 classes and 3 channel.*choose the data it was trained on",
+        "with 10 classes and 1 colour channel: .* with 100 classes and 3 colour channels\\.\nchoose the data it was",
     ),
     "another family": (
         lambda s: {f"layer1.0.conv{i}.weight": torch.ones(64, 64, 1, 1) for i in (1, 2, 3)},
