@@ -3,15 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from kdnb.analysis import separation as separations
 from kdnb.analysis.separation import ClassDistances, Map, Separation
-from kdnb.runs import Run, Snapshot
-from kdnb.runs.contents import Images, Publication, Which
+from kdnb.runs import PublishedRun, Run, Snapshot
+from kdnb.runs.contents import Images, Which
 
 WHICH: tuple[Which, ...] = ("matched", "final")  # in the order of training
 
@@ -22,6 +22,11 @@ class Space(ABC):
 
     epoch: int
     labels: np.ndarray
+
+    @property
+    @abstractmethod
+    def distances(self) -> ClassDistances:
+        """Where the classes lie in it, over all images."""
 
     @property
     @abstractmethod
@@ -39,10 +44,9 @@ class FeatureSpace(Space):
     def separation(self) -> Separation:
         return separations.measures(self.features, self.labels)
 
-    @classmethod
-    def of(cls, taken: Snapshot) -> Space:
-        """That of outputs."""
-        return cls(taken.epoch, taken.labels, taken.features)
+    @property
+    def distances(self) -> ClassDistances:
+        return separations.class_distances(self.features, self.labels)
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,7 @@ class PublishedSpace(Space):
     def separation(self) -> Separation:
         return Separation(**self.measures)
 
-    @classmethod
-    def of(cls, folder: Path, known: Publication) -> Space:
-        """That of a publication in ``folder``."""
-        return cls(known.epoch, known.labels, known.points, known.perplexity, known.measures, folder)
+    distances = separation
 
 
 def final(run: Run, images: Images = "test") -> Snapshot:
@@ -99,17 +100,19 @@ def space(run: Run, which: Which, images: Images = "test") -> Space | None:
 
     A published run has the test images alone; ValueError when others are asked for.
     """
-    return run.outputs(which, images, FeatureSpace.of, partial(PublishedSpace.of, run.path.parent))
+    if isinstance(run, PublishedRun):
+        known, folder = run.publication(which, images), run.path.parent
+        if known is None:
+            return None
+        return PublishedSpace(known.epoch, known.labels, known.points, known.perplexity, known.measures, folder)
+    taken = run.snapshot(which, images)
+    return None if taken is None else FeatureSpace(taken.epoch, taken.labels, taken.features)
 
 
 def class_distances(run: Run, which: Which) -> ClassDistances | None:
     """Where the classes lie in the test images' space; None if there is no such snapshot."""
-    return run.outputs(
-        which,
-        "test",
-        lambda taken: separations.class_distances(taken.features, taken.labels),
-        lambda known: Separation(**known.measures),
-    )
+    found = space(run, which)
+    return None if found is None else found.distances
 
 
 def maps(networks: Mapping[str, Space], reference: str, perplexity: float, count: int) -> dict[str, Map]:

@@ -1,6 +1,5 @@
 """A run without what is large, as :mod:`kdnb.analysis.publish` writes it."""
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from kdnb.files import damaged, read_json, read_tensors
 from kdnb.runs.contents import Images, Publication, Snapshot, Which
-from kdnb.runs.store import Run, T
+from kdnb.runs.store import Run
 
 
 class PublishedRun(Run):
@@ -43,9 +42,8 @@ class PublishedRun(Run):
     def snapshot(self, which: Which, images: Images = "test") -> Snapshot | None:
         raise FileNotFoundError(f"{self.path} was published without its outputs; name the folder of the full runs.")
 
-    def outputs(
-        self, which: Which, images: Images, kept: Callable[[Snapshot], T], published: Callable[[Publication], T]
-    ) -> T | None:
+    def publication(self, which: Which, images: Images) -> Publication | None:
+        """What stands for a snapshot, None for none; ValueError where other images than the test set are asked for."""
         if images != "test":
             raise ValueError(
                 f"{self.path} was published with its test images alone, and images is {images!r}; use 'test'."
@@ -54,8 +52,7 @@ class PublishedRun(Run):
         if found is None:
             return None
         labels, points = self._map("labels"), self._map(f"{which}_points").astype(float)
-        known = Publication(found["epoch"], labels, points, self._entry("map")["perplexity"], found["separation"])
-        return published(known)
+        return Publication(found["epoch"], labels, points, self._entry("map")["perplexity"], found["separation"])
 
     def class_means(self, which: Which) -> np.ndarray | None:
         return None if self._entry(which) is None else self._map(f"{which}_means").astype(np.float32)

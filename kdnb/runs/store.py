@@ -8,11 +8,11 @@ the two a folder holds.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,9 @@ from torch import Tensor
 from kdnb.checks import choice
 from kdnb.files import damaged, halved, read_json, read_tensors, write_atomically, write_json, write_tensors
 from kdnb.measure.outputs import Outputs
-from kdnb.runs.contents import Checkpoint, Images, Publication, Snapshot, Which
+from kdnb.runs.contents import Checkpoint, Images, Snapshot, Which
 from kdnb.runs.spec import RunSpec
 from kdnb.runs.weights import checksum
-
-T = TypeVar("T")
 
 
 class Run:
@@ -165,16 +163,6 @@ class Run:
         return Snapshot(
             features.float().numpy(), logits.float().numpy(), labels.numpy(), epoch=int(str(metadata["epoch"]))
         )
-
-    def outputs(
-        self, which: Which, images: Images, kept: Callable[[Snapshot], T], published: Callable[[Publication], T]
-    ) -> T | None:
-        """What ``kept`` makes of the snapshot, in a published run ``published`` of what stands for it; None for none.
-
-        A published run has the test images alone; ValueError when others are asked for.
-        """
-        taken = self.snapshot(which, images)
-        return None if taken is None else kept(taken)
 
     def class_means(self, which: Which) -> np.ndarray | None:
         """Mean feature of each class over the test images, K x D (rounded to fp16 in publications); None without them.
