@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from kdnb import __main__ as command_line
 from kdnb import __version__, methods, models
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters
-from kdnb.methods import Step
+from kdnb.methods.base import Step
 from kdnb.models import Output
 from kdnb.parameters import StudentParameters, TeacherParameters, read, rule_of
 from kdnb.profiles import scaled_drops

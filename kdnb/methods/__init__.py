@@ -11,23 +11,7 @@ from torch import Tensor
 
 from kdnb import registry
 from kdnb.checks import choice
-from kdnb.methods.base import Method, Setting, Step, check_kind
-
-__all__ = [
-    "METHODS",
-    "SHORT",
-    "Method",
-    "Setting",
-    "Step",
-    "create",
-    "label",
-    "needed",
-    "parameters_of",
-    "parse",
-    "terms",
-    "varied",
-]
-
+from kdnb.methods.base import Method, Step, check_kind
 
 METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
 for _kind in METHODS.values():

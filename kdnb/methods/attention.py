@@ -1,7 +1,6 @@
 """Attention transfer (Zagoruyko and Komodakis, ICLR 2017): see :mod:`kdnb.losses.attention`."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -16,7 +15,7 @@ class Attention(Method):
     weight: float = 1000.0
     name = "at"
     label = "AT"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "at")
+    term_names = ("ce", "at")
     needs = frozenset({"maps"})
 
     def terms(self, step: Step) -> dict[str, Tensor]:

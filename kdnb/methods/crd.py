@@ -1,7 +1,6 @@
 """Contrastive representation distillation (Tian et al., ICLR 2020): see :mod:`kdnb.losses.crd`."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +88,7 @@ class CRD(Method):
     negatives: float = 16384
     name = "crd"
     label = "CRD"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "crd")
+    term_names = ("ce", "crd")
     needs = frozenset({"features"})
 
     def __post_init__(self) -> None:

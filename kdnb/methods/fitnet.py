@@ -1,7 +1,6 @@
 """FitNets (Romero et al., ICLR 2015): see :mod:`kdnb.losses.hint`."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -19,7 +18,7 @@ class FitNet(Method):
     stage: float = 2
     name = "fitnet"
     label = "FitNet"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "hint")
+    term_names = ("ce", "hint")
     needs = frozenset({"maps"})
 
     def __post_init__(self) -> None:

@@ -6,7 +6,6 @@ happens where features are matched and not answers stands in :mod:`kdnb.methods.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -171,7 +170,7 @@ class Pulled(Intervention):
     weight: float = 0.01  # forty times what weight decay has, and towards W_t instead of zero
     name = "pulled"
     label = "pulled to W_t"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "kd", "spring")
+    term_names = ("ce", "kd", "spring")
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
         """Keep the teacher's classifier at hand."""

@@ -16,7 +16,7 @@ class Normal(Method):
 
     name = "normal"
     label = "normal"
-    term_names: ClassVar[tuple[str, ...]] = ("ce",)
+    term_names = ("ce",)
 
     def terms(self, step: Step) -> dict[str, Tensor]:
         """``ce``."""
@@ -56,7 +56,7 @@ class DIST(Method):
     weight: float = 2.0
     name = "dist"
     label = "DIST"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "dist")
+    term_names = ("ce", "dist")
     needs = frozenset({"logits"})
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class MSE(Method):
     alpha: float = 0.9
     name = "mse"
     label = "MSE"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "mse")
+    term_names = ("ce", "mse")
     needs = frozenset({"logits"})
 
     def terms(self, step: Step) -> dict[str, Tensor]:

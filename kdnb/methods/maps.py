@@ -6,7 +6,6 @@ bystander's (``bystander_plug_in_accuracy``).
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +30,7 @@ class Straight(Method):
     weight: float = 1.0
     name = "straight"
     label = "features by L2"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "features")
+    term_names = ("ce", "features")
     needs = frozenset({"maps"})
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:
@@ -56,7 +55,7 @@ class Projected(SimKD):
 
     name = "projected"
     label = "SimKD, own classifier"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "simkd")
+    term_names = ("ce", "simkd")
     mu_is_defined = True
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

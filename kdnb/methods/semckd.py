@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +65,7 @@ class SemCKD(Method):
     temperature: float = 4.0
     name = "semckd"
     label = "SemCKD"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "kd", "semckd")
+    term_names = ("ce", "kd", "semckd")
     needs = frozenset({"logits", "maps"})
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

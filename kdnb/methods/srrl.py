@@ -1,7 +1,6 @@
 """SRRL (Yang et al., ICLR 2021): the teacher's classifier judges the student. See :mod:`kdnb.losses.srrl`."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +40,7 @@ class SRRL(Method):
     weight: float = 1.0
     name = "srrl"
     label = "SRRL"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "features", "regression")
+    term_names = ("ce", "features", "regression")
     needs = frozenset({"features", "logits"})
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +36,7 @@ class VID(Method):
     weight: float = 1.0
     name = "vid"
     label = "VID"
-    term_names: ClassVar[tuple[str, ...]] = ("ce", "vid")
+    term_names = ("ce", "vid")
     needs = frozenset({"maps"})
 
     def begin(self, network: Network, setting: Setting) -> nn.Module:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdnb import data, methods, models, paths, profiles
-from kdnb.methods import Setting
+from kdnb import data, models, paths, profiles
+from kdnb.methods.base import Method, Setting
 from kdnb.parameters import StudyParameters
 from kdnb.surroundings import lasting
 
@@ -96,7 +96,7 @@ def table_bytes(of: Images, width: int) -> int:
     return 2 * of.train * of.views * (of.classes + width)
 
 
-def student(pair: tuple[str, str], method: methods.Method, of: Images, batch: int) -> nn.Module:
+def student(pair: tuple[str, str], method: Method, of: Images, batch: int) -> nn.Module:
     """A student before its first step, with what its method keeps beside the network; ``pair``: student, teacher."""
     own, taught = network(pair[0], of), network(pair[1], of)
     whole, image = nn.Module(), torch.zeros(1, of.channels, of.side, of.side)
@@ -109,6 +109,6 @@ def student(pair: tuple[str, str], method: methods.Method, of: Images, batch: in
     return whole
 
 
-def columns(method: type[methods.Method]) -> int:
+def columns(method: type[Method]) -> int:
     """How many columns a history has: fewer without a classifier to compare, as many more as there are loss terms."""
     return COLUMNS if method.mu_is_defined else COLUMNS // 2

@@ -13,7 +13,7 @@ from kdnb.measure import history
 from kdnb.measure.account import Account
 from kdnb.measure.history import Reference, Row
 from kdnb.measure.outputs import Outputs
-from kdnb.methods import Step
+from kdnb.methods.base import Step
 from kdnb.models import Output
 from kdnb.runs import Checkpoint, Run
 from kdnb.train.loss_scale import LossScale

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kdnb import methods
 from kdnb.data import Dataset
-from kdnb.methods import Setting, Step
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.models import Network, Output
 from kdnb.runs import RunSpec
 from kdnb.runs.randomness import initial_network, seeded
@@ -17,7 +17,7 @@ from kdnb.train.teacher import Teacher
 class Student(nn.Module):
     """Answers, and is measured, as its method predicts; ``network`` holds the classifier that mu is about."""
 
-    def __init__(self, method: methods.Method, network: Network, parts: nn.Module) -> None:
+    def __init__(self, method: Method, network: Network, parts: nn.Module) -> None:
         super().__init__()
         self.method, self.network, self.parts = method, network, parts
 

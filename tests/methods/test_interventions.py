@@ -8,7 +8,7 @@ import torch
 from conftest import Train, same, stopped_after, with_teachers
 
 from kdnb import data, methods, models
-from kdnb.methods import Setting
+from kdnb.methods.base import Setting
 from kdnb.methods.interventions import Frozen
 from kdnb.models import Output
 from kdnb.runs import student_name

@@ -6,7 +6,7 @@ import torch
 from conftest import Train
 
 from kdnb import methods, models
-from kdnb.methods import Setting, Step
+from kdnb.methods.base import Setting, Step
 
 
 def step(name: str) -> tuple[Step, models.Network]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kdnb import losses, methods, models
-from kdnb.methods import Method, Setting, Step
+from kdnb.methods.base import Method, Setting, Step
 from kdnb.methods.crd import Contrast
 from kdnb.methods.semckd import Calibration
 from kdnb.models import Output

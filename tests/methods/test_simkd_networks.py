@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from kdnb import methods, models
-from kdnb.methods import Setting
+from kdnb.methods.base import Setting
 from kdnb.models import Output
 
 
