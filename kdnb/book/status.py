@@ -3,7 +3,6 @@
 import html
 import platform
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from kdnb.book import fragments
 from kdnb.book.fragments import Drawn, Notebook
 from kdnb.figures import style
 from kdnb.runs import Run
+from kdnb.train.provenance import git
 
 BUILT_WITH = ("kdnb", "jupyter-book", "sphinx", "myst-nb", "plotly", "anywidget", "ipywidgets", "kaleido")
 _PAGE = """# Execution status
@@ -135,17 +135,8 @@ def _link(place: str, anchor: str, text: str) -> str:
 
 def _built(source: Path) -> str:
     tools = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in BUILT_WITH)]
-    commit = _git(source, "rev-parse", "HEAD")
-    changed = ", with uncommitted changes" if commit and _git(source, "status", "--porcelain") else ""
+    commit = git(source, "rev-parse", "HEAD")
+    changed = ", with uncommitted changes" if commit and git(source, "status", "--porcelain") else ""
     when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     told = f"commit `{commit[:10]}`{changed}" if commit else "a folder that is no checkout of the repository"
     return f"Built {when} from {told}, with {style.joined(tools)}."
-
-
-def _git(source: Path, *words: str) -> str:
-    """What git says of ``source``; nothing where it is no checkout, or there is no git."""
-    try:
-        done = subprocess.run(["git", "-C", str(source), *words], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,21 +13,6 @@ from kdnb.train.learner import Batch, Learner
 T = TypeVar("T")
 Prepare = Callable[[Tensor, Tensor], Batch]
 WARM_UPS = 3  # cuDNN chooses its algorithms and the optimiser makes its state before the capture
-
-
-class Steps(Protocol):
-    """One step of every learner on the same batch: indices and views, int64 B each."""
-
-    @property
-    def how(self) -> str:
-        """How the steps were computed, for provenance."""
-
-    def __call__(self, indices: Tensor, views: Tensor, learners: Sequence[Learner]) -> None: ...
-
-
-def steps(prepare: Prepare, device: torch.device, cuda_graph: bool, streams: int) -> Steps:
-    """Captured steps on CUDA, where ``cuda_graph`` allows it; plain ones everywhere else."""
-    return GraphSteps(prepare, streams) if device.type == "cuda" and cuda_graph else PlainSteps(prepare)
 
 
 class PlainSteps:
@@ -171,3 +156,11 @@ class GraphSteps:
             lane = self.lanes[len(self.steps) % len(self.lanes)]
             self.steps[key] = Captured(lambda: learner.step(batch), learner.changing(), lane)
         return self.steps[key]
+
+
+Steps = PlainSteps | GraphSteps
+
+
+def steps(prepare: Prepare, device: torch.device, cuda_graph: bool, streams: int) -> Steps:
+    """Captured steps on CUDA, where ``cuda_graph`` allows it; plain ones everywhere else."""
+    return GraphSteps(prepare, streams) if device.type == "cuda" and cuda_graph else PlainSteps(prepare)

@@ -21,19 +21,10 @@ from kdnb.train.lockstep import Group, Shared
 from kdnb.train.teacher import Teacher
 
 # What the runs of a lockstep group have in common.
-SHARED = [
-    "dataset",
-    "data_checksum",
-    "order_seed",
-    "view_seed",
-    "batch_size",
-    "epochs",
-    "precision",
-    "teacher",
-    "bystander",
-    "clean_images",
-    "teacher_outputs",
-]
+SHARED = (
+    *("dataset", "data_checksum", "order_seed", "view_seed", "batch_size", "epochs"),
+    *("precision", "teacher", "bystander", "clean_images", "teacher_outputs"),
+)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def describe(device: torch.device) -> dict[str, Any]:
         "hardware": {"device": devices.describe(device), "machine": platform.machine(), "cpu": _cpu()},
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain")),
+        "commit": git(PACKAGE, "rev-parse", "HEAD"),
+        "uncommitted_changes": bool(git(PACKAGE, "status", "--porcelain")),
         "code": code_digest(),
     }
 
@@ -63,9 +63,9 @@ def _cpu() -> str:
     return names[0] if names else platform.processor()
 
 
-def _git(*words: str) -> str | None:
-    """What git says of the folder of the package; None where it is not a checkout."""
-    command = ["git", "-C", str(PACKAGE), *words]
+def git(folder: Path, *words: str) -> str | None:
+    """What git says of ``folder``; None where it is no checkout, or there is no git."""
+    command = ["git", "-C", str(folder), *words]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -1,25 +1,20 @@
 """Published runs (:mod:`kdnb.analysis.publish`) in the place of training: read when all is there, else refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kdnb.runs import Run, RunSpec, run_in
 
 
-@dataclass(frozen=True)
-class Known:
-    """A teacher of whom a student's spec alone is asked: its weights were rounded, or left out."""
+def teacher(folder: Path, name: str, model: str | None = None) -> dict[str, str]:
+    """How students' specs name the teacher of run ``name``, whose weights were rounded, or left out.
 
-    identity: dict[str, str]
-
-
-def teacher(folder: Path, name: str, model: str | None = None) -> Known:
-    """The teacher of run ``name``; ValueError when it was not published, or is another network than ``model``."""
+    ValueError when it was not published, or is another network than ``model``.
+    """
     run = run_in(folder / name)
     _refuse_missing(folder, [] if run.finished else [name])
     check_network(run, model)
-    return Known({"model": run.spec.model, "checksum": run.weights_checksum})
+    return {"model": run.spec.model, "checksum": run.weights_checksum}
 
 
 def check_network(run: Run, model: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -25,13 +25,7 @@ SETTLED = (
     *("epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "precision"),
     *("matched_on", "matched_accuracy", "clean_images", "teacher_outputs"),
 )
-
-
-class Identified(Protocol):
-    """What of a teacher a student's spec names."""
-
-    @property
-    def identity(self) -> dict[str, str]: ...
+Identity = dict[str, str]  # of a teacher, as a student's spec names it
 
 
 def folder(parameters: StudyParameters) -> Path:
@@ -74,12 +68,12 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     _check_pair(*pair, names, images, parameters.batch_size or profiles.get(parameters.profile).batch_size)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
-    specs = student_specs(parameters, images, teacher, bystander)
+    specs = student_specs(parameters, images, teacher.identity, bystander.identity if bystander else None)
     return _train(parameters, specs, images, budget, teacher, bystander)
 
 
 def student_specs(
-    parameters: StudentParameters, images: Dataset, teacher: Identified, bystander: Identified | None
+    parameters: StudentParameters, images: Dataset, teacher: Identity, bystander: Identity | None
 ) -> list[RunSpec]:
     """Identities of the students that ``parameters`` name."""
     model = _student_model(parameters)
@@ -106,10 +100,10 @@ def _check_pair(student: str, teacher: str, names: list[str], images: Dataset, b
         check_pair(taught.classifier.weight, there.classifier.weight)
 
 
-def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identified, Identified | None]:
+def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identity, Identity | None]:
     """Teacher and bystander as students' specs name them."""
     target, seed = folder(parameters), parameters.bystander_seed
-    own = load_teacher(parameters, images) if parameters.teacher_weights else None
+    own = load_teacher(parameters, images).identity if parameters.teacher_weights else None
     asked = _teacher_model(parameters) if parameters.teacher_model else None
     teacher = own or published.teacher(target, teacher_name(parameters.teacher_seed), asked)
     other = None if seed is None else published.teacher(target, teacher_name(seed), asked)
@@ -209,8 +203,8 @@ def make_spec(
     model: str,
     method: str,
     method_parameters: dict[str, float],
-    teacher: Identified | None = None,
-    bystander: Identified | None = None,
+    teacher: Identity | None = None,
+    bystander: Identity | None = None,
 ) -> RunSpec:
     """Identity of one run: what ``parameters`` say, and the profile where they leave it open."""
     derived = {
@@ -220,8 +214,8 @@ def make_spec(
         "model": model,
         "method": method,
         "method_parameters": method_parameters,
-        "teacher": teacher.identity if teacher else None,
-        "bystander": bystander.identity if bystander else None,
+        "teacher": teacher,
+        "bystander": bystander,
     }
     return RunSpec(**settled(parameters, role) | derived)
 

@@ -20,9 +20,7 @@ With 240 epochs it pays at the first group, on digits (9 views) as on CIFAR (162
 the eleventh on.
 
 A table is a folder: ``logits.npy``, ``features.npy`` where they were asked for (fp16, images x views x width) and
-``table.json``: of what it is the table, and the CRC-32 of each chunk of images. A chunk counts only if its checksum
-stands there and fits, and it is put there after the chunk has reached the disk: so a build may be killed at any moment,
-and damage is found at the next opening, where those chunks alone are computed again.
+``table.json``, of what it is the table and which chunks of it are done: see :mod:`kdnb.train.teacher_table_files`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """How a teacher table lies on the disk: parts of checksummed chunks, a record of them, a lock for one writer.
 
-A chunk counts only if its checksum stands in ``table.json`` and fits, and it is put there after the chunk has reached
-the disk. So a build may be killed at any moment, and damage is found at the next opening.
+A chunk counts only if its CRC-32 stands in ``table.json`` and fits, and it is put there after the chunk has reached the
+disk. So a build may be killed at any moment, and damage is found at the next opening, where those chunks alone are
+computed again.
 """
 
 import io

@@ -14,6 +14,7 @@ from kdnb.book.drawing import fragment
 from kdnb.book.fragments import Drawn
 from kdnb.figures import origin
 from kdnb.runs import Run
+from kdnb.train import provenance
 
 SESSION = {
     "started": "2026-11-22T23:00:00+00:00",
@@ -116,7 +117,7 @@ def test_the_copy_says_its_commit_only_where_it_can_be_told(tmp_path: Path, monk
     assert "no checkout" in page(tmp_path, go.Figure()) and "plotly" in page(tmp_path, go.Figure())
     for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a", "commit", "-q", "--allow-empty", "-mx"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    head = status._git(tmp_path, "rev-parse", "HEAD")
+    head = provenance.git(tmp_path, "rev-parse", "HEAD")
     assert f"commit `{head[:10]}`, with uncommitted changes" in page(tmp_path, go.Figure())
     monkeypatch.setenv("PATH", "")
     assert "no checkout" in page(tmp_path, go.Figure())  # nor where there is no git
