@@ -1,7 +1,6 @@
 """Where the repository is: notebooks run from any folder and never use relative paths."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 COMPARISONS = "comparisons"  # the folder, beside published runs, of what takes several of them side by side
@@ -10,16 +9,6 @@ COMPARISONS = "comparisons"  # the folder, beside published runs, of what takes 
 def given(path: str | Path) -> Path:
     """A path as somebody wrote it, ~ read as a shell does: none reads it in --output-dir=~/runs, YAML and notebooks."""
     return Path(os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises where there is no such user
-
-
-def _is_root(folder: Path) -> bool:
-    return (folder / "_config.yml").is_file() and (folder / "kdnb").is_dir()
-
-
-def _candidates() -> Iterator[Path]:
-    here = Path.cwd()
-    yield from (here, *here.parents)
-    yield from Path(__file__).resolve().parents
 
 
 def root() -> Path:
@@ -35,7 +24,9 @@ def root() -> Path:
         if not folder.is_dir():
             raise NotADirectoryError(f"KDNB_ROOT is {asked!r}, not a folder; name the repository's root or unset it.")
         return folder
-    return next((folder for folder in _candidates() if _is_root(folder)), Path.cwd())
+    here = Path.cwd()
+    above = (here, *here.parents, *Path(__file__).resolve().parents)
+    return next((place for place in above if (place / "_config.yml").is_file() and (place / "kdnb").is_dir()), here)
 
 
 def runs(profile: str) -> Path:

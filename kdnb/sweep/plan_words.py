@@ -34,7 +34,7 @@ def hours_text(card: str, jobs: Jobs, measured: Sequence[Cost]) -> str:
 def _row(name: str, some: Sequence[Job]) -> list[str]:
     count, runs = sum(job.runs > 0 for job in some), sum(job.runs for job in some)
     amounts = _operations(sum(job.operations for job in some)), _bytes(sum(job.kept for job in some))
-    return [name, *(str(number) if number else "-" for number in (count, runs)), *amounts]
+    return [name, *(str(number or "-") for number in (count, runs)), *amounts]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

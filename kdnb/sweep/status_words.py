@@ -76,7 +76,8 @@ def progress(one: Look) -> list[str]:
 def text(title: str, survey: Survey) -> str:
     """For a terminal: counts by group, a line for every run that is begun or failed, the names of what is missing."""
     lines = [f"{title}: {summary(survey)}"]
-    rows = [["group", *STATES], *([name, *map(_blank, counted(some).values())] for name, some in survey.items())]
+    rows = [["group", *STATES]]
+    rows += [[name, *(str(count or "-") for count in counted(some).values())] for name, some in survey.items()]
     lines += ["", *aligned(rows)]
     lines += ["", tested(survey)] if tested(survey) else []
     for one in _begun(survey):
@@ -112,10 +113,6 @@ def _missing(survey: Survey) -> str:
     names = [one.folder.name for one in chain.from_iterable(survey.values()) if one.state == "missing"]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"missing: {', '.join(names[:SHOWN])}{more}" if names else ""
-
-
-def _blank(count: int) -> str:
-    return str(count) if count else "-"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
