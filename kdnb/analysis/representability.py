@@ -5,10 +5,12 @@ come to its teacher's logits z of an image is
 
     min over f >= 0 of || C (W f + b - z) ||,    C = I - 11^T / K,
 
-a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is the
-cost of that classifier in this width, for any student whatsoever. Random rows leave nothing once there are about twice
+a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is out of
+that classifier's reach in this width, for any student whatsoever. Random rows leave nothing once there are about twice
 as many features as classes (Wendel 1962: N random directions in d dimensions have the origin inside, and so reach
 everything, with a probability that goes through 1/2 at N = 2 d).
+
+Without a teacher: a class that no features f >= 0 give the largest logit is never answered (``unwinnable``: how many).
 
 Writes ``comparisons/representability.parquet`` beside published runs: a row for each student with a frozen classifier.
 Published runs are enough: it takes their classifiers, and their teacher on the test images.
@@ -99,7 +101,8 @@ def table(folder: Path, dataset: Dataset) -> pd.DataFrame:
         weight, bias = (values[-1] for values in run.trace())
         told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
         sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
-        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict())
+        lost = {"unwinnable": int((~winnable(weight, bias)).sum())}
+        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict() | lost)
     return pd.DataFrame(rows)
 
 
