@@ -76,7 +76,8 @@ def winnable(weight: Matrix, bias: Matrix) -> NDArray[np.bool_]:
         rows = np.hstack([weight[others] - weight[k], np.ones((classes - 1, 1))])
         bounds = [(0, None)] * width + [(None, 1)]  # with larger features a margin above zero grows without end
         found = linprog(np.eye(width + 1)[-1] * -1, rows, bias[k] - bias[others], bounds=bounds)
-        margins.append(-found.fun)
+        assert found.x is not None  # some features there are, and a margin may be as low as it likes
+        margins.append(found.x[-1])
     return np.array(margins) > MARGIN
 
 
