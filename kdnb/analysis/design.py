@@ -11,7 +11,7 @@ each with a classifier of its own, W_t, W_o (the bystander's) and random rows as
 that starts at W_t and is trained (*started*) is known as well, as a control. Where maps are copied
 nothing below the classifier learns from it, so one student answers for every cell: its own accuracy, and the plug-in
 accuracy of W_t and of W_o on its features. There the columns of W_o stand in another network's order of features, so
-that it is asked for once more relabelled (matched), which no two networks' features are alike enough for, and through a
+that it is asked for once more relabelled (matched), for which two networks' features may be too unlike, and through a
 linear map (:func:`gap`). Random rows on such features are chance, not trained.
 """
 
@@ -85,7 +85,7 @@ def gap(study: Study, row: str) -> Estimate:
     """Points of test accuracy behind the bystander's classifier less those behind the teacher's.
 
     row: "answers", both frozen; "maps": on features copied straight, each behind a linear map of its own, as far as
-    such maps were fitted. (Relabelled, W_o fails on any student's features: that is no matter of need.)
+    such maps were fitted. (Relabelled, W_o may fail on any student's features, which is no matter of need.)
     """
     if row == "answers":
         return less(cells(study.every), ("answers", "W_o"), ("answers", "W_t"))

@@ -71,7 +71,10 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
 def _needed(designs: Sequence[Study], row: str) -> str:
     """Study by study whether a row of the design needs W_t; empty where none has it."""
     gaps = {study.name: apart for study in designs if (apart := design.gap(study, row)).values}
-    said = [f"{drawn_design.called(row, apart)} on {name}" for name, apart in gaps.items()]
+    names: dict[str, list[str]] = {}
+    for name, apart in gaps.items():
+        names.setdefault(drawn_design.called(row, apart), []).append(name)
+    said = [f"{so} on {style.joined(alike)}" for so, alike in names.items()]
     head = f"{drawn_design.REUSES[row]}{drawn_design.head(designs, row)}"
     return f"{head} {', '.join(said)}" if said else ""
 

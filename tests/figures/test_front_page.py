@@ -7,11 +7,13 @@ import pytest
 from drawable import drawable
 from made_up import STUDENTS, kd, lasting, store
 
-from kdnb.analysis import selection
+from kdnb.analysis import design, selection
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import front_page
 from kdnb.figures.correlation import norms
+from kdnb.figures.interventions import design as drawn_design
+from kdnb.figures.interventions import gains
 from kdnb.figures.statistics import crossed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -67,3 +69,18 @@ def test_the_first_page_begins_with_no_claim_that_it_did_not_name(tmp_path: Path
     chapter = norms.sentence(study)
     assert told.startswith(("What r shows", "Over seeds it is open", "In size r of μ"))
     assert chapter.endswith(f" seed). {told}**") and chapter.split(": r is ")[0].endswith(" here")
+
+
+def test_whether_reuse_needs_the_teacher_is_answered_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies of one answer together; of copied features those alone whose maps were fitted."""
+    study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
+    same, behind = [0.0, 0.1, 0.0], [-2.0, -2.1, -2.0]
+    gaps = {"a": (same, behind), "b": (behind, []), "c": (same, [])}
+    monkeypatch.setattr(design, "gap", lambda study, row: estimate(gaps[study.name][row == "maps"]))
+    monkeypatch.setattr(gains, "answer", lambda studies: f"Helps {[*studies]}")
+    text = front_page.answer([], [replace(study, name=name) for name in gaps])
+    assert text.split("own classifier? ")[1] == (
+        "Where answers are distilled: not needed on a and c, needed on b; where features are copied "
+        f"{drawn_design.BELONGS} behind on a.**"
+    )
+    assert f". Helps {[*gaps]}. Does reuse need" in text

@@ -48,7 +48,7 @@ def test_each_row_is_judged_by_a_classifier_of_its_own(study: Study) -> None:
     levels(study, projected_own=[0.7, 0.71, 0.72], projected_W_t=[0.68, 0.69, 0.7], labels_W_t=[0.52, 0.53, 0.54])
     text = gains.helped({"digits": study})
     assert (
-        "being equal: on digits yes with labels alone (+2.00), it costs with features copied through a projector "
+        "being equal: on digits yes with labels alone (+2.00), but it costs with features copied through a projector "
         "(−2.00).**"
     ) in text
     rows = dict(zip(*[iter(cells(text))] * 2, strict=True))

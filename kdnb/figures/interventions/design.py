@@ -1,4 +1,4 @@
-"""What does reuse need? The design {what is learned} x {whose classifier}, and what is within reach."""
+"""What does reuse need? The design {what is learned} x {whose classifier}, and whether every class can win."""
 
 from collections.abc import Iterable, Mapping
 
@@ -87,7 +87,7 @@ def need(apart: Estimate) -> design.Need:
     return design.need(apart, 100 * ACCURACY_MARGIN)
 
 
-# ------------------------------------------------------------------------------------------------ what is within reach
+# ----------------------------------------------------------------------------------------- whether every class can win
 
 
 @exhibit(

@@ -74,7 +74,7 @@ def _whether(gaps: Mapping[str, Estimate]) -> str:
     for side, word in ((1, "yes with"), (-1, "it costs with")):
         if rows := [f"{row} ({words.number(gap.mean, POINTS)})" for row, gap in off.items() if gap.side == side]:
             parts.append(f"{word} {style.joined(rows)}")
-    return ", ".join(parts)
+    return ", but ".join(parts)
 
 
 def undistilled(studies: Mapping[str, Study]) -> str:
