@@ -107,7 +107,7 @@ def points(one: list[float], other: list[float]) -> str:
 
 def test_a_gain_that_chance_explains_is_not_called_one(study: Study) -> None:
     levels(study)
-    for given, said in (([0.6, 0.61, 0.62], "not beyond chance"), ([0.4, 0.41, 0.42], "no, it is lower")):
+    for given, said in (([0.6, 0.61, 0.63], "not beyond chance"), ([0.4, 0.41, 0.43], "no, it is lower")):
         reach(study, ("labels", "W_t"), given)  # one interval of four
         told = gains.undistilled({"digits": study})
         assert f"On digits {said}, {points(given, NORMAL)}, started there and trained +" in told
