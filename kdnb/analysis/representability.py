@@ -5,10 +5,12 @@ come to its teacher's logits z of an image is
 
     min over f >= 0 of || C (W f + b - z) ||,    C = I - 11^T / K,
 
-a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is the
-cost of that classifier in this width, for any student whatsoever. Random rows leave nothing once there are about twice
+a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is out of
+that classifier's reach in this width, for any student whatsoever. Random rows leave nothing once there are about twice
 as many features as classes (Wendel 1962: N random directions in d dimensions have the origin inside, and so reach
 everything, with a probability that goes through 1/2 at N = 2 d).
+
+Without a teacher: a class that no features f >= 0 give the largest logit is never answered (``unwinnable``: how many).
 
 Writes ``comparisons/representability.parquet`` beside published runs: a row for each student with a frozen classifier.
 Published runs are enough: it takes their classifiers, and their teacher on the test images.
@@ -74,7 +76,8 @@ def winnable(weight: Matrix, bias: Matrix) -> NDArray[np.bool_]:
         rows = np.hstack([weight[others] - weight[k], np.ones((classes - 1, 1))])
         bounds = [(0, None)] * width + [(None, 1)]  # with larger features a margin above zero grows without end
         found = linprog(np.eye(width + 1)[-1] * -1, rows, bias[k] - bias[others], bounds=bounds)
-        margins.append(-found.fun)
+        assert found.x is not None  # some features there are, and a margin may be as low as it likes
+        margins.append(found.x[-1])
     return np.array(margins) > MARGIN
 
 
@@ -99,7 +102,8 @@ def table(folder: Path, dataset: Dataset) -> pd.DataFrame:
         weight, bias = (values[-1] for values in run.trace())
         told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
         sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
-        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict())
+        lost = {"unwinnable": int((~winnable(weight, bias)).sum())}
+        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict() | lost)
     return pd.DataFrame(rows)
 
 

@@ -87,7 +87,8 @@ def test_what_is_published_comes_out_again() -> None:
     known = pd.read_parquet(folder / representability.FILE).set_index("name")
     again = representability.table(folder, data.load("digits")).set_index("name").loc[known.index]
     assert known["agreement"].min() < 0.5
-    for column in ("residual", "agreement"):
+    assert known["unwinnable"].max() > 0
+    for column in ("residual", "agreement", "unwinnable"):
         np.testing.assert_allclose(again[column], known[column], atol=1e-6)
 
 
