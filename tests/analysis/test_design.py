@@ -39,7 +39,6 @@ def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
         assert dict(found[place].by_seed) == expected, place
     for row, name in (("maps", "straight"), ("projected", "projected")):
         columns = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
-        assert columns.items() <= design.COLUMN.items()
         for whose, column in columns.items():
             assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
         assert (row, "random") not in found
@@ -59,6 +58,15 @@ def test_the_first_page_holds_the_bystanders_classifier_against_the_teachers(stu
         expected = [100 * (last[theirs][columns[1]] - last[own][columns[0]]) for own, theirs in named]
         assert design.gap(design.cells(study.every), row).values == pytest.approx(expected)
         assert any(expected)
+
+
+def test_points_beside_ones_own_classifier_are_of_kd_at_the_usual_alpha(study: Study) -> None:
+    found = [design.beside_own(replace(study, every=every)) for every in (study.every, study.every[::-1])]
+    last = {run.path.name: run.last("test_accuracy") for run in study.every}
+    for whose, name in design.FROZEN.items():
+        pairs = [[last[spec(one, seed).name] for one in (name, "kd")] for seed in range(3)]
+        points = [100 * (other - own) for other, own in pairs]
+        assert any(points) and all(sorted(one[whose].values) == pytest.approx(sorted(points)) for one in found)
 
 
 def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
@@ -128,7 +136,7 @@ def test_what_is_out_of_reach_stands_beside_what_it_costs(study: Study) -> None:
     of_seed = found.set_index(["method", "seed"])["points"].unstack()
     gaps = of_seed.loc[["frozen", "foreign"]].mean() - of_seed.loc["random"]
     assert out_of_reach.apart(found, drawn.ABLE)["digits"].values == pytest.approx([*gaps])
-    assert f"on digits, {estimate(gaps).told('{:+z.2f}')}.**" in drawn.reach_sentence(found)
+    assert f"on digits, {estimate(gaps).told('{:+z.2f}')}" in drawn.reach_sentence(found)
     assert drawn.left_out({"digits": study}) == ""
     table[table["method"] != "random"].to_parquet(target)
     assert drawn.left_out({"digits": study}).endswith("not computed: 3 students of digits.")
