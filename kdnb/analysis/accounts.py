@@ -20,12 +20,6 @@ PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
 Excesses = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
-def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
-    """Change of mu^2 after ``warm_up`` by cause; ``side``: as of :func:`booked`. Empty without an account."""
-    table = booked(run, side)
-    return {str(cause): float(total) for cause, total in table[table.index > warm_up].sum().items()}
-
-
 def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
     """Largest |residual| of an epoch's account of mu^2, relative to mu^2; the label and the epoch it is of.
 
@@ -66,7 +60,7 @@ def accounted(study: Study, label: str, side: str = "") -> list[Run]:
 
 def mean_totals(runs: Iterable[Run], side: str = "") -> pd.Series:
     """Change of mu^2 over the whole training by cause, the mean over ``runs``; empty without any."""
-    return pd.DataFrame([totals(run, side, 0) for run in runs]).mean()
+    return pd.DataFrame([booked(run, side).sum() for run in runs]).mean()
 
 
 def excesses(study: Study) -> Excesses:

@@ -39,7 +39,6 @@ def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
         assert dict(found[place].by_seed) == expected, place
     for row, name in (("maps", "straight"), ("projected", "projected")):
         columns = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
-        assert columns.items() <= design.COLUMN.items()
         for whose, column in columns.items():
             assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
         assert (row, "random") not in found
@@ -65,6 +64,15 @@ def test_copied_features_are_asked_for_another_classifier_through_a_linear_map()
     relabelled = design.cells(cifar.every)[("maps", "W_o matched")].mean
     assert -5 < found.mean < -1 and relabelled < 0.25 < 0.45 < by_seed["alike"].min()
     assert "through a linear map W<sub>o</sub> is behind on cifar100-small, " in drawn.sentence(published)
+
+
+def test_points_beside_ones_own_classifier_are_of_kd_at_the_usual_alpha(study: Study) -> None:
+    found = [design.beside_own(replace(study, every=every)) for every in (study.every, study.every[::-1])]
+    last = {run.path.name: run.last("test_accuracy") for run in study.every}
+    for whose, name in design.FROZEN.items():
+        pairs = [[last[spec(one, seed).name] for one in (name, "kd")] for seed in range(3)]
+        points = [100 * (other - own) for other, own in pairs]
+        assert any(points) and all(sorted(one[whose].values) == pytest.approx(sorted(points)) for one in found)
 
 
 def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:

@@ -64,8 +64,7 @@ def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without)
     norms.scales(norms.everything(study))
     accounts.excesses(study)
     accounts.imbalance(study.every)
-    for run in study.students:
-        accounts.totals(run, BYSTANDER, study.warm_up)
+    accounts.mean_totals(study.students, BYSTANDER)
     by_method.measured(study)
     said = (over_epochs.answer, over_epochs.order, alike.like_kd, drawn_norms.sentence, accuracy.sentence)
     for say in (*said, ladder.ladder_sentence, ladder.sides_sentence, plug_in.plugged_sentence, bars.sentence):
@@ -108,7 +107,7 @@ def test_without_the_spread_there_is_no_account_and_its_sentences_say_so(without
     """The pulls alone do not add up to what mu moved."""
     study = without("spread")
     run = study.normal()
-    assert accounts.totals(run, "", study.warm_up) == {} and accounts.booked(run).empty and accounts.excess(run).empty
+    assert accounts.mean_totals([run]).empty and accounts.booked(run).empty and accounts.excess(run).empty
     assert "cannot be told" in bars.sentence(study) and "cannot be told" in through_time.through_sentence(run)
 
 

@@ -127,6 +127,9 @@ def test_partial_takes_a_common_cause_away_and_leaves_what_is_beside_it() -> Non
     assert stats.partial(x, -2 * cause + 0.6 * a + 0.8 * b, cause) == pytest.approx(0.6, abs=0.04)
     assert np.isnan(stats.partial(2 * cause + 1, y, cause))  # nothing is left but rounding
     assert np.isnan(stats.partial(x[:3], y[:3], cause[:3]))
+    small, usual = (np.column_stack([EPOCHS, unit * cause[:240]]) for unit in (1e-14, 1))  # in other units
+    assert stats.partial(x[:240], y[:240], small) == pytest.approx(stats.partial(x[:240], y[:240], usual), rel=1e-6)
+    assert np.isnan(stats.partial(x, y, np.where(x > 0, cause, np.inf)))
 
 
 def test_the_mean_of_correlations_is_taken_on_fishers_scale() -> None:
