@@ -1,6 +1,6 @@
 """The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import pandas as pd
@@ -24,21 +24,6 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     """Change of mu^2 after ``warm_up`` by cause; ``side``: as of :func:`booked`. Empty without an account."""
     table = booked(run, side)
     return {str(cause): float(total) for cause, total in table[table.index > warm_up].sum().items()}
-
-
-def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
-    """Largest |residual| of an epoch's account of mu^2, relative to mu^2; the label and the epoch it is of.
-
-    sides: whose accounts, to the teacher (""), to the bystander. nan where no run has one.
-    """
-    found = []
-    for run in runs:
-        for side in sides:
-            residual, mu = (f"{side}{column}" for column in ("account_residual", "mu_raw"))
-            if {residual, mu} <= set(run.history):
-                rest = (run.history[residual] / run.history[mu] ** 2).abs()
-                found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
-    return max(found, default=(float("nan"), "", 0))
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:

@@ -63,7 +63,6 @@ def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without)
     norms.table(study.every)
     norms.scales(norms.everything(study))
     accounts.excesses(study)
-    accounts.imbalance(study.every)
     for run in study.students:
         accounts.totals(run, BYSTANDER, study.warm_up)
     by_method.measured(study)
@@ -110,12 +109,6 @@ def test_without_the_spread_there_is_no_account_and_its_sentences_say_so(without
     run = study.normal()
     assert accounts.totals(run, "", study.warm_up) == {} and accounts.booked(run).empty and accounts.excess(run).empty
     assert "cannot be told" in bars.sentence(study) and "cannot be told" in through_time.through_sentence(run)
-
-
-def test_without_mu_to_the_bystander_its_account_has_no_imbalance(without: Without) -> None:
-    study = without("bystander_mu_raw")
-    assert np.isnan(accounts.imbalance(study.students, [BYSTANDER])[0])
-    assert np.isfinite(accounts.imbalance(study.students)[0])
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def test_where_the_warm_up_leaves_one_epoch_no_change_is_told(tmp_path: Path) ->
     late = replace(store(tmp_path), warm_up=23)
     for make in (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist):
         made = make(late)
-        assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
+        if make is not over_epochs.animation:  # a second picture under the same question
+            assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
         assert made.figure.layout.title.text.endswith("· epoch 24")
     assert terms.sentence(late, late.leading) == "**What moves cannot be told: the warm-up leaves one epoch.**"
     assert front_page.drift(late).startswith("**It cannot be told here")
@@ -172,7 +173,6 @@ def test_it_is_said_at_which_temperatures_mu_falls(study: Study, monkeypatch: py
             Study, "change", lambda _, column, run, hot=falling: -1 if run.label in {f"KD T={t}" for t in hot} else 1
         )
         assert over_epochs.order(study) == f"**At {said} 3 temperatures (seed 0).**"
-    assert over_epochs.together(study).startswith("**At all of 3 temperatures, from the warm-up")
 
 
 def test_r_of_too_few_epochs_is_not_printed_as_nan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,10 +188,7 @@ def test_one_of_a_thing_is_not_called_several(tmp_path: Path) -> None:
     assert " 1 epoch (240)" in experiment.about([one])
     assert "· of 1 epoch, those" in norms.draw(one).layout.title.text
     two = store(tmp_path / "two", [kd(4)])
-    assert all(
-        " of 1 temperature" in said(two) and "temperatures" not in said(two)
-        for said in (over_epochs.order, over_epochs.together)
-    )
+    assert " of 1 temperature" in over_epochs.order(two) and "temperatures" not in over_epochs.order(two)
 
 
 def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:

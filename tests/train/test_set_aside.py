@@ -23,7 +23,7 @@ def test_runs_of_other_code_are_set_aside_and_the_latest_of_each_name_is_kept(
     capsys.readouterr()
     assert set_aside.set_aside(tmp_path, code) == []
     assert command_line.main(["set-aside", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{tmp_path}: 0 run(s) of other code set aside\n"
+    assert capsys.readouterr().out == f"{tmp_path}: of other code and set aside: none\n"
     assert set_aside.set_aside(tmp_path, "other") == ["normal-wd0.0005-s0"]
     moved = tmp_path.with_name(f"{tmp_path.name}.stale") / "normal-wd0.0005-s0"
     pd.testing.assert_frame_equal(Run(moved).history, history)
