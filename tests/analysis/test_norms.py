@@ -108,4 +108,4 @@ def test_the_length_that_goes_most_with_t_is_named_with_the_t_it_goes_to(tmp_pat
         table = run.history.assign(**dict(zip(drawn.TITLES, values, strict=True)))
         write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
     said = drawn.lengths(selection.load(ChapterParameters(output_dir=str(tmp_path)))).answer
-    assert said.startswith("**‖W<sub>s</sub>‖, by a factor of 1.10, from 21.5 at T = 4 to 19.5 at T = 10; spread of the ")
+    assert said.startswith("**‖W<sub>s</sub>‖, by a factor of 1.10, from 21.5 at T = 4 to 19.5 at T = 10; spread")
