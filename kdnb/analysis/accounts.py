@@ -10,6 +10,7 @@ from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
+LENGTH = "length_"  # of the account against a classifier of zeros, whose mu is ||W_s||
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
 PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "distillation": lambda sums: sums.drop([cause for cause in sums.index if cause in SETTLED]),
@@ -27,7 +28,7 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
 
 
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account.
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, BYSTANDER, LENGTH. Empty without an account.
 
     It has none either where the spread is not told: what the pulls leave out is no small part.
     """
@@ -45,7 +46,7 @@ def excess(run: Run) -> pd.DataFrame:
 
 
 def accounted(study: Study, label: str, side: str = "") -> list[Run]:
-    """The seeds of ``label`` that have an account."""
+    """The seeds of ``label`` that have an account; ``side``: as of :func:`booked`."""
     return [run for run in study.groups[label] if len(booked(run, side).columns)]
 
 

@@ -17,7 +17,7 @@ from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
 from kdnb.figures.account import bars, through_time
 from kdnb.figures.alignment import ladder, plug_in
-from kdnb.figures.correlation import accuracy
+from kdnb.figures.correlation import accuracy, decays, lengths
 from kdnb.figures.correlation import norms as drawn_norms
 from kdnb.figures.methods import table as methods_table
 from kdnb.figures.mu_curves import alike, over_epochs
@@ -61,7 +61,8 @@ def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without)
     controls.judge(study.every)
     r_over_seeds.measured({"digits": study})
     norms.table(study.every)
-    norms.scales(norms.everything(study))
+    lengths.balance(study)
+    decays.r_by_decay(study)
     accounts.excesses(study)
     for run in study.students:
         accounts.totals(run, BYSTANDER, study.warm_up)

@@ -11,7 +11,6 @@ from exhibits import NOTEBOOKS
 from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import correlations, mismatched_pairs, selection
-from kdnb.analysis import norms as correlation_norms
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -19,7 +18,7 @@ from kdnb.figures import claim_words, experiment, front_page, style
 from kdnb.figures.alignment import terms
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.mu_curves import alike, over_epochs
-from kdnb.files import write_atomically, write_tensors
+from kdnb.files import write_tensors
 from kdnb.runs import Run
 
 
@@ -139,20 +138,6 @@ def test_a_verdict_is_on_the_chapters_alpha(tmp_path: Path) -> None:
     """Of another alpha there are no students here: those of the paper's used to be judged in their place."""
     study = store(tmp_path, [SPEC, kd(4)])
     assert claim_words.told(replace(study, alpha=0.3), "C10") == "**Cannot be told here: KD at T=4, alpha 0.3.**"
-
-
-def test_lengths_are_of_the_alpha_and_loss_that_are_shown_and_compare_two_temperatures(tmp_path: Path) -> None:
-    given = {"alpha": 0.5, "squared": 0.0}
-    other = [replace(kd(t), method_parameters={"temperature": t, **given}) for t in (1.0, 4.0)]
-    for spec in (SPEC, kd(1), kd(4), *other):
-        run = write(tmp_path, spec)
-        table = run.history.assign(feature_norm=1.0, logit_std=2.0)
-        write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
-    asked = ChapterParameters(output_dir=str(tmp_path), alpha=0.5, squared=False)
-    shown = correlation_norms.everything(selection.load(asked))
-    assert {run.path.name for run in shown} == {spec.name for spec in other}
-    alone = selection.load(replace(asked, temperatures=(4.0,)))
-    assert norms.lengths_sentence(alone, shown[-1:]).endswith("KD was trained at T = 4 alone.**")
 
 
 @pytest.mark.parametrize(
