@@ -79,10 +79,10 @@ def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
 
 def test_each_reading_has_its_panel(found: list[Measured]) -> None:
     fig = over_seeds._readings(found[0])
-    assert [note.text.lower() for note in fig.layout.annotations[:4]] == [name.lower() for name in READINGS]
+    assert [note.text.lower() for note in fig.layout.annotations[:5]] == [name.lower() for name in READINGS]
     run = by_label(found[0])["normal"][2]
     curves = readings.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
-    shown = [list(fig.data[2 * k].y)[2] for k in range(4)]
+    shown = [list(fig.data[2 * k].y)[2] for k in range(5)]
     assert shown == rounded([reading(curves) for reading in readings.READINGS.values()])
 
 
@@ -100,6 +100,22 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     kept = over_seeds.readings_sentence(found).splitlines()[0]
     assert "leaves out zero for 2 of 2 students" in kept
     assert kept.startswith("many: 2 of 2 r keep their sign") and kept.count(" 2 do ") == 3
+
+
+def test_a_clock_stands_beside_r_in_size_and_the_epochs_that_count(found: list[Measured]) -> None:
+    """Medians over runs; the clock has no part in what keeps its sign."""
+    runs = [run for mine in by_label(found[0]).values() for run in mine]
+    clock = [np.corrcoef(-run.history["epoch"][24:], run.history["loss"][24:])[0, 1] for run in runs]
+    sizes = []
+    for run in runs:
+        after = run.history[["mu_raw", "loss"]][24:].to_numpy()
+        rest = after - after.mean(0)
+        a, b = (np.correlate(one, one, "full")[24] / np.correlate(one, one)[0] for one in rest.T)
+        sizes.append(24 * (1 - a * b) / (1 + a * b))
+    said = over_seeds.readings_sentence(found).splitlines()[0]
+    assert f"in size r is {np.median(np.abs([r(run) for run in runs])):.2f} at the median" in said
+    assert f"minus the epoch in μ's place {np.median(np.abs(clock)):.2f}; 24 epochs count as" in said
+    assert said.endswith(f" count as {np.median(sizes):.0f}.")
 
 
 @pytest.mark.parametrize(
