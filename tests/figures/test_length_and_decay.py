@@ -78,7 +78,7 @@ def test_it_is_said_at_which_t_the_length_shrinks_and_what_outweighs_what(study:
     assert "outweighs all else: at T = 1 and 2, of 3 temperatures" in said and said.endswith("(1 to 3 seeds).**")
     tables = [run.history.iloc[HALF + 1 :] for run in study.groups["KD T=4"]]
     decay = np.mean([table["length_pull_decay"].sum() for table in tables])
-    assert f"at T = 4 by {decay:+.3g} through weight decay" in said
+    assert f"at T = 4: weight decay {decay:+.3g}, " in said
 
 
 def test_without_an_account_or_two_epochs_it_cannot_be_told(study: Study, tmp_path: Path) -> None:
@@ -147,7 +147,10 @@ def r(run: Run, column: str) -> float:
 
 def test_it_is_said_with_which_decay_r_is_positive_and_how_far_the_bystanders_is(decayed: Study) -> None:
     said = decays.r_by_decay(decayed).answer
-    assert "positive at every T (3 seeds) with 0.002, at no T (3 seeds) with 0.0005, at no T (3 seeds) without" in said
+    assert (
+        "of 0.002 r is positive at every T (3 seeds), with 0.0005 at none (3 seeds), without at none (3 seeds); "
+        in said
+    )
     means = {
         column: [np.tanh(np.mean([np.arctanh(r(run, column)) for run in group])) for group in groups.values()]
         for groups in [norms.by_decay(decayed)[2e-3]]
@@ -155,6 +158,13 @@ def test_it_is_said_with_which_decay_r_is_positive_and_how_far_the_bystanders_is
     }
     gaps = np.abs(np.subtract(means["mu_raw"], means["bystander_mu_raw"]))
     assert f"at T = 4 it is {means['mu_raw'][2]:+.2f}, " in said and f"differs by at most {max(gaps):.3f}" in said
+
+
+def test_where_a_student_has_no_bystander_nothing_is_said_of_it(decayed: Study) -> None:
+    for run in norms.by_decay(decayed)[0.0]["KD T=4"]:
+        run.history.drop(columns="bystander_mu_raw").to_parquet(run.path / "history.parquet", index=False)
+    said = decays.r_by_decay(selection.load(ChapterParameters(output_dir=str(decayed.folder)))).answer
+    assert said.startswith("**With a weight decay") and "bystander" not in said and "nan" not in said
 
 
 def test_one_weight_decay_turns_nothing(tmp_path: Path) -> None:
@@ -168,4 +178,4 @@ def test_from_three_seeds_on_the_whole_interval_has_to_be_positive(decayed: Stud
     again = selection.load(ChapterParameters(output_dir=str(decayed.folder)))
     mine = decays.read(again, norms.by_decay(again)[2e-3])["mu_raw"]["KD T=4"]
     assert mine.mean > 0 > mine.low
-    assert "positive at T = 1 (3 seeds) with 0.002" in decays.r_by_decay(again).answer
+    assert "of 0.002 r is positive at T = 1 (3 seeds), " in decays.r_by_decay(again).answer

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, norms, stats, words
@@ -74,13 +75,16 @@ def sentence(found: Mapping[float, R]) -> str:
     falling = sorted(found, reverse=True)
     if len(found) < 2:
         return "**Whether weight decay turns r cannot be told: no students here differ in it.**"
-    where = [f"{_where(found[decay])} {f'with {decay:g}' if decay else 'without'}" for decay in falling]
+    first, *others = (_where(found[decay]) for decay in falling)
+    less = (f"{f'with {decay:g}' if decay else 'without'} {at}" for decay, at in zip(falling[1:], others, strict=True))
+    where = ", ".join([f"With a weight decay of {falling[0]:g} r is positive {first}", *less])
     kd = [_kd(found[decay]) for decay in falling]
     at = min(kd[0], key=lambda t: abs(t - PEAK))
     r = style.joined(words.number(mine[at].mean, "{:+.2f}") for mine in kd)
-    apart, less = _apart(found[falling[0]]), max(_apart(found[decay]) for decay in falling[1:])
-    beside = f"; the bystander's differs by at most {apart:.3f}, with less decay {less:.3f}" if apart <= 2 else ""
-    return f"**By weight decay r is positive {', '.join(where)}; at T = {at:g} it is {r}{beside}.**"
+    apart, rest = _apart(found[falling[0]]), float(np.max([_apart(found[decay]) for decay in falling[1:]]))
+    told = np.isfinite(apart) and np.isfinite(rest)
+    beside = f"; the bystander's differs by at most {apart:.3f}, with less decay {rest:.3f}" if told else ""
+    return f"**{where}; at T = {at:g} it is {r}{beside}.**"
 
 
 def _kd(r: R) -> dict[float, Estimate]:
@@ -93,9 +97,9 @@ def _where(r: R) -> str:
     kd = _kd(r)
     above = [t for t, one in kd.items() if (one.side if len(one.values) >= stats.LEAST_RUNS else one.mean) > 0]
     seeds = words.span([len(one.values) for one in kd.values()], "seed")
-    return f"at {'every T' if len(above) == len(kd) else f'T = {style.joined(above)}' if above else 'no T'} ({seeds})"
+    return f"at {'every T' if len(above) == len(kd) else f'T = {style.joined(above)}' if above else 'none'} ({seeds})"
 
 
 def _apart(r: R) -> float:
     """The greatest distance of a student's mean r from that to the bystander; nan where one has none."""
-    return max(abs(one.mean - r["bystander_mu_raw"][label].mean) for label, one in r["mu_raw"].items())
+    return float(np.max([abs(one.mean - r["bystander_mu_raw"][label].mean) for label, one in r["mu_raw"].items()]))

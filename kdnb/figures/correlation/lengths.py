@@ -74,11 +74,11 @@ def sentence(study: Study, moved: Causes) -> str:
     total = sums(moved)
     falls = [t for t, label in labels.items() if total[label].mean < 0]
     some = f"T = {style.joined(falls)}," if 0 < len(falls) < len(labels) else "all" if falls else "none"
-    ends = "; ".join(f"at T = {t:g} {_told(moved[labels[t]])}" for t in dict.fromkeys((min(labels), max(labels))))
+    ends = "; ".join(f"at T = {t:g}: {_told(moved[labels[t]])}" for t in dict.fromkeys((min(labels), max(labels))))
     seeds = words.span([len(moved[label]) for label in labels.values()], "seed")
     return (
         f"**{NORM} shrinks where weight decay outweighs all else: at {some} of "
-        f"{words.counted(len(labels), 'temperature')}. {NORM}² changes {ends} ({seeds}).**"
+        f"{words.counted(len(labels), 'temperature')}. What moves {NORM}² {ends} ({seeds}).**"
     )
 
 
@@ -86,5 +86,5 @@ def _told(runs: Sequence[Mapping[str, float]]) -> str:
     """The two greatest causes and the sum of all, means over runs."""
     mean = pd.DataFrame(runs).mean()
     most = mean.loc[np.abs(mean).sort_values(ascending=False).index[:2]]
-    by = style.joined(f"by {amount(value)} through {cause_look(str(cause))[0]}" for cause, value in most.items())
-    return f"{by}, by {amount(float(mean.sum()))} in all"
+    by = ", ".join(f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in most.items())
+    return f"{by}, all together {amount(float(mean.sum()))}"
