@@ -10,12 +10,12 @@ from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
+from kdnb.figures.correlation.norms import CURVES
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
 # What r is of: its symbol and size, one around the other, so that three that agree are seen.
 RINGS = {"mu_raw": ("circle", 8), "bystander_mu_raw": ("circle-open", 14), "weight_norm": ("diamond-open", 20)}
-NAMES = {**correlations.SIDES, "weight_norm": "‖W<sub>s</sub>‖"}
 R = Mapping[str, Mapping[str, Estimate]]  # by column and label
 
 
@@ -45,7 +45,7 @@ def _traces(name: str, r: R, color: str) -> list[go.Scatter]:
     made = []
     for column, (symbol, size) in RINGS.items():
         look = {"color": color, "symbol": symbol, "size": size}
-        dots, means = intervals.points(r[column], f"{name}, r of {NAMES[column]}", "", look)
+        dots, means = intervals.points(r[column], f"{name}, r of {CURVES[column]}", "", look)
         made.append(means.update(showlegend=False, legendgroup=name))
         if column == "mu_raw":
             means.update(mode="lines+markers", line={"color": color, "width": 1.5}, name=name, showlegend=True)

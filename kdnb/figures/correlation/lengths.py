@@ -11,9 +11,9 @@ from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account.bars import cause_look, stacked
 from kdnb.figures.alignment.terms import amount
+from kdnb.figures.correlation.norms import NORM
 from kdnb.figures.exhibit import Exhibit, exhibit
 
-NORM = "‖W<sub>s</sub>‖"
 Causes = Mapping[str, Sequence[Mapping[str, float]]]  # by label, a run each: change of ||W_s||^2 by cause
 
 
