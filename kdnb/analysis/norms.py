@@ -79,7 +79,8 @@ def by_decay(study: Study) -> dict[float, dict[str, list[Run]]]:
         found.setdefault(run.spec.weight_decay, {}).setdefault(run.label, []).append(run)
     several = {decay: found[decay] for decay in sorted(found) if len(set(found[decay]) - {"normal"}) > 1}
     shared = [label for label in _ordered(mine) if all(label in groups for groups in several.values())]
-    return {decay: over_seeds.common({label: groups[label] for label in shared}) for decay, groups in several.items()}
+    lines = {decay: over_seeds.common({label: groups[label] for label in shared}) for decay, groups in several.items()}
+    return {decay: groups for decay, groups in lines.items() if any(groups.values()) and set(shared) - {"normal"}}
 
 
 def _is_of(run: Run, alpha: float) -> bool:

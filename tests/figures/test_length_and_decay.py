@@ -167,6 +167,19 @@ def test_where_a_student_has_no_bystander_nothing_is_said_of_it(decayed: Study) 
     assert said.startswith("**With a weight decay") and "bystander" not in said and "nan" not in said
 
 
+def test_decays_without_a_temperature_or_a_seed_in_common_compare_nothing(tmp_path: Path) -> None:
+    store(tmp_path, [SPEC, kd(1), kd(4)])
+    for temperature, seed in ((1, 0), (4, 1)):  # no seed has both
+        write(tmp_path, replace(kd(temperature), weight_decay=1e-3, init_seed=seed))
+    write(tmp_path, replace(SPEC, weight_decay=1e-3))
+    found = selection.load(ChapterParameters(output_dir=str(tmp_path)))
+    assert list(norms.by_decay(found)) == [5e-4] and "cannot be told" in decays.r_by_decay(found).answer
+    for temperature in (2, 10):
+        write(tmp_path, replace(kd(temperature), weight_decay=2e-3))
+    found = selection.load(ChapterParameters(output_dir=str(tmp_path)))
+    assert norms.by_decay(found) == {} and "cannot be told" in decays.r_by_decay(found).answer
+
+
 def test_one_weight_decay_turns_nothing(tmp_path: Path) -> None:
     made = decays.r_by_decay(store(tmp_path))
     assert made.figure is None and made.answer.startswith("**Whether weight decay turns r cannot be told")
