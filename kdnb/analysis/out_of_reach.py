@@ -17,7 +17,7 @@ PREDICTED = ("digits-d8", 3)
 FILE = Path(representability.FILE).name
 COLUMNS = [
     *("study", "name", "method", "seed", "answers", "points"),
-    *("unwinnable", "features", "classes"),
+    *("unwinnable", "margin", "features", "classes"),
 ]
 
 
@@ -30,7 +30,8 @@ def reached(studies: Mapping[str, Study]) -> pd.DataFrame:
     """A row a student with a frozen classifier: COLUMNS.
 
     ``points`` are accuracy beside one of its seed with its own classifier: of KD where it has the teacher's ``answers``
-    as well, of normal training where it has labels alone; ``unwinnable``: how many classes cannot win.
+    as well, of normal training where it has labels alone; ``unwinnable``: how many classes cannot win, ``margin``: the
+    least by which one can, 1 where all can by as much as they like.
     """
     tables = [_reached(study).assign(study=name) for name, study in studies.items() if study.comparison(FILE)]
     return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)

@@ -134,6 +134,7 @@ def frozen(study: Study) -> pd.DataFrame:
     rows = [{"name": run.path.name, "method": run.spec.method, "seed": run.spec.init_seed} for run in every]
     table = pd.DataFrame(rows).assign(features=64, classes=10)
     table["unwinnable"] = 2 * (table["method"] == "random")
+    table["margin"] = 1.0 - (table["method"] == "random")
     target = study.folder / representability.FILE
     target.parent.mkdir(exist_ok=True)
     table.to_parquet(target)
@@ -163,7 +164,14 @@ def test_students_whose_reach_was_not_computed_are_counted(study: Study, frozen:
 
 def lost(study: str, classes: int, unwinnable: int, points: list[float], **more: object) -> pd.DataFrame:
     rows = [{"name": "x", "seed": seed, "points": value} for seed, value in enumerate(points)]
-    about = {"study": study, "classes": classes, "unwinnable": unwinnable, "answers": True, "method": "random"}
+    about = {
+        "study": study,
+        "classes": classes,
+        "unwinnable": unwinnable,
+        "margin": 1.0,
+        "answers": True,
+        "method": "random",
+    }
     return pd.DataFrame(rows).assign(**(about | {"features": 8} | more))
 
 
@@ -184,6 +192,10 @@ def test_what_is_lost_where_a_class_cannot_win_stands_beside_what_others_lose() 
     )
     assert drawn.reach_sentence(lost("b", 10, 1, [-3.0])) == (
         "**On b a class cannot win for 1 of 1 student: they lose 3.0 to 3.0 points.**"
+    )
+    barely = pd.concat([table, lost("b", 10, 0, [-9.0, -14.8], margin=0.045)])
+    assert " 30.5 points, 2 where one wins by 0.045 logits at most 14.8, the others 2.0 at most. On c" in (
+        drawn.reach_sentence(barely)
     )
     assert drawn.reach_sentence(lost("a", 10, 0, [1.0, 0.0, -1.0])).endswith("3 students; none is seen to cost.**")
     assert "was not computed" in drawn.reach_sentence(table[:0])

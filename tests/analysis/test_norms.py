@@ -6,14 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, store, write
+from made_up import SPEC, STUDENTS, kd, store, write
 
 from kdnb import paths, runs
 from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters, is_papers
 from kdnb.analysis.students import PAPERS
 from kdnb.figures.correlation import norms as drawn
-from kdnb.files import write_atomically
 
 
 class Planted(runs.Run):
@@ -97,28 +96,3 @@ def test_the_figure_has_a_curve_for_each_and_its_change(tmp_path_factory: pytest
     assert lines[-1].y[list(study.kd).index(4.0)] == pytest.approx(after[-1] / after[0] - 1, rel=1e-3)
     found = norms.table(study.shown)
     assert f"over {len(found)} students" in drawn.sentence(study)
-
-
-def test_the_length_that_goes_most_with_t_is_named_with_the_t_it_goes_to(tmp_path: Path) -> None:
-    """The largest of the classifier stands between the ends of T: between these alone the spread changes more."""
-    lengths = {1: (19.7, 12.0, 3.36), 4: (21.5, 12.0, 3.4), 10: (19.5, 12.0, 3.53)}
-    for t, values in lengths.items():
-        run = write(tmp_path, kd(t))
-        table = run.history.assign(**dict(zip(drawn.TITLES, values, strict=True)))
-        write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
-    said = drawn.lengths(selection.load(ChapterParameters(output_dir=str(tmp_path)))).answer
-    assert said.startswith(
-        "**‖W<sub>s</sub>‖, by a factor of 1.10, from 21.5 at T = 4 to 19.5 at T = 10; spread of the"
-    )
-
-
-def test_lengths_are_of_the_last_epoch_and_of_the_paper_s_temperatures(tmp_path: Path) -> None:
-    for spec in (TEACHER_SPEC, *map(kd, (1, 4, 50))):
-        run = write(tmp_path, spec)
-        table = run.history.assign(feature_norm=lambda h: h["epoch"], logit_std=lambda h: 2 * h["epoch"])
-        table.to_parquet(run.path / "history.parquet")
-    shown = norms.everything(selection.load(ChapterParameters(output_dir=str(tmp_path), temperatures=(1, 4, 50))))
-    found = norms.scales(shown)
-    assert found["temperature"].tolist() == [1, 4]
-    assert found["feature_norm"].tolist() == [24, 24] and found["logit_std"].tolist() == [48, 48]
-    assert found["weight_norm"].tolist() == [run.history["weight_norm"].iloc[-1] for run in shown]

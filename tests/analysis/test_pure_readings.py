@@ -1,13 +1,12 @@
-"""Readings of a few numbers alone: maps that are recognised, an order of methods, the largest imbalance."""
+"""Readings of a few numbers alone: maps that are recognised, an order of methods."""
 
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import accounts, by_method, map_stability, separation
+from kdnb.analysis import by_method, map_stability, separation
 from kdnb.analysis.map_stability import Layout, RandomMap, Redrawn
 
 
@@ -32,13 +31,3 @@ def test_means_that_differ_in_the_last_bit_are_a_tie_in_the_order_of_methods(mon
     found = by_method.order(SimpleNamespace(), "mu_raw")
     tied, apart = (scipy_stats.spearmanr(x, accuracy).statistic for x in (mu.round(4), mu))
     assert found.rho == pytest.approx(tied) and tied != pytest.approx(apart)
-
-
-def test_the_largest_imbalance_has_its_run_its_epoch_and_its_side() -> None:
-    def run(label: str, own: list[float], other: list[float]) -> SimpleNamespace:
-        columns = {"account_residual": own, "bystander_account_residual": other}
-        return SimpleNamespace(label=label, history=pd.DataFrame({"mu_raw": 2.0, "bystander_mu_raw": 1.0, **columns}))
-
-    runs = [run("first", [0, 0.1, 0], [0, 0, 0.01]), run("second", [0.08, 0, 0], [0, -0.03, 0])]
-    assert accounts.imbalance(runs) == (pytest.approx(0.03), "second", 2)
-    assert accounts.imbalance(runs, [""]) == (pytest.approx(0.025), "first", 2)

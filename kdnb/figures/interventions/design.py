@@ -158,12 +158,17 @@ def reach_sentence(found: pd.DataFrame) -> str:
 def _lost(part: pd.DataFrame) -> str:
     """How many students have a class that cannot win, and the points that they and the others lose."""
     cannot, loss = part["unwinnable"] > 0, -part["points"]
+    barely = ~cannot & (part["margin"] < 1)
     of = words.counted(len(part), "student")
     if not cannot.any():
         return f"every class can win for all {of}; {_all_the_same(part)}"
     low, high = (words.number(end, "{:.1f}") for end in (loss[cannot].min(), loss[cannot].max()))
-    others = f", the others {words.number(loss[~cannot].max(), '{:.1f}')} at most" if not cannot.all() else ""
-    return f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points{others}"
+    told = f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points"
+    if barely.any():
+        most, by = words.number(loss[barely].max(), "{:.1f}"), words.number(part["margin"][barely].max(), "{:.2g}")
+        told += f", {sum(barely)} where one wins by {by} logits at most {most}"
+    rest = loss[~cannot & ~barely]
+    return told + (f", the others {words.number(rest.max(), '{:.1f}')} at most" if len(rest) else "")
 
 
 def _all_the_same(part: pd.DataFrame) -> str:
