@@ -50,13 +50,9 @@ def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
         for column in ("mu_matched", "mu_rotated")
     )
     text = ladder.ladder_sentence(study)
-    assert (
-        text.startswith(f"**{matched:.0%} is gone when features are numbered ") and f"{rotated:.0%} when turned" in text
-    )
+    assert f"matched (numbered as the teacher's) {matched:.0%}, rotated {rotated:.0%}".lower() in text.lower()
     other = np.median([1 - last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
-    assert text.endswith(
-        f"of μ to the bystander, which no student saw, {words.number(other, '{:.0%}')} rotated.**"
-    )  # matched: not kept
+    assert text.endswith(f"of μ to the bystander {words.number(other, '{:.0%}')} rotated.**")  # matched: not kept
 
 
 def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
@@ -67,7 +63,7 @@ def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
     text = ladder.ladder_sentence(other)
     assert (
         "medians over 2 students)" in text
-        and "which no student saw, 50% matched (" in text
+        and "of μ to the bystander 50% matched (" in text
         and text.endswith(" to the teacher, in the 1 student that has both).**")
     )
 
@@ -198,7 +194,7 @@ def test_which_classifier_is_nearer_is_said_first(
 
     monkeypatch.setattr(ladder.alignment, "differences", differences)
     text = ladder.sides_sentence(study)
-    assert text.startswith(f"**{said} the weights stand: the cosine of KD T=4 differs by ")
+    assert text.startswith(f"**{said} the weights stand: KD T=4's cosine with the teacher less with the bystander ")
     assert text.count(f", {beyond} normal training, ") == 2
     monkeypatch.setattr(ladder.alignment, "differences", lambda *_: {"KD T=4": {0: 0.5, 1: 0.5}})
     assert ladder.sides_sentence(study).startswith("**It cannot be told from so few seeds as the weights stand: ")
