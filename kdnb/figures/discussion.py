@@ -65,10 +65,7 @@ WORDS: Mapping[Word, str] = {
 
 def answer(outcomes: Mapping[str, Verdict]) -> str:
     """What becomes of the statement on each study, in Markdown; its numbers stand in the table and in the figure."""
-    names: dict[str, list[str]] = {}
-    for name, found in outcomes.items():
-        names.setdefault(WORDS[found.verdict], []).append(name)
-    return words.sentence("; ".join(f"{so} on {style.joined(those)}" for so, those in names.items()))
+    return words.sentence(style.together((WORDS[found.verdict], name) for name, found in outcomes.items()))
 
 
 def _open(one: Claim[Study], found: Verdict) -> str:
