@@ -85,7 +85,7 @@ def test_where_two_of_three_seeds_lack_a_column_n_is_the_third_s_alone(without: 
     assert (row["mu_matched"], row["n mu_matched"], row["n mu_raw"]) == (newest.last("mu_matched"), 1, 3)
     assert f"{row['mu_matched']:.3g}, n\u00a0=\u00a01" in methods_table.as_html({"digits": of["mu_matched"]})
     without("spread", (0, 1))
-    assert "(KD T=4, mean over 1 seed). To the bystander" in bars.sentence(of["spread"])
+    assert bars.sentence(of["spread"]).endswith("(KD T=4, mean over 1 seed).**")
     assert [run.spec.init_seed for run in accounts.accounted(of["spread"], "KD T=4")] == [2]
     without("plug_in_accuracy", (0, 1))
     assert plug_in.works(of["plug_in_accuracy"]) == "it cannot be told from so few seeds"
