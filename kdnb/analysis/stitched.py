@@ -42,9 +42,9 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
     }
 
 
-def ahead(study: Study, found: pd.DataFrame) -> dict[str, dict[int, float]]:
-    """By how many points the own teacher is ahead of another of its model behind a linear map, by label and seed."""
-    own, other = (values(study, found, relation, "linear") for relation in ("own", "alike"))
+def ahead(study: Study, found: pd.DataFrame, column: str = "linear") -> dict[str, dict[int, float]]:
+    """By how many points the own teacher is ahead of another of its model with a help, by label and seed."""
+    own, other = (values(study, found, relation, column) for relation in ("own", "alike"))
     return {
         label: {seed: 100 * (value - other[label][seed]) for seed, value in by_seed.items() if seed in other[label]}
         for label, by_seed in own.items()
