@@ -158,7 +158,7 @@ def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_foun
     values = [(run.history["pull_kd"] - run.history["bystander_pull_kd"]).sum() for run in runs]
     assert mean.y[list(mean.x).index("T=4")] == pytest.approx(np.mean(values), rel=1e-3)
     text = through_time.drawn(walks.study, found)
-    assert text.startswith("yes on digits: ") and "at T=4, where the pull is least" in text
+    assert text.startswith("yes on digits, where the interval ") and "at T=4, where the pull is least" in text
     p = {t: scipy_stats.ttest_1samp([*found["distillation"][f"KD {t}"].values()], 0).pvalue for t in ("T=2", "T=4")}
     assert p["T=4"] < 0.05 < p["T=2"]
     assert "leaves out zero at 1 of 2 temperatures (below it T=4), no more than chance; " in text

@@ -114,7 +114,7 @@ def excess_by_temperature(study: Study, *others: Study) -> Exhibit:
 
 
 def drawn(study: Study, found: accounts.Excesses) -> str:
-    """At how many temperatures distillation draws a student to its own teacher by a whole interval, in a clause."""
+    """At how many temperatures distillation draws a student to its own teacher, beyond chance, in a clause."""
     kd = [run.label for run in study.kd.values()]
     pulls = over_seeds.estimates({label: v for label, v in found["distillation"].items() if label in kd})
     enough = {label: one for label, one in pulls.items() if len(one.values) >= stats.LEAST_RUNS}
@@ -123,9 +123,9 @@ def drawn(study: Study, found: accounts.Excesses) -> str:
             f"it cannot be told on {study.name}, where no KD student has three seeds with an account beside a bystander"
         )
     off = intervals.off_zero({intervals.short(label): one for label, one in enough.items()}, "temperature")
-    least = min(enough, key=lambda label: enough[label].mean)
-    so = "yes" if any(one.side < 0 for one in enough.values()) else "not that it could be seen"
-    return (
-        f"{so} on {study.name}: the interval leaves out zero at {off}; at {intervals.short(least)}, where the pull is "
-        f"least, it is {enough[least].told('{:+.3g}')}"
-    )
+    drawing = [label for label, one in enough.items() if one.side < 0]
+    if not (drawing and over_seeds.more_than_chance(enough.values(), -1)):
+        return f"not that it could be seen on {study.name}, where the interval leaves out zero at {off}"
+    least = min(drawing, key=lambda label: enough[label].mean)
+    where = f"at {intervals.short(least)}, where the pull is least, it is {enough[least].told('{:+.3g}')}"
+    return f"yes on {study.name}, where the interval leaves out zero at {off}; {where}"
