@@ -121,6 +121,14 @@ def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, mon
     assert selection.best(ChapterParameters()).folder == folders["runs"]
 
 
+def test_published_studies_of_other_names_stand_beside_the_one_that_is_drawn() -> None:
+    for weight_decay, names in ((5e-4, ["digits-few", "cifar100-small"]), (0, [])):
+        chosen = ChapterParameters(output_dir=str(RESULTS / "digits"), weight_decay=weight_decay)
+        beside = selection.beside(selection.load(chosen), chosen)
+        assert [one.name for one in beside] == names
+        assert all(run.spec.weight_decay == weight_decay for one in beside for run in one.every)
+
+
 # -------------------------------------------------------------------------------------------------- teacher, bystander
 class Planted:
     """Students as real matrices: W_s wanders, W_t and W_o are fixed; every column follows from them."""

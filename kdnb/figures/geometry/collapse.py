@@ -27,7 +27,7 @@ def collapsed(studies: Mapping[str, Study]) -> Exhibit:
     found = {name: collapse.table(study) for name, study in studies.items()}
     answer = words.sentence("; ".join(_simplex(name, studies[name], one) for name, one in found.items()))
     rows = [
-        {"study": name, "": label} | {text: _number(part[key].mean()) for key, text in NAMES.items()}
+        {"study": name, "network": label} | {text: _number(part[key].mean()) for key, text in NAMES.items()}
         for name, one in found.items()
         for label, part in one.groupby("label", sort=False)
     ]
