@@ -207,7 +207,7 @@ def nearer_to_its_teacher(studies: Mapping[str, Study]) -> Exhibit:
     rows = []
     for measure, shown in NEARER_IN.items():
         link = f'<a href="{claims.address(shown, next(iter(found)))}">chapter {int(shown.chapter[:2])}</a>'
-        cells = {name: _nearness(one[measure]) for name, one in found.items()}
+        cells = {f"{name} ({_seeds(one)})": _nearness(one[measure]) for name, one in found.items()}
         rows.append({"nearer by": words.typeset(measure), "figure in": link} | cells)
     return Exhibit(None, "", answer, style.table(pd.DataFrame(rows), "is the student nearer", escape=False))
 
@@ -221,8 +221,11 @@ def _measures(name: str, found: Mapping[str, nearer.Found]) -> str:
 def _nearness(one: nearer.Found) -> str:
     if not one.answer:
         return "–"
-    number = words.number(one.own.mean, "{:+z.2g}")
-    return f"{one.answer}<br><small>{number} (n\u00a0=\u00a0{len(one.own.values)})</small>"
+    return f"{one.answer}<br><small>{words.number(one.own.mean, '{:+z.2g}')}</small>"
+
+
+def _seeds(found: Mapping[str, nearer.Found]) -> str:
+    return words.span([len(one.own.values) for one in found.values() if one.own.values] or [0], "seed")
 
 
 def rules() -> str:

@@ -300,8 +300,8 @@ def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study)
     behind, *front = figures[2].data
     assert [list(trace.y) for trace in front] == [rounded(study.kd[4].history[column]) for column in columns]
     assert list(behind.y) == rounded(study.students[0].history["plug_in_accuracy_matched"])
-    raw, matched, own = (last(study.kd[4], column) for column in columns)
-    told = f"KD T=4 {matched:.1%}, as it is {raw:.0%}, its own classifier {own:.1%}"
+    _, matched, own = (last(study.kd[4], column) for column in columns)
+    told = f"KD T=4 {matched:.1%}, its own classifier {own:.1%}"
     made = plug_in.plugged(study)
     assert told in made.answer and made.brief == "**It cannot be told from so few seeds on digits.**"
 
@@ -324,7 +324,7 @@ def test_whether_it_works_is_said_by_the_interval_of_every_study(
         put(run, test_accuracy=0.8, plug_in_accuracy=0.1, plug_in_accuracy_matched=0.8 * share)
     made = plug_in.plugged(found, replace(found, name="other"))
     assert made.brief == words.sentence(f"{said} on digits and other")
-    assert f"KD T=4 {0.8 * kd_keeps:.1%}, as it is 10%, its own classifier 80.0%" in made.answer
+    assert f"KD T=4 {0.8 * kd_keeps:.1%}, its own classifier 80.0%" in made.answer
 
 
 def test_what_was_not_trained_stands_beside_what_works_once_matched() -> None:

@@ -76,7 +76,8 @@ def sentence(*studies: Study, brief: bool = False) -> str:
     """
     if brief:
         return words.sentence(style.together((_most(one), one.name) for one in studies))
-    return words.sentence("; ".join(_moved(one) for one in studies))
+    alike = style.together((so, one.name) for one in studies if (so := _alike(one)))
+    return words.sentence("; ".join([*map(_moved, studies), *([alike] if alike else [])]))
 
 
 def _causes(study: Study, side: str = "") -> pd.Series:
@@ -91,7 +92,7 @@ def _most(study: Study) -> str:
     if causes.empty:
         return "it cannot be told"
     most = [f"{cause_look(str(cause))[0]} ({'+' if by > 0 else '−'})" for cause, by in causes[:2].items()]
-    return f"{style.joined(most)}{_alike(study) if _turned(study) else ''}"
+    return ", ".join([style.joined(most), *filter(None, [_alike(study)])])
 
 
 def _moved(study: Study) -> str:
@@ -100,7 +101,7 @@ def _moved(study: Study) -> str:
     if causes.empty:
         return f"it cannot be told on {study.name}, where {label} was trained without an account of μ"
     most = style.joined(f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in causes[:2].items())
-    both = f"{_alike(study)} {amount(bystander.sum())}" if len(bystander) else ""
+    both = f", to the bystander {amount(bystander.sum())}" if len(bystander) else ""
     seeds = words.counted(len(accounts.accounted(study, label)), "seed")
     return f"on {study.name} most {most}, all causes {amount(causes.sum())}{both} ({label}, mean over {seeds})"
 
@@ -118,7 +119,7 @@ def _alike(study: Study) -> str:
     found = _turned(study)
     apart = [cause_look(cause)[0] for cause, one in found.items() if one.side]
     if not found:
-        return ", to the bystander"
+        return ""
     if apart and over_seeds.more_than_chance(found.values()):
-        return f", to the bystander otherwise by {style.joined(apart)},"
-    return ", to the bystander alike as far as can be seen,"
+        return f"to the bystander otherwise by {style.joined(apart)},"
+    return "to the bystander alike as far as can be seen,"

@@ -85,8 +85,8 @@ def in_numbers(study: Study) -> str:
     """Means over seeds, and what was not trained reaches when matched, in brackets; empty without any."""
     parts = []
     for label, row in _ends(study).items():
-        raw, matched, own = (row[column].mean() for column in PLUGGED)
-        parts.append(f"{label} {matched:.1%}, as it is {raw:.0%}, its own classifier {own:.1%}")
+        matched, own = (row[column].mean() for column in ("plug_in_accuracy_matched", "test_accuracy"))
+        parts.append(f"{label} {matched:.1%}, its own classifier {own:.1%}")
     known = {kind: by["matched"] for kind, by in stitched.floors(stitched.table(study)).items()}
     level = [f"{FLOORS[kind][0]} {share:.1%}" for kind, share in known.items() if np.isfinite(share)]
     untaught = [f"matched and untrained {style.joined(level)}"] if level and parts else []
