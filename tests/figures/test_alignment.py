@@ -333,7 +333,7 @@ def test_what_was_not_trained_stands_beside_what_works_once_matched() -> None:
     file = pd.read_parquet(RESULTS / "digits" / "comparisons" / "stitching.parquet")
     mine = file[(file["teacher_model"] == "resnet20") & file["kind"].ne("student")]
     level = mine[mine["kind"].eq("pixels") | mine["model"].eq("resnet8")].groupby("kind")["matched"].mean()
-    told = f"matched and untrained pixels {level['pixels']:.1%} and untrained network {level['untrained']:.1%})"
+    told = f"to compare, pixels {level['pixels']:.1%} and untrained network {level['untrained']:.1%})"
     assert plug_in.in_numbers(published).endswith(told)
 
 

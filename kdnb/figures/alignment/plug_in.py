@@ -89,7 +89,7 @@ def in_numbers(study: Study) -> str:
         parts.append(f"{label} {matched:.1%}, its own classifier {own:.1%}")
     known = {kind: by["matched"] for kind, by in stitched.floors(stitched.table(study)).items()}
     level = [f"{FLOORS[kind][0]} {share:.1%}" for kind, share in known.items() if np.isfinite(share)]
-    untaught = [f"matched and untrained {style.joined(level)}"] if level and parts else []
+    untaught = [f"to compare, {style.joined(level)}"] if level and parts else []
     return f" ({'; '.join(parts + untaught)})" if parts else ""
 
 
