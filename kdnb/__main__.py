@@ -99,7 +99,7 @@ class Representability(_Reading):
         found = representability.table(self.runs or paths.results(self.profile), dataset)
         file = self.results / representability.FILE
         write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
-        print(found.groupby("label")[["residual", "agreement"]].mean().round(4).to_string())
+        print(found.groupby("label")[["residual", "agreement", "unwinnable"]].mean().round(4).to_string())
         print(f"{file}: {len(found)} classifiers")
 
 

@@ -26,6 +26,7 @@ CELLS = {
     ("labels", "W_t"): spec("frozen", alpha=0),
     ("labels", "W_o"): spec("foreign", alpha=0),
     ("labels", "random"): spec("random", alpha=0),
+    ("labels", "started"): spec("started", alpha=0),
 }
 
 

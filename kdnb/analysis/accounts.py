@@ -1,6 +1,6 @@
 """The account of mu over finished epochs: which cause moved mu squared, and what only the teacher moved."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import pandas as pd
@@ -10,6 +10,7 @@ from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
+LENGTH = "length_"  # of the account against a classifier of zeros, whose mu is ||W_s||
 SETTLED = ("ce", "decay", "spread")  # the causes that are no distillation
 PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "distillation": lambda sums: sums.drop([cause for cause in sums.index if cause in SETTLED]),
@@ -26,23 +27,8 @@ def totals(run: Run, side: str, warm_up: int) -> dict[str, float]:
     return {str(cause): float(total) for cause, total in table[table.index > warm_up].sum().items()}
 
 
-def imbalance(runs: Iterable[Run], sides: Sequence[str] = ("", BYSTANDER)) -> tuple[float, str, int]:
-    """Largest |residual| of an epoch's account of mu^2, relative to mu^2; the label and the epoch it is of.
-
-    sides: whose accounts, to the teacher (""), to the bystander. nan where no run has one.
-    """
-    found = []
-    for run in runs:
-        for side in sides:
-            residual, mu = (f"{side}{column}" for column in ("account_residual", "mu_raw"))
-            if {residual, mu} <= set(run.history):
-                rest = (run.history[residual] / run.history[mu] ** 2).abs()
-                found.append((float(rest.max()), run.label, int(rest.argmax()) + 1))
-    return max(found, default=(float("nan"), "", 0))
-
-
 def booked(run: Run, side: str = "") -> pd.DataFrame:
-    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, or BYSTANDER. Empty without an account.
+    """Change of mu^2 in each epoch by cause; ``side``: "" to the teacher, BYSTANDER, LENGTH. Empty without an account.
 
     It has none either where the spread is not told: what the pulls leave out is no small part.
     """
@@ -71,13 +57,13 @@ def turned(run: Run, lengths: Mapping[str, float]) -> pd.Series:
 
 
 def accounted(study: Study, label: str, side: str = "") -> list[Run]:
-    """The seeds of ``label`` that have an account."""
+    """The seeds of ``label`` that have an account; ``side``: as of :func:`booked`."""
     return [run for run in study.groups[label] if len(booked(run, side).columns)]
 
 
 def mean_totals(runs: Iterable[Run], side: str = "") -> pd.Series:
     """Change of mu^2 over the whole training by cause, the mean over ``runs``; empty without any."""
-    return pd.DataFrame([totals(run, side, 0) for run in runs]).mean()
+    return pd.DataFrame([booked(run, side).sum() for run in runs]).mean()
 
 
 def excesses(study: Study) -> Excesses:

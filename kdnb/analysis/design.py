@@ -7,10 +7,12 @@ maps           the teacher's last maps by squared difference, straight
 projected      the same through SimKD's projector
 =============  ==========================================================================================
 
-each with a classifier of its own, W_t, W_o (the bystander's) and random rows as long as W_t's. Where maps are copied
+each with a classifier of its own, W_t, W_o (the bystander's) and random rows as long as W_t's; of the first two one
+that starts at W_t and is trained (*started*) is known as well, as a control. Where maps are copied
 nothing below the classifier learns from it, so one student answers for every cell: its own accuracy, and the plug-in
 accuracy of W_t and of W_o on its features. There the columns of W_o stand in another network's order of features, so
-that it is asked for once more with both relabelled (matched). Random rows on such features are chance, not trained.
+that it is asked for once more relabelled (matched), for which two networks' features may be too unlike, and through a
+linear map (:func:`gap`). Random rows on such features are chance, not trained.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import stats, words
+from kdnb.analysis import interventions, stats, stitched, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.students import ALPHA
 from kdnb.analysis.study import Study
@@ -31,7 +33,6 @@ COLUMN = {
     "own": "test_accuracy",
     "W_t": "plug_in_accuracy",
     "W_o": "bystander_plug_in_accuracy",
-    "W_t matched": "plug_in_accuracy_matched",
     "W_o matched": "bystander_plug_in_accuracy_matched",
 }
 FROZEN = {"W_t": "frozen", "W_o": "foreign", "random": "random"}
@@ -42,8 +43,6 @@ LEARNED = {
     "maps": "features by L2, straight",
     "projected": "features by L2, through SimKD's projector",
 }
-# Where reuse is asked for the teacher's own classifier: a row of the design, and the two that are compared there.
-REUSES = {"answers": ("W_t", "W_o"), "maps": ("W_t matched", "W_o matched")}
 Need = Literal["yes", "no", "undecided", "too few seeds"]
 
 
@@ -74,10 +73,25 @@ def _said(shares: ArrayLike, form: str) -> str:
     return f"{words.number(percent.mean(), form)}{half} (n\u00a0=\u00a0{percent.size})"
 
 
-def gap(found: Mapping[tuple[str, str], Cell], row: str) -> Estimate:
-    """Points of test accuracy behind the bystander's classifier less those behind the teacher's, in a row of REUSES."""
-    mine, others = (found.get((row, whose), Cell({})) for whose in REUSES[row])
-    return estimate(100 * others.less(mine))
+Place = tuple[str, str]  # what is learned, and whose classifier
+
+
+def less(found: Mapping[Place, Cell], one: Place, other: Place) -> Estimate:
+    """Points of test accuracy in one cell less those in another, seed by seed; without values where either is empty."""
+    return estimate(100 * found.get(one, Cell({})).less(found.get(other, Cell({}))))
+
+
+def gap(study: Study, row: str) -> Estimate:
+    """Points of test accuracy behind the bystander's classifier less those behind the teacher's.
+
+    row: "answers", both frozen; "maps": on features copied straight, each behind a linear map of its own, as far as
+    such maps were fitted. (Relabelled, W_o may fail on any student's features, which is no matter of need.)
+    """
+    if row == "answers":
+        return less(cells(study.every), ("answers", "W_o"), ("answers", "W_t"))
+    ahead = stitched.ahead(study, stitched.table(study))
+    labels = {run.label for run in interventions.group(study, "straight")}
+    return estimate(-points for label in labels for points in ahead.get(label, {}).values())
 
 
 def need(apart: Estimate, margin: float) -> Need:
@@ -87,9 +101,9 @@ def need(apart: Estimate, margin: float) -> Need:
     return "yes" if apart.high < -margin else "no" if apart.low > -margin else "undecided"
 
 
-def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[tuple[str, str], Cell]:
+def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[Place, Cell]:
     """Every cell that was trained, by what is learned and whose classifier."""
-    found: dict[tuple[str, str], dict[int, float]] = {}
+    found: dict[Place, dict[int, float]] = {}
     for run in runs:
         for place, column in _places(run, temperature).items():
             if column in run.history:
@@ -97,7 +111,7 @@ def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[tuple[str, str]
     return {place: Cell(values) for place, values in found.items()}
 
 
-def _places(run: Run, temperature: float) -> dict[tuple[str, str], str]:
+def _places(run: Run, temperature: float) -> dict[Place, str]:
     """The cells that ``run`` answers for, and the column of its history that does."""
     method, given = run.spec.method, run.spec.method_parameters
     if method in ("straight", "projected"):
@@ -107,11 +121,11 @@ def _places(run: Run, temperature: float) -> dict[tuple[str, str], str]:
     usual = method == "normal" or (given.get("temperature") == temperature and given.get("alpha") in (0, ALPHA))
     if not usual:
         return {}
-    whose = {"normal": "own", "kd": "own"} | {name: whose for whose, name in FROZEN.items()}
+    whose = {"normal": "own", "kd": "own", "started": "started"} | {name: whose for whose, name in FROZEN.items()}
     return {(row, whose[method]): "test_accuracy"} if method in whose else {}
 
 
-def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
+def table(found: Mapping[Place, Cell]) -> pd.DataFrame:
     """Rows LEARNED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is.
 
     Below it, but for its own: what it is less that of its own, over the seeds that have both.
@@ -123,7 +137,7 @@ def table(found: Mapping[tuple[str, str], Cell]) -> pd.DataFrame:
     )
 
 
-def _told(found: Mapping[tuple[str, str], Cell], row: str, whose: str) -> str:
+def _told(found: Mapping[Place, Cell], row: str, whose: str) -> str:
     if (cell := found.get((row, whose))) is None:
         return "–"
     less = cell.less(found.get((row, "own"), Cell({}))) if whose != "own" else ()

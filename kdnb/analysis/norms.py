@@ -21,8 +21,6 @@ from kdnb.analysis.study import Study
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
 
-SCALES = ("weight_norm", "feature_norm", "logit_std")  # what sets the length of a classifier, and what it sets
-
 
 class Explained(NamedTuple):
     """Of one student after the warm-up: the paper's r, the same r of ||W_s||, and how far ||W_s|| went."""
@@ -67,29 +65,31 @@ def table(runs: Iterable[Run], warm_up: int | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def scales(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row for each KD student whose history has them: weight decay, temperature, seed, SCALES at the last epoch."""
-    rows = []
-    for run in runs:
-        spec = run.spec
-        if spec.method == "kd" and set(SCALES) <= set(run.history):
-            last = run.history.iloc[-1]
-            told = {"temperature": spec.method_parameters["temperature"], "seed": spec.init_seed}
-            rows.append({"weight_decay": spec.weight_decay} | told | {name: float(last[name]) for name in SCALES})
-    return pd.DataFrame(rows, columns=["weight_decay", "temperature", "seed", *SCALES])
+def by_decay(study: Study) -> dict[float, dict[str, list[Run]]]:
+    """By rising weight decay and label: normal training and KD of the study's folder, alpha and loss.
 
-
-def everything(study: Study) -> list[Run]:
-    """KD's students of the study's folder, alpha and loss at every weight decay, whose histories tell the lengths.
-
-    Of each weight decay those seeds alone that all its temperatures have: another seed at one of them is no step there.
+    Those labels alone that every weight decay with several temperatures has, and of each decay the seeds that all of
+    them have: another student or seed at one of them is no step there.
     """
     squared = bool(study.leading.spec.method_parameters.get("squared", True))
-    every = [run for run in runs.find(study.folder, role="student", method="kd") if is_papers(run, squared)]
-    # Means at two weight decays are compared: they are to be of the same alpha and of the same temperatures.
-    mine = [run for run in every if isclose(run.spec.method_parameters["alpha"], study.alpha)]
-    cool = [run for run in mine if run.spec.method_parameters["temperature"] <= HOTTEST]
-    lines: dict[float, dict[str, list[Run]]] = {}
-    for run in over_seeds.having(of_one_recipe(study.students, cool), *SCALES):
-        lines.setdefault(run.spec.weight_decay, {}).setdefault(run.label, []).append(run)
-    return [run for line in lines.values() for group in over_seeds.common(line).values() for run in group]
+    every = [run for run in runs.find(study.folder, role="student") if run.spec.method in ("normal", "kd")]
+    mine = [run for run in every if is_papers(run, squared) and _is_of(run, study.alpha)]
+    found: dict[float, dict[str, list[Run]]] = {}
+    for run in over_seeds.having(of_one_recipe(study.students, mine), "mu_raw", "weight_norm"):
+        found.setdefault(run.spec.weight_decay, {}).setdefault(run.label, []).append(run)
+    several = {decay: found[decay] for decay in sorted(found) if len(set(found[decay]) - {"normal"}) > 1}
+    shared = [label for label in _ordered(mine) if all(label in groups for groups in several.values())]
+    lines = {decay: over_seeds.common({label: groups[label] for label in shared}) for decay, groups in several.items()}
+    return {decay: groups for decay, groups in lines.items() if any(groups.values()) and set(shared) - {"normal"}}
+
+
+def _is_of(run: Run, alpha: float) -> bool:
+    """Whether it is of this alpha and of the paper's temperatures; normal training has neither."""
+    given = run.spec.method_parameters
+    return isclose(given.get("alpha", alpha), alpha) and given.get("temperature", 0) <= HOTTEST
+
+
+def _ordered(every: Iterable[Run]) -> list[str]:
+    """Their labels: normal training, then KD by rising temperature."""
+    temperatures = {run.label: run.spec.method_parameters.get("temperature", 0) for run in every}
+    return sorted(temperatures, key=temperatures.__getitem__)

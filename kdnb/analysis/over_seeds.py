@@ -90,9 +90,7 @@ class Estimate:
 
     @property
     def side(self) -> int:
-        """1 or -1 where the interval leaves out zero; 0 where it does not, or rests on fewer than three seeds."""
-        if len(self.values) < stats.LEAST_RUNS:
-            return 0
+        """1 or -1 where the interval leaves out zero; 0 where it does not, or where there is none."""
         return int(self.low > 0) - int(self.high < 0)
 
 

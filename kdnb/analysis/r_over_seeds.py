@@ -13,11 +13,12 @@ from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
 TEACHER, BYSTANDER = SIDES
+EFFECTIVE = "effective epochs"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One study's r: ``table`` has a row a run, with label, seed, a column each of SIDES and readings.READINGS."""
+    """One study's r: ``table`` has a row a run, with label, seed, a column each of SIDES, READINGS, EFFECTIVE."""
 
     name: str
     study: Study
@@ -65,8 +66,9 @@ def measured(studies: Mapping[str, Study]) -> list[Measured]:
             curves = readings.of_run(run.after(study.warm_up), run.spec.drops)
             sides = {column: correlations.r_after(run, study.warm_up, column) for column in SIDES}
             r = {reading: read(curves) for reading, read in readings.READINGS.items()}
-            rows.append({"label": run.label, "seed": run.spec.init_seed, **sides, **r})
-        table = pd.DataFrame(rows, columns=["label", "seed", *SIDES, *readings.READINGS])
+            size = {EFFECTIVE: stats.effective_size(curves.x, curves.y)}
+            rows.append({"label": run.label, "seed": run.spec.init_seed, **sides, **r, **size})
+        table = pd.DataFrame(rows, columns=["label", "seed", *SIDES, *readings.READINGS, EFFECTIVE])
         found.append(Measured(name, study, table))
     return found
 

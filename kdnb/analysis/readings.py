@@ -1,4 +1,7 @@
-"""Four readings of one correlation: the paper's, within phases of the learning rate, of changes, with ||W_s|| fixed."""
+"""Four readings of one correlation: the paper's, within phases of the learning rate, of changes, with ||W_s|| fixed.
+
+Beside them what a clock has in mu's place: minus the epoch, which falls and knows no network.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +27,7 @@ class Curves:
     drops: Sequence[int]
 
 
-PAPERS = "the paper's r"
-
+PAPERS, CLOCK = "the paper's r", "minus the epoch in μ's place"
 
 Reading = Callable[[Curves], float]
 
@@ -35,6 +37,7 @@ READINGS: Mapping[str, Reading] = {
     "within phases": lambda c: stats.within_phases(c.x, c.y, c.epochs, c.drops),
     "changes": lambda c: stats.pearson(*stats.differences(c.x, c.y, c.epochs, c.drops)),
     "norm held fixed": lambda c: stats.partial(c.x, c.y, c.given),
+    CLOCK: lambda c: stats.pearson(-c.epochs, c.y),
 }
 
 

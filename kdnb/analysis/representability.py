@@ -5,10 +5,13 @@ come to its teacher's logits z of an image is
 
     min over f >= 0 of || C (W f + b - z) ||,    C = I - 11^T / K,
 
-a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is the
-cost of that classifier in this width, for any student whatsoever. Random rows leave nothing once there are about twice
+a non-negative least-squares problem; C because softmax does not see what all logits share. Whatever is left is out of
+that classifier's reach in this width, for any student whatsoever. Random rows leave nothing once there are about twice
 as many features as classes (Wendel 1962: N random directions in d dimensions have the origin inside, and so reach
 everything, with a probability that goes through 1/2 at N = 2 d).
+
+Without a teacher: a class that no features f >= 0 give the largest logit is never answered
+(``unwinnable``: how many; ``margin``: the least that one can win by, 1 at most).
 
 Writes ``comparisons/representability.parquet`` beside published runs: a row for each student with a frozen classifier.
 Published runs are enough: it takes their classifiers, and their teacher on the test images.
@@ -61,21 +64,23 @@ def reach(weight: Matrix, bias: Matrix, logits: Matrix) -> Reach:
     return Reach(residual, float((reached.argmax(1) == wanted.argmax(1)).mean()))
 
 
-def winnable(weight: Matrix, bias: Matrix) -> NDArray[np.bool_]:
-    """Which classes (K) have the largest logit for some features f >= 0, of weight K x D and bias K.
+def margins(weight: Matrix, bias: Matrix) -> Matrix:
+    """By how much each class (K) can have the largest logit with features f >= 0, weight K x D, bias K; 1 at most.
 
-    A class for which there are none is never answered, whatever lies below. A linear program a class: the largest
-    margin t with w_k f + b_k >= w_j f + b_j + t for all other j.
+    A class that cannot, since its margin is not above zero, is never answered, whatever lies below. A linear program a
+    class: the largest t with w_k f + b_k >= w_j f + b_j + t for all other j. From 1 on t is without end, as f may grow,
+    but where the bias alone makes it.
     """
     classes, width = weight.shape
-    margins = []
+    found = []
     for k in range(classes):
         others = np.arange(classes) != k
         rows = np.hstack([weight[others] - weight[k], np.ones((classes - 1, 1))])
-        bounds = [(0, None)] * width + [(None, 1)]  # with larger features a margin above zero grows without end
-        found = linprog(np.eye(width + 1)[-1] * -1, rows, bias[k] - bias[others], bounds=bounds)
-        margins.append(-found.fun)
-    return np.array(margins) > MARGIN
+        bounds = [(0, None)] * width + [(None, 1)]
+        best = linprog(np.eye(width + 1)[-1] * -1, rows, bias[k] - bias[others], bounds=bounds)
+        assert best.x is not None  # some features there are, and a margin may be as low as it likes
+        found.append(best.x[-1])
+    return np.array(found)
 
 
 def is_frozen(run: Run) -> bool:
@@ -99,7 +104,9 @@ def table(folder: Path, dataset: Dataset) -> pd.DataFrame:
         weight, bias = (values[-1] for values in run.trace())
         told = {"name": run.path.name, "label": run.label, "method": run.spec.method, "seed": run.spec.init_seed}
         sizes = {"classes": weight.shape[0], "features": weight.shape[1], "images": len(logits[own])}
-        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict())
+        by = margins(weight, bias)
+        lost = {"unwinnable": int((by <= MARGIN).sum()), "margin": float(by.min())}
+        rows.append(told | sizes | reach(weight, bias, logits[own])._asdict() | lost)
     return pd.DataFrame(rows)
 
 

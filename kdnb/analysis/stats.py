@@ -42,6 +42,19 @@ def r_with_loss(table: pd.DataFrame, column: str = "mu_raw") -> float:
     return pearson(table[column].to_numpy(float), table["loss"].to_numpy(float))
 
 
+def effective_size(x: Series, y: Series) -> float:
+    """How many independent pairs say as much of the r of two series as these do; nan for a constant series.
+
+    n (1 - a b) / (1 + a b) with their autocorrelations a, b at lag one (Bretherton et al. 1999, as for two first-order
+    autoregressive series).
+    """
+    if len(x) < LEAST_POINTS or _constant(x) or _constant(y):
+        return np.nan
+    left, right = x - x.mean(), y - y.mean()
+    a, b = (float(rest[1:] @ rest[:-1] / (rest @ rest)) for rest in (left, right))
+    return len(x) * (1 - a * b) / (1 + a * b)
+
+
 def differences(x: Series, y: Series, epochs: Series, drops: Sequence[int] = ()) -> tuple[Series, Series]:
     """First differences of both series; those across a drop of the learning rate (after these epochs) are left out."""
     inside = np.diff(_phase(epochs, drops)) == 0

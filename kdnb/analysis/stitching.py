@@ -55,7 +55,7 @@ def stitch(teachers: Sequence[Taught], student: Features, labels: NDArray[np.int
     """Put each teacher's classifier behind the features of ``student``, whose width may be another.
 
     labels: of the test images, M. ValueError for other numbers of images.
-    Source: Lenc and Vedaldi 2015; Bansal et al. 2021.
+    Source: Csiszarik et al. 2021, direct matching; by the task's loss Lenc and Vedaldi 2015, Bansal et al. 2021.
     """
     mapped = linear_maps(student, [teacher.clean for teacher in teachers])
     return [_stitched(teacher, student, features, labels) for teacher, features in zip(teachers, mapped, strict=True)]

@@ -85,8 +85,8 @@ class Measure:
         return {0: "not tested", 1: "one seed, no interval"}.get(count, "no interval")
 
     def side(self, values: Sequence[float]) -> int | None:
-        """1 or -1 where the interval lies above or below zero, else 0; None below three seeds, and without interval."""
-        found = self.interval(values) if len(values) >= stats.LEAST_RUNS else None
+        """1 or -1 where the interval lies above or below zero, else 0; None where there is none."""
+        found = self.interval(values)
         return None if found is None else int(found[0] > 0) - int(found[1] < 0)
 
 

@@ -18,7 +18,7 @@ from kdnb.claims.paper_numbers import r_by_temperature
 from kdnb.claims.thresholds import LEAST_TEMPERATURES
 from kdnb.runs import Run
 
-DECAYS = (5e-4, 0.0)  # the paper's two readings of its weight decay
+DECAYS = (5e-4, 0.0)  # the paper's two readings of its weight decay; r at others: kdnb.figures.correlation.decays
 
 
 @dataclass(frozen=True)

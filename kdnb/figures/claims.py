@@ -148,7 +148,9 @@ def temperatures_answer(found: Sequence[Judged]) -> str:
     some = "At some temperatures only" if 1 in sides else "It cannot be told"
     word = "Yes" if sides == {1} else "No" if sides == {-1} else some
     enough = [one for one in found if max(map(len, one.r.values()), default=0) >= stats.LEAST_RUNS]
-    where = "; ".join(map(_positive, enough)) or "nowhere"
+    if not enough:
+        return "**It cannot be told: no study here has three seeds.**"
+    where = "; ".join(map(_positive, enough))
     few = "" if len(enough) == sum(bool(one.r) for one in found) else "; elsewhere there are too few seeds"
     return f"**{word}: by a whole interval over seeds r is positive {where}{few}.**"
 

@@ -13,6 +13,7 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.interventions import design as drawn_design
+from kdnb.figures.interventions import gains
 from kdnb.figures.mu_curves.over_epochs import percent
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import Run
@@ -60,15 +61,22 @@ def name_ends(fig: go.Figure) -> go.Figure:
 
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     """The title's question and that of reuse in one sentence each, over all studies."""
-    told = [_farther(papers), *_nearer(designs)]
-    needs: list[str] = []
-    for row, where in drawn_design.REUSES.items():
-        gaps = {study.name: design.gap(design.cells(study.every), row) for study in designs}
-        said = [f"{drawn_design.need(apart)} on {name}" for name, apart in gaps.items() if apart.values]
-        needs += [f"{where if needs else words.capital(where)}: {', '.join(said)}"] if said else []
-    if needs:
-        told.append(f"Does reuse need the teacher's own classifier? {'; '.join(needs)}")
+    tried = {study.name: study for study in designs}
+    told = [_farther(papers), *_nearer(designs), *([helps] if (helps := gains.answer(tried)) else [])]
+    if needs := [said for row in drawn_design.REUSES if (said := _needed(designs, row))]:
+        told.append(f"Does reuse need the teacher's own classifier? {words.capital('; '.join(needs))}")
     return f"**{'. '.join(told)}.**"
+
+
+def _needed(designs: Sequence[Study], row: str) -> str:
+    """Study by study whether a row of the design needs W_t; empty where none has it."""
+    gaps = {study.name: apart for study in designs if (apart := design.gap(study, row)).values}
+    names: dict[str, list[str]] = {}
+    for name, apart in gaps.items():
+        names.setdefault(drawn_design.called(row, apart), []).append(name)
+    said = [f"{so} on {style.joined(alike)}" for so, alike in names.items()]
+    head = f"{drawn_design.REUSES[row]}{drawn_design.head(designs, row)}"
+    return f"{head} {', '.join(said)}" if said else ""
 
 
 def _farther(papers: Sequence[Study]) -> str:
@@ -149,10 +157,11 @@ def reuse(study: Study) -> Exhibit:
 
 def needed(study: Study) -> str:
     """Whether reuse needs the teacher's own classifier: the bystander's frozen beside the teacher's frozen."""
-    cells, parts = design.cells(study.every), list[str]()
-    for row, where in drawn_design.REUSES.items():
-        if (apart := design.gap(cells, row)).values:
-            parts.append(f"{where}: {drawn_design.need(apart)}, {apart.told(drawn_design.POINTS)}")
+    parts = [
+        f"{where}{drawn_design.head([study], row)} {drawn_design.called(row, apart)}, {apart.told(drawn_design.POINTS)}"
+        for row, where in drawn_design.REUSES.items()
+        if (apart := design.gap(study, row)).values
+    ]
     if not parts:
         return "**Whether reuse needs the teacher's classifier cannot be told here: the bystander's was not tried.**"
     return words.sentence("; ".join(parts))

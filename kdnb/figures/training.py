@@ -160,7 +160,7 @@ def teacher_sentence(run: Run, dataset: Dataset) -> str:
 
 
 def students_sentence(runs: Sequence[Run]) -> str:
-    """How many students, and how exactly the account of mu balances."""
+    """How many students, and over how many epochs."""
     students, epochs = words.counted(len(runs), "student"), sum(len(run.history) for run in runs)
     return f"{students}, {words.counted(epochs, 'epoch')} in all."
 

@@ -48,6 +48,19 @@ def test_a_trait_of_one_teacher_cancels_in_the_two_orders(pairs: pd.DataFrame) -
         assert crossed.by_teacher(one_way)["KD T=4"] == pytest.approx([2])
 
 
+def test_more_likeness_is_nearer_and_so_is_less_of_a_distance() -> None:
+    alike = ("classifier_cosine", "plug_in_accuracy_matched", "cka", "agreement")
+    apart = ("mu_raw", "mu_matched", "mu_rotated", "divergence")
+    rows = [
+        {"teacher": t, "bystander": 1 - t, "label": "KD T=4", "seed": 0, "measure": name, "own": own, "other": 2}
+        for t in (0, 1)
+        for names, own in ((alike, 3), (apart, 1))
+        for name in names
+    ]
+    found = crossed.contrasts(pd.DataFrame(rows))
+    assert set(found["measure"]) == set(crossed.MEASURES) and set(found["nearer"]) == {1}
+
+
 def test_what_each_teacher_passes_on_is_told_from_its_pairs(pairs: pd.DataFrame) -> None:
     """Teachers that pass on 1, 2 and 6 more than planted above: their pairs overlap, and are no three values."""
     passed = pairs["measure"].map(crossed.MEASURES) * pairs["teacher"].map({0: 1, 1: 2, 2: 6})

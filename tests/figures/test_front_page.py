@@ -7,11 +7,13 @@ import pytest
 from drawable import drawable
 from made_up import STUDENTS, kd, lasting, store
 
-from kdnb.analysis import selection
+from kdnb.analysis import design, selection
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import front_page
 from kdnb.figures.correlation import norms
+from kdnb.figures.interventions import design as drawn_design
+from kdnb.figures.interventions import gains
 from kdnb.figures.statistics import crossed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -26,18 +28,16 @@ def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
     assert sum("‖W" in text for text in named) >= 1 and not any("bystander" in text for text in named)
 
 
-def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_its_count_beside_chance(
+def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_counted_over_studies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
-    for gap, said in ((0.2, "2 of 2 studies, beyond chance"), (0.0, "0 of 2 studies")):
+    for gap, count in ((0.2, 2), (0.0, 0)):
         found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01])}
         monkeypatch.setattr(crossed, "read", lambda _, found=found: found)
         (text,) = front_page._nearer([study, replace(study, name="other")])
-        assert (
-            f"one of {len(crossed.TITLES)} measures, its classifier ends nearer to its own teacher's in {said}, "
-            in text
-        )
+        assert f"one of {len(crossed.TITLES)} measures" in text and f"in {count} of 2 studies" in text
+        assert ("0.2 on digits and 0.2 on other" in text) == (count == 2)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,18 @@ def test_the_first_page_begins_with_no_claim_that_it_did_not_name(tmp_path: Path
     chapter = norms.sentence(study)
     assert told.startswith(("What r shows", "Over seeds it is open", "In size r of μ"))
     assert chapter.endswith(f" seed). {told}**") and chapter.split(": r is ")[0].endswith(" here")
+
+
+def test_whether_reuse_needs_the_teacher_is_answered_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies of one answer together; of copied features those alone whose maps were fitted."""
+    study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
+    same, behind = [0.0, 0.1, 0.0], [-2.0, -2.1, -2.0]
+    gaps = {"a": (same, behind), "b": (behind, []), "c": (same, [])}
+    monkeypatch.setattr(design, "gap", lambda study, row: estimate(gaps[study.name][row == "maps"]))
+    monkeypatch.setattr(gains, "answer", lambda studies: f"Helps {[*studies]}")
+    text = front_page.answer([], [replace(study, name=name) for name in gaps])
+    assert text.split("own classifier? ")[1] == (
+        "Where answers are distilled: not needed on a and c, needed on b; where features are copied "
+        f"{drawn_design.BELONGS} behind on a.**"
+    )
+    assert f". Helps {[*gaps]}. Does reuse need" in text

@@ -127,29 +127,24 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
     )
     two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), beyond chance"
     assert two in questions.answers_sentence(studies(tmp_path))
-    helped = questions.helped(studies(tmp_path))
-    assert "On digits yes, W<sub>t</sub> frozen.** In points" in helped and "normal" not in helped
-    assert "on digits W<sub>t</sub> frozen less KD +10.03 (" in helped
-    for seed, level in enumerate((0.3, 0.31, 0.3)):  # KD no worse than frozen, both far above normal training
-        for name, reached in (("kd", 0.6), ("normal", level)):
-            run = write(tmp_path / "digits", spec(name, init_seed=seed))
-            run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
-    assert "On digits beside normal training alone.** " in questions.helped(studies(tmp_path))
-    for normal, said in ((0.3, "beside normal training alone, beside KD it costs"), (0.6, "no, beside KD it costs")):
-        for name, reached in (("kd", 0.7), ("normal", normal)):
-            for seed in range(3):
-                run = write(tmp_path / "digits", spec(name, init_seed=seed))
-                run.history.assign(test_accuracy=reached).to_parquet(run.path / "history.parquet")
-        assert f"On digits {said}.** " in questions.helped(studies(tmp_path))
 
 
-def test_whether_reuse_helps_is_not_said_of_two_seeds(tmp_path: Path) -> None:
+def test_simkd_is_told_by_the_features_of_projected_where_it_was_not_trained(tmp_path: Path) -> None:
+    """Nothing below the classifier learns from it: where both were trained they are one network."""
     write(tmp_path / "digits", TEACHER_SPEC)
-    for name, level in (("kd", 0.5), ("frozen", 0.6)):
-        for seed in (0, 1):
-            run = write(tmp_path / "digits", spec(name, init_seed=seed))
-            run.history.assign(test_accuracy=level).to_parquet(run.path / "history.parquet")
-    assert "On digits too few seeds.** " in questions.helped(studies(tmp_path))
+    for seed in range(3):
+        write(tmp_path / "digits", spec("projected", init_seed=seed))
+    study = studies(tmp_path)["digits"]
+    last = {run.spec.init_seed: run.history.iloc[-1] for run in study.every}
+    expected = {seed: row["plug_in_accuracy"] - row["test_accuracy"] for seed, row in last.items()}
+    assert interventions.differences(study, "simkd", "projected") == pytest.approx(expected) and len(expected) == 3
+    for name, trained in StudiesParameters(profiles=["cifar100-small"]).studies(methods=("simkd", "projected")).items():
+        both = {(run.spec.method, run.spec.init_seed): run for run in trained.every}
+        seeds = [seed for method, seed in both if method == "simkd"]
+        for seed in seeds:
+            projected = both["projected", seed].last("plug_in_accuracy")
+            assert projected == pytest.approx(both["simkd", seed].last("test_accuracy"), abs=1e-6)
+        assert 0 < len(seeds) < len(interventions.differences(trained, "simkd", "projected")), name
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

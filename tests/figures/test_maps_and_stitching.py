@@ -43,8 +43,6 @@ def test_what_maps_share_is_counted_between_random_starts(compared: Study) -> No
     assert row["neighbours"] == pytest.approx(overlap)
     gaps = [pdist(np.array([m[k::3].mean(0) for k in range(3)])) for m in (one, other)]
     assert row["classes"] == pytest.approx(spearmanr(*gaps).statistic)
-    # Half of the maps are drawn from their network's features, the others are noise.
-    assert map_stability.recognised(atlas)["neighbours"] >= 2
     drawable(stability._kept_parts(compared, atlas, table))
     made = stability.kept_parts({"digits": compared})
     assert "of 4 maps from random starts" in made.says and list(made.figure) == ["digits"]

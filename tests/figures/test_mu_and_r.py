@@ -11,7 +11,6 @@ from exhibits import NOTEBOOKS
 from made_up import SPEC, TEACHER, kd, lasting, luminance, rounded, store, write
 
 from kdnb.analysis import correlations, mismatched_pairs, selection
-from kdnb.analysis import norms as correlation_norms
 from kdnb.analysis.class_rows import last_weight
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -19,7 +18,7 @@ from kdnb.figures import claim_words, experiment, front_page, style
 from kdnb.figures.alignment import terms
 from kdnb.figures.correlation import accuracy, norms, over_temperature
 from kdnb.figures.mu_curves import alike, over_epochs
-from kdnb.files import write_atomically, write_tensors
+from kdnb.files import write_tensors
 from kdnb.runs import Run
 
 
@@ -117,7 +116,8 @@ def test_where_the_warm_up_leaves_one_epoch_no_change_is_told(tmp_path: Path) ->
     late = replace(store(tmp_path), warm_up=23)
     for make in (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist):
         made = make(late)
-        assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
+        if make is not over_epochs.animation:  # a second picture under the same question
+            assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
         assert made.figure.layout.title.text.endswith("· epoch 24")
     assert terms.sentence(late, late.leading) == "**What moves cannot be told: the warm-up leaves one epoch.**"
     assert front_page.drift(late).startswith("**It cannot be told here")
@@ -140,20 +140,6 @@ def test_a_verdict_is_on_the_chapters_alpha(tmp_path: Path) -> None:
     assert claim_words.told(replace(study, alpha=0.3), "C10") == "**Cannot be told here: KD at T=4, alpha 0.3.**"
 
 
-def test_lengths_are_of_the_alpha_and_loss_that_are_shown_and_compare_two_temperatures(tmp_path: Path) -> None:
-    given = {"alpha": 0.5, "squared": 0.0}
-    other = [replace(kd(t), method_parameters={"temperature": t, **given}) for t in (1.0, 4.0)]
-    for spec in (SPEC, kd(1), kd(4), *other):
-        run = write(tmp_path, spec)
-        table = run.history.assign(feature_norm=1.0, logit_std=2.0)
-        write_atomically(run.path / "history.parquet", lambda file, table=table: table.to_parquet(file, index=False))
-    asked = ChapterParameters(output_dir=str(tmp_path), alpha=0.5, squared=False)
-    shown = correlation_norms.everything(selection.load(asked))
-    assert {run.path.name for run in shown} == {spec.name for spec in other}
-    alone = selection.load(replace(asked, temperatures=(4.0,)))
-    assert norms.lengths_sentence(alone, shown[-1:]).endswith("KD was trained at T = 4 alone.**")
-
-
 @pytest.mark.parametrize(
     "inside, so", [(0.1, "Mostly steps"), (-0.6, "More than steps"), (np.nan, "It cannot be told of")]
 )
@@ -172,7 +158,6 @@ def test_it_is_said_at_which_temperatures_mu_falls(study: Study, monkeypatch: py
             Study, "change", lambda _, column, run, hot=falling: -1 if run.label in {f"KD T={t}" for t in hot} else 1
         )
         assert over_epochs.order(study) == f"**At {said} 3 temperatures (seed 0).**"
-    assert over_epochs.together(study).startswith("**At all of 3 temperatures, from the warm-up")
 
 
 def test_r_of_too_few_epochs_is_not_printed_as_nan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,10 +173,7 @@ def test_one_of_a_thing_is_not_called_several(tmp_path: Path) -> None:
     assert " 1 epoch (240)" in experiment.about([one])
     assert "· of 1 epoch, those" in norms.draw(one).layout.title.text
     two = store(tmp_path / "two", [kd(4)])
-    assert all(
-        " of 1 temperature" in said(two) and "temperatures" not in said(two)
-        for said in (over_epochs.order, over_epochs.together)
-    )
+    assert " of 1 temperature" in over_epochs.order(two) and "temperatures" not in over_epochs.order(two)
 
 
 def pearson(run: Run, cut: int, column: str = "mu_raw") -> float:

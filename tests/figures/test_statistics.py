@@ -79,10 +79,10 @@ def test_the_difference_is_paired_by_run(found: list[Measured]) -> None:
 
 def test_each_reading_has_its_panel(found: list[Measured]) -> None:
     fig = over_seeds._readings(found[0])
-    assert [note.text.lower() for note in fig.layout.annotations[:4]] == [name.lower() for name in READINGS]
+    assert [note.text.lower() for note in fig.layout.annotations[:5]] == [name.lower() for name in READINGS]
     run = by_label(found[0])["normal"][2]
     curves = readings.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
-    shown = [list(fig.data[2 * k].y)[2] for k in range(4)]
+    shown = [list(fig.data[2 * k].y)[2] for k in range(5)]
     assert shown == rounded([reading(curves) for reading in readings.READINGS.values()])
 
 
@@ -99,7 +99,23 @@ def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list
     assert f"is {np.median(np.abs(gaps)):.3f} at the median" in text and f"{max(np.abs(gaps)):.2f} at most" in text
     kept = over_seeds.readings_sentence(found).splitlines()[0]
     assert "leaves out zero for 2 of 2 students" in kept
-    assert kept.startswith("many: 2 of 2 r keep their sign") and kept.count("* 2 and none") == 3
+    assert kept.startswith("many: 2 of 2 r keep their sign") and kept.count(" 2 do ") == 3
+
+
+def test_a_clock_stands_beside_r_in_size_and_the_epochs_that_count(found: list[Measured]) -> None:
+    """Medians over runs; the clock has no part in what keeps its sign."""
+    runs = [run for mine in by_label(found[0]).values() for run in mine]
+    clock = [np.corrcoef(-run.history["epoch"][24:], run.history["loss"][24:])[0, 1] for run in runs]
+    sizes = []
+    for run in runs:
+        after = run.history[["mu_raw", "loss"]][24:].to_numpy()
+        rest = after - after.mean(0)
+        a, b = (np.correlate(one, one, "full")[24] / np.correlate(one, one)[0] for one in rest.T)
+        sizes.append(24 * (1 - a * b) / (1 + a * b))
+    said = over_seeds.readings_sentence(found).splitlines()[0]
+    assert f"in size r is {np.median(np.abs([r(run) for run in runs])):.2f} at the median" in said
+    assert f"minus the epoch in μ's place {np.median(np.abs(clock)):.2f}; 24 epochs count as" in said
+    assert said.endswith(f" count as {np.median(sizes):.0f}.")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +147,8 @@ def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measu
     table.loc[mine, "changes"] *= -1
     table.loc[mine, "within phases"] = [0.1, -0.2, 0.05, 0.0]
     text = over_seeds.readings_sentence([replace(found[0], table=table)])
-    assert "*changes* 1 and 1 (normal)" in text and text.startswith("many: 1 of 2 r keep their sign")
-    assert "*within phases* 1 and none" in text
+    assert "1 does of the *changes* and normal turns" in text and text.startswith("many: 1 of 2 r keep their sign")
+    assert "1 does *within phases*" in text
 
 
 def test_a_reading_that_no_run_has_cannot_be_told_and_its_panel_says_so(found: list[Measured]) -> None:
@@ -143,7 +159,7 @@ def test_a_reading_that_no_run_has_cannot_be_told_and_its_panel_says_so(found: l
     table["changes"] = table["changes"].where(~some)
     one = replace(found[0], table=table)
     text = over_seeds.readings_sentence([one])
-    assert "*within phases* cannot be told, *changes* 1 of 1 and none" in text
+    assert "none can be told *within phases*, 1 of 1 does of the *changes*" in text
     said = [note.text for note in over_seeds.readings([one]).figures[0].layout.annotations]
     assert said.count("cannot be told: no run has epochs enough") == 1
 
@@ -233,8 +249,8 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert names["loss of other seed, lower end"] == pytest.approx(min(flat), rel=1e-3)
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
     said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
-    assert "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in said[0] and "3 seeds" in said[1]
-    assert said[0].startswith("many: higher for some, lower for others; the interval")
+    assert "leaves out zero for 2 of 2 students" in said[0] and "3 seeds" in said[1]
+    assert said[0].startswith("many: more closely for normal and KD T=4; the interval")
     at = mismatched_pairs.own(table[table["cut"] == 24])
     sizes = sorted(abs(found.mean) for found in at.values())
     assert f"; these are {sizes[0]:.3f} to {sizes[1]:.3f} in size. Without the first" in said[0]

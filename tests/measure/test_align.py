@@ -163,6 +163,7 @@ def test_dead_features_match_only_what_is_left_over(dtype: torch.dtype) -> None:
     x = torch.tensor(relu_features(2), dtype=dtype)
     x[:, 3] = 0
     x[:, 7] = 0.1  # constant, and no binary fraction: the centred column is rounding noise, not a feature
+    assert not align._standardised(x)[:, [3, 7]].any()
     y = x.roll(1, dims=1) * 3
     found = align.match_features(x, y)
     alive = [j for j in range(12) if j not in (3, 7)]

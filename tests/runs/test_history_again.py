@@ -39,6 +39,9 @@ def test_what_is_said_of_a_network_alone(tiny_runs: list[Run]) -> None:
         weight, bias = (values[-1] for values in run.trace())
         assert last["lr"] == run.spec.lr_at(3) and 0 < last["train_accuracy"] < 1
         assert last["bias_norm"] == pytest.approx(np.linalg.norm(bias), rel=1e-5)
+        assert last["feature_norm"] == pytest.approx(np.linalg.norm(test.features, axis=1).mean(), rel=1e-3)
+        spread = np.sqrt((test.logits.astype(float).std(axis=1) ** 2).mean())
+        assert last["logit_std"] == pytest.approx(spread, rel=1e-3)
         assert last["clean_accuracy"] == pytest.approx(right(clean.logits, clean.labels), abs=2 / len(clean.labels))
         assert last["test_top5_accuracy"] == pytest.approx(right(test.logits, test.labels, 5), abs=ONE_IN_128)
         log_p = special.log_softmax(test.logits.astype(float), axis=1)
@@ -53,9 +56,11 @@ def test_what_is_said_beside_a_teacher(tiny_folder: Path, tiny_runs: list[Run], 
     teacher = Run(tiny_folder / f"teacher-s{seed}")
     theirs, theirs_clean = outputs(teacher)
     weight, bias = (teacher.weights()[f"classifier.{name}"].double().numpy() for name in ("weight", "bias"))
+    taught = theirs.logits.astype(float)
     for run in tiny_runs:
         last, (test, clean) = run.history.iloc[-1], outputs(run)
-        trained = run.trace()[0][-1].astype(float)
+        trained, trained_bias = (values[-1].astype(float) for values in run.trace())
+        log_p, log_q = (special.log_softmax(logits.astype(float), axis=1) for logits in (taught, test.logits))
         with np.errstate(invalid="ignore"):  # a feature that is never active has no correlation
             correlation = np.nan_to_num(np.corrcoef(theirs_clean.features.T, clean.features.T)[:64, 64:])
         order = optimize.linear_sum_assignment(correlation, maximize=True)[1]
@@ -68,6 +73,7 @@ def test_what_is_said_beside_a_teacher(tiny_folder: Path, tiny_runs: list[Run], 
         found = {
             "mu_centred": np.linalg.norm(gap - gap.mean(0)),
             "mu_permuted": np.linalg.norm(weight - trained[:, best]),
+            "mu_matched": np.linalg.norm(weight - trained[:, order]),
             "mu_rotated": np.sqrt((weight**2).sum() + (trained**2).sum() - 2 * nuclear),
             "mu_scaled": np.linalg.norm(weight * spreads[0] - (trained * spreads[1])[:, order]),
             "classifier_cosine": (weight * trained).sum() / np.linalg.norm(weight) / np.linalg.norm(trained),
@@ -76,9 +82,14 @@ def test_what_is_said_beside_a_teacher(tiny_folder: Path, tiny_runs: list[Run], 
             "feature_cosine_shuffled": cosines(raw[0], raw[1][shuffle]),
             "feature_cosine_centred": cosines(*centred),
             "feature_cosine_centred_shuffled": cosines(centred[0], centred[1][shuffle]),
+            "bias_distance": np.linalg.norm(bias - trained_bias),
+            "reference_logit_std": np.sqrt((taught.std(axis=1) ** 2).mean()),
+            "divergence": (np.exp(log_p) * (log_p - log_q)).sum(1).mean(),
         }
         for name, value in found.items():
             assert last[f"{prefix}{name}"] == pytest.approx(value, rel=2e-3, abs=2e-4), (run.label, name)
+        agreement = (log_p.argmax(1) == log_q.argmax(1)).mean()
+        assert last[f"{prefix}agreement"] == pytest.approx(agreement, abs=ONE_IN_128), run.label
         for name, features in (("", test.features), ("_matched", test.features[:, order])):
             plugged = right(features @ weight.T + bias, test.labels)
             assert last[f"{prefix}plug_in_accuracy{name}"] == pytest.approx(plugged, abs=4 * ONE_IN_128), run.label

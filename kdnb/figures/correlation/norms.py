@@ -1,11 +1,10 @@
-"""Is the paper's correlation the length of the student's classifier, and what sets that length?"""
+"""Is the paper's correlation the length of the student's classifier?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, norms, over_seeds, stats, words
@@ -30,12 +29,6 @@ LOOKS = {
     "bystander_mu_raw": {"color": style.BYSTANDER, "dash": "dash", "symbol": "circle-open"},
     "weight_norm": {"color": style.MSE, "dash": "dot", "symbol": "diamond-open"},
 }
-TITLES = {
-    "weight_norm": NORM,
-    "feature_norm": "mean ‖f<sub>s</sub>‖ of a test image",
-    "logit_std": "spread of the logits",
-}
-DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @exhibit(
@@ -162,62 +155,3 @@ def _ends(study: Study) -> str:
     told = [f"{words.number(known[t], '{:.2f}')} at T = {t:g}" for t in dict.fromkeys((min(known), top, max(known)))]
     found, n = claim_words.found(study, "C4", groups[top]), words.counted(len(groups[top]), "seed")
     return f"{found}: r is {style.joined(told)}, greatest at T = {top:g} (the paper: 4; {n})"
-
-
-@exhibit(
-    "lengths-by-temperature-{of}",
-    "Norm of the classifier, length of the features and spread of the logits against T, a line a weight decay.",
-)
-def lengths(study: Study) -> Exhibit:
-    """||W_s||, the features' length and the logits' spread at the last epoch against T, a line a weight decay."""
-    every = norms.everything(study)
-    if not every:
-        return Exhibit(answer=lengths_sentence(study, every), of=study.name)
-    found = norms.scales(every)
-    fig = style.grid(3, 1, list(TITLES.values()), 760, shared_xaxes=True, vertical_spacing=0.07)
-    decays = sorted(found["weight_decay"].unique())
-    for place, decay in enumerate(decays):
-        mean = found[found["weight_decay"] == decay].groupby("temperature")[list(norms.SCALES)].mean()
-        color = style.temperature_color(1 + place, max(2, len(decays)))
-        for row, column in enumerate(TITLES, start=1):
-            name = f"weight decay {decay:g}"
-            look = {"color": color, "dash": DASHES[place % len(DASHES)], "width": 2}
-            trace = go.Scatter(x=list(mean.index), y=style.significant(mean[column]), name=name, line=look)
-            hover = f"{name}, T = %{{x}}<br>{TITLES[column]}: %{{y:.3g}}<extra></extra>"
-            fig.add_trace(trace.update(mode="lines+markers", hovertemplate=hover, showlegend=row == 1), row, 1)
-    if study.teacher is not None and "logit_std" in study.teacher.history:
-        level = float(study.teacher.history["logit_std"].iloc[-1])
-        fig.add_hline(level, line={"color": style.TEACHER, "width": 1.5, "dash": "dash"}, row=3, col=1)
-        fig.add_annotation(text="the teacher", x=1, xref="x domain", y=level, showarrow=False, yshift=9, row=3, col=1)
-    fig.update_yaxes(rangemode="tozero")
-    style.temperature_axis(fig, study, row=3, col=1)
-    what = "last epoch" + (", mean over seeds" if found["seed"].nunique() > 1 else "")
-    return Exhibit(style.captioned(fig, study, what, every), answer=lengths_sentence(study, every), of=study.name)
-
-
-def lengths_sentence(study: Study, every: Sequence[Run]) -> str:
-    """From where to where each of the three goes with T at the study's weight decay, that which varies most first."""
-    found = norms.scales(every)
-    mine = found[found["weight_decay"] == study.students[0].spec.weight_decay]
-    if mine.empty:
-        return "**What sets the length cannot be told: these histories have no features' lengths and logits' spread.**"
-    low, high = mine["temperature"].min(), mine["temperature"].max()
-    if low == high:
-        return f"**What sets the length cannot be told: KD was trained at T = {low:g} alone.**"
-    means = mine.groupby("temperature")[list(TITLES)].mean()
-    first, *rest = map(str, (means.min() / means.max()).sort_values().index)
-    parts = style.joined(f"{TITLES[column]} by a factor of {_factor(means[column])}" for column in rest)
-    count = words.counted(mine["seed"].nunique(), "seed")
-    most = f"{TITLES[first]}, by a factor of {_factor(means[first])}, {_reach(means[first])}"
-    return f"**{most}; {parts} ({count}).**"
-
-
-def _factor(by_temperature: pd.Series) -> str:
-    return f"{by_temperature.max() / by_temperature.min():.2f}"
-
-
-def _reach(by_temperature: pd.Series) -> str:
-    """Between which two values, and at which T, in the order of T."""
-    t, values = by_temperature.index.to_numpy(float), by_temperature.to_numpy(float)
-    first, last = sorted((int(values.argmin()), int(values.argmax())))
-    return f"from {values[first]:.3g} at T = {t[first]:g} to {values[last]:.3g} at T = {t[last]:g}"

@@ -1,13 +1,12 @@
-"""What does reuse need? The design {what is learned} x {whose classifier}, and what is within reach."""
+"""What does reuse need? The design {what is learned} x {whose classifier}, and whether every class can win."""
 
-from collections.abc import Mapping
-from itertools import cycle
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import design, out_of_reach, stats, words
-from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis import design, out_of_reach, words
+from kdnb.analysis.over_seeds import Estimate, estimate, more_than_chance
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
 from kdnb.figures import style
@@ -20,10 +19,14 @@ HEADS = {
     "W_o matched": "W<sub>o</sub>, relabelled",
     "random": "random rows",
 }
-# What stands between W_o and W_t in the rows that ask for the teacher's own classifier.
-REUSES = {"answers": "where answers are distilled", "maps": "where features are copied and both are relabelled"}
+# The rows that ask for the teacher's own classifier: where, and what each answer is called there.
+REUSES = {"answers": "where answers are distilled", "maps": "where features are copied"}
 POINTS = "{:+z.2f}"
-NEEDED: Mapping[design.Need, str] = {"yes": "needed", "no": "not needed"}
+CALLED: Mapping[str, Mapping[str, str]] = {
+    "answers": {"yes": "needed", "no": "not needed"},
+    "maps": {"yes": "behind", "no": "not behind"},
+}
+BELONGS = "the classifier has to belong to them: through a linear map W<sub>o</sub> is"
 SYMBOLS = {
     "frozen": "circle",
     "foreign": "circle-open",
@@ -33,7 +36,6 @@ SYMBOLS = {
     "shuffled": "triangle-up",
     "simplex": "square-open",
 }
-ABLE = 0.01  # share of images whose nearest logits may name another class
 
 
 @exhibit("design", "Test accuracy of every cell: a row for what is learned, a column for whose classifier answers.")
@@ -54,18 +56,30 @@ def as_html(studies: Mapping[str, Study]) -> str:
 
 def sentence(studies: Mapping[str, Study]) -> str:
     """Whether reuse needs the teacher's own classifier, row by row and study by study, in one bold sentence."""
-    rows = [f"{where}: {'; '.join(_needs(studies, row)) or 'no study is here'}" for row, where in REUSES.items()]
+    rows = [f"{where}{head(studies.values(), row)} {'; '.join(_needs(studies, row))}" for row, where in REUSES.items()]
     told = ". ".join([rows[0], *map(words.capital, rows[1:])])
     return f"**W<sub>t</sub> itself (in points, W<sub>o</sub> less W<sub>t</sub>), {told}.**"
 
 
+def head(studies: Iterable[Study], row: str) -> str:
+    """What stands between where W_t is asked for and the answers: of copied features that they ask for their own."""
+    if row == "maps" and any(need(design.gap(study, row)) == "yes" for study in studies):
+        return f" {BELONGS}"
+    return ", W<sub>o</sub> through a linear map:" if row == "maps" else ":"
+
+
+def called(row: str, apart: Estimate) -> str:
+    """The answer as it is called in its row."""
+    so = need(apart)
+    return CALLED[row].get(so, so)
+
+
 def _needs(studies: Mapping[str, Study], row: str) -> list[str]:
-    parts = []
-    for name, study in studies.items():
-        apart = design.gap(design.cells(study.every), row)
-        so = NEEDED.get(need(apart), need(apart))
-        parts.append(f"{so} on {name}, {apart.told(POINTS)}" if apart.values else f"not tried on {name}")
-    return parts
+    gaps = {name: design.gap(study, row) for name, study in studies.items()}
+    told = [f"{called(row, apart)} on {name}, {apart.told(POINTS)}" for name, apart in gaps.items() if apart.values]
+    lacking = [name for name, apart in gaps.items() if not apart.values]
+    how = "measured" if row == "maps" else "tried"
+    return [*told, *([f"not {how} on {style.joined(lacking)}"] if lacking else [])] or ["no study is here"]
 
 
 def need(apart: Estimate) -> design.Need:
@@ -73,65 +87,97 @@ def need(apart: Estimate) -> design.Need:
     return design.need(apart, 100 * ACCURACY_MARGIN)
 
 
-# ------------------------------------------------------------------------------------------------ what is within reach
+# ----------------------------------------------------------------------------------------- whether every class can win
 
 
 @exhibit(
     "reach",
-    "Accuracy beside KD against the share of images whose nearest logits name another class, a mark a frozen student.",
+    "Accuracy of students with a frozen classifier beside one of their own, a row a study; red: a class cannot win.",
 )
 def reach(found: pd.DataFrame, studies: Mapping[str, Study]) -> Exhibit:
-    """What a frozen classifier costs beside KD against how far the teacher's logits are, a mark a student."""
+    """What a frozen classifier costs beside one of its own, a mark a student: whether every class can win or not."""
     if found.empty:
         return Exhibit(answer=reach_sentence(found))
-    fig = style.grid(1, 1, height=520)
-    symbols = {str(method): SYMBOLS.get(str(method), "diamond-open") for method in found["method"].unique()}
-    for (name, part), color in zip(found.groupby("study", sort=False), cycle(style.COLORWAY), strict=False):
-        title = f"{name} ({part['features'].iloc[0]:.0f} features, {part['classes'].iloc[0]:.0f} classes)"
-        hover = f"{name}: %{{text}}<br>class lost on %{{x}}<br>%{{y:+.2f}} points beside KD<extra></extra>"
-        for method, marks in part.groupby("method", sort=False):
-            text = [
-                f"{method}, seed {row.seed}, {row.residual:.0%} of the logits not reached" for row in marks.itertuples()
-            ]
-            x, y = style.significant(marks["missed"]), style.significant(marks["points"])
-            trace = go.Scatter(x=x, y=y, mode="markers", text=text, name=title, legendgroup=name)
-            look = {"size": 10, "color": color, "symbol": symbols[str(method)]}
-            fig.add_trace(trace.update(marker=look, hovertemplate=hover, showlegend=False))
-        look = {"size": 10, "color": color}  # a colour without a symbol, for the legend
-        fig.add_scatter(x=[None], y=[None], mode="markers", name=title, legendgroup=name, marker=look)
-    for method, symbol in symbols.items():  # a symbol without a colour, for the legend
-        look = {"size": 10, "color": style.OTHER, "symbol": symbol}
-        fig.add_scatter(x=[None], y=[None], mode="markers", name=method, marker=look)
-    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_xaxes(title_text="images whose nearest logits name another class", **style.shares(".0%", ".1%"))
-    fig.update_xaxes(range=[-0.04, None])
-    fig.update_yaxes(title_text="accuracy less KD's (points)")
-    fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin_b=150)
+    found = found.assign(row=_rows(found)).sort_values(["classes", "features"], ascending=[True, False], kind="stable")
+    rows, methods = ([str(one) for one in found[column].unique()] for column in ("row", "method"))
+    symbols = {method: SYMBOLS.get(method, "diamond-open") for method in methods}
+    fig = style.grid(1, 1, height=220 + 60 * len(rows))
+    for (method, lost), marks in found.groupby(["method", found["unwinnable"] > 0], sort=False):
+        aside = 0.7 * ((methods.index(str(method)) + 0.5) / len(methods) - 0.5)  # or methods would hide each other
+        y = [rows.index(row) + aside for row in marks["row"]]
+        told = [f"{row}<br>{method}, seed {seed}" for row, seed in zip(marks["row"], marks["seed"], strict=True)]
+        trace = go.Scatter(x=style.significant(marks["points"]), y=y, text=told, mode="markers", showlegend=False)
+        trace.customdata = marks[["unwinnable", "classes"]].to_numpy().tolist()
+        hover = "%{customdata[0]} of %{customdata[1]} classes cannot win<br>%{x:+.2f} points<extra></extra>"
+        look = {"size": 9, "color": style.NORMAL if lost else style.TEACHER, "symbol": symbols[str(method)]}
+        fig.add_trace(trace.update(marker=look, hovertemplate=f"%{{text}}<br>{hover}"))
+    for name, symbol in symbols.items():
+        _legend(fig, name, style.OTHER, symbol)
+    for name, color in (("every class can win", style.TEACHER), ("some cannot", style.NORMAL)):
+        _legend(fig, name, color, "circle")
+    fig.add_vline(0, line={"color": style.QUIET, "width": 1})
+    fig.update_xaxes(title_text="accuracy less that with a classifier of its own (points)")
+    fig.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.4, -0.6])
+    fig.update_layout(legend={"orientation": "h", "yanchor": "top", "x": 0, "y": -0.16}, margin={"b": 150, "l": 190})
     marked = set(zip(found["study"], found["name"], strict=True))
     shown = [run for name, one in studies.items() for run in one.every if (name, run.path.name) in marked]
     drawn = style.titled(fig, "frozen classifiers; a mark is a student, last epoch", shown)
     return Exhibit(drawn, left_out(studies), reach_sentence(found))
 
 
+def _rows(found: pd.DataFrame) -> pd.Series:
+    """What each student stands beside: its study, how wide it is, and what is learned there."""
+    alone = found["answers"].map({True: "", False: ",<br>labels alone"})
+    return found["study"] + ", " + found["features"].astype(str) + " features" + alone
+
+
+def _legend(fig: go.Figure, name: str, color: str, symbol: str) -> None:
+    look = {"size": 10, "color": color, "symbol": symbol}
+    fig.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=look)
+
+
 def left_out(studies: Mapping[str, Study]) -> str:
-    """How many frozen students beside a KD of their seed have no mark, since their reach was not computed."""
+    """How many frozen students beside one of their seed have no mark, since their reach was not computed."""
     counts = {name: out_of_reach.uncomputed(study) for name, study in studies.items()}
     parts = [f"{words.counted(count, 'student')} of {name}" for name, count in counts.items() if count]
     return f"Not drawn, since their reach was not computed: {style.joined(parts)}." if parts else ""
 
 
 def reach_sentence(found: pd.DataFrame) -> str:
-    """Whether students end lower where less is within reach of their classifier: within each study, seed by seed."""
+    """What students lose where a class cannot win and where all can, by the number of classes; then the predicted."""
     if found.empty:
-        return "**It cannot be told: what is within reach of these students, beside KD, was not computed.**"
+        return "**It cannot be told: which classes these students' classifiers let win was not computed.**"
     parts = [
-        f"{SEEN[one.side] if len(one.values) >= stats.LEAST_RUNS else 'too few seeds'} on {name}, {one.told(POINTS)}"
-        for name, one in out_of_reach.apart(found, ABLE).items()
+        f"On {style.joined(part['study'].unique())} {_lost(part)}" for _, part in found.groupby("classes", sort=False)
     ]
-    kept = f"who lose the teacher's class on at most {ABLE:.0%} of images"
-    if not parts:
-        return f"**There is nothing to compare: no study has both students {kept}, and others.**"
-    return words.sentence(f"{'; '.join(parts)} (points by which students {kept} are above the others of their seed)")
+    if not (beforehand := out_of_reach.predicted(found)).empty:
+        parts.append(f"Of those whose classifiers were judged before they were trained {_lost(beforehand)}")
+    return f"**{'. '.join(parts)}.**"
 
 
-SEEN = {1: "yes", 0: "not that it could be seen", -1: "no, lower"}
+def _lost(part: pd.DataFrame) -> str:
+    """How many students have a class that cannot win, and the points that they and the others lose."""
+    cannot, loss = part["unwinnable"] > 0, -part["points"]
+    barely = ~cannot & (part["margin"] < 1)
+    of = words.counted(len(part), "student")
+    if not cannot.any():
+        return f"every class can win for all {of}; {_all_the_same(part)}"
+    low, high = (words.number(end, "{:.1f}") for end in (loss[cannot].min(), loss[cannot].max()))
+    told = f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points"
+    if barely.any():
+        most, by = words.number(loss[barely].max(), "{:.1f}"), words.number(part["margin"][barely].max(), "{:.2g}")
+        told += f", {sum(barely)} where one wins by {by} logits at most {most}"
+    rest = loss[~cannot & ~barely]
+    return told + (f", the others {words.number(rest.max(), '{:.1f}')} at most" if len(rest) else "")
+
+
+def _all_the_same(part: pd.DataFrame) -> str:
+    """Whose interval lies below zero, from the lowest on, where that is more than chance explains."""
+    alone = part["answers"].map({True: "", False: " with labels alone"})
+    on = "" if part["study"].nunique() == 1 else " on " + part["study"]
+    found = {str(name): estimate(points) for name, points in part.groupby(part["method"] + alone + on)["points"]}
+    if not more_than_chance(found.values(), -1):
+        return "none is seen to cost"
+    below = sorted((one.mean, name) for name, one in found.items() if one.side < 0)
+    told = [f"{name} ({words.number(mean, POINTS)})" for mean, name in below]
+    return f"all the same it costs to be {style.joined(told)}"

@@ -7,17 +7,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from kdnb.analysis import by_method, design, stats, words
-from kdnb.analysis.design import Cell
+from kdnb.analysis import by_method, stats, words
 from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.methods.table import number
 
-# The rows of the design whose W_t is reused.
-REUSED = {"answers": "W<sub>t</sub> frozen", "projected": "W<sub>t</sub> behind the projector"}
 LABELS = {"kd": "KD T=4", "simkd": "SimKD"}
 # What is asked, and the two methods whose difference answers it.
 QUESTIONS = {
@@ -68,51 +65,6 @@ def paired_sentence(studies: Mapping[str, Study]) -> str:
     if not parts:
         return "**It cannot be told: no intervention has three seeds that KD has as well.**"
     return f"**Beside KD (points), with three seeds, the interval leaves out zero {'; '.join(parts)}.**"
-
-
-def helped(studies: Mapping[str, Study]) -> str:
-    """Does reuse help here at all? W_t frozen and W_t behind the projector, less KD and less normal training."""
-    found = {name: of_study for name, study in studies.items() if (of_study := _gaps(study))}
-    if not found:
-        return "**Whether reuse helps here cannot be told: no student of these has W<sub>t</sub>.**"
-    answers = "; ".join(f"on {name} {_whether(gaps)}" for name, gaps in found.items())
-    rows = pd.DataFrame([{"test accuracy, points": name} | _less(gaps) for name, gaps in found.items()]).fillna("–")
-    table = style.folded("In numbers", style.table(rows, "what reuse gains", escape=False))
-    return f"**Does reuse help here at all? {words.capital(answers)}.**\n\n{table}"
-
-
-def _gaps(study: Study) -> dict[str, dict[str, Estimate]]:
-    """In points, what each reuse is less KD and less normal training; those that were trained."""
-    cells = design.cells(study.every)
-    own = {beside: cells.get((row, "own"), Cell({})) for row, beside in (("answers", "KD"), ("labels", "normal"))}
-    found = {}
-    for row, what in REUSED.items():
-        gaps = {beside: estimate(100 * cells.get((row, "W_t"), Cell({})).less(cell)) for beside, cell in own.items()}
-        if known := {beside: gap for beside, gap in gaps.items() if gap.values}:
-            found[what] = known
-    return found
-
-
-def _less(found: Mapping[str, Mapping[str, Estimate]]) -> dict[str, str]:
-    """The differences, by what is compared."""
-    return {
-        f"{what} less {beside}": gap.told("{:+z.2f}") for what, gaps in found.items() for beside, gap in gaps.items()
-    }
-
-
-def _whether(found: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """Whether reuse helps: what it is less KD, or less normal training, has an interval above zero, or below."""
-    every = [(what, beside, gap) for what, gaps in found.items() for beside, gap in gaps.items()]
-    if max(len(gap.values) for _, _, gap in every) < stats.LEAST_RUNS:
-        return "too few seeds"
-    if helps := [what for what, beside, gap in every if beside == "KD" and gap.side > 0]:
-        return f"yes, {style.joined(helps)}"
-    sides = {(beside, gap.side) for _, beside, gap in every}
-    costs = [said for beside, said in (("KD", "KD"), ("normal", "normal training")) if (beside, -1) in sides]
-    cost = f", beside {style.joined(costs)} it costs" if costs else ""
-    if ("normal", 1) in sides:
-        return f"beside normal training alone{cost}"
-    return f"no{cost}" if cost else "not that it could be seen"
 
 
 # ------------------------------------------------------------------------------------------------------------- answers

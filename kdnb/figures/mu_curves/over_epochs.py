@@ -241,13 +241,6 @@ def _count(runs: Sequence[Run]) -> str:
     return words.counted(len(runs), "seed")
 
 
-def _where(found: Mapping[float, bool]) -> str:
-    """At which of the temperatures something is found."""
-    hits = [t for t, is_so in found.items() if is_so]
-    some = f"T = {style.joined(hits)}," if 0 < len(hits) < len(found) else "all" if hits else "none"
-    return f"**At {some} of {words.counted(len(found), 'temperature')}"
-
-
 def order(study: Study) -> str:
     """At which temperatures mu falls after the warm-up, over the seeds that all of them have."""
     runs = moving(study, study.kd.values())
@@ -256,7 +249,9 @@ def order(study: Study) -> str:
         return f"**Whether μ falls at any temperature cannot be told: no student here learned by KD and has {TWO}.**"
     group = next(iter(runs.values()))
     of = f"mean over {_count(group)}" if len(group) > 1 else style.seeds(group)
-    return f"{_where({t: value < 0 for t, value in known.items()})} ({of}).**"
+    falls = [t for t, change in known.items() if change < 0]
+    some = f"T = {style.joined(falls)}," if 0 < len(falls) < len(known) else "all" if falls else "none"
+    return f"**At {some} of {words.counted(len(known), 'temperature')} ({of}).**"
 
 
 def percent(share: float) -> str:

@@ -34,11 +34,11 @@ def differences(found: Sequence[Measured]) -> Exhibit:
 
 @exhibit(
     "seeds-readings",
-    "Four panels: the paper's r, r within phases, of changes, and with the norm fixed, by student, over seeds.",
+    "Five panels: the paper's r, within phases, of changes, norm fixed, of minus the epoch, by student, over seeds.",
     step="study",
 )
 def readings(found: Sequence[Measured]) -> Exhibit:
-    """Four readings of the same r, a figure a study."""
+    """Four readings of the same r, and a clock's, a figure a study."""
     figures = {one.name: _readings(one) for one in found if one.labels}
     return Exhibit(figures or None, **told(readings_sentence(found)))
 
@@ -53,9 +53,9 @@ def _differences(one: Measured) -> go.Figure:
 
 
 def _readings(one: Measured) -> go.Figure:
-    """The four readings of the same r, one panel each."""
+    """The four readings of the same r and a clock's, one panel each."""
     titles = [name[0].upper() + name[1:] for name in readings_of_r.READINGS]
-    fig = style.grid(len(titles), 1, titles, 820, shared_xaxes=True, vertical_spacing=0.05)
+    fig = style.grid(len(titles), 1, titles, 980, shared_xaxes=True, vertical_spacing=0.05)
     for row, name in enumerate(readings_of_r.READINGS, start=1):
         shown = {label: one.of(label, name) for label in one.labels}
         for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], _said):
@@ -118,7 +118,7 @@ def readings_sentence(one: Measured) -> str:
     off = f"the interval of the paper's r leaves out zero for {off_zero(r.values(), 'student')}"
     if not paper:
         return f"it cannot be told: {off}."
-    others = [name for name in readings_of_r.READINGS if name != readings_of_r.PAPERS]
+    others = [name for name in readings_of_r.READINGS if name not in (readings_of_r.PAPERS, readings_of_r.CLOCK)]
     found = {name: _sides({label: one.of(label, name) for label in paper}) for name in others}
     every = [
         label for label in paper if all(known.get(label, paper[label]) == paper[label] for known in found.values())
@@ -127,7 +127,18 @@ def readings_sentence(one: Measured) -> str:
     keep = "keeps its" if len(paper) == 1 else "keep their"
     return (
         f"{len(every) or 'none'} of {len(paper)} r {keep} sign by a whole interval in every reading that can be told: "
-        f"{', '.join(parts)} ({off})."
+        f"{', '.join(parts)} ({off}); {_clock(one)}."
+    )
+
+
+def _clock(one: Measured) -> str:
+    """What a clock has in mu's place, and for how many independent epochs those of the window count; over runs."""
+    columns = [readings_of_r.CLOCK, readings_of_r.PAPERS, r_over_seeds.EFFECTIVE]
+    runs = one.table.loc[one.table["label"].isin(one.enough), columns]
+    clock, mu, effective = runs.abs().median()
+    return (
+        f"in size r is {mu:.2f} at the median, with minus the epoch in μ's place {clock:.2f}; "
+        f"{words.counted(one.study.epochs - one.study.warm_up, 'epoch')} count as {effective:.0f}"
     )
 
 
