@@ -45,6 +45,17 @@ def excess(run: Run) -> pd.DataFrame:
     return (teacher - other).drop(columns="spread") if len(other.columns) else other
 
 
+def turned(run: Run, lengths: Mapping[str, float]) -> pd.Series:
+    """What each cause did over the training to the cosine with W_t and not to that with W_o; positive: to the teacher.
+
+    Its :func:`excess`, -2 <change of W_s, W_t - W_o>, by -2 ||W_s|| ||W_t||: of all movement it would always be a small
+    share, since most of that is of the student's length. lengths: of teachers, by checksum. Empty where one is missing.
+    """
+    taught = lengths.get(run.spec.teacher["checksum"], float("nan")) if run.spec.teacher else float("nan")
+    cosines: pd.Series = excess(run).sum() / (-2 * run.last("weight_norm") * taught)
+    return cosines.dropna()
+
+
 def accounted(study: Study, label: str, side: str = "") -> list[Run]:
     """The seeds of ``label`` that have an account; ``side``: as of :func:`booked`."""
     return [run for run in study.groups[label] if len(booked(run, side).columns)]

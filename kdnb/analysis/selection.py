@@ -19,6 +19,7 @@ from kdnb.surroundings import lasting
 
 # Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
 NEAREST = ("cifar100", "cifar100-half", "cifar100-small")
+OTHERS = ("digits", "digits-few", "cifar100-small")  # published, which the answers of a chapter of one study tell of
 ALIKE = ("dataset", "data_checksum", "model", "epochs")  # what all students of a chapter have in common
 
 
@@ -197,6 +198,13 @@ def best(chosen: ChapterParameters) -> Study:
     study = load(kept)
     print(study.origin)
     return study
+
+
+def beside(study: Study, chosen: ChapterParameters) -> list[Study]:
+    """Published studies of other names, chosen alike: what is so on one data set need not be on another."""
+    usual = {field.name: getattr(chosen, field.name) for field in fields(SweepParameters)} | {"warm_up": None}
+    names = [name for name in OTHERS if name != study.name]
+    return list(StudiesParameters(**usual).present(names, methods=chosen.methods).values())
 
 
 def _are_of_one_kind(mine: Sequence[Run], published: Sequence[Run]) -> bool:

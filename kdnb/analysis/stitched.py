@@ -1,10 +1,12 @@
 """What linear maps from students' features to teachers' classifiers gave, from files beside published runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from kdnb.analysis.over_seeds import Values
+from kdnb.analysis.students import in_front
 from kdnb.analysis.study import Study
 
 HELP = {"raw": "features as they are", "matched": "matched", "linear": "through a linear map"}
@@ -40,14 +42,21 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
     }
 
 
-def ahead(study: Study, found: pd.DataFrame) -> dict[str, dict[int, float]]:
-    """By how many points the own teacher is ahead of another of its model behind a linear map, by label and seed."""
-    own, other = (values(study, found, relation, "linear") for relation in ("own", "alike"))
+def ahead(study: Study, found: pd.DataFrame, column: str = "linear") -> dict[str, dict[int, float]]:
+    """By how many points the own teacher is ahead of another of its model with a help, by label and seed."""
+    own, other = (values(study, found, relation, column) for relation in ("own", "alike"))
     return {
         label: {seed: 100 * (value - other[label][seed]) for seed, value in by_seed.items() if seed in other[label]}
         for label, by_seed in own.items()
         if label in other
     }
+
+
+def handed_on(study: Study) -> dict[str, dict[int, float]]:
+    """:func:`ahead` of every student of ``study``, and of those of the same seeds that learned from labels alone."""
+    alone = replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
+    both = [one for one in (study, alone) if one.students]
+    return {label: gaps for one in both for label, gaps in ahead(one, table(one)).items()}
 
 
 def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kdnb.analysis import alignment, class_agreement, norms, stats, stitched
+from kdnb.analysis import accounts, alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import HOT, HOTTEST, PAPERS, PEAK, PICKED, Missing, Students, in_front
 from kdnb.analysis.study import Study
 from kdnb.claims.judge import Numbers
 from kdnb.claims.paper_numbers import at_matched_accuracy
-from kdnb.measure.history import BYSTANDER
 from kdnb.methods import METHODS
 from kdnb.runs import Run
 
@@ -59,17 +58,13 @@ def correlations(students: Students) -> Numbers:
     return known | {"changes from epoch to epoch": stats.pearson(*stats.differences(mu, loss, epochs, run.spec.drops))}
 
 
-def movers(students: Students) -> Numbers:
-    """What each cause did to mu^2 over the whole training, as a share of all movement; KD, T = 4, both teachers."""
-    history = students.kd_at(PEAK).history
-    if f"{BYSTANDER}pull_decay" not in history:
-        raise Missing(f"an account of μ to teacher and bystander of KD T={PEAK}")
-    total = sum(abs(column(history, name).sum()) for name in ("pull_ce", "pull_kd", "pull_decay", "spread"))
-    return {
-        f"{text}, {whose}": column(history, f"{side}pull_{cause}").sum() / total
-        for cause, text in PULLS.items()
-        for side, whose in (("", "teacher"), (BYSTANDER, "bystander"))
-    }
+def movers(study: Study) -> Numbers:
+    """What distillation and decay did to the cosine with W_t and not to that with W_o, in all; KD, T = 4."""
+    run = study.kd_at(PEAK)
+    found = accounts.turned(run, alignment.lengths(study))
+    if not set(PULLS) <= set(found.index):
+        raise Missing(f"an account of μ to teacher and bystander of {run.label}, and the teacher's ‖W_t‖")
+    return {text: float(found[cause]) for cause, text in PULLS.items()}
 
 
 def rotated(study: Study) -> Numbers:

@@ -146,7 +146,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
     ),
     Claim(
         "C6",
-        "KD separates the classes better",
+        "KD's classes: farther apart, most near T = 4, tighter at T = 10",
         "At similar accuracy KD students separate classes better; inter-class similarity rises with T; classes are "
         "farthest apart near T = 4; at T = 10 intra-class dissimilarity is lower.",
         numbers.separation,

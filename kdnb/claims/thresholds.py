@@ -15,5 +15,4 @@ SIMILAR_R = 0.2  # two r are "similar" within this
 ACCURACY_MARGIN = 0.005  # half a point: what one seed moves accuracy by
 # Of the book's own statements alone:
 UNRELATED = 0.1  # cosine of two classifiers below which they may as well be unrelated
-SMALL_PART = 0.1  # of all movement
 NINE_TENTHS = 0.9

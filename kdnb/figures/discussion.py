@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import words
+from kdnb.analysis import nearer, over_seeds, stats, words
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
@@ -22,13 +23,14 @@ from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.geometry import class_distances, stitching
 from kdnb.figures.interventions import questions
-from kdnb.figures.methods import ablations
-from kdnb.figures.statistics import over_seeds
+from kdnb.figures.methods import ablations, class_rows
+from kdnb.figures.mu_curves import over_epochs
+from kdnb.figures.statistics import over_seeds as drawn_over_seeds
 
 # The exhibit that has each statement's details.
 SHOWN: Mapping[str, Maker[...]] = {
     "S1": terms.norm_and_angle,
-    "S2": over_seeds.differences,
+    "S2": drawn_over_seeds.differences,
     "S3": through_time.excess_by_temperature,
     "S4": ladder.sides,
     "S5": plug_in.plugged,
@@ -39,6 +41,17 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S12": stitching.accuracies,
     "S13": norms.by_temperature,
 }
+# The exhibit that has each measure of :mod:`kdnb.analysis.nearer` in full.
+NEARER_IN: Mapping[str, Maker[...]] = dict(
+    zip(
+        nearer.MEASURES,
+        (
+            *(ladder.sides, over_epochs.curves, ladder.sides, ladder.sides, through_time.excess_by_temperature),
+            *(plug_in.plugged, stitching.accuracies, class_distances.agreements, class_rows.likeness),
+        ),
+        strict=True,
+    )
+)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 
 
@@ -65,10 +78,7 @@ WORDS: Mapping[Word, str] = {
 
 def answer(outcomes: Mapping[str, Verdict]) -> str:
     """What becomes of the statement on each study, in Markdown; its numbers stand in the table and in the figure."""
-    names: dict[str, list[str]] = {}
-    for name, found in outcomes.items():
-        names.setdefault(WORDS[found.verdict], []).append(name)
-    return words.sentence("; ".join(f"{so} on {style.joined(those)}" for so, those in names.items()))
+    return words.sentence(style.together((WORDS[found.verdict], name) for name, found in outcomes.items()))
 
 
 def _open(one: Claim[Study], found: Verdict) -> str:
@@ -187,6 +197,35 @@ def _cell(one: Claim[Study], found: Verdict) -> str:
         else ""
     )
     return f"{found.sign}{told}"
+
+
+@exhibit("nearer", "A row a measure, a cell a study: whether KD's student is nearer to its teacher, and by how much.")
+def nearer_to_its_teacher(studies: Mapping[str, Study]) -> Exhibit:
+    """Every chapter's measure of it in one table, a link each, a column a study."""
+    found = {name: nearer.found(study) for name, study in studies.items()}
+    answer = words.sentence("; ".join(_measures(*one) for one in found.items()))
+    rows = []
+    for measure, shown in NEARER_IN.items():
+        link = f'<a href="{claims.address(shown, next(iter(found)))}">chapter {int(shown.chapter[:2])}</a>'
+        cells = {f"{name} ({_seeds(one)})": _nearness(one[measure]) for name, one in found.items()}
+        rows.append({"nearer by": words.typeset(measure), "figure in": link} | cells)
+    return Exhibit(None, "", answer, style.table(pd.DataFrame(rows), "is the student nearer", escape=False))
+
+
+def _measures(name: str, found: Mapping[str, nearer.Found]) -> str:
+    """By how many measures it is nearer to its teacher, of those that three seeds have, in a clause."""
+    known = [one for one in found.values() if len(one.own.values) >= stats.LEAST_RUNS]
+    return f"on {name} by {over_seeds.off_zero([one.decisive for one in known], 'measure', 1)}"
+
+
+def _nearness(one: nearer.Found) -> str:
+    if not one.answer:
+        return "–"
+    return f"{one.answer}<br><small>{words.number(one.own.mean, '{:+z.2g}')}</small>"
+
+
+def _seeds(found: Mapping[str, nearer.Found]) -> str:
+    return words.span([len(one.own.values) for one in found.values() if one.own.values] or [0], "seed")
 
 
 def rules() -> str:

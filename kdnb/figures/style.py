@@ -186,6 +186,14 @@ def joined(words: Iterable[object]) -> str:
     return f"{', '.join(head)} and {tail}" if head else tail
 
 
+def together(told: Iterable[tuple[str, str]]) -> str:
+    """Answers with the studies that have them, each answer once: ``yes on a and b; no on c``."""
+    names: dict[str, list[str]] = {}
+    for so, name in told:
+        names.setdefault(so, []).append(name)
+    return "; ".join(f"{so} on {joined(those)}" for so, those in names.items())
+
+
 def table(content: pd.DataFrame, name: str = "", *, escape: bool = True) -> str:
     """A table as HTML that on a narrow screen scrolls by itself, with fingers or arrow keys.
 

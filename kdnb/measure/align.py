@@ -137,7 +137,9 @@ def feature_similarity(
 
 
 def neural_collapse(features: Array, labels: Array | NDArray[np.integer], weight: Array) -> NeuralCollapse:
-    """Papyan, Han and Donoho's neural collapse as Zhu et al. measure it; all are 0 at complete collapse.
+    """Papyan, Han and Donoho's neural collapse as Zhu et al. measure it.
+
+    At complete collapse NC1 is 0, and so are NC2 and NC3 where D >= K - 1: fewer features have no room for a simplex.
 
     features: N x D, labels: N integers in 0..K-1, weight: K x D, K >= 2. With H the class means minus the global
     mean (D x K) and E = (I - 11^T/K) / sqrt(K-1):
@@ -152,12 +154,17 @@ def neural_collapse(features: Array, labels: Array | NDArray[np.integer], weight
     per_class = torch.bincount(target, minlength=count).to(rows)[:, None]
     means = rows.new_zeros(count, width).index_add_(0, target, rows) / per_class
     centred = means - rows.mean(0)
-    simplex = (torch.eye(count).to(rows) - 1 / count) / (count - 1) ** 0.5
-    nc2 = _direction_gap(classifier @ classifier.T, simplex)
+    nc2 = simplex_gap(classifier)
     if not bool((per_class > 0).all()):
         return NeuralCollapse(np.nan, nc2, np.nan)
     nc1 = _within_to_between(rows - means[target], centred)
-    return NeuralCollapse(nc1, nc2, _direction_gap(classifier @ centred.T, simplex))
+    return NeuralCollapse(nc1, nc2, _simplex_gap(classifier @ centred.T))
+
+
+def simplex_gap(weight: Array) -> float:
+    """NC2 of a classifier K x D: how far its Gram matrix, at norm 1, is from that of a simplex, E above."""
+    classifier = _double(weight)
+    return _simplex_gap(classifier @ classifier.T)
 
 
 def _within_to_between(deviations: torch.Tensor, centred: torch.Tensor) -> float:
@@ -169,8 +176,10 @@ def _within_to_between(deviations: torch.Tensor, centred: torch.Tensor) -> float
     return float(projected.square().sum() / len(deviations)) if bool(kept.any()) else float("nan")
 
 
-def _direction_gap(matrix: torch.Tensor, target: torch.Tensor) -> float:
-    return float(torch.linalg.matrix_norm(matrix / torch.linalg.matrix_norm(matrix) - target))
+def _simplex_gap(matrix: torch.Tensor) -> float:
+    count = len(matrix)
+    simplex = (torch.eye(count).to(matrix) - 1 / count) / (count - 1) ** 0.5
+    return float(torch.linalg.matrix_norm(matrix / torch.linalg.matrix_norm(matrix) - simplex))
 
 
 def _mean_cosines(teacher: torch.Tensor, student: torch.Tensor, shuffle: torch.Tensor) -> tuple[float, float]:

@@ -67,8 +67,10 @@ def test_no_reading_stops(column: str, seeds: tuple[int, ...], without: Without)
     accounts.mean_totals(study.students, BYSTANDER)
     by_method.measured(study)
     said = (over_epochs.answer, over_epochs.order, alike.like_kd, drawn_norms.sentence, accuracy.sentence)
-    for say in (*said, ladder.ladder_sentence, ladder.sides_sentence, plug_in.plugged_sentence, bars.sentence):
+    for say in (*said, ladder.sides_sentence, plug_in.in_numbers, bars.sentence):
         assert "undefined" not in say(study) and "nan" not in say(study)
+    shown = ladder.ladder(study)
+    assert "undefined" not in shown.answer + shown.table and "nan" not in shown.answer + shown.table
 
 
 def test_where_two_of_three_seeds_lack_a_column_n_is_the_third_s_alone(without: Without) -> None:
@@ -82,10 +84,10 @@ def test_where_two_of_three_seeds_lack_a_column_n_is_the_third_s_alone(without: 
     assert (row["mu_matched"], row["n mu_matched"], row["n mu_raw"]) == (newest.last("mu_matched"), 1, 3)
     assert f"{row['mu_matched']:.3g}, n\u00a0=\u00a01" in methods_table.as_html({"digits": of["mu_matched"]})
     without("spread", (0, 1))
-    assert "(KD T=4, mean over 1 seed). To the bystander" in bars.sentence(of["spread"])
+    assert bars.sentence(of["spread"]).endswith("(KD T=4, mean over 1 seed).**")
     assert [run.spec.init_seed for run in accounts.accounted(of["spread"], "KD T=4")] == [2]
     without("plug_in_accuracy", (0, 1))
-    assert plug_in.plugged_sentence(of["plug_in_accuracy"]).endswith("(means over 1 seed).**")
+    assert plug_in.works(of["plug_in_accuracy"]) == "it cannot be told from so few seeds"
 
 
 def test_without_the_cosine_its_claim_is_not_testable_and_says_what_it_needs(without: Without) -> None:

@@ -17,6 +17,7 @@ from touch import areas, centre, choose, move, use_controls
 from kdnb import paths
 
 CHAPTERS = ("00_start", "03_mu_curves", "04_correlation", "05_tsne", "10_geometry")
+TABLES = ("collapse.collapsed", "handed_on.fits")  # what is shown without a figure
 # Anywidget complains when a browser takes over 2 s to load a module; with that clock at 0 all below still holds.
 LATE = "[anywidget] Failed to initialize model."
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one picture that a notebook asks others for
@@ -113,7 +114,8 @@ def _shown_by(chapter: str) -> int:
     """How many outputs with figures a chapter has at least."""
     cells = json.loads((paths.root() / "notebooks" / f"{chapter}.ipynb").read_text())["cells"]
     sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return sum(any(word in source for word in ("show(", "explorer(")) for source in sources)
+    drawn = [source for source in sources if not any(table in source for table in TABLES)]
+    return sum(any(word in source for word in ("show(", "explorer(")) for source in drawn)
 
 
 def _darken(reading: Reading, dark: bool) -> None:

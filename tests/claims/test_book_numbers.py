@@ -73,18 +73,24 @@ def test_points_are_the_interventions_less_kds(seed: Study, of: object) -> None:
         assert found[label] == pytest.approx(100 * (accuracy - last(KD)["test_accuracy"]), abs=1e-6)
 
 
-def test_movers_are_sums_of_each_teachers_pulls(seed: Study) -> None:
-    history = pd.read_parquet(FOLDER / KD / "history.parquet").sum()
-    total = history[["pull_ce", "pull_kd", "pull_decay", "spread"]].abs().sum()
-    assert book_numbers.movers(seed) == pytest.approx(
+def test_movers_are_changes_of_a_cosine(seed: Study) -> None:
+    """Sums of each teacher's pulls on mu^2, to the one less to the other, by twice the product of the lengths."""
+    history = pd.read_parquet(FOLDER / KD / "history.parquet")
+    total, length = history.sum(), last("teacher-s0")["weight_norm"] * history["weight_norm"].iloc[-1]
+    found = book_numbers.movers(seed)
+    assert found == pytest.approx(
         {
-            "distillation, teacher": history["pull_kd"] / total,
-            "distillation, bystander": history["bystander_pull_kd"] / total,
-            "weight decay, teacher": history["pull_decay"] / total,
-            "weight decay, bystander": history["bystander_pull_decay"] / total,
+            text: (total[f"bystander_pull_{cause}"] - total[f"pull_{cause}"]) / (2 * length)
+            for cause, text in (("kd", "distillation"), ("decay", "weight decay"))
         },
         rel=1e-5,
     )
+    # All causes together are the change of <W_s, W_t - W_o>, which mu and the lengths tell as well.
+    causes = [c.removeprefix("pull_") for c in history if c.startswith("pull_")]
+    after = history[history["epoch"] > 1]
+    pulled = sum((after[f"bystander_pull_{c}"] - after[f"pull_{c}"]).sum() for c in causes)
+    ends = (history["bystander_mu_raw"] ** 2 - history["mu_raw"] ** 2).iloc[[0, -1]].diff().iloc[-1]
+    assert pulled == pytest.approx(ends, rel=1e-3)
 
 
 def test_plug_in_is_a_share_of_the_students_own_accuracy(seed: Study) -> None:

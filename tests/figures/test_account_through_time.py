@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawable import drawable
 from made_up import SPEC, STUDENTS, kd, rounded, steps, store, write
@@ -112,21 +113,52 @@ def test_a_bar_is_a_causes_share_of_all_that_moved_and_the_diamond_their_sum(wal
     assert shown["distillation (KD)"].y[2] == pytest.approx(means["pull_kd"] / whole, abs=1e-3)
     assert shown["distillation (KD)"].y[0] is None
     largest = sorted(means, key=lambda cause: -abs(means[cause]))
-    told = style.joined(f"{bars.cause_look(c.removeprefix('pull_'))[0]} {amount(means[c])}" for c in largest)
-    assert made.answer.lower().startswith(f"**{told}".lower())
-    assert f", together {amount(sum(means.values()))} (KD T=4, mean over 4 seeds)" in made.answer
-    assert "To the bystander not the same" in made.answer  # what was planted
+    told = style.joined(f"{bars.cause_look(c.removeprefix('pull_'))[0]} {amount(means[c])}" for c in largest[:2])
+    assert made.answer.startswith(f"**On digits most {told}, all causes {amount(sum(means.values()))}, to the ")
+    other = np.mean([run.history.filter(regex="^bystander_pull_|^spread$").sum().sum() for run in runs])
+    assert f", to the bystander {amount(other)} (KD T=4, mean over 4 seeds)" in made.answer
+
+
+@pytest.mark.parametrize(
+    ("causes", "off", "said"),
+    [
+        (["kd"], 0.3, "to the bystander otherwise by distillation (KD),"),
+        (["kd"], 0.0, "to the bystander alike as far as can be seen,"),
+        (["kd", "decay"], 0.3, "to the bystander alike as far as can be seen,"),  # one interval of two may be chance
+    ],
+)
+def test_whether_a_cause_pulls_to_one_teacher_alone_is_told_by_intervals_beyond_chance(
+    walks: Walks, monkeypatch: pytest.MonkeyPatch, causes: list[str], off: float, said: str
+) -> None:
+    def turned(run: Run, _: object) -> pd.Series:
+        noise = 0.01 * (run.spec.init_seed - 1.5)
+        return pd.Series({"kd": off + noise, "decay": noise})[causes]
+
+    monkeypatch.setattr(bars.accounts, "turned", turned)
+    made = bars.account(walks.study, replace(walks.study, name="other"))
+    assert all(text.endswith(f"{said} on digits and other.**") for text in (made.brief, made.answer))
+
+
+def test_a_pull_is_the_cosine_that_it_turns_the_classifier_by(walks: Walks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the matrices: <W_s, W_t - W_o>, all its causes together, by the product of the lengths."""
+    run = walks.study.by_seeds["KD T=4"][0]
+    monkeypatch.setitem(run.__dict__, "history", run.history.assign(weight_norm=2.0))
+    found = accounts.turned(run, {(SPEC.teacher or {})["checksum"]: float(np.linalg.norm(walks.teacher))})
+    moved = (walks.moved[run.path] * (walks.teacher - walks.bystander)).sum()
+    expected = moved / np.linalg.norm(walks.teacher) / 2.0
+    assert found.sum() == pytest.approx(expected) and found["kd"] > 0  # what was planted
+    assert accounts.turned(run, {}).empty
 
 
 def test_excess_is_shown_over_seeds_and_the_temperature_that_was_planted_is_found(walks: Walks) -> None:
     found = accounts.excesses(walks.study)
-    fig = through_time.excess_by_temperature(walks.study, found).figure
+    fig = through_time.excess_by_temperature(walks.study).figure
     mean = next(t for t in fig.data if t.name == "distillation" and t.error_y.array is not None)
     runs = walks.study.by_seeds["KD T=4"]
     values = [(run.history["pull_kd"] - run.history["bystander_pull_kd"]).sum() for run in runs]
     assert mean.y[list(mean.x).index("T=4")] == pytest.approx(np.mean(values), rel=1e-3)
-    text = through_time.excess_sentence(walks.study, found)
-    assert text.startswith("**Yes: ") and "at T=4, where it is least" in text
+    text = through_time.drawn(walks.study, found)
+    assert text.startswith("yes on digits, where the interval ") and "at T=4, where the pull is least" in text
     p = {t: scipy_stats.ttest_1samp([*found["distillation"][f"KD {t}"].values()], 0).pvalue for t in ("T=2", "T=4")}
     assert p["T=4"] < 0.05 < p["T=2"]
     assert "leaves out zero at 1 of 2 temperatures (below it T=4), no more than chance; " in text
@@ -147,18 +179,17 @@ def test_published_excess_is_the_difference_of_two_published_changes_of_squared_
 @pytest.mark.parametrize("without", ["$^", "^bystander", "pull|spread|account"])
 def test_every_figure_can_be_drawn_without_scripts_whatever_was_measured(tmp_path: Path, without: str) -> None:
     study: Study = store(tmp_path, STUDENTS, without=without)
-    found = accounts.excesses(study)
     for made in (
         through_time.through(study),
         bars.account(study),
-        through_time.excess_by_temperature(study, found),
+        through_time.excess_by_temperature(study),
     ):
         for fig in made.figures[:2]:
             drawable(fig)
     texts = [
         through_time.through_sentence(study.students[1]),
         bars.sentence(study),
-        through_time.excess_sentence(study, found),
+        through_time.drawn(study, accounts.excesses(study)),
     ]
     assert not [text for text in texts if "nan" in text]
     assert all("cannot be told" in text for text in texts) == ("pull" in without)

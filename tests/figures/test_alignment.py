@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawable import drawable
 from made_up import SPEC, STUDENTS, TEACHER_SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import alignment, selection, words
+from kdnb.analysis import alignment, lost, selection, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -41,46 +42,71 @@ def test_a_rung_is_the_last_epochs_and_every_mu_is_in_the_table(study: Study) ->
     dots = next(trace for trace in made.figure.data if trace.name == "rotated")
     assert list(dots.x) == ["normal", "T=1", "T=4", "T=10", "DIST", "MSE"]
     assert list(dots.y) == rounded([last(run, "mu_rotated") for run in study.students])
-    assert made.table.count("<tr>") == len(ladder.NAMES) and f"{last(study.kd[4], 'mu_scaled'):.3g}" in made.table
+    assert made.table.count("<tr>") == len(ladder.NAMES) + len(lost.KINDS)
+    assert f"{last(study.kd[4], 'mu_scaled'):.3g}" in made.table
 
 
 def test_shares_are_of_the_same_students_raw_mu(study: Study) -> None:
-    matched, rotated = (
-        np.median([1 - last(run, column) / last(run, "mu_raw") for run in study.students])
-        for column in ("mu_matched", "mu_rotated")
-    )
-    text = ladder.ladder_sentence(study)
-    assert (
-        text.startswith(f"**{matched:.0%} is gone when features are numbered ") and f"{rotated:.0%} when turned" in text
-    )
+    rows = lost.table(study)
+    for kind in ("matched", "rotated"):
+        gone = np.median([1 - last(run, f"mu_{kind}") / last(run, "mu_raw") for run in study.students])
+        assert lost.medians(rows, kind)["teacher"] == pytest.approx(gone)
+        assert f"{gone:.0%} {'is gone ' if kind == 'matched' else ''}once {kind}" in ladder.ladder_sentence({"x": rows})
     other = np.median([1 - last(run, "bystander_mu_rotated") / last(run, "bystander_mu_raw") for run in study.students])
-    assert text.endswith(
-        f"of μ to the bystander, which no student saw, {words.number(other, '{:.0%}')} rotated.**"
-    )  # matched: not kept
+    assert f"of μ to the bystander {words.number(other, '{:.0%}')}" in ladder.ladder_sentence({"digits": rows})
 
 
-def test_shares_say_of_how_many_students_they_are(tmp_path: Path) -> None:
-    """Those without a mu, and bystanders that were not followed, are not counted with the others."""
+def test_teacher_and_bystander_are_compared_over_the_same_students(tmp_path: Path) -> None:
+    """Those without a mu count in neither, and those without the bystander's not where others have it."""
     other = store(tmp_path, [SPEC, kd(1), kd(4)], without="bystander_mu")
     put(other.students[0], mu_raw=0.0)
     put(other.students[2], bystander_mu_raw=2.0, bystander_mu_matched=1.0)
-    text = ladder.ladder_sentence(other)
-    assert (
-        "medians over 2 students)" in text
-        and "which no student saw, 50% matched (" in text
-        and text.endswith(" to the teacher, in the 1 student that has both).**")
-    )
+    found = lost.medians(lost.table(other), "matched")
+    own = 1 - last(other.students[2], "mu_matched") / last(other.students[2], "mu_raw")
+    assert (found["students"], found["bystander"]) == (1, 0.5) and found["teacher"] == pytest.approx(own)
+    assert lost.medians(lost.table(other), "rotated")["students"] == 2
 
 
-def test_without_a_bystander_what_any_two_networks_lose_cannot_be_told(tmp_path: Path) -> None:
+def test_without_a_bystander_its_share_is_not_told(tmp_path: Path) -> None:
     alone = store(tmp_path, [SPEC], without="bystander")
-    assert ladder.ladder_sentence(alone).endswith("cannot be told: no bystander was followed.**")
+    assert "bystander" not in ladder.ladder_sentence({"digits": lost.table(alone)})
 
 
 def test_a_student_that_keeps_the_teachers_classifier_has_no_shares(tmp_path: Path) -> None:
     other = store(tmp_path, [SPEC])
     put(other.students[0], mu_raw=0.0)
-    assert ladder.ladder_sentence(other) == "**It cannot be told: no student here has a μ above zero to take apart.**"
+    told = ladder.ladder_sentence({"digits": lost.table(other)})
+    assert told == "**It cannot be told on digits, where no student has a μ above zero to take apart.**"
+
+
+def test_what_any_rows_lose_is_that_of_rows_as_long_that_know_no_teacher() -> None:
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(10, 64)) * rng.uniform(0.5, 2, (10, 1))
+    rows = lost.random_rows(weight, rng)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.linalg.norm(weight, axis=1))
+    cosines = (rows * weight).sum(1) / (weight**2).sum(1)
+    assert np.abs(cosines).max() < 0.6  # other directions
+    again = lost.dealt(weight, rng)
+    assert sorted(map(tuple, again)) == sorted(map(tuple, weight)) and (again != weight).any()
+
+
+@pytest.mark.parametrize(("profile", "least", "most"), [("digits", 0.45, 0.56), ("cifar100-small", 0.30, 0.42)])
+def test_published_students_lose_more_by_a_rotation_than_random_rows(profile: str, least: float, most: float) -> None:
+    """By singular values of W_t^T R: ||W_t||^2 + ||R||^2 less twice their sum is what the best rotation leaves."""
+    chosen = selection.load(ChapterParameters(profile=profile, output_dir=str(RESULTS / profile)))
+    assert chosen.teacher is not None
+    taught = chosen.teacher.trace()[0][-1].astype(float)
+    rng, gone = np.random.default_rng(1), []
+    for run in chosen.shown:
+        lengths = np.linalg.norm(run.trace()[0][-1].astype(float), axis=1, keepdims=True)
+        rows = rng.normal(size=taught.shape)
+        rows *= lengths / np.linalg.norm(rows, axis=1, keepdims=True)
+        both = (taught**2).sum() + (rows**2).sum()
+        left = both - 2 * np.linalg.svd(taught.T @ rows, compute_uv=False).sum()
+        gone.append(1 - np.sqrt(left / (both - 2 * (taught * rows).sum())))
+    found = lost.medians(lost.table(chosen), "rotated")
+    assert least < np.median(gone) < most and found["random"] == pytest.approx(np.median(gone), abs=0.02)
+    assert found["dealt"] < found["teacher"] and found["random"] < found["bystander"] < found["teacher"]
 
 
 def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +119,14 @@ def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, mon
     assert selection.best(ChapterParameters(output_dir=str(folders["runs"]))).folder == folders["runs"]
     write(folders["runs"], replace(SPEC, init_seed=1))
     assert selection.best(ChapterParameters()).folder == folders["runs"]
+
+
+def test_published_studies_of_other_names_stand_beside_the_one_that_is_drawn() -> None:
+    for weight_decay, names in ((5e-4, ["digits-few", "cifar100-small"]), (0, [])):
+        chosen = ChapterParameters(output_dir=str(RESULTS / "digits"), weight_decay=weight_decay)
+        beside = selection.beside(selection.load(chosen), chosen)
+        assert [one.name for one in beside] == names
+        assert all(run.spec.weight_decay == weight_decay for one in beside for run in one.every)
 
 
 # -------------------------------------------------------------------------------------------------- teacher, bystander
@@ -165,25 +199,25 @@ def test_a_difference_is_shown_as_mean_and_students_interval_over_seeds(planted:
 
 
 def test_the_sentence_says_on_which_side_the_intervals_lie(planted: Planted) -> None:
-    raw, rotated = ladder.sides_sentence(planted.study).strip("*").split("; ")
-    for kind, part in (("raw", f"{raw[0].lower()}{raw[1:]}"), ("rotated", rotated)):
+    for kind in ("raw", "rotated"):
         found = alignment.differences(planted.study, kind, "cosine")
         side = estimate(found["KD T=4"].values()).side
         pairs = [found["KD T=4"][seed] - found["normal"][seed] for seed in range(3)]
         more = ladder.BEYOND[side == 0, estimate(pairs).side * (side or 1)]
-        assert part.startswith(f"{ladder.NEARER[side]} ") and f", {more}, " in part
+        assert ladder.nearer(planted.study, kind) == f"{ladder.NEARER[side]}, {more} normal training,"
+        assert estimate(pairs).told("{:+.2g}") in ladder.sides(planted.study).table
     assert alignment.differences(planted.study, "raw", "cosine")["KD T=4"][0] > 0.2  # what was planted
 
 
 @pytest.mark.parametrize(
     ("kd", "normal", "said", "beyond"),
     [
-        (0.5, 0.1, "Yes as", "and beyond"),
-        (0.5, 0.5, "Yes as", "but not beyond"),
-        (0.5, 0.9, "Yes as", "but short of"),
-        (-0.5, -0.1, "No, nearer to the bystander, as", "and beyond"),
-        (0.0, 0.0, "Not that it could be seen as", "nor beyond"),
-        (0.0, -0.5, "Not that it could be seen as", "but beyond"),
+        (0.5, 0.1, "yes", "and beyond"),
+        (0.5, 0.5, "yes", "but not beyond"),
+        (0.5, 0.9, "yes", "but short of"),
+        (-0.5, -0.1, "no, nearer to the bystander", "and beyond"),
+        (0.0, 0.0, "not that it could be seen", "nor beyond"),
+        (0.0, -0.5, "not that it could be seen", "but beyond"),
     ],
 )
 def test_which_classifier_is_nearer_is_said_first(
@@ -197,11 +231,12 @@ def test_which_classifier_is_nearer_is_said_first(
         }
 
     monkeypatch.setattr(ladder.alignment, "differences", differences)
-    text = ladder.sides_sentence(study)
-    assert text.startswith(f"**{said} the weights stand: the cosine of KD T=4 differs by ")
-    assert text.count(f", {beyond} normal training, ") == 2
+    assert ladder.nearer(study, "raw") == f"{said}, {beyond} normal training,"
+    other = replace(study, name="other")
+    both = f"**As the weights stand: {said}, {beyond} normal training, on digits and other.** **Once rotated: "
+    assert ladder.sides(study, other).answer.startswith(both)
     monkeypatch.setattr(ladder.alignment, "differences", lambda *_: {"KD T=4": {0: 0.5, 1: 0.5}})
-    assert ladder.sides_sentence(study).startswith("**It cannot be told from so few seeds as the weights stand: ")
+    assert ladder.nearer(study, "raw") == "it cannot be told from so few seeds"
 
 
 def test_without_a_bystander_nothing_is_compared(tmp_path: Path) -> None:
@@ -265,12 +300,41 @@ def test_plug_in_shows_three_accuracies_and_normal_training_behind(study: Study)
     behind, *front = figures[2].data
     assert [list(trace.y) for trace in front] == [rounded(study.kd[4].history[column]) for column in columns]
     assert list(behind.y) == rounded(study.students[0].history["plug_in_accuracy_matched"])
-    raw, matched, own = (last(study.kd[4], column) for column in columns)
-    told = f"KD T=4 {raw:.0%} as it is, {matched:.1%} matched, {own:.1%} with its own classifier"
-    text = plug_in.plugged_sentence(study)
-    assert told in text and text.startswith("**Yes" if matched >= 0.9 * own else "**No")
-    before, _, after = text.partition(": ")
-    assert plug_in.plugged(study).brief == f"{before} {after[after.index('(means over') :]}"
+    _, matched, own = (last(study.kd[4], column) for column in columns)
+    told = f"KD T=4 {matched:.1%}, its own classifier {own:.1%}"
+    made = plug_in.plugged(study)
+    assert told in made.answer and made.brief == "**It cannot be told from so few seeds on digits.**"
+
+
+@pytest.mark.parametrize(
+    ("kd_keeps", "normal_keeps", "said"),
+    [
+        (0.95, 0.95, "yes, once matched, taught or not,"),
+        (0.95, 0.5, "yes, once matched and taught,"),
+        (0.5, 0.5, "no, not even matched,"),
+        (0.95, 0.9, "undecided, even matched,"),
+    ],
+)
+def test_whether_it_works_is_said_by_the_interval_of_every_study(
+    tmp_path: Path, kd_keeps: float, normal_keeps: float, said: str
+) -> None:
+    found = store(tmp_path, [replace(spec, init_seed=seed) for seed in range(3) for spec in (SPEC, kd(4))])
+    for run in found.every:
+        share = (kd_keeps if run.spec.method == "kd" else normal_keeps) + 0.01 * (run.spec.init_seed - 1)
+        put(run, test_accuracy=0.8, plug_in_accuracy=0.1, plug_in_accuracy_matched=0.8 * share)
+    made = plug_in.plugged(found, replace(found, name="other"))
+    assert made.brief == words.sentence(f"{said} on digits and other")
+    assert f"KD T=4 {0.8 * kd_keeps:.1%}, its own classifier 80.0%" in made.answer
+
+
+def test_what_was_not_trained_stands_beside_what_works_once_matched() -> None:
+    """Pixels, relabelled, do well on digits: 64 of them for 64 features."""
+    published = selection.load(ChapterParameters(profile="digits", output_dir=str(RESULTS / "digits")))
+    file = pd.read_parquet(RESULTS / "digits" / "comparisons" / "stitching.parquet")
+    mine = file[(file["teacher_model"] == "resnet20") & file["kind"].ne("student")]
+    level = mine[mine["kind"].eq("pixels") | mine["model"].eq("resnet8")].groupby("kind")["matched"].mean()
+    told = f"to compare, pixels {level['pixels']:.1%} and untrained network {level['untrained']:.1%})"
+    assert plug_in.in_numbers(published).endswith(told)
 
 
 def test_steps_have_as_many_traces_so_that_what_is_behind_is_stored_once(tmp_path: Path) -> None:

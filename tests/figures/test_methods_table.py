@@ -221,7 +221,7 @@ def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word:
     )
     noisy = table.assign(teacher=table["teacher"] + 0.02 * table["seed"].where(table["label"] != "normal", 0))
     text = drawn_rows.nearer("x", noisy, 0.5)
-    assert text.startswith(f"{word}: beyond normal training") and f"for {count} (most KD" in text
+    assert text.startswith(f"{word}, beyond normal training ") and f"for {count} (most KD" in text
     few = drawn_rows.nearer("x", table[table["seed"] < 2], None)
     assert few == "it cannot be told on x, where no method has three seeds beside normal training"
 

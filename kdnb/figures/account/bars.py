@@ -3,9 +3,9 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, words
+from kdnb.analysis import accounts, alignment, over_seeds, stats, words
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
-from kdnb.claims.thresholds import SMALL_PART
 from kdnb.figures import intervals, style
 from kdnb.figures.alignment.terms import amount
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -29,8 +29,10 @@ def cause_look(cause: str) -> tuple[str, str]:
 
 
 @exhibit("mu-account", "What moved squared mu over the whole training: shares of the causes, a stacked bar a student.")
-def account(study: Study) -> Exhibit:
+def account(study: Study, *others: Study) -> Exhibit:
     """Shares of the causes of all that moved mu^2, stacked, a bar a student; a diamond where they add up.
+
+    others: of which the answer tells as well.
 
     Shares and not amounts: DIST's are a hundred times KD's.
     """
@@ -43,7 +45,8 @@ def account(study: Study) -> Exhibit:
     intervals.axis(fig, labels)
     fig.update_layout(barmode="relative", legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, "whole training, mean over seeds", study.shown)
-    return Exhibit(drawn, answer=sentence(study), brief=sentence(study, brief=True))
+    every = (study, *others)
+    return Exhibit(drawn, answer=sentence(*every), brief=sentence(*every, brief=True))
 
 
 def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter | go.Bar]:
@@ -66,28 +69,57 @@ def stacked(table: pd.DataFrame, digits: int, diamond: int) -> list[go.Scatter |
     return [*bars, mark]
 
 
-def sentence(study: Study, *, brief: bool = False) -> str:
-    """What moved mu over the whole training, and whether it moved mu to the bystander as much.
+def sentence(*studies: Study, brief: bool = False) -> str:
+    """What moved mu over the whole training, and whether it moved mu to the bystander alike, on each study.
 
     brief: the two greatest causes, without numbers
     """
-    run = study.leading
-    own, both = (accounts.accounted(study, run.label, side) for side in ("", BYSTANDER))
-    teacher, bystander = accounts.mean_totals(own), accounts.mean_totals(both, BYSTANDER)
-    if teacher.empty:
-        return f"**It cannot be told: {run.label} was trained without an account of μ.**"
-    most_first = teacher.sort_values(key=abs, ascending=False)
-    moved = style.joined(f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in most_first.items())
-    of = f"{run.label}, mean over {words.counted(len(own), 'seed')}"
-    text = f"{moved}, together {amount(teacher.sum())} ({of})"
-    if not bystander.empty:
-        same = accounts.mean_totals(both)
-        apart = float((same - bystander).abs().sum() / same.abs().sum())
-        alike = "much the same" if apart <= SMALL_PART else "not the same"
-        ends = f"{amount(bystander.sum())}, the causes differ by {apart:.0%} of all movement"
-        fewer = f" (n\u00a0=\u00a0{len(both)})" if len(both) < len(own) else ""
-        if brief:
-            most = [f"{cause_look(str(cause))[0]} ({'+' if by > 0 else '−'})" for cause, by in most_first.items()]
-            return words.sentence(f"{style.joined(most[:2])}; μ to the bystander {alike} ({study.name}, {of})")
-        text += f". To the bystander {alike}: {ends}{fewer}"
-    return words.sentence(text)
+    if brief:
+        return words.sentence(style.together((_most(one), one.name) for one in studies))
+    alike = style.together((so, one.name) for one in studies if (so := _alike(one)))
+    return words.sentence("; ".join([*map(_moved, studies), *([alike] if alike else [])]))
+
+
+def _causes(study: Study, side: str = "") -> pd.Series:
+    """Change of mu^2 by cause, most first: the mean over the seeds of the student in front that have an account."""
+    return accounts.mean_totals(accounts.accounted(study, study.leading.label, side), side).sort_values(
+        key=abs, ascending=False
+    )
+
+
+def _most(study: Study) -> str:
+    causes = _causes(study)
+    if causes.empty:
+        return "it cannot be told"
+    most = [f"{cause_look(str(cause))[0]} ({'+' if by > 0 else '−'})" for cause, by in causes[:2].items()]
+    return ", ".join([style.joined(most), *filter(None, [_alike(study)])])
+
+
+def _moved(study: Study) -> str:
+    causes, bystander = _causes(study), _causes(study, BYSTANDER)
+    label = study.leading.label
+    if causes.empty:
+        return f"it cannot be told on {study.name}, where {label} was trained without an account of μ"
+    most = style.joined(f"{cause_look(str(cause))[0]} {amount(value)}" for cause, value in causes[:2].items())
+    both = f", to the bystander {amount(bystander.sum())}" if len(bystander) else ""
+    seeds = words.counted(len(accounts.accounted(study, label)), "seed")
+    return f"on {study.name} most {most}, all causes {amount(causes.sum())}{both} ({label}, mean over {seeds})"
+
+
+def _turned(study: Study) -> dict[str, Estimate]:
+    """By cause, its pull to the teacher less to the bystander as a cosine; without three seeds empty."""
+    known, runs = alignment.lengths(study), accounts.accounted(study, study.leading.label, BYSTANDER)
+    table = pd.DataFrame([accounts.turned(run, known) for run in runs])
+    found = {str(cause): estimate(table[cause]) for cause in table}
+    return {cause: one for cause, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
+
+
+def _alike(study: Study) -> str:
+    """Whether causes pull to one of the two teachers more than to the other, by more intervals than chance explains."""
+    found = _turned(study)
+    apart = [cause_look(cause)[0] for cause, one in found.items() if one.side]
+    if not found:
+        return ""
+    if apart and over_seeds.more_than_chance(found.values()):
+        return f"to the bystander otherwise by {style.joined(apart)},"
+    return "to the bystander alike as far as can be seen,"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, over_seeds, stats
+from kdnb.analysis import accounts, over_seeds, stats, words
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
@@ -93,11 +93,15 @@ def through_sentence(run: Run) -> str:
     "excess-by-temperature",
     "Pull to the teacher minus pull to the bystander by cause for each student, mean and interval over seeds.",
 )
-def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
-    """A panel a part of PARTS, each on its own scale: what only the teacher shows, each student over its seeds."""
+def excess_by_temperature(study: Study, *others: Study) -> Exhibit:
+    """A panel a part of PARTS, each on its own scale: what only the teacher shows, each student over its seeds.
+
+    others: of which the answer tells as well
+    """
+    found = {one.name: accounts.excesses(one) for one in (study, *others)}
     fig = style.grid(len(accounts.PARTS), 1, list(accounts.PARTS), 760, shared_xaxes=True, vertical_spacing=0.05)
     labels = list(study.groups)
-    for row, (part, values) in enumerate(found.items(), start=1):
+    for row, (part, values) in enumerate(found[study.name].items(), start=1):
         look = {"color": EXCESS[part], "symbol": "circle"}
         for trace in intervals.points(over_seeds.estimates(values), part, "teacher − bystander", look):
             fig.add_trace(trace.update(showlegend=False), row, 1)
@@ -105,20 +109,23 @@ def excess_by_temperature(study: Study, found: accounts.Excesses) -> Exhibit:
         intervals.axis(fig, labels, row=row)
     fig.update_xaxes(showticklabels=False).update_xaxes(showticklabels=True, row=len(accounts.PARTS))
     what = "μ², teacher − bystander"
-    return Exhibit(style.captioned(fig, study, what, study.shown), answer=excess_sentence(study, found))
+    answer = words.sentence("; ".join(drawn(one, found[one.name]) for one in (study, *others)))
+    return Exhibit(style.captioned(fig, study, what, study.shown), answer=answer)
 
 
-def excess_sentence(study: Study, found: accounts.Excesses) -> str:
-    """At how many temperatures distillation draws a student to its own teacher by a whole interval over seeds."""
+def drawn(study: Study, found: accounts.Excesses) -> str:
+    """At how many temperatures distillation draws a student to its own teacher, beyond chance, in a clause."""
     kd = [run.label for run in study.kd.values()]
     pulls = over_seeds.estimates({label: v for label, v in found["distillation"].items() if label in kd})
     enough = {label: one for label, one in pulls.items() if len(one.values) >= stats.LEAST_RUNS}
     if not enough:
-        return "**It cannot be told: no KD student has three seeds with an account of μ beside a bystander.**"
+        return (
+            f"it cannot be told on {study.name}, where no KD student has three seeds with an account beside a bystander"
+        )
     off = intervals.off_zero({intervals.short(label): one for label, one in enough.items()}, "temperature")
-    least = min(enough, key=lambda label: enough[label].mean)
-    so = "Yes" if any(one.side < 0 for one in enough.values()) else "Not that it could be seen"
-    return (
-        f"**{so}: the interval of distillation's pull to the teacher less that to the bystander leaves out zero at "
-        f"{off}; at {intervals.short(least)}, where it is least, it is {enough[least].told('{:+.2g}')}.**"
-    )
+    drawing = [label for label, one in enough.items() if one.side < 0]
+    if not (drawing and over_seeds.more_than_chance(enough.values(), -1)):
+        return f"not that it could be seen on {study.name}, where the interval leaves out zero at {off}"
+    least = min(drawing, key=lambda label: enough[label].mean)
+    where = f"at {intervals.short(least)}, where the pull is least, it is {enough[least].told('{:+.3g}')}"
+    return f"yes on {study.name}, where the interval leaves out zero at {off}; {where}"

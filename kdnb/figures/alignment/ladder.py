@@ -1,14 +1,13 @@
 """What each freedom to align leaves of mu, and whether the teacher is nearer than a bystander; over seeds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, over_seeds, stats, words
+from kdnb.analysis import alignment, lost, over_seeds, stats, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
@@ -37,10 +36,15 @@ ABOVE = {"cosine": "nearer to the teacher", "μ": "nearer to the bystander"}
 
 # ---------------------------------------------------------------------------------------------------------- the ladder
 @exhibit("rungs-by-temperature", "Mu of the last epoch for each student, raw, matched and rotated, mean and seeds.")
-def ladder(study: Study) -> Exhibit:
-    """Three mus of the last epoch, a dot a seed, the mean with its interval; every mu there is in a table."""
+def ladder(study: Study, *others: Study) -> Exhibit:
+    """Three mus of the last epoch of ``study``, a dot a seed, the mean with its interval; every mu is in a table.
+
+    others: of which the answer tells as well
+    """
+    gone = {one.name: lost.table(one) for one in (study, *others)}
+    answer = ladder_sentence(gone)
     if not over_seeds.having(study.shown, "mu_raw"):
-        return Exhibit(answer=ladder_sentence(study))
+        return Exhibit(answer=answer)
     fig = style.grid(1, 1, height=460)
     for column, (name, color, symbol) in RUNGS.items():
         found = over_seeds.estimates(over_seeds.collect(study, partial(Run.last, column=column)))
@@ -49,43 +53,38 @@ def ladder(study: Study) -> Exhibit:
     intervals.axis(fig, list(study.groups))
     fig.update_layout(legend={"orientation": "h", "y": -0.28})
     drawn = style.captioned(fig, study, f"epoch {study.epochs}", study.shown)
-    return Exhibit(drawn, answer=ladder_sentence(study), table=every_mu(study))
+    return Exhibit(drawn, answer=answer, table=every_mu(study) + shares(gone))
 
 
-def ladder_sentence(study: Study) -> str:
-    """What of raw mu matching and rotating undo at the median over all students, and of that to the bystander."""
-    matched, rotated = (_shares(study, column) for column in ("mu_matched", "mu_rotated"))
-    if not matched or not rotated:
-        return "**It cannot be told: no student here has a μ above zero to take apart.**"
-    most = max(len(matched), len(rotated))
-    text = (
-        f"matched (numbered as the teacher's) {_gone(matched.values())}, rotated {_gone(rotated.values())} "
-        f"(medians over {words.counted(most, 'student')})"
-    )
-    beside = []
-    for name, own in {"matched": matched, "rotated": rotated}.items():
-        other = _shares(study, f"mu_{name}", BYSTANDER)
-        both = [path for path in other if path in own]
-        if both:
-            theirs, its = (_gone(shares[path] for path in both) for shares in (other, own))
-            whose = words.counted(len(both), "student that has", "students that have")
-            fewer = f" ({its} to the teacher, in the {whose} both)" if len(both) < most else ""
-            beside.append(f"{theirs} {name}{fewer}")
-    if not beside:
-        return words.sentence(f"{text}; what any two networks lose so cannot be told: no bystander was followed")
-    return words.sentence(f"{text}; of μ to the bystander {style.joined(beside)}")
+def ladder_sentence(gone: Mapping[str, pd.DataFrame]) -> str:
+    """What of raw mu matching and rotating undo on each study, and what a rotation undoes of other rows."""
+    return words.sentence("; ".join(_undone(*one) for one in gone.items()))
 
 
-def _gone(shares: Iterable[float]) -> str:
-    """What of raw mu is no longer there, at the median."""
-    return words.number(1 - float(np.median([*shares])), "{:.0%}")
+def _undone(name: str, gone: pd.DataFrame) -> str:
+    matched, rotated = (lost.medians(gone, kind) for kind in ("matched", "rotated"))
+    if np.isnan(matched["teacher"]) or np.isnan(rotated["teacher"]):
+        return f"it cannot be told on {name}, where no student has a μ above zero to take apart"
+    of = {"of μ to the bystander": "bystander", "of random rows of the same lengths": "random"}
+    beside = [f"{text} {_percent(rotated[whose])}" for text, whose in of.items() if np.isfinite(rotated[whose])]
+    told = f" ({', '.join(beside)})" if beside else ""
+    once = f"{_percent(matched['teacher'])} is gone once matched, {_percent(rotated['teacher'])} once rotated"
+    return f"on {name} {once}{told}"
 
 
-def _shares(study: Study, column: str, side: str = "") -> dict[Path, float]:
-    """A mu as a share of raw mu to the same teacher, of every student that has both, by its folder."""
-    raw = {run.path: run.last(f"{side}mu_raw") for run in study.shown}
-    found = {run.path: run.last(f"{side}{column}") / raw[run.path] for run in study.shown if raw[run.path] > 0}
-    return {path: share for path, share in found.items() if np.isfinite(share)}
+def shares(gone: Mapping[str, pd.DataFrame]) -> str:
+    """What of raw mu is gone, a row a study and a kind, folded: medians over the same students."""
+    rows = []
+    for name, table in gone.items():
+        for kind in lost.KINDS:
+            found = lost.medians(table, kind)
+            cells = {text: _percent(found[whose]) for whose, text in lost.WHOSE.items()}
+            rows.append({"study": name, "gone once": kind} | cells | {"students": f"{found['students']:.0f}"})
+    return style.folded("What is gone, by study", style.table(pd.DataFrame(rows), "what of raw μ is gone"))
+
+
+def _percent(share: float) -> str:
+    return words.number(share, "{:.0%}") if np.isfinite(share) else "–"
 
 
 def every_mu(study: Study) -> str:
@@ -123,9 +122,14 @@ def _cell(found: Estimate, of: int) -> str:
     "Teacher minus bystander, of the cosine and of mu, for each student: mean and interval over seeds.",
     step="difference",
 )
-def sides(study: Study) -> Exhibit:
-    """Teacher minus bystander, raw above, rotated below: of the cosine, which knows no lengths, and of mu."""
-    return Exhibit({name: _sides(study, view) for view, name in VIEWS.items()}, answer=sides_sentence(study))
+def sides(study: Study, *others: Study) -> Exhibit:
+    """Teacher minus bystander, raw above, rotated below: of the cosine, which knows no lengths, and of mu.
+
+    others: of which the answer tells as well
+    """
+    figures = {name: _sides(study, view) for view, name in VIEWS.items()}
+    every = (study, *others)
+    return Exhibit(figures, answer=sides_sentence(*every), table=differences(*every))
 
 
 def _sides(study: Study, view: str) -> go.Figure:
@@ -144,38 +148,59 @@ def _sides(study: Study, view: str) -> go.Figure:
     return style.captioned(fig, study, what, study.shown)
 
 
-def sides_sentence(study: Study) -> str:
+def sides_sentence(*studies: Study) -> str:
     """Is KD's classifier nearer to its teacher's than to the bystander's, and more so than normal training's?"""
-    kd = study.nearest(4)
-    parts = []
-    for kind, where in (("raw", "as the weights stand"), ("rotated", "once rotated")):
-        found = alignment.differences(study, kind, "cosine")
-        if kd is None or not found.get(kd.label):
-            continue
-        one = estimate(found[kd.label].values())
-        beyond = estimate(over_seeds.paired(found, found, kd.label, "normal"))
-        so = NEARER[one.side] if _enough(one) else "it cannot be told from so few seeds"
-        text = f"{so} {where}: {kd.label}'s cosine with the teacher less with the bystander {one.told('{:+.2g}')}"
-        if beyond.values:
-            more = BEYOND[one.side == 0, beyond.side * (one.side or 1)] if _enough(beyond) else "beyond normal training"
-            text += f", {more}, {beyond.told('{:+.2g}')}"
-        parts.append(text)
-    if kd is None or not parts:
-        return "**It cannot be told: KD, or the length of a teacher's or a bystander's classifier, is not known here.**"
-    return words.sentence("; ".join(parts))
+    told = [
+        f"{where}: {style.together((nearer(one, kind), one.name) for one in studies)}" for kind, where in ASKED.items()
+    ]
+    return " ".join(map(words.sentence, told))
+
+
+def nearer(study: Study, kind: str) -> str:
+    """The answer on one study, ``kind`` of KINDS, in a clause without its numbers."""
+    one, beyond = _differences(study, kind)
+    if not _enough(one):
+        return "it cannot be told from so few seeds" if one.values else "it cannot be told"
+    more = f", {BEYOND[one.side == 0, beyond.side * (one.side or 1)]} normal training," if _enough(beyond) else ""
+    return f"{NEARER[one.side]}{more}"
+
+
+def differences(*studies: Study) -> str:
+    """The numbers behind :func:`sides_sentence`, a row a study and a kind, folded."""
+    rows = []
+    for study in studies:
+        for kind, where in ASKED.items():
+            one, beyond = (found.told("{:+.2g}") if found.values else "–" for found in _differences(study, kind))
+            rows.append(
+                {
+                    "study": study.name,
+                    "cosine, teacher less bystander": where,
+                    study.leading.label: one,
+                    "less normal training's": beyond,
+                }
+            )
+    told = pd.DataFrame(rows).fillna("–")
+    return style.folded("In numbers, by study", style.table(told, "teacher less bystander"))
+
+
+def _differences(study: Study, kind: str) -> tuple[Estimate, Estimate]:
+    """Of the cosine, teacher less bystander: KD at T = 4, and the same less normal training's of its seed."""
+    found, label = alignment.differences(study, kind, "cosine"), study.leading.label
+    return estimate(found.get(label, {}).values()), estimate(over_seeds.paired(found, found, label, "normal"))
 
 
 def _enough(found: Estimate) -> bool:
     return len(found.values) >= stats.LEAST_RUNS
 
 
-NEARER = {1: "yes", 0: "not that it could be seen", -1: "no, nearer to the bystander,"}
+ASKED = {"raw": "as the weights stand", "rotated": "once rotated"}
+NEARER = {1: "yes", 0: "not that it could be seen", -1: "no, nearer to the bystander"}
 # By whether no difference is seen, and the side of what is beyond normal training's, that of the difference being 1.
 BEYOND = {
-    (True, 1): "but beyond normal training",
-    (True, 0): "nor beyond normal training",
-    (True, -1): "but short of normal training",
-    (False, 1): "and beyond normal training",
-    (False, 0): "but not beyond normal training",
-    (False, -1): "but short of normal training",
+    (True, 1): "but beyond",
+    (True, 0): "nor beyond",
+    (True, -1): "but short of",
+    (False, 1): "and beyond",
+    (False, 0): "but not beyond",
+    (False, -1): "but short of",
 }

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, words
+from kdnb.analysis import over_seeds, stats, stitched, words
+from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.figures.geometry.class_distances import FLOORS
 from kdnb.runs import Run
 
 OWN = "#009e73"
@@ -25,13 +29,16 @@ BACK = {"color": style.OTHER, "width": 1.5}
     "Test accuracy over the epochs with the teacher's classifier, as it is and matched, and with the own one.",
     step="student",
 )
-def plugged(study: Study) -> Exhibit:
-    """One figure a student, the mean over its seeds: accuracy with its own classifier and with W_t; normal behind."""
-    start = study.leading
+def plugged(study: Study, *others: Study) -> Exhibit:
+    """One figure a student, the mean over its seeds: accuracy with its own classifier and with W_t; normal behind.
+
+    others: of which the answer tells as well
+    """
+    every = (study, *others)
     figures = {run.label: _plugged(study, run) for run in study.first_of_each}
-    return Exhibit(
-        figures, answer=plugged_sentence(study), brief=plugged_sentence(study, brief=True), start=start.label
-    )
+    answer = words.sentence("; ".join(f"{works(one)} on {one.name}{in_numbers(one)}" for one in every))
+    brief = words.sentence(style.together((works(one), one.name) for one in every))
+    return Exhibit(figures, answer=answer, brief=brief, start=study.leading.label)
 
 
 def _plugged(study: Study, run: Run) -> go.Figure:
@@ -58,24 +65,39 @@ def _plugged_in(group: Sequence[Run]) -> Sequence[Run]:
     return over_seeds.having(group, *PLUGGED) or group
 
 
-def plugged_sentence(study: Study, *, brief: bool = False) -> str:
-    """Whether W_t keeps nine tenths of the own accuracy on KD's features, T = 4, and on normal training's.
+def works(study: Study) -> str:
+    """Whether W_t, matched, keeps nine tenths of the own accuracy of KD, T = 4, and of normal training."""
+    ends = _ends(study)
+    if not ends:
+        return "it cannot be told, since plug-in accuracy was not measured,"
+    kept = [estimate(row["plug_in_accuracy_matched"] / row["test_accuracy"] - NINE_TENTHS) for row in ends.values()]
+    if min(len(one.values) for one in kept) < stats.LEAST_RUNS:
+        return "it cannot be told from so few seeds"
+    sides = {one.side for one in kept}
+    if sides == {1}:
+        return f"yes, once matched{', taught or not,' if len(kept) > 1 else ''}"
+    if sides == {-1}:
+        return "no, not even matched,"
+    return "yes, once matched and taught," if [one.side for one in kept] == [1, -1] else "undecided, even matched,"
 
-    brief: without the accuracies
-    """
-    runs = {run.label: _plugged_in(study.groups[run.label]) for run in study.leading_pair}
-    ends = {label: over_seeds.mean_history(group).iloc[-1].reindex(list(PLUGGED)) for label, group in runs.items()}
-    known = {label: row for label, row in ends.items() if row.notna().all()}
-    if not known:
-        return "**It cannot be told: plug-in accuracy was not measured on these students.**"
-    parts, works = [], []
-    for label, row in known.items():
-        raw, matched, own = row
-        works.append(matched >= NINE_TENTHS * own)
-        parts.append(f"{label} {raw:.0%} as it is, {matched:.1%} matched, {own:.1%} with its own classifier")
-    so = "Yes, once matched" if works[0] else "No, not even matched"
-    if "normal" in known and len(known) > 1:
-        so += ", and without teaching " + ("too" if works[-1] else "not")
-    numbers = "" if brief else f": {'; '.join(parts)}"
-    seeds = words.span([len(runs[label]) for label in known], "seed")
-    return f"**{so}{numbers} (means over {seeds}).**"
+
+def in_numbers(study: Study) -> str:
+    """Means over seeds, and what was not trained reaches when matched, in brackets; empty without any."""
+    parts = []
+    for label, row in _ends(study).items():
+        matched, own = (row[column].mean() for column in ("plug_in_accuracy_matched", "test_accuracy"))
+        parts.append(f"{label} {matched:.1%}, its own classifier {own:.1%}")
+    known = {kind: by["matched"] for kind, by in stitched.floors(stitched.table(study)).items()}
+    level = [f"{FLOORS[kind][0]} {share:.1%}" for kind, share in known.items() if np.isfinite(share)]
+    untaught = [f"to compare, {style.joined(level)}"] if level and parts else []
+    return f" ({'; '.join(parts + untaught)})" if parts else ""
+
+
+def _ends(study: Study) -> dict[str, pd.DataFrame]:
+    """The columns of PLUGGED at the last epoch, a row a seed that has them, of KD at T = 4 and normal training."""
+    found = {run.label: over_seeds.having(study.groups[run.label], *PLUGGED) for run in study.leading_pair}
+    return {
+        label: pd.DataFrame([{column: run.last(column) for column in PLUGGED} for run in runs])
+        for label, runs in found.items()
+        if runs
+    }

@@ -63,8 +63,8 @@ def comes_back(name: str, table: pd.DataFrame | None) -> str:
     """What of a map is in the features and on another map: who is near whom, how far groups are; in a clause."""
     if table is None:
         return f"it cannot be told on {name}, where no maps of these students were drawn again"
-    mean = table.groupby("pair")[list(map_stability.KEPT)].mean()
-    near, far = (mean.loc["features", kind] for kind in ("neighbours", "classes"))
+    hollow = table[table["pair"] == "features"]
+    near, far = (float(hollow[kind].mean()) for kind in ("neighbours", "classes"))
     return (
         f"with the features {near:.0%} of neighbours, and the order of class distances by ρ = "
         f"{words.number(far, '{:z.2f}')}, on {name}"
@@ -74,7 +74,7 @@ def comes_back(name: str, table: pd.DataFrame | None) -> str:
 def in_numbers(tables: Mapping[str, pd.DataFrame]) -> str:
     """Means and the least, a row a study and a pair, folded; empty without any."""
     rows = [
-        {"study": name, "between": PAIRS[pair][0]}
+        {"study": name, "between": PAIRS[str(pair)][0]}
         | {
             map_stability.KEPT[kind]: f"{words.number(part[kind].mean(), '{:z.2f}')}, at least "
             f"{words.number(part[kind].min(), '{:z.2f}')}"
