@@ -186,16 +186,17 @@ def test_what_is_lost_where_a_class_cannot_win_stands_beside_what_others_lose() 
         ]
     )
     assert drawn.reach_sentence(table) == (
-        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, the others 2.0 at most. "
+        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, 20.2 at the median, the others 2.0 at most. "
         "On c every class can win for all 9 students; all the same it costs to be shuffled (−21.00) and random with "
         "labels alone (−19.00).**"
     )
     assert drawn.reach_sentence(lost("b", 10, 1, [-3.0])) == (
-        "**On b a class cannot win for 1 of 1 student: they lose 3.0 to 3.0 points.**"
+        "**On b a class cannot win for 1 of 1 student: they lose 3.0 to 3.0 points, 3.0 at the median.**"
     )
     barely = pd.concat([table, lost("b", 10, 0, [-9.0, -14.8], margin=0.045)])
-    assert " 30.5 points, 2 where one wins by 0.045 logits at most 14.8, the others 2.0 at most. On c" in (
-        drawn.reach_sentence(barely)
+    assert (
+        " 30.5 points, 20.2 at the median, 2 where one wins by 0.045 logits at most 14.8, the others 2.0 at most. On c"
+        in (drawn.reach_sentence(barely))
     )
     assert drawn.reach_sentence(lost("a", 10, 0, [1.0, 0.0, -1.0])).endswith("3 students; none is seen to cost.**")
     assert "was not computed" in drawn.reach_sentence(table[:0])
@@ -207,16 +208,19 @@ def test_those_that_were_trained_after_the_prediction_are_told_apart() -> None:
     table = pd.concat([lost(study, 10, 0, [0.0] * first), later, lost("x", 10, 0, [0.0] * (first + 2))])
     assert drawn.reach_sentence(table).endswith(
         ". Of those whose classifiers were judged before they were trained a class cannot win for 2 of 2 students: "
-        "they lose 11.0 to 12.0 points.**"
+        "they lose 11.0 to 12.0 points, 11.5 at the median.**"
     )
 
 
-def test_on_digits_a_published_classifier_costs_exactly_where_a_class_cannot_win() -> None:
-    """Ten points and more, and nobody else more than two and a half; on CIFAR every class can win."""
+def test_on_digits_a_published_classifier_costs_where_a_class_cannot_win() -> None:
+    """Ten points and more, but where a tie is won, and nobody else more than two and a half; CIFAR's can all win."""
     chosen = StudiesParameters(profiles=("digits-few", "digits", "cifar100-small"))
     found = out_of_reach.reached(out_of_reach.with_widths(chosen))
     digits, cifar = (found[found["classes"] == classes] for classes in (10, 100))
     cannot = digits["unwinnable"] > 0
     old = digits["seed"] < out_of_reach.PREDICTED[1]
-    assert digits[cannot & old]["points"].max() < -9.9 and digits[~cannot & old]["points"].min() > -2.5
-    assert (cannot & old).sum() == 6 and not cifar["unwinnable"].any() and cifar["points"].min() < -20
+    *_, free = digits[cannot & old].sort_values("points")["points"]
+    assert sorted(digits[cannot & old]["points"])[-2] < -9.9 and digits[~cannot & old]["points"].min() > -2.5
+    # Features of zero give rows without bias a tie, which the class named first wins: a student has learned that.
+    assert free > -1 and digits[cannot & old & (digits["points"] == free)]["method"].item() == "random"
+    assert not cifar["unwinnable"].any() and cifar["points"].min() < -20

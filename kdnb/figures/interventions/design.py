@@ -163,7 +163,8 @@ def _lost(part: pd.DataFrame) -> str:
     if not cannot.any():
         return f"every class can win for all {of}; {_all_the_same(part)}"
     low, high = (words.number(end, "{:.1f}") for end in (loss[cannot].min(), loss[cannot].max()))
-    told = f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points"
+    middle = words.number(loss[cannot].median(), "{:.1f}")
+    told = f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points, {middle} at the median"
     if barely.any():
         most, by = words.number(loss[barely].max(), "{:.1f}"), words.number(part["margin"][barely].max(), "{:.2g}")
         told += f", {sum(barely)} where one wins by {by} logits at most {most}"
