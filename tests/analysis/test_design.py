@@ -186,9 +186,9 @@ def test_what_is_lost_where_a_class_cannot_win_stands_beside_what_others_lose() 
         ]
     )
     assert drawn.reach_sentence(table) == (
-        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, 20.2 at the median, the others 2.0 at most. "
-        "On c every class can win for all 9 students; all the same it costs to be shuffled (−21.00) and random with "
-        "labels alone (−19.00).**"
+        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, 20.2 at the median, "
+        "the others 2.0 at most. On c every class can win for all 9 students; all the same it costs to be shuffled "
+        "(−21.00) and random with labels alone (−19.00).**"
     )
     assert drawn.reach_sentence(lost("b", 10, 1, [-3.0])) == (
         "**On b a class cannot win for 1 of 1 student: they lose 3.0 to 3.0 points, 3.0 at the median.**"

@@ -51,7 +51,7 @@ def test_maps_of_a_hundred_classes_are_coloured_by_group_and_name_the_class(stud
     labels = np.arange(128) % 100
     spec = replace(study.students[0].spec, dataset="cifar100")
     made = {"spec": spec, "label": "normal", "path": Path("normal"), "provenance": {"sessions": []}}
-    made["outputs"] = lambda *_: None
+    made["snapshot"] = lambda *_: None
     other = replace(study, students=[type("Run", (), made)()])
     networks = {"normal": replace(found.networks["normal"], labels=labels)}
     points = np.random.default_rng(0).normal(size=(128, 2))
