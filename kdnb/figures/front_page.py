@@ -10,7 +10,7 @@ from kdnb.analysis import by_method, crossed, design, stats, words
 from kdnb.analysis.students import PEAK
 from kdnb.analysis.study import Study
 from kdnb.figures import claim_words, intervals, style
-from kdnb.figures.correlation import norms
+from kdnb.figures.correlation import decays, norms
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.interventions import design as drawn_design
 from kdnb.figures.interventions import gains
@@ -37,7 +37,8 @@ NAMES = {
 def r(study: Study) -> Exhibit:
     """The paper's correlation beside that of the bystander and of the norm."""
     fig = name_ends(norms.draw(study).update_layout(height=560)) if study.kd else None
-    return Exhibit(fig, answer=words.sentence(norms.of_the_length(study)), of=study.name)
+    told = [norms.of_the_length(study), *([turn] if (turn := decays.brief(study)) else [])]
+    return Exhibit(fig, answer=words.sentence("; ".join(told)), of=study.name)
 
 
 def name_ends(fig: go.Figure) -> go.Figure:

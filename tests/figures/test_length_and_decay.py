@@ -157,7 +157,9 @@ def test_it_is_said_with_which_decay_r_is_positive_and_how_far_the_bystanders_is
         for column in ("mu_raw", "bystander_mu_raw")
     }
     gaps = np.abs(np.subtract(means["mu_raw"], means["bystander_mu_raw"]))
-    assert f"at T = 4 it is {means['mu_raw'][2]:+.2f}, " in said and f"differs by at most {max(gaps):.3f}" in said
+    here = f"{means['mu_raw'][2]:+.2f}"
+    assert decays.brief(decayed).startswith(f"at T = 4 r is {here} with a weight decay of 0.002 and ")
+    assert f"at T = 4 it is {here}, " in said and f"differs by at most {max(gaps):.3f}" in said
 
 
 def test_where_a_student_has_no_bystander_nothing_is_said_of_it(decayed: Study) -> None:

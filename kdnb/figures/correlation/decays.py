@@ -26,7 +26,7 @@ R = Mapping[str, Mapping[str, Estimate]]  # by column and label
 def r_by_decay(study: Study) -> Exhibit:
     """r of normal training and of KD at every T, a colour a weight decay: to the teacher, the bystander, of ||W_s||."""
     every = norms.by_decay(study)
-    found = {decay: read(study, groups) for decay, groups in every.items()}
+    found = _every(study)
     if len(every) < 2:
         return Exhibit(answer=sentence(found), of=study.name)
     fig = style.grid(1, 1, height=520)
@@ -38,6 +38,10 @@ def r_by_decay(study: Study) -> Exhibit:
     fig.update_layout(legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}, margin_b=90)
     shown = [run for groups in every.values() for runs in groups.values() for run in runs]
     return Exhibit(style.captioned(fig, study, style.window(study), shown), answer=sentence(found), of=study.name)
+
+
+def _every(study: Study) -> dict[float, R]:
+    return {decay: read(study, groups) for decay, groups in norms.by_decay(study).items()}
 
 
 def _traces(name: str, r: R, color: str) -> list[go.Scatter]:
@@ -78,13 +82,29 @@ def sentence(found: Mapping[float, R]) -> str:
     first, *others = (_where(found[decay]) for decay in falling)
     less = (f"{f'with {decay:g}' if decay else 'without'} {at}" for decay, at in zip(falling[1:], others, strict=True))
     where = ", ".join([f"With a weight decay of {falling[0]:g} r is positive {first}", *less])
-    kd = [_kd(found[decay]) for decay in falling]
-    at = min(kd[0], key=lambda t: abs(t - PEAK))
-    r = style.joined(words.number(mine[at].mean, "{:+.2f}") for mine in kd)
+    at, r = _near_peak(found)
     apart, rest = _apart(found[falling[0]]), float(np.max([_apart(found[decay]) for decay in falling[1:]]))
     told = np.isfinite(apart) and np.isfinite(rest)
     beside = f"; the bystander's differs by at most {apart:.3f}, with less decay {rest:.3f}" if told else ""
-    return f"**{where}; at T = {at:g} it is {r}{beside}.**"
+    return f"**{where}; at T = {at:g} it is {style.joined(r.values())}{beside}.**"
+
+
+def brief(study: Study) -> str:
+    """r at one T with the greatest decay and with the least, in a clause; empty where decay does not differ."""
+    if len(found := _every(study)) < 2:
+        return ""
+    at, r = _near_peak(found)
+    (most, high), *_, (least, low) = r.items()
+    return (
+        f"at T = {at:g} r is {high} with a weight decay of {most:g} and {low} with {f'{least:g}' if least else 'none'}"
+    )
+
+
+def _near_peak(found: Mapping[float, R]) -> tuple[float, dict[float, str]]:
+    """The T of the paper's peak, or the nearest there is; mean r there by decay, the greatest first, in words."""
+    kd = {decay: _kd(found[decay]) for decay in sorted(found, reverse=True)}
+    at = min(next(iter(kd.values())), key=lambda t: abs(t - PEAK))
+    return at, {decay: words.number(mine[at].mean, "{:+.2f}") for decay, mine in kd.items()}
 
 
 def _kd(r: R) -> dict[float, Estimate]:
