@@ -167,7 +167,15 @@ def test_what_two_groups_ask_for_is_counted_once(tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("profile: digits\nteachers: [0]\nstudents: {a: {methods: [normal]}, b: {methods: [normal, mse]}}\n")
     folders = configuration.read(str(file)).folders()
-    assert {name: len(some) for name, some in folders.items()} == {"teachers": 1, "a": 1, "b": 1}
+    assert {name: len(some) for name, some in folders.items()} == {"teachers": 2, "a": 1, "b": 1}  # and the bystander
+
+
+def test_groups_that_differ_in_a_run_of_both_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "twice.yaml"
+    students = "{a: {methods: [normal]}, b: {methods: [normal], epochs: 3}}"
+    file.write_text(f"profile: digits\nteachers: [0]\nstudents: {students}\n")
+    assert main(["plan", str(file)]) == 2
+    assert f"{file}: the groups a and b both ask for normal-wd0.0005-s0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", configuration.known())
@@ -192,6 +200,11 @@ def test_every_configuration_of_the_repository_is_read(name: str) -> None:
         ("{profile: digits, teachers: '01', students: {}}", "teachers is '01'; it must be a list of seeds"),
         ("{profile: digits, teachers: [a], students: {}}", "teachers is ['a']; it must be a list of seeds"),
         ("{profile: digits, teachers: [], students: {}, runs_a_job: two}", "runs_a_job is 'two'; it must be a whole"),
+        (
+            "{profile: digits, teachers: [], students: {}, run: x}",
+            "unknown word of a configuration 'run'; known: ",
+        ),
+        ("{profile: digits, teachers: [], students: {}, gpu_a_job: 0}", "Did you mean 'gpus_a_job'?"),
         ("{profile: digits, teachers: [], students: {}, runs: 3}", "runs is 3; it must be the path of a folder"),
     ],
 )
