@@ -229,7 +229,8 @@ def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     word = "{" + ",".join(get_args(inner)) + "}" if inner not in WORDS else WORDS[inner]
 
     def read(words: list[str]) -> Any:
-        words = [str(paths.given(word)) for word in words] if inner is Path else words
+        words = [] if listed and words == ["[]"] else words  # as YAML has it
+        words = [str(paths.given(word)) if word else word for word in words] if inner is Path else words
         if optional and [word.lower() for word in words] == ["none"]:
             return None
         return tuple(words) if listed else words[0]
@@ -237,7 +238,7 @@ def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     def write(value: Any) -> list[str]:
         return [f"{one:g}" if isinstance(one, float) else str(one) for one in (value if listed and value else [value])]
 
-    metavar = word + "|None" * optional
+    metavar = word + "..." * listed + "|None" * optional
     return PrimitiveConstructorSpec("*" if listed else 1, metavar, read, lambda _: True, write)
 
 
