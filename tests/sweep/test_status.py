@@ -130,6 +130,23 @@ def test_the_configuration_says_what_is_missing(
     ]
 
 
+def test_a_folder_of_runs_is_looked_at_without_a_configuration(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", str(tiny_folder)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"all runs in {tiny_folder}") and "7 of 7 runs done" in said
+    gone = tmp_path / "gone"
+    for words, refusal in (
+        ([str(tmp_path)], f"{tmp_path} holds no runs; name their folder."),
+        ([str(tmp_path), "--runs", str(tiny_folder)], f"{tmp_path} is itself a folder of runs: leave --runs out."),
+        (["digits", "--runs", str(gone)], f"runs is {str(gone)!r}, and there is no such folder"),
+        ([str(gone)], "unknown configuration"),
+    ):
+        assert main(["status", *words]) == 2
+        assert refusal in capsys.readouterr().err
+
+
 def test_a_trial_in_the_studys_folder_is_not_what_was_asked(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,14 +238,6 @@ def test_a_bad_configuration_is_refused(
 def test_an_unknown_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "digts"]) == 2
     assert "unknown configuration 'digts'" in capsys.readouterr().err
-
-
-def test_a_profile_without_a_configuration_shows_all_runs_that_are_there(
-    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(configuration, "known", lambda: [])
-    assert main(["status", "digits", "--runs", str(tiny_folder)]) == 0
-    assert "7 of 7 runs done" in capsys.readouterr().out
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
