@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Train
+from conftest import Train, tiny
 
 from kdnb import __main__ as command_line
 from kdnb import data, paths
 from kdnb.analysis import representability
 from kdnb.analysis.representability import reach, winnable
+from kdnb.train import study
 
 RANDOM = np.random.RandomState
 
@@ -119,9 +120,9 @@ def test_the_command_writes_beside_published_runs(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err.startswith("kdnb: ")
 
 
-def test_the_images_are_those_of_the_runs_whatever_the_profile_has(train: Train, tmp_path: Path) -> None:
+def test_the_images_are_those_of_the_runs_whatever_the_profile_has(tmp_path: Path) -> None:
     """``compare`` takes them in the same way; else one's own pictures could not be named."""
-    train(methods=["normal"], dataset="digits-few", limit=100, epochs=1, teachers_dir=None, bystander_seed=None)
+    study.train_students(tiny(tmp_path, methods=["normal"], dataset="digits-few", limit=100, epochs=1))
     for command in (command_line.Representability, command_line.Compare):
         found = command(profile="digits", limit=100).images([tmp_path / "none", tmp_path])
         assert (found.name, len(found.train.labels)) == ("digits-few", 100)
