@@ -126,6 +126,15 @@ def test_students_of_two_teachers_are_no_study(copied: tuple[Path, Path]) -> Non
     assert contents(small) == before
 
 
+def test_students_of_a_teacher_in_a_file_are_refused_with_the_reason(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    shutil.rmtree(full / "teacher-s0")
+    with pytest.raises(
+        ValueError, match="lacks the teacher of its students.*in a file .teacher_weights. there is no run"
+    ):
+        publish.publish(full, small)
+
+
 def test_a_drop_beyond_the_last_epoch_keeps_the_last(train: Train) -> None:
     """As runs had that were trained before such drops were refused."""
     (run,) = train(methods=["normal"], epochs=3)
