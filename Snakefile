@@ -32,8 +32,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
 
 from kdnb import data, paths, profiles
-from kdnb.parameters import StudentParameters, TeacherParameters
-from kdnb.runs import Run
+from kdnb.parameters import StudentParameters
+from kdnb.runs import Run, are_published
 from kdnb.train import grid, provenance, study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a job: more only spin when jobs run side by side
@@ -45,14 +45,15 @@ PROFILE = config["profile"]
 RUNS = paths.runs(PROFILE)
 BUILD = config.get("build", f"build/{Path(workflow.configfiles[-1]).stem}")  # called like the configuration
 COMMON = {"profile": PROFILE, **(config.get("common") or {})}  # parameters of every training notebook
-OF_TEACHERS = {name: value for name, value in COMMON.items() if name in TeacherParameters.__dataclass_fields__}
+OF_TEACHERS = grid.of_teachers(COMMON)
 CHAPTERS = sorted(file.stem for file in (paths.root() / "notebooks").glob("*.ipynb"))
 GROUPS = grid.groups(config["students"], COMMON)
 JOBS = {}  # name of the job: its group's parameters, its own methods
-for name, given in GROUPS.items():
-    split = grid.jobs(StudentParameters(**given), config.get("runs_a_job"))
+STUDIES = {name: StudentParameters(**given) for name, given in GROUPS.items()}
+for name, runs in grid.own_runs(STUDIES, RUNS).items():
+    split = grid.jobs(list(runs.values()), config.get("runs_a_job"))
     for place, methods in enumerate(split, 1):
-        JOBS[f"{name}_{place}" if len(split) > 1 else name] = given, methods
+        JOBS[f"{name}_{place}" if len(split) > 1 else name] = GROUPS[name], methods
 
 
 def markers(given, methods):
@@ -62,7 +63,7 @@ def markers(given, methods):
 
 
 # local: here, also where jobs share no file system with this machine
-TEACHERS = local([f"{RUNS}/teacher-s{seed}/finished" for seed in config["teachers"]])
+TEACHERS = local([f"{RUNS}/teacher-s{seed}/finished" for seed in grid.teachers(config["teachers"], STUDIES, RUNS)])
 STUDENTS = local(sorted({marker for job in JOBS.values() for marker in markers(*job)}))
 MISSING = []
 if not config.get("train", True):  # the book of what is there
@@ -133,6 +134,28 @@ if GROUPS and not THERE:
 SWEEP = [name for name in THERE if in_the_sweep(GROUPS[name])] or list(THERE)[:1]
 everything = {**COMMON, **(GROUPS[SWEEP[0]] if SWEEP else {})}
 everything["methods"] = list(dict.fromkeys(method for name in SWEEP for method in THERE[name]))
+
+
+def published(chapter):
+    """What a chapter is given where nothing is trained for it: published runs, since no chapter trains."""
+    if are_published(RUNS):
+        return {"profile": PROFILE}
+    if not are_published(folder := paths.results(PROFILE)):
+        raise WorkflowError(
+            f"{chapter} would have nothing to show: the configuration asks for no such run, and none of {PROFILE} is "
+            "published. Name a seed in `teachers`, and a group in `students`."
+        )
+    print(f"{chapter}: nothing of it is trained here, so it shows the runs in {folder}", file=sys.stderr)
+    return {"profile": PROFILE, "output_dir": str(folder)}
+
+
+def of_the_teacher():
+    """The seed of the one that the sweep's students learned from, or else of any that is trained."""
+    seeds = [int(Path(marker).parent.name.removeprefix("teacher-s")) for marker in TEACHERS]
+    first = everything.get("teacher_seed", 0)
+    return {**OF_TEACHERS, "seed": first if first in seeds else seeds[0]} if seeds else published("01_teacher")
+
+
 # What only published studies have, side by side: the notebooks name them. They wait for no student.
 OF_RESULTS = ["08_statistics", "11_methods", "09_interventions", "10_geometry", "13_discussion"]
 given_to = {
@@ -142,8 +165,8 @@ given_to = {
         ["03_mu_curves", "04_correlation", "05_tsne"],
         {"profiles": list(dict.fromkeys([PROFILE, "cifar100", "digits"]))},
     ),
-    "01_teacher": OF_TEACHERS,
-    "02_students": everything if GROUPS else COMMON,
+    "01_teacher": of_the_teacher(),
+    "02_students": everything if GROUPS else published("02_students"),
     **dict.fromkeys(OF_RESULTS, {}),
 }
 RESULTS = [

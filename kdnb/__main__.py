@@ -52,6 +52,22 @@ class _Reading:
 
 
 @checked
+class _OnImages(_Reading):
+    """Those of them that look at the images again."""
+
+    data_dir: Path | None = None  # where the data set's files are; None: data/
+    limit: Count | None = None  # so many images of each split, if the runs were trained with a limit
+
+    def images(self, folders: Sequence[Path]) -> data.Dataset:
+        """The data set of the runs in ``folders``; the profile's where there are none."""
+        from kdnb import runs
+
+        of_runs = (run.spec.dataset for folder in folders for run in runs.find(folder))
+        name = next(of_runs, profiles.get(self.profile).dataset)
+        return data.load(name, self.data_dir or paths.root() / "data", download=False, limit=self.limit)
+
+
+@checked
 class Publish(_Reading):
     """Small copies of a study's finished runs, fit for the repository (see kdnb.analysis.publish)."""
 
@@ -66,38 +82,32 @@ class Publish(_Reading):
 
 
 @checked
-class Compare(_Reading):
+class Compare(_OnImages):
     """Several full runs side by side, in small files beside published ones (see kdnb.analysis.comparisons)."""
 
     runs: tuple[Path, ...] = ()  # folders of full runs; none: runs/PROFILE
-    data_dir: Path | None = None  # where the data set's files are; None: data/
-    limit: Count | None = None  # so many images of each split, if the runs were trained with a limit
 
     def run(self) -> None:
         """Compare; say which files there are."""
         from kdnb.analysis import comparisons
 
-        name = profiles.get(self.profile).dataset
-        dataset = data.load(name, self.data_dir or paths.root() / "data", download=False, limit=self.limit)
-        for file in comparisons.write(self.runs or [paths.runs(self.profile)], dataset, self.results):
+        results, folders = self.results, self.runs or [paths.runs(self.profile)]
+        for file in comparisons.write(folders, self.images(folders), results):
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
 @checked
-class Representability(_Reading):
+class Representability(_OnImages):
     """What is within a frozen classifier's reach, from published runs (see kdnb.analysis.representability)."""
 
     runs: Path | None = None  # where the runs are; None: results/PROFILE
-    data_dir: Path | None = None  # where the data set's files are; None: data/
 
     def run(self) -> None:
         """Compute and write; show the mean of each method."""
         from kdnb.analysis import representability
 
-        name = profiles.get(self.profile).dataset
-        dataset = data.load(name, self.data_dir or paths.root() / "data", download=False)
-        found = representability.table(self.runs or paths.results(self.profile), dataset)
-        file = self.results / representability.FILE
+        file, folder = self.results / representability.FILE, self.runs or paths.results(self.profile)
+        found = representability.table(folder, self.images([folder]))
         write_atomically(file, lambda target: found.to_parquet(target, index=False, compression="zstd"))
         print(found.groupby("label")[["residual", "agreement", "unwinnable"]].mean().round(4).to_string())
         print(f"{file}: {len(found)} classifiers")
@@ -229,7 +239,8 @@ def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     word = "{" + ",".join(get_args(inner)) + "}" if inner not in WORDS else WORDS[inner]
 
     def read(words: list[str]) -> Any:
-        words = [str(paths.given(word)) for word in words] if inner is Path else words
+        words = [] if listed and words == ["[]"] else words  # as YAML has it
+        words = [str(paths.given(word)) if word else word for word in words] if inner is Path else words
         if optional and [word.lower() for word in words] == ["none"]:
             return None
         return tuple(words) if listed else words[0]
@@ -237,7 +248,7 @@ def as_typed(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     def write(value: Any) -> list[str]:
         return [f"{one:g}" if isinstance(one, float) else str(one) for one in (value if listed and value else [value])]
 
-    metavar = word + "|None" * optional
+    metavar = word + "..." * listed + "|None" * optional
     return PrimitiveConstructorSpec("*" if listed else 1, metavar, read, lambda _: True, write)
 
 

@@ -10,6 +10,7 @@ import ast
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
@@ -18,6 +19,7 @@ from pydantic import AllowInfNan, BeforeValidator, ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
+from kdnb import profiles
 from kdnb.checks import HIGHEST_TEMPERATURE, choice
 from kdnb.device import PRECISIONS
 
@@ -49,19 +51,35 @@ Names = Annotated[tuple[str, ...], MinLen(1)]
 def checked(kind: type[T]) -> type[T]:
     """Make ``kind`` a frozen dataclass, made by names alone, whose fields are what their annotations say.
 
-    Raises ValueError, a line a field, naming the field, the value and the rule.
+    Raises ValueError, a line a field, naming the field, the value and the rule. The text None, which YAML and the
+    command line give, is nothing where a field may be empty.
     """
     made: Any = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))(kind)
     build = made.__init__
 
     def init(self: T, **named: Any) -> None:
+        hints = {field.name: field.type for field in fields(made)}
+        given = {name: None if _is_nothing(hints.get(name), value) else value for name, value in named.items()}
+        if blank := [name for name in hints if _is_blank(given.get(name))]:
+            errors = [{"type": "blank", "loc": (name,), "input": given[name]} for name in blank]
+            raise ValueError("\n".join(_refusals(made, errors)))
         try:
-            build(self, **named)
+            build(self, **given)
         except ValidationError as error:
             raise ValueError("\n".join(_refusals(made, error.errors()))) from None
 
     made.__init__ = init
     return made  # type: ignore[no-any-return]
+
+
+def _is_nothing(annotation: Any, value: object) -> bool:
+    return type(None) in get_args(annotation) and isinstance(value, str) and value.strip().lower() == "none"
+
+
+def _is_blank(value: object) -> bool:
+    """Whether a text, or one of a list, is empty: an unset variable of the shell, never what is meant."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(one, str) and not one.strip() for one in texts)
 
 
 def _refusals(kind: Any, errors: Iterable[Any]) -> list[str]:
@@ -88,6 +106,8 @@ def _way_out(name: str, value: object, inside: bool) -> str:
     if isinstance(value, bool):
         spelling = {True: "'yes' or 'on'", False: "'no' or 'off'"}[value]
         return f" YAML reads {spelling} without quotes as a truth value: quote what is a text."
+    if _is_blank(value):
+        return " An empty text is none: is a variable of the shell unset?"
     if isinstance(value, str) and value.strip().startswith("[") and not inside:
         return f" With papermill: -y '{name}: {value}' (-p passes a text)."
     return ""
@@ -156,6 +176,19 @@ class StudyParameters:
             choice("precision", self.precision, [*PRECISIONS, "auto"])
         if self.nesterov and not self.momentum:
             raise ValueError("momentum is 0 and nesterov is true; Nesterov's momentum needs one: nesterov=False.")
+        if self.drops:
+            self._check_drops(self.drops)
+
+    def _check_drops(self, drops: tuple[int, ...]) -> None:
+        """ValueError where two lists would be one experiment, or training ends before the rate has fallen."""
+        if any(after <= before for before, after in pairwise(drops)):
+            raise ValueError(f"drops is {list(drops)}; its epochs must rise: {sorted(set(drops))}.")
+        epochs = self.epochs or profiles.get(self.profile).epochs
+        if late := [drop for drop in drops if drop >= epochs]:
+            raise ValueError(
+                f"drops holds {late[-1]}, and training ends after epoch {epochs}: name earlier epochs, or leave drops "
+                f"out for {list(profiles.scaled_drops(epochs))}, [] for never."
+            )
 
 
 @checked

@@ -30,8 +30,8 @@ def root() -> Path:
 
 
 def runs(profile: str) -> Path:
-    """Where a profile's runs are kept: KDNB_RUNS/<profile> when that is set, else runs/<profile> under the root."""
-    return given(os.environ.get("KDNB_RUNS", root() / "runs")) / profile
+    """Where a profile's runs are kept: KDNB_RUNS/<profile> when that says one, else runs/<profile> under the root."""
+    return given(os.environ.get("KDNB_RUNS") or root() / "runs") / profile
 
 
 def results(profile: str) -> Path:

@@ -141,6 +141,26 @@ def test_weights_of_an_own_network_are_read_from_a_file(here: str, tmp_path: Pat
     assert run.spec.teacher and run.spec.teacher["model"] == run.spec.model and isinstance(run, Run)
 
 
+@pytest.mark.parametrize("head", ["fc", "linear", "head"])
+def test_the_classifier_may_have_its_public_name_in_the_file(here: str, tmp_path: Path, head: str) -> None:
+    """As timm and torchvision call it; a layer of that name within the body is none."""
+    body = f"net = Net(num_classes, in_channels); net.norm.{head} = nn.Linear(3, 3); return net"
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}\n\ndef gated(num_classes, in_channels):\n    {body}\n")
+    digits = data.load("digits", limit=64)
+    for name in (f"{here}:small", f"{here}:gated"):
+        own = models.create(name, 10, 1, 8).state_dict()
+        state = {f"module.{key.replace('classifier', head)}": value for key, value in own.items()}
+        torch.save({"state_dict": state}, tmp_path / "own.pth")
+        found = from_file(name, tmp_path / "own.pth", digits)
+        assert torch.equal(found.network.classifier.weight, own["classifier.weight"])
+    torch.save({"top.weight": torch.ones(10, 8)}, tmp_path / "own.pth")
+    with pytest.raises(ValueError, match="holds no layer classifier, fc, linear, head of a network, but .*top.weight"):
+        from_file(f"{here}:small", tmp_path / "own.pth", digits)
+    torch.save({"fc.weight": torch.ones(10, 9), "fc.bias": torch.ones(10)}, tmp_path / "own.pth")
+    with pytest.raises(ValueError, match="missing.\nSave the state dict alone"):
+        from_file(f"{here}:small", tmp_path / "own.pth", digits)
+
+
 def test_buffers_of_whole_numbers_are_read_as_the_network_has_them(here: str, tmp_path: Path) -> None:
     """A mask, positions; a weight of whole numbers, or a mask of complex ones, is refused still."""
     buffers = "net.register_buffer('order', torch.arange(9)); net.register_buffer('mask', torch.ones(3) > 0)"

@@ -38,6 +38,16 @@ from kdnb.train import study
         ({"seed": 1.5}, r"seed is 1.5; it must be a whole number"),
         ({"squared": 0.5}, r"squared is 0.5; it must be true or false"),
         ({"drops": 5}, r"drops is 5; it must be a list, of which each is a whole number from 0 up or None"),
+        ({"drops": [2, 1]}, r"drops is \[2, 1\]; its epochs must rise: \[1, 2\]"),
+        ({"drops": [1, 2, 2]}, r"drops is \[1, 2, 2\]; its epochs must rise: \[1, 2\]"),
+        (
+            {"drops": [9, 240]},
+            r"drops holds 240, and training ends after epoch 240: .*\[150, 180, 210\], \[\] for never",
+        ),
+        ({"drops": [9], "epochs": 8}, r"drops holds 9, and training ends after epoch 8: .*for \[5, 6, 7\]"),
+        ({"output_dir": ""}, r"output_dir is ''; it must be a text or None. An empty text is none: is a variable"),
+        ({"teacher_weights": " "}, r"teacher_weights is ' '; it must be a text or None. An empty text is none"),
+        ({"methods": ["kd", ""]}, r"methods is \['kd', ''\]; .* An empty text is none"),
         ({"learning_rate": 0}, r"learning_rate is 0"),
         ({"weight_decay": float("inf")}, r"weight_decay is inf; it must be a number from 0 up"),
         ({"bystander_seed": 0}, r"bystander_seed is 0, the teacher's own"),
@@ -49,6 +59,27 @@ from kdnb.train import study
 def test_bad_values_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         StudentParameters(**given)
+
+
+def test_yaml_s_none_is_nothing_where_a_field_may_be_empty() -> None:
+    """As on the command line; else it was a folder of that name."""
+    given = StudentParameters(teachers_dir="None", data_dir="none", bystander_seed="None", epochs="None")  # type: ignore[arg-type]
+    assert (given.teachers_dir, given.data_dir, given.bystander_seed, given.epochs) == (None,) * 4
+    with pytest.raises(ValueError, match="seed is 'None'; it must be a whole number"):
+        StudentParameters(seed="None")  # type: ignore[arg-type]
+
+
+def test_an_empty_path_is_refused_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Never read as the current folder."""
+    with pytest.raises(SystemExit):
+        command_line.parse(["publish", "--profile", "digits", "--runs", ""])
+    assert "runs is ''; it must be a path or None" in capsys.readouterr().err
+
+
+def test_drops_are_never_as_in_yaml_or_with_nothing_behind_them() -> None:
+    for words in (["--drops", "[]"], ["--drops"]):
+        asked = command_line.parse(["students", *words])
+        assert isinstance(asked, StudentParameters) and asked.drops == ()
 
 
 def test_every_fault_is_named_at_once() -> None:

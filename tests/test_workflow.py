@@ -159,6 +159,47 @@ def test_the_book_of_the_published_results_trains_nothing(workflow: Workflow) ->
     assert not {rule for rule in rules if rule.startswith(("teacher", "students_", "code"))}
 
 
+def given_to(chapter: str, plan: str) -> dict[str, object]:
+    """The parameters that a chapter is called with, of a dry run that prints its commands."""
+    (line,) = [line for line in plan.splitlines() if f"/log/{chapter}.ipynb" in line and "papermill" in line]
+    found: dict[str, object] = json.loads(re.search(r"-y '(\{.*\})'", line)[1])  # type: ignore[index]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "trained", "shown"),
+    [
+        ({"teachers": [1], "common": {"teacher_weights": "mine.pth"}}, {1}, {"seed": 1}),
+        ({"teachers": [2, 3], "common": {"teacher_seed": 3}}, {1, 2, 3}, {"seed": 3}),
+        ({"teachers": [], "common": {"seed": 3, "weight_decay": 0, "epochs": 9}}, {0, 1}, {"seed": 0, "epochs": 9}),
+        (
+            {"teachers": [], "common": {"teacher_weights": "mine.pth", "bystander_seed": None}},
+            set(),
+            {"output_dir": str(ROOT / "results" / "digits")},
+        ),
+    ],
+)
+def test_the_teachers_chapter_shows_one_that_is_trained_for_the_study(
+    changes: dict[str, object], trained: set[int], shown: dict[str, object], tmp_path: Path
+) -> None:
+    """And trains none itself: its job has no GPU and comes last."""
+    own = Workflow(tmp_path)
+    own.config.write_text(yaml.safe_dump(yaml.safe_load(own.config.read_text()) | changes))
+    plan = own("--dry-run", "--printshellcmds", "all")
+    assert {int(seed) for seed in re.findall(r"^ +output: \S+teacher-s(\d+)/finished$", plan, re.M)} == trained
+    assert given_to("01_teacher", plan) == {"profile": "digits", **shown}
+
+
+def test_a_baseline_in_two_groups_is_trained_once(tmp_path: Path) -> None:
+    own = Workflow(tmp_path)
+    students = {"a": {"methods": ["normal"]}, "b": {"methods": ["normal", "kd"], "temperatures": [4]}}
+    own.config.write_text(yaml.safe_dump(yaml.safe_load(own.config.read_text()) | {"students": students}))
+    plan = own("--dry-run", "--printshellcmds", "all")
+    made = re.findall(r"^rule students_(\w+):.*?output: ([^\n]*)$", plan, re.M | re.S)
+    assert sorted((name, markers.count("/finished")) for name, markers in made) == [("a", 1), ("b", 1)]
+    assert given_to("02_students", plan)["methods"] == ["normal", "kd:temperature=4.0,alpha=0.9,squared=1.0"]
+
+
 def test_three_words_make_a_configuration_and_one_that_lacks_is_named(tmp_path: Path) -> None:
     least = Workflow(tmp_path)
     content = {"profile": "digits", "teachers": [0, 1], "students": {"all": {"methods": ["kd"], "temperatures": [4]}}}

@@ -129,7 +129,7 @@ class Studies:
         if self.spec.data_checksum != dataset.checksum:
             raise ValueError(
                 f"the runs saw other data ({self.spec.dataset}, {self.spec.data_checksum[:12]}) than {dataset.name} "
-                f"({dataset.checksum[:12]}) here; name their --profile or --data-dir, or the --limit that they had."
+                f"({dataset.checksum[:12]}) here; name their --data-dir, or the --limit that they had."
             )
 
 

@@ -82,7 +82,11 @@ class Source:
         if taught := {run.spec.teacher["checksum"] for run in every if run.spec.teacher}:
             teachers = [run for run in teachers if run.weights_checksum in taught]
         if not teachers:
-            raise ValueError(f"{folder} lacks the teacher of its students; every map starts from the teacher's.")
+            raise ValueError(
+                f"{folder} lacks the teacher of its students; every map starts from the teacher's. Of one in a file "
+                "(teacher_weights) there is no run, so its students cannot be published: publish those of one that was "
+                "trained here."
+            )
         if len(taught) > 1:
             raise ValueError(
                 f"{folder} holds students of {len(taught)} teachers, and a published study has one, from whose map "

@@ -117,8 +117,7 @@ def _teachers_logits(folder: Path, checksum: str, dataset: Dataset) -> Matrix:
             if run.spec.data_checksum != dataset.checksum:
                 raise ValueError(
                     f"{run.path} was trained on other data ({run.spec.dataset}, {run.spec.data_checksum[:12]}) than "
-                    f"{dataset.name} ({dataset.checksum[:12]}) here; name its --profile or --data-dir. Of a trial with "
-                    "a limit nothing can be told."
+                    f"{dataset.name} ({dataset.checksum[:12]}) here; name its --data-dir, or the --limit that it had."
                 )
             network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))
             chosen = torch.from_numpy(publish.subset(dataset.test.labels.numpy(), IMAGES))

@@ -131,6 +131,12 @@ class StudiesParameters(SweepParameters):
         """Each profile's students of ``methods``; ``more``: other fields of :class:`ChapterParameters`."""
         root = paths.given(self.results_dir) if self.results_dir else paths.results("")
         given = {"methods": methods} | more
+        for folder in (root / name for name in self.profiles):
+            if not any(folder.glob("*/spec.json")):
+                raise FileNotFoundError(
+                    f"{folder} holds no published study: publish it (`kdnb publish --profile {folder.name}`, once it "
+                    "is trained), or name other profiles, or the folder of published studies in results_dir."
+                )
         return {name: load(ChapterParameters(**self.of_study(name, root / name) | given)) for name in self.profiles}
 
     def present(self, profiles: Iterable[str], **asked: Any) -> dict[str, Study]:

@@ -11,6 +11,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,21 @@ class Folder(Source):
                 raise ValueError(
                     f"class {name!r} has no picture in {place}; each class needs some in both splits.{hint}"
                 )
-        pixels = _read_pictures([path for paths in splits for name in names for path in paths[name]])
+        files = tuple(path for paths in splits for name in names for path in paths[name])
+        pixels = _read_pictures(files, tuple(map(_stamp, files)))
         for part, paths in zip(PARTS, splits, strict=True):
             counts = ", ".join(f"{name} {len(paths[name])}" for name in names)
-            print(f"{root / part}: {sum(map(len, paths.values()))} pictures: {counts}", flush=True)
+            _say(f"{root / part}: {sum(map(len, paths.values()))} pictures: {counts}")
         if left:
-            print(f"{root}: hidden, and so left out: {_named(left)}", flush=True)
+            _say(f"{root}: hidden, and so left out: {_named(left)}")
         train, test = (np.repeat(np.arange(len(names)), [len(paths[name]) for name in names]) for paths in splits)
         return Raw((pixels[: len(train)], train), (pixels[len(train) :], test), tuple(names))
+
+
+@cache
+def _say(line: str) -> None:
+    """Once in a process: teacher, bystander and students of a call, and each job of a plan, ask for the same."""
+    print(line, flush=True)
 
 
 # -- which files there are ---------------------------------------------------------------------------------------------
@@ -114,8 +122,21 @@ def _named(paths: list[Path]) -> str:
 # -- what is in them ---------------------------------------------------------------------------------------------------
 
 
-def _read_pictures(files: list[Path]) -> Pixels:
-    """All pictures in one array; ValueError naming the files where one is unreadable or unlike the first."""
+def _stamp(file: Path) -> tuple[int, ...]:
+    """Another one once the file is another, or was written."""
+    try:
+        one = file.stat()
+    except OSError:  # whoever reads it says so
+        return ()
+    return one.st_ino, one.st_size, one.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _read_pictures(files: tuple[Path, ...], stamps: tuple[tuple[int, ...], ...]) -> Pixels:
+    """All pictures in one array; ValueError naming the files where one is unreadable or unlike the first.
+
+    Read once in a process while the ``stamps`` of the files stay, and in the order that tensors share.
+    """
     pictures, refusals = [], []
     for path in files:
         try:
@@ -138,7 +159,7 @@ def _read_pictures(files: list[Path]) -> Pixels:
             raise ValueError(
                 f"{path} is {kinds[depth]} and {files[0]} is {kinds[channels]}; convert all to one of them."
             )
-    return np.stack(pictures).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))
 
 
 def _read_picture(path: Path) -> Pixels:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -155,7 +155,7 @@ class Run:
 
         FileNotFoundError for a published run.
         """
-        file = self._file(f"features-{choice('snapshot', which, ['final', 'matched'])}.safetensors")
+        file = self._file(f"features-{choice('snapshot', which, get_args(Which))}.safetensors")
         if not file.exists():
             return None
         tensors, metadata = read_tensors(file, "snapshot")

@@ -14,7 +14,7 @@ from kdnb.parameters import Count, checked
 class Status:
     """How far a sweep is, from its run folders alone; also while jobs run elsewhere (see kdnb.sweep.status)."""
 
-    name: tyro.conf.Positional[str]  # a configuration in config/, or a file; without one: a profile, all its runs
+    name: tyro.conf.Positional[str]  # a configuration in config/, or a file; or a folder of runs: whatever is in it
     runs: Path | None = None  # where the runs are, if not where the configuration says
     page: Path | None = None  # write the same as a page of HTML into this file
 
@@ -33,12 +33,19 @@ class Status:
 
     def _asked(self) -> tuple[str, dict[str, list[Path]], dict[Path, dict[str, Any]]]:
         """A title, the run folders by group, and what is asked of each."""
-        from kdnb import paths, profiles
+        from kdnb import paths
         from kdnb.sweep import configuration, status
 
-        if self.name not in configuration.known() and self.name in profiles.PROFILES:
-            runs = self.runs or paths.runs(self.name)
-            return f"{self.name} (all runs in {runs})", status.found(runs), {}
+        if self.runs and not self.runs.is_dir():
+            raise ValueError(f"runs is {str(self.runs)!r}, and there is no such folder; name that of the runs.")
+        if self.name not in configuration.known() and (folder := paths.given(self.name)).is_dir():
+            found = status.found(folder)
+            if self.runs or not any(found.values()):
+                why = (
+                    "is itself a folder of runs: leave --runs out" if self.runs else "holds no runs; name their folder"
+                )
+                raise ValueError(f"{folder} {why}.")
+            return f"all runs in {folder}", found, {}
         asked = configuration.read(self.name, self.runs)
         return f"{self.name} ({asked.file.name}, runs in {asked.runs})", asked.folders(), asked.settings()
 

@@ -23,7 +23,7 @@ class Configuration:
     file        the YAML file
     profile     its profile
     runs        the folder of its runs
-    teachers    a teacher for each of these seeds
+    teachers    a teacher for each of these seeds, those that its groups name among them
     students    parameters by lockstep group
     common      parameters of every teacher
     runs_a_job  so many students a job at most; None: a group is a job
@@ -39,12 +39,14 @@ class Configuration:
 
     def folders(self) -> dict[str, list[Path]]:
         """The run folders it asks for, by group, teachers first; what two groups ask for is the first one's."""
-        groups = {TEACHERS: [self.runs / teacher_name(seed) for seed in self.teachers]}
-        for name, given in self.students.items():
-            target = paths.root() / paths.given(given.output_dir) if given.output_dir else self.runs
-            groups[name] = [target / run for run in study.student_names(given)]
-        first = {one: name for name, some in reversed(groups.items()) for one in some}
-        return {name: [one for one in dict.fromkeys(some) if first[one] == name] for name, some in groups.items()}
+        own = {name: list(found) for name, found in grid.own_runs(self.students, self.runs).items()}
+        return {TEACHERS: [self.runs / teacher_name(seed) for seed in self.teachers], **own}
+
+    def jobs(self, runs_a_job: int | None = None) -> dict[str, list[list[str]]]:
+        """The ``methods`` of each job, by group of students; ``runs_a_job``: in place of what it says."""
+        split = self.runs_a_job if runs_a_job is None else runs_a_job
+        own = grid.own_runs(self.students, self.runs)
+        return {name: grid.jobs(list(found.values()), split) for name, found in own.items()}
 
     def settings(self) -> dict[Path, dict[str, Any]]:
         """What each run's spec must say, by folder: epochs, rates, seeds, ... (see `study.settled`)."""
@@ -92,9 +94,10 @@ def _asked(file: Path, content: Mapping[str, Any], runs: Path | None) -> Configu
     common = {} if content.get("common") is None else grid.parameters_by_name("common", content["common"])
     groups = grid.groups(content["students"], {"profile": profile, **common})
     students = {name: StudentParameters(**given) for name, given in groups.items()}
-    of_teachers = {key: value for key, value in common.items() if key in TeacherParameters.__dataclass_fields__}
     folder = runs or _folder(content, profile)
-    return Configuration(file, profile, folder, _seeds(content["teachers"]), students, of_teachers, runs_a_job)
+    grid.own_runs(students, folder)  # refuses groups that contradict each other
+    teachers = grid.teachers(content["teachers"], students, folder)
+    return Configuration(file, profile, folder, teachers, students, grid.of_teachers(common), runs_a_job)
 
 
 def _folder(content: Mapping[str, Any], profile: str) -> Path:
@@ -104,10 +107,3 @@ def _folder(content: Mapping[str, Any], profile: str) -> Path:
     if not isinstance(content["runs"], str):
         raise ValueError(f"runs is {content['runs']!r}; it must be the path of a folder, or left out: runs/.")
     return paths.root() / paths.given(content["runs"]) / profile
-
-
-def _seeds(value: object) -> tuple[int, ...]:
-    """The teachers' seeds."""
-    if not isinstance(value, list) or any(not isinstance(one, int) or isinstance(one, bool) for one in value):
-        raise ValueError(f"teachers is {value!r}; it must be a list of seeds, as in [0, 1].")
-    return tuple(value)

@@ -18,7 +18,7 @@ from kdnb.sweep import costs, work
 from kdnb.sweep.configuration import TEACHERS, Configuration
 from kdnb.sweep.costs import Cost, Rate
 from kdnb.sweep.work import FORWARD, TRAINING, Images
-from kdnb.train import grid, study
+from kdnb.train import study
 
 TABLES = "teacher tables"
 
@@ -74,11 +74,11 @@ def jobs(asked: Configuration, runs_a_job: int | None = None) -> dict[str, list[
 
     Raises ValueError for a network or a method that cannot begin.
     """
-    split = asked.runs_a_job if runs_a_job is None else runs_a_job
     found = {TEACHERS: [_teacher(asked.teacher(seed), teacher_name(seed)) for seed in asked.teachers]}
     tables: dict[tuple[object, ...], Job] = {}
-    for name, given in asked.students.items():
-        found[name] = [_students(name, replace(given, methods=tuple(some))) for some in grid.jobs(given, split)]
+    for name, split in asked.jobs(runs_a_job).items():
+        given = asked.students[name]
+        found[name] = [_students(name, replace(given, methods=tuple(some))) for some in split]
         key, table = _table_key(given), _table(given)
         if table and (key not in tables or tables[key].kept < table.kept):
             tables[key] = table

@@ -65,6 +65,7 @@ class Shared:
                 spec.precision,
                 features="features" in needed,
                 budget=budget,
+                epochs=spec.epochs,
             )
 
     @torch.no_grad()

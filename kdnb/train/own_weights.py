@@ -3,7 +3,7 @@
 A file is known by its content, not its ending: safetensors, or what ``torch.save`` wrote, as a zip or as before. Of the
 latter only tensors and plain containers are read; any other type in it becomes an empty :class:`_Stub` of our own, so
 nothing of the file's is imported or called. The state dict may lie in dicts and lists, under any prefix, and may name
-the classifier ``fc`` or ``linear``.
+the classifier ``fc`` or ``linear``, that of a network of one's own ``head`` as well.
 """
 
 import pickle
@@ -23,13 +23,13 @@ from kdnb.data import Dataset
 
 ANCHOR = "layer1.0.conv1.weight"  # in every network of the family, behind whatever prefix
 HEADS = re.compile(r"^(fc|linear)\.")  # the classifier's public names
-OWN_ANCHOR, NONE = "classifier.weight", re.compile(r"(?!)")  # of networks of one's own, where nothing is renamed
+OWN_HEADS = ("classifier", "fc", "linear", "head")  # the same of networks of one's own, known by it alone
 # Which of several networks is meant: the first of these that its place in the file says; "" stands for all others.
 MEANT = ("student", "", "ema", "swa", "teacher")
 DEEP, STUBS = 6, 200  # how deep a state dict may lie; how many types a file may name
 CONVERT = (
     "Save the state dict alone, in the program that made it: "
-    "torch.save(network.state_dict(), 'teacher.pth'); the bare parameters, named as in kdnb.models."
+    "torch.save(network.state_dict(), 'teacher.pth'); the bare parameters, named as in teacher_model's network."
 )
 
 
@@ -54,7 +54,8 @@ def read(path: Path, model: str, dataset: Dataset) -> Weights:
     expected = _expected(model, dataset.num_classes, dataset.in_channels)
     found = list(_networks(content, expected))
     if not found:
-        raise ValueError(f"teacher_weights {path} holds no network of ours, but {_described(content)}.\n{CONVERT}")
+        kind = "no network of ours" if ANCHOR in expected else f"no layer {', '.join(OWN_HEADS)} of a network"
+        raise ValueError(f"teacher_weights {path} holds {kind}, but {_described(content)}.\n{CONVERT}")
     beside = map(_key, content) if isinstance(content, dict) else ()
     if projector := [key for key in beside if key.startswith("proj")]:
         raise ValueError(
@@ -166,11 +167,11 @@ def _networks(content: Any, expected: Collection[str]) -> Iterator[Weights]:
     """Every state dict of a network with our :data:`ANCHOR`, its names without prefix and with our classifier's.
 
     ``expected``: the names in a network of one's own, where the classifier alone is called as ours, but for a second
-    name that it may have within the network.
+    name that it may have within the network, or for its public name in the file.
     """
-    anchor, heads = (ANCHOR, HEADS) if ANCHOR in expected else (OWN_ANCHOR, NONE)
-    within = _prefixes(expected, anchor) - {""}
     for keys, tensors in _state_dicts(content, (), set()):
+        anchor, heads = (ANCHOR, HEADS) if ANCHOR in expected else _own_head(tensors, expected)
+        within = _prefixes(expected, anchor) - {""}
         anchored = _prefixes(tensors, anchor)
         prefixes = anchored - {outer + inner for outer in anchored for inner in within}
         for prefix in sorted(prefixes):
@@ -178,6 +179,13 @@ def _networks(content: Any, expected: Collection[str]) -> Iterator[Weights]:
             own = [name for name in tensors if name.startswith(prefix) and not (others and name.startswith(others))]
             state = {heads.sub("classifier.", name.removeprefix(prefix)): tensors[name] for name in own}
             yield Weights(state, " > ".join([*map(repr, keys), *([prefix] if prefix else [])]))
+
+
+def _own_head(tensors: Collection[str], expected: Collection[str]) -> tuple[str, re.Pattern[str]]:
+    """What the file calls the classifier of a network of one's own: a public name that the network does not use so."""
+    free = [head for head in OWN_HEADS if head == "classifier" or f"{head}.weight" not in expected]
+    head = next((head for head in free if _prefixes(tensors, f"{head}.weight")), "classifier")
+    return f"{head}.weight", re.compile(rf"^{head}\.")
 
 
 def _prefixes(names: Collection[str], anchor: str) -> set[str]:
@@ -251,8 +259,9 @@ def _misfits(path: Path, model: str, dataset: Dataset, found: Weights) -> str:
                     else (f"choose the data it was trained on (this is {dataset.name}) and teacher_model = {name!r}")
                 )
                 return f"{asked}: they are those of {name} with {size} classes and {_channels(depth)}.\n{way_out}."
-    misfit = _misfit(found.state, _expected(model, classes, channels))
-    return f"{asked}: {misfit}. No other of {', '.join(models.names())} fits, either.\n{CONVERT}"
+    expected = _expected(model, classes, channels)
+    others = f" No other of {', '.join(models.names())} fits, either." if ANCHOR in expected else ""
+    return f"{asked}: {_misfit(found.state, expected)}.{others}\n{CONVERT}"
 
 
 def _channels(count: int) -> str:

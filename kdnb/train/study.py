@@ -25,6 +25,11 @@ SETTLED = (
     *("epochs", "batch_size", "learning_rate", "momentum", "nesterov", "weight_decay", "precision"),
     *("matched_on", "matched_accuracy", "clean_images", "teacher_outputs"),
 )
+# What a teacher takes from its students' parameters: its recipe is the field's, and one serves every ablation.
+OF_TEACHERS = (
+    *("profile", "dataset", "data_dir", "limit", "epochs", "batch_size", "precision", "device", "cuda_graph"),
+    *("teacher_model", "minutes"),
+)
 Identity = dict[str, str]  # of a teacher, as a student's spec names it
 
 
@@ -151,9 +156,7 @@ def load_bystander(parameters: StudentParameters, images: Dataset, budget: Budge
 
 def _teacher_of_seed(parameters: StudentParameters, seed: int, images: Dataset, budget: Budget | None) -> Teacher:
     run = run_in(paths.given(parameters.teachers_dir or folder(parameters)) / teacher_name(seed))
-    # The field's recipe, whatever the students' own: one teacher serves every ablation.
-    names = "profile dataset data_dir limit epochs batch_size precision device cuda_graph teacher_model minutes"
-    given = {name: getattr(parameters, name) for name in names.split()}
+    given = {name: getattr(parameters, name) for name in OF_TEACHERS}
     recipe = TeacherParameters(**given, output_dir=str(run.path.parent), seed=seed)
     if run.finished:
         _check_recipe(run, recipe, images, elsewhere=parameters.teachers_dir is not None)

@@ -23,6 +23,7 @@ A table is a folder: ``logits.npy``, ``features.npy`` where they were asked for 
 ``table.json``, of what it is the table and which chunks of it are done: see :mod:`kdnb.train.teacher_table_files`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +74,11 @@ def prepare(
     *,
     features: bool = False,
     budget: Budget | None = None,
+    epochs: int | None = None,
 ) -> TeacherTable:
     """The table of ``teacher`` under ``folder``, on ``device``: opened and checked, and computed where it is missing.
 
+    epochs: of the students; where they are so few that a live teacher would cost less, that is printed.
     Stopped at any moment, the same call goes on after the last recorded chunk. Of jobs that call at once, one computes
     and the others wait. Raises ValueError when the table's folder is another table's, its ``table.json`` is unreadable,
     or an output is not finite in fp16; OSError when the disk is too small. Each message says the way out.
@@ -88,6 +91,13 @@ def prepare(
     with store.locked():
         missing = store.missing(names)
         if any(missing.values()):
+            if epochs and epochs < views.count:
+                print(
+                    f"the teacher table asks the teacher {views.count} times an image, teacher_outputs='live' "
+                    f"{epochs}, once an epoch: unless {math.ceil(views.count / epochs)} groups of students share the "
+                    "table, live is cheaper.",
+                    flush=True,
+                )
             store.check_space(names)
             _build(store, missing, teacher.on(device).network, views, precision, budget or Budget())
     opened = {name: store.parts[name].open().to(device) for name in names}

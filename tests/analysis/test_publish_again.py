@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -125,8 +126,19 @@ def test_students_of_two_teachers_are_no_study(copied: tuple[Path, Path]) -> Non
     assert contents(small) == before
 
 
+def test_students_of_a_teacher_in_a_file_are_refused_with_the_reason(copied: tuple[Path, Path]) -> None:
+    full, small = copied
+    shutil.rmtree(full / "teacher-s0")
+    with pytest.raises(
+        ValueError, match="lacks the teacher of its students.*in a file .teacher_weights. there is no run"
+    ):
+        publish.publish(full, small)
+
+
 def test_a_drop_beyond_the_last_epoch_keeps_the_last(train: Train) -> None:
-    (run,) = train(methods=["normal"], epochs=3, drops=[150])
+    """As runs had that were trained before such drops were refused."""
+    (run,) = train(methods=["normal"], epochs=3)
+    run.__dict__["spec"] = replace(run.spec, drops=(150,))
     assert publish.kept_epochs(run) == [1, 3]
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Train
+from conftest import Train, tiny
 
 from kdnb import __main__ as command_line
 from kdnb import data, paths
 from kdnb.analysis import representability
 from kdnb.analysis.representability import MARGIN, margins, reach
+from kdnb.train import study
 
 RANDOM = np.random.RandomState
 
@@ -118,3 +119,12 @@ def test_the_command_writes_beside_published_runs(tmp_path: Path, capsys: pytest
     assert len(pd.read_parquet(tmp_path / representability.FILE)) > 2
     assert command_line.main(["representability", "--profile", "digits", "--runs", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("kdnb: ")
+
+
+def test_the_images_are_those_of_the_runs_whatever_the_profile_has(tmp_path: Path) -> None:
+    """``compare`` takes them in the same way; else one's own pictures could not be named."""
+    study.train_students(tiny(tmp_path, methods=["normal"], dataset="digits-few", limit=100, epochs=1))
+    for command in (command_line.Representability, command_line.Compare):
+        found = command(profile="digits", limit=100).images([tmp_path / "none", tmp_path])
+        assert (found.name, len(found.train.labels)) == ("digits-few", 100)
+        assert command(profile="digits").images([tmp_path / "none"]).name == "digits"

@@ -13,6 +13,7 @@ from hypothesis import given
 from PIL import Image, ImageCms
 
 from kdnb import data
+from kdnb.data import folder
 from kdnb.data.folder import _read_picture
 
 SIDE = 16
@@ -40,6 +41,18 @@ def put(pictures: Path, file: str, **options: object) -> Image.Image:
     made = picture(seed=99)
     made.save(pictures / "train" / "cat" / file, **options)  # type: ignore[arg-type]
     return made
+
+
+def test_pictures_are_read_and_listed_once_in_a_process_until_one_changes(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(folder, "_read_picture", lambda path: (read.append(path), _read_picture(path))[1])
+    first, again = (data.load("folder", pictures, limit=limit) for limit in (None, 4))
+    assert len(read) == 8 and len(again.train.labels) == 4
+    assert capsys.readouterr().out.count("pictures: ") == 2  # a line for each part
+    put(pictures, "0.png")
+    assert data.load("folder", pictures).checksum != first.checksum and len(read) == 16
 
 
 def last_cat(pictures: Path) -> np.ndarray:

@@ -10,7 +10,7 @@ from made_up import SPEC, kd, store, write
 
 from kdnb import runs
 from kdnb.analysis import maps, publish, selection
-from kdnb.analysis.selection import ChapterParameters, MapParameters
+from kdnb.analysis.selection import ChapterParameters, MapParameters, StudiesParameters
 from kdnb.parameters import TeacherParameters
 from kdnb.train import study
 
@@ -44,6 +44,24 @@ def test_without_runs_a_chapter_reads_the_published_ones_and_says_so(
     assert capsys.readouterr().out == (
         f"Read from {found.folder}: 5 students, published runs, trained once and kept with the repository.\n"
     )
+
+
+def test_what_was_left_out_of_a_publication_is_said_and_nothing_called_damaged(root: Path) -> None:
+    """Who moves such a folder away, as one is told of damaged ones, loses a result."""
+    place = root / "results" / "digits"
+    student, bystander = runs.load(place / kd(4).name), runs.load(place / "teacher-s1")
+    for run, asked in ((student, student.weights), (bystander, lambda: bystander.row_distances(student))):
+        with pytest.raises(FileNotFoundError, match=f"{run.path} was published without its .*; name the folder of the"):
+            asked()
+    with pytest.raises(ValueError, match="unknown snapshot 'fianl'; known: final, matched. Did you mean 'final'"):
+        student.class_means("fianl")  # type: ignore[arg-type]
+
+
+def test_a_profile_that_is_not_published_is_named_with_the_way_out(root: Path) -> None:
+    asked = StudiesParameters(profiles=("cifar100",))
+    with pytest.raises(FileNotFoundError, match="cifar100 holds no published study: .*kdnb publish --profile cifar100"):
+        asked.studies()
+    assert not asked.present(["cifar100"])
 
 
 def test_ones_own_runs_come_first_and_a_folder_that_is_named_comes_before_all(

@@ -136,7 +136,7 @@ def test_a_live_teacher_is_shared_by_its_group() -> None:
 )
 def test_groups_share_a_teacher_table_where_it_is_the_same(more: dict[str, object], count: int, tmp_path: Path) -> None:
     """The larger one, where one of them needs features as well."""
-    students = {"a": {"methods": ["kd"]}, "b": {"methods": ["kd", "srrl"], **more}}
+    students = {"a": {"methods": ["kd"]}, "b": {"methods": ["kd", "srrl"], "seed": 1, **more}}
     file = tmp_path / "two.yaml"
     file.write_text(yaml.safe_dump({"profile": "digits", "teachers": [0], "students": students}))
     tables = plan.jobs(configuration.read(str(file)))[plan.TABLES]

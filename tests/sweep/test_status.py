@@ -130,6 +130,23 @@ def test_the_configuration_says_what_is_missing(
     ]
 
 
+def test_a_folder_of_runs_is_looked_at_without_a_configuration(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", str(tiny_folder)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"all runs in {tiny_folder}") and "7 of 7 runs done" in said
+    gone = tmp_path / "gone"
+    for words, refusal in (
+        ([str(tmp_path)], f"{tmp_path} holds no runs; name their folder."),
+        ([str(tmp_path), "--runs", str(tiny_folder)], f"{tmp_path} is itself a folder of runs: leave --runs out."),
+        (["digits", "--runs", str(gone)], f"runs is {str(gone)!r}, and there is no such folder"),
+        ([str(gone)], "unknown configuration"),
+    ):
+        assert main(["status", *words]) == 2
+        assert refusal in capsys.readouterr().err
+
+
 def test_a_trial_in_the_studys_folder_is_not_what_was_asked(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,7 +184,15 @@ def test_what_two_groups_ask_for_is_counted_once(tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("profile: digits\nteachers: [0]\nstudents: {a: {methods: [normal]}, b: {methods: [normal, mse]}}\n")
     folders = configuration.read(str(file)).folders()
-    assert {name: len(some) for name, some in folders.items()} == {"teachers": 1, "a": 1, "b": 1}
+    assert {name: len(some) for name, some in folders.items()} == {"teachers": 2, "a": 1, "b": 1}  # and the bystander
+
+
+def test_groups_that_differ_in_a_run_of_both_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "twice.yaml"
+    students = "{a: {methods: [normal]}, b: {methods: [normal], epochs: 3}}"
+    file.write_text(f"profile: digits\nteachers: [0]\nstudents: {students}\n")
+    assert main(["plan", str(file)]) == 2
+    assert f"{file}: the groups a and b both ask for normal-wd0.0005-s0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", configuration.known())
@@ -192,6 +217,11 @@ def test_every_configuration_of_the_repository_is_read(name: str) -> None:
         ("{profile: digits, teachers: '01', students: {}}", "teachers is '01'; it must be a list of seeds"),
         ("{profile: digits, teachers: [a], students: {}}", "teachers is ['a']; it must be a list of seeds"),
         ("{profile: digits, teachers: [], students: {}, runs_a_job: two}", "runs_a_job is 'two'; it must be a whole"),
+        (
+            "{profile: digits, teachers: [], students: {}, run: x}",
+            "unknown word of a configuration 'run'; known: ",
+        ),
+        ("{profile: digits, teachers: [], students: {}, gpu_a_job: 0}", "Did you mean 'gpus_a_job'?"),
         ("{profile: digits, teachers: [], students: {}, runs: 3}", "runs is 3; it must be the path of a folder"),
     ],
 )
@@ -208,14 +238,6 @@ def test_a_bad_configuration_is_refused(
 def test_an_unknown_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "digts"]) == 2
     assert "unknown configuration 'digts'" in capsys.readouterr().err
-
-
-def test_a_profile_without_a_configuration_shows_all_runs_that_are_there(
-    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(configuration, "known", lambda: [])
-    assert main(["status", "digits", "--runs", str(tiny_folder)]) == 0
-    assert "7 of 7 runs done" in capsys.readouterr().out
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -46,6 +46,16 @@ def test_it_is_the_live_teacher_on_every_view_within_rounding(
         assert (stored.logits[1:] - live.logits[:-1]).abs().max() > 0.05  # views differ by more than they are rounded
 
 
+def test_a_table_that_is_dearer_than_a_live_teacher_says_so_before_it_is_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = made_up(2)
+    for folder, epochs, said in (("few", 4, True), ("few", 4, False), ("many", VIEWS, False)):
+        teacher_table.prepare(tmp_path / folder, untrained(dataset), dataset, CPU, "fp32", epochs=epochs)
+        expected = f"{VIEWS} times an image, teacher_outputs='live' 4, once an epoch: unless 3 groups of students share"
+        assert (expected in capsys.readouterr().out) == said  # what is there already costs nothing
+
+
 def test_its_precision_is_the_runs(tmp_path: Path) -> None:
     dataset = made_up(1)
     network, every = untrained(dataset), torch.arange(VIEWS)
