@@ -20,7 +20,7 @@ study: environment  ## train, analyse, build the book (PROFILE=cifar100: the pap
 book: environment  ## the book from results/ alone, nothing trained
 	$(BIN)/python tools/study.py results
 
-# Files in their order, not by how many tests they have: those of few but long ones would be left for the end.
+# Files in the order of tests/conftest.py, the longest first, not by how many tests they have.
 test: environment  ## lint, types, walls, every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -28,7 +28,7 @@ test: environment  ## lint, types, walls, every test
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
 
 test-cluster: environment  ## a study on Slurm, started here, and one that is killed in every way (needs slurm-wlm, munge)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/cluster/test_slurm.py tests/cluster
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/cluster
 
 bench: environment  ## our loop against the field's usual one (DEVICE=cpu; DATA=folder of CIFAR-100, else noise)
 	$(BIN)/python -m benchmarks.bench $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))

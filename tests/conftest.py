@@ -17,6 +17,15 @@ pytest_plugins = ["browser", "small_book"]
 
 torch.set_num_threads(1)
 
+LONGEST = ["book/test_pages.py", "test_workflow.py", "book/test_live.py", "test_notebooks.py"]
+LONGEST += ["train", "cluster/test_slurm.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, that no worker ends alone with one; arguments cannot say so: pytest 9 merges them."""
+    places = [Path(__file__).parent / name for name in LONGEST]
+    items.sort(key=lambda item: [not item.path.is_relative_to(place) for place in places])
+
 
 def tiny(folder: Path, **changes: object) -> StudentParameters:
     """Parameters of a study that takes seconds: 128 digits, 3 epochs, small networks."""
