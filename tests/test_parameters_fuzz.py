@@ -44,7 +44,7 @@ def test_a_value_is_taken_or_refused_by_name(kind: type, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("command", ["teacher", "students", "publish", "compare", "book"])
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_command_takes_a_word_or_ends_with_2(command: str, data: st.DataObject) -> None:
     options = {"teacher": TeacherParameters, "students": StudentParameters}
