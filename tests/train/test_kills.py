@@ -15,7 +15,7 @@ from kdnb.runs import Run
 from kdnb.train import study
 
 KILLS = 10
-EPOCHS = 30
+EPOCHS = 20
 STUDY = {"methods": ["normal", "kd"], "temperatures": [4], "epochs": EPOCHS, "teacher_outputs": "table"}
 
 
