@@ -1,5 +1,6 @@
 """What several tests need: one torch thread, and a tiny study on real digits."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, that no worker ends alone with one; arguments cannot say so: pytest 9 merges them."""
     places = [Path(__file__).parent / name for name in LONGEST]
     items.sort(key=lambda item: [not item.path.is_relative_to(place) for place in places])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test sees a power loss; what one starts to kill is a process of its own, which waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 def tiny(folder: Path, **changes: object) -> StudentParameters:
