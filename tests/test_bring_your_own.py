@@ -1,5 +1,6 @@
 """The page 'Bring your own', walked through in a clone: its files where it says, its study by its own configuration."""
 
+import json
 import os
 import re
 import shutil
@@ -64,33 +65,41 @@ def call(clone: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def kdnb(clone: Path, *words: str) -> str:
+def kdnb(clone: Path, *calls: list[str]) -> str:
     """The console script, as the page calls it: it does not put the current folder on the path, as ``-m`` does."""
     code = (
-        "import sys; sys.path.remove('') if '' in sys.path else None; from kdnb.__main__ import main; sys.exit(main())"
+        "import json, sys; sys.path.remove('') if '' in sys.path else None; from kdnb.__main__ import main; "
+        "sys.exit(any([main(words) for words in json.loads(sys.argv[1])]))"
     )
-    return call(clone, sys.executable, "-c", code, *words)
+    return call(clone, sys.executable, "-c", code, json.dumps(calls))
 
 
 def test_the_page_says_what_it_runs() -> None:
     for words in ("kdnb plan config/mine.yaml", "make study PROFILE=mine", "kdnb status mine"):
         assert words in block("The whole study of it", "bash")
-    assert "`my_networks.py`" in PAGE and "`config/mine.yaml`" in PAGE
+    for file in ("my_networks.py", "kdnb/methods/direction.py", "config/mine.yaml"):
+        assert f"`{file}`" in PAGE
 
 
 def test_planned_trained_and_watched(clone: Path) -> None:
-    """Pictures, networks, method and grid of one's own: a teacher as the workflow calls it, then a group's call."""
-    planned = kdnb(clone, "plan", "config/mine.yaml")
+    """Pictures, networks, method and grid of one's own: a teacher as the workflow calls it, then a group's call.
+
+    It trains the method at another weight as well, which the plan does not know.
+    """
+    planned = kdnb(clone, ["plan", "config/mine.yaml"])
     assert re.search(r"together +4 +8 ", planned) and "* estimate: scaled by arithmetic from" in planned
     words = ["--configfile", "config/mine.yaml", "--cores", "2", "--nolock"]
     call(clone, sys.executable, "-m", "snakemake", *words, f"{clone}/runs/mine/digits/teacher-s0/finished")
     study = yaml.safe_load((clone / "config" / "mine.yaml").read_text())
     given = {**study["common"], **study["students"]["first"], "output_dir": "runs/mine/digits"}
+    given["methods"] = [*given["methods"], "direction:weight=2"]
     options = [[f"--{name.replace('_', '-')}", *map(str, as_list(value))] for name, value in given.items()]
-    kdnb(clone, "students", *sum(options, []))
-    assert "5 of 8 runs done; 3 missing" in kdnb(clone, "status", "mine")
+    assert "5 of 8 runs done; 3 missing" in kdnb(clone, ["students", *sum(options, [])], ["status", "mine"])
     runs = find(clone / "runs" / "mine" / "digits")
-    assert {run.spec.method for run in runs} == {"normal", "kd", "direction"} and len(runs) == 5
+    assert {run.spec.method for run in runs} == {"normal", "kd", "direction"} and len(runs) == 6
+    one, two = (run.history for run in runs if run.spec.method == "direction")
+    assert {"loss_ce", "loss_direction", "pull_direction", "mu_raw"} <= set(one)
+    assert one["pull_direction"].any() and not one.equals(two)
     for run in runs:
         kind = "deep" if run.spec.role == "teacher" else "shallow"
         assert re.fullmatch(rf"my_networks:{kind}@[0-9a-f]{{12}}", run.spec.model) and run.spec.dataset == "folder"
@@ -106,7 +115,7 @@ def test_one_call_takes_own_networks(clone: Path) -> None:
     options = [f"--{name.replace('_', '-')}={value}" for _, name, value in zip(*[iter(asked[3:])] * 3, strict=True)]
     assert asked[0] == "papermill" and len(options) == 3
     little = ["--epochs=1", "--limit=64", "--methods=kd", "--temperatures=4", "--bystander-seed=None"]
-    kdnb(clone, "students", *options, *little)
+    kdnb(clone, ["students", *options, *little])
     assert {run.spec.model.partition("@")[0] for run in find(clone / "trial")} == {
         "my_networks:deep",
         "my_networks:shallow",

@@ -57,20 +57,11 @@ def test_papermill_with_other_parameters_from_another_folder(tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"temprature": 4}, "unknown parameter 'temprature'.*Did you mean"),
-        ({"temperatures": "[1, 4]"}, "it must be a list that is not empty"),
-    ],
-)
-def test_papermill_with_bad_parameters_is_refused_before_any_work(
-    tmp_path: Path, given: dict[str, object], message: str
-) -> None:
-    given = {**given, "output_dir": str(tmp_path / "mine")}
+def test_papermill_with_bad_parameters_is_refused_before_any_work(tmp_path: Path) -> None:
+    given = {"temprature": 4, "output_dir": str(tmp_path / "mine")}
     notebook, out = str(ROOT / "notebooks" / "02_students.ipynb"), str(tmp_path / "out.ipynb")
     done = call("papermill", notebook, out, "-k", "python3", "-y", json.dumps(given), folder=tmp_path)
-    assert done.returncode != 0 and re.search(message, done.stderr)
+    assert done.returncode != 0 and re.search("unknown parameter 'temprature'.*Did you mean", done.stderr)
     assert not (tmp_path / "mine").exists()
 
 

@@ -28,7 +28,10 @@ from kdnb.train import study
         ({"temperatures": [-1, 4]}, r"temperatures holds -1"),
         ({"temperatures": [float("nan")]}, r"temperatures holds nan"),
         ({"temperatures": ["four"]}, r"temperatures holds 'four'; each of it must be a number"),
-        ({"temperatures": "[1, 4]"}, r"temperatures is '\[1, 4\]'; it must be a list.*-y 'temperatures: \[1, 4\]'"),
+        (
+            {"temperatures": "[1, 4]"},
+            r"temperatures is '\[1, 4\]'; it must be a list that is not empty.*-y 'temperatures: \[1, 4\]'",
+        ),
         ({"methods": []}, r"methods is \[\]; it must be a list that is not empty, of which each is a text"),
         ({"methods": ["normal", False]}, r"methods holds False.* a text. YAML reads 'no' or 'off' without quotes"),
         ({"alpha": 1.5}, r"alpha is 1.5; it must be a number from 0 to 1"),
@@ -107,6 +110,8 @@ def test_a_notebooks_plain_variables_are_its_parameters() -> None:
     assert read(namespace, TeacherParameters) == TeacherParameters(epochs=5)
     with pytest.raises(ValueError, match="unknown parameter 'epoch'.*Did you mean 'epochs'"):
         read({**namespace, "epoch": 3}, TeacherParameters)
+    with pytest.raises(ValueError, match=r"temperatures is '\[1, 4\]'; it must be a list that is not empty"):
+        read({**namespace, "temperatures": "[1, 4]"}, StudentParameters)
 
 
 def test_a_kernel_in_which_all_is_run_again_reads_its_parameters_again() -> None:

@@ -1,10 +1,5 @@
 """Every method, trained on digits: what it records, that it resumes, that company changes nothing, what is refused."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +10,6 @@ import pytest
 import torch
 from conftest import Train, same, stopped_after, tiny, with_teachers
 
-import kdnb
 from kdnb import data, methods, models, registry
 from kdnb.data import Views
 from kdnb.measure.outputs import collect
@@ -233,25 +227,6 @@ def test_two_methods_of_one_name_are_refused() -> None:
         registry.by_name([methods.METHODS["kd"], methods.METHODS["kd"]])
 
 
-# ------------------------------------------------------------------------------------------------ a method of one's own
 def test_the_page_names_every_method() -> None:
     text = (BOOK / "how-to-run.md").read_text()
     assert [name for name in methods.METHODS if f"`{name}`" not in text] == []
-
-
-def test_a_method_of_ones_own_is_one_file(tiny_folder: Path, tmp_path: Path) -> None:
-    """The page's file, put where the page says into a copy of the package, and trained as the page says."""
-    section = (BOOK / "bring-your-own.md").read_text().split("## Your own method")[1].split("\n## ")[0]
-    (source,) = re.findall(r"```python\n(.*?)```", section, re.S)
-    (file,) = re.findall(r"`(kdnb/methods/\w+\.py)`", section.split("```python")[0])
-    shutil.copytree(Path(kdnb.__file__).parent, tmp_path / "kdnb", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / file).write_text(source)
-    runs = with_teachers(tmp_path / "runs", tiny_folder)
-    options = "--methods kd direction direction:weight=2 --temperatures 4 --limit 128 --epochs 2 --device cpu"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "kdnb", "students", "--output-dir", str(runs), *options.split()]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    one, two = (Run(runs / f"direction-{more}wd0.0005-s0") for more in ("", "weight2-"))
-    assert one.finished and two.finished
-    assert {"loss_ce", "loss_direction", "pull_direction", "mu_raw"} <= set(one.history)
-    assert one.history["pull_direction"].any() and not one.history.equals(two.history)
