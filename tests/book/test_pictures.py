@@ -62,30 +62,35 @@ KINDS = {
         go.Image(source=PIXEL),
         go.Scatter(x=[0], y=[0], mode="markers", marker={"color": css(BLUE), "size": 20}),
     ],
+    "pie": [go.Pie(values=[1, 2], marker={"colors": [css(RED), css(BLUE)]})],
 }
 
 
-def test_every_kind_of_trace_shows_its_colours_on_white(browser: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def gallery(browser: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of every kind, of a figure with a menu, and a page's card: drawn by one browser."""
+    folder = tmp_path_factory.mktemp("gallery")
+    menu = {"buttons": [{"label": "█" * 9, "method": "skip"}], "font": {"color": css(BLUE)}}
+    card = pictures.card(drawn.Drawn("flat", "A line.", compact(go.Figure(line())), None, []), "one")
+    kinds = [picture(name, *traces) for name, traces in KINDS.items()]
+    pictures.draw([*kinds, picture("menu", line(), updatemenus=[menu]), card], folder, folder / "cache", browser)
+    return folder / "pictures" / "one"
+
+
+def test_every_kind_of_trace_shows_its_colours_on_white(gallery: Path) -> None:
     """All that the book has, and what it may have one day: Plotly itself draws."""
-    kinds = {**KINDS, "pie": [go.Pie(values=[1, 2], marker={"colors": [css(RED), css(BLUE)]})]}
-    pictures.draw([picture(name, *traces) for name, traces in kinds.items()], tmp_path, tmp_path / "cache", browser)
-    for name in kinds:
-        path = tmp_path / "pictures" / "one" / f"{name}.png"
+    for name in KINDS:
+        path = gallery / f"{name}.png"
         assert has(path, RED) and has(path, BLUE), name
         assert (pixels(path)[0] == 255).all() and Image.open(path).size == (400, 300)
 
 
-def test_what_only_moves_on_a_screen_is_left_out(browser: str, tmp_path: Path) -> None:
-    menu = {"buttons": [{"label": "█" * 9, "method": "skip"}], "font": {"color": css(BLUE)}}
-    pictures.draw([picture("menu", line(), updatemenus=[menu])], tmp_path, tmp_path / "cache", browser)
-    path = tmp_path / "pictures" / "one" / "menu.png"
-    assert has(path, RED) and not has(path, BLUE)
+def test_what_only_moves_on_a_screen_is_left_out(gallery: Path) -> None:
+    assert has(gallery / "menu.png", RED) and not has(gallery / "menu.png", BLUE)
 
 
-def test_a_card_has_the_size_that_pages_say(browser: str, tmp_path: Path) -> None:
-    figure = drawn.Drawn("flat", "A line.", compact(go.Figure(line())), None, [])
-    pictures.draw([pictures.card(figure, "one")], tmp_path, tmp_path / "cache", browser)
-    assert Image.open(tmp_path / "pictures" / "one" / "card.png").size == (1200, 630)
+def test_a_card_has_the_size_that_pages_say(gallery: Path) -> None:
+    assert Image.open(gallery / "card.png").size == (1200, 630)
 
 
 def test_only_what_changed_is_drawn_again(browser: str, tmp_path: Path) -> None:

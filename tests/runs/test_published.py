@@ -9,7 +9,7 @@ from conftest import tiny
 from made_up import SPEC, kd, store, write
 
 from kdnb import runs
-from kdnb.analysis import maps, publish, selection
+from kdnb.analysis import maps, selection
 from kdnb.analysis.selection import ChapterParameters, MapParameters, StudiesParameters
 from kdnb.parameters import TeacherParameters
 from kdnb.train import study
@@ -18,10 +18,10 @@ EVERY = {"methods": ["normal", "kd", "dist", "mse"]}
 
 
 @pytest.fixture(scope="module")
-def root(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with published digits and no runs."""
     folder = tmp_path_factory.mktemp("root")
-    publish.publish(tiny_folder, folder / "results" / "digits")
+    shutil.copytree(published, folder / "results" / "digits")
     return folder
 
 
