@@ -7,22 +7,15 @@ import numpy as np
 import pytest
 from made_up import SPEC, kd, store
 
-from kdnb.analysis import maps, publish, selection
+from kdnb.analysis import maps, selection
 from kdnb.analysis.study import Study
 from kdnb.data import cifar
 from kdnb.figures import classes, experiment, tsne
 
 
 @pytest.fixture(scope="module")
-def results(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("results") / "tiny"
-    publish.publish(tiny_folder, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def study(results: Path) -> Study:
-    return selection.load(selection.ChapterParameters(output_dir=str(results)))
+def study(published: Path) -> Study:
+    return selection.load(selection.ChapterParameters(output_dir=str(published)))
 
 
 # ----------------------------------------------------------------------------------------------------------- classes
