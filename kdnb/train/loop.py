@@ -144,7 +144,7 @@ def _train(group: Group, budget: Budget) -> None:
     start, epochs = group.epoch, group.learners[0].spec.epochs
     # Measuring solves assignments and SVDs in scipy and numpy, which let other threads run.
     workers = min(len(group.learners), os.cpu_count() or 1)
-    with _recorded(group, start), ThreadPoolExecutor(workers) as pool:
+    with _recorded(group), ThreadPoolExecutor(workers) as pool:
         group.finish_interrupted()
         shown = progress.track(range(start + 1, epochs + 1), epochs, start, group.title)
         for epoch in budget.spend(shown, group.title):
@@ -152,19 +152,20 @@ def _train(group: Group, budget: Budget) -> None:
 
 
 @contextmanager
-def _recorded(group: Group, start: int) -> Iterator[None]:
+def _recorded(group: Group) -> Iterator[None]:
     """Add this session to each run's provenance, at its start and again, with its end, however it ends."""
-    session = provenance.describe(group.shared.device) | {"first_epoch": start + 1}
-    session["group"] = [learner.run.path.name for learner in group.learners]
-    earlier = {learner: learner.run.provenance["sessions"] for learner in group.learners}
+    shared = provenance.describe(group.shared.device) | {"group": [one.run.path.name for one in group.learners]}
+    earlier, sessions = {}, {}
     for learner in group.learners:
-        learner.run.write_provenance({"sessions": [*earlier[learner], session]})
+        own = {"first_epoch": learner.epoch + 1, "method": provenance.method_digest(learner.spec.method)}
+        earlier[learner], sessions[learner] = learner.run.provenance["sessions"], shared | own
+        learner.run.write_provenance({"sessions": [*earlier[learner], sessions[learner]]})
     try:
         yield
     finally:
         for learner in group.learners:
-            ended = session | {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
-            learner.run.write_provenance({"sessions": [*earlier[learner], ended]})
+            end = {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
+            learner.run.write_provenance({"sessions": [*earlier[learner], sessions[learner] | end]})
 
 
 def check_shareable(specs: Sequence[RunSpec]) -> None:

@@ -235,20 +235,23 @@ def _train(
     names = ", ".join(spec.name for spec in exact)
     precisions = " and ".join(dict.fromkeys(spec.precision for spec in exact))
     print(f"{len(exact)} run{'s' * (len(exact) != 1)} on {device} in {precisions} into {target}: {names}", flush=True)
-    _say_finished([run for run in (Run(target / spec.name) for spec in exact) if run.finished])
+    begun = [run for run in (Run(target / spec.name) for spec in exact) if run.has_results]
+    for run in begun:
+        provenance.check_method(run)
+    _say_begun(begun)
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(exact, target, images, device, execution, teacher=teacher, bystander=bystander)
 
 
-def _say_finished(runs: list[Run]) -> None:
-    """Name the runs that are not trained again, and those that other code made, such as a method before its change."""
-    if not runs:
-        return
-    print(f"finished before, and not trained again: {', '.join(run.path.name for run in runs)}", flush=True)
-    code = provenance.code_digest()
-    sessions = {run.path.name: run.provenance["sessions"] for run in runs}
-    if old := [name for name, known in sessions.items() if known and known[-1]["code"] != code]:
-        print(f"made by other code than there is now: {', '.join(old)}; to train one anew, move its folder away.")
+def _say_begun(runs: list[Run]) -> None:
+    """Name the runs that are not trained again, and those of which other code made a part, or all."""
+    code, finished = provenance.code_digest(), [run.path.name for run in runs if run.finished]
+    if finished:
+        print(f"finished before, and not trained again: {', '.join(finished)}", flush=True)
+    old = [run.path.name for run in runs if provenance.is_of_other_code(run, code)]
+    for verb, names in (("made by", finished), ("going on, begun with", {*old}.difference(finished))):
+        if some := ", ".join(name for name in old if name in names):
+            print(f"{verb} other code than there is now: {some}; to train one anew, move its folder away.", flush=True)
 
 
 def _in_exact_precision(specs: list[RunSpec], target: Path, device: torch.device) -> list[RunSpec]:
