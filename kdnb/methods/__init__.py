@@ -3,8 +3,11 @@
 Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds one; nothing else has to be told.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from torch import Tensor
@@ -22,6 +25,28 @@ SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies
 def parameter_names(name: str) -> list[str]:
     """The parameters method ``name`` takes."""
     return [field.name for field in fields(METHODS[choice("method", name, METHODS)])]
+
+
+class Fault(ValueError):
+    """What a method's code raised, with its name and its line."""
+
+
+def fault(name: str, error: Exception) -> Fault:
+    """``error``, raised where method ``name`` was at work, in one line; a refusal that names the method stays."""
+    first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, ValueError) and first.startswith("method "):
+        return Fault(first)
+    own = files(name)
+    inner = [frame for frame in extract_tb(error.__traceback__) if frame.filename in own][-1:]
+    place = "/".join(Path(inner[0].filename if inner else own[0]).parts[-3:])
+    line = f":{inner[0].lineno}" if inner else ""
+    return Fault(f"method {name!r} ({place}{line}): {type(error).__name__}: {first}")
+
+
+def files(name: str) -> list[str]:
+    """The files that define method ``name``: its own, then those of methods that it builds on."""
+    kinds = [kind for kind in METHODS[name].__mro__ if issubclass(kind, Method) and kind is not Method]
+    return list(dict.fromkeys(inspect.getfile(kind) for kind in kinds))
 
 
 def needed(names: Iterable[str]) -> frozenset[str]:

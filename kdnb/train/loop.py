@@ -55,8 +55,9 @@ def train(
     that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
     Raises ValueError, before any work, for unfinished runs that cannot share batches, differing specs of one name, a
     folder that holds another spec, a method that a teacher table cannot serve, or unequal feature widths; TimeUp when
-    the budget is used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError,
-    once all others are finished, for runs whose losses, weights or outputs are not finite. What is finished stays
+    the budget is used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError
+    or Fault, once all others are finished, for runs whose losses, weights or outputs are not finite, or whose method
+    raised an error. What is finished stays
     stored in each case, and the run's ``failed`` says what stopped it.
     """
     check_shareable([spec for spec in specs if not Run(Path(folder) / spec.name).finished])
@@ -68,7 +69,7 @@ def train(
     runs = {name: Run(Path(folder) / name) for name in wanted}
     for name, run in runs.items():
         run.check(wanted[name])
-    how, shared, failed = execution or Execution(), None, dict[str, FloatingPointError]()
+    how, shared, failed = execution or Execution(), None, dict[str, FloatingPointError | methods.Fault]()
     while waiting := [run for name, run in runs.items() if not run.tidy and name not in failed]:
         with locks.ours(waiting, how.budget.left) as mine:
             for run in mine:
@@ -85,7 +86,7 @@ def train(
                     failed = shared.failed
                     _train_what_fits(shared, begun, how)
     if failed:
-        raise FloatingPointError("\n".join(map(str, failed.values())))
+        raise type(next(iter(failed.values())))("\n".join(map(str, failed.values())))
     return list(runs.values())
 
 

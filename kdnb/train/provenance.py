@@ -1,7 +1,6 @@
 """How a result came about: versions, code, hardware, times. Recorded, never compared."""
 
 import hashlib
-import inspect
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -14,8 +13,7 @@ import torch
 
 import kdnb
 from kdnb import device as devices
-from kdnb.methods import METHODS
-from kdnb.methods.base import Method
+from kdnb import methods
 from kdnb.runs import Run
 
 PACKAGE = Path(kdnb.__file__).parent
@@ -45,10 +43,8 @@ def code_digest() -> str:
 
 
 def method_digest(name: str) -> str:
-    """sha256 over the files that define method ``name``: its own, and those of methods that it builds on."""
-    kinds = [kind for kind in METHODS[name].__mro__ if issubclass(kind, Method) and kind is not Method]
-    files = dict.fromkeys(inspect.getfile(kind) for kind in kinds)
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+    """sha256 over the files that define method ``name``."""
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in methods.files(name))).hexdigest()
 
 
 def counted(run: Run) -> list[dict[str, Any]]:
@@ -67,12 +63,13 @@ def check_method(run: Run) -> None:
     """ValueError where ``run``, which has results, would go on with another formula: its method's file was changed."""
     if run.finished:
         return
-    now, method = method_digest(run.spec.method), run.spec.method
+    name = run.spec.method
+    now, file = method_digest(name), methods.METHODS[name].__module__
     if any(session.get("method", now) != now for session in counted(run)):
         raise ValueError(
-            f"{run.path} is trained in part, and the file of method {method!r} ({METHODS[method].__module__}) was "
-            "changed since: the rest would be of another formula. Put the file back, choose another output_dir, or "
-            "move that folder away to train the run anew."
+            f"{run.path} is trained in part, and the file of method {name!r} ({file}) was changed since: the rest "
+            "would be of another formula. Put the file back, choose another output_dir, or move that folder away to "
+            "train the run anew."
         )
 
 

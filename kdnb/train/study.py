@@ -17,7 +17,7 @@ from kdnb.train import provenance, published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
-from kdnb.train.student import check_last_batch
+from kdnb.train.student import check_last_batch, try_step
 from kdnb.train.teacher import Teacher
 
 # Of a run's identity what parameters say, and the profile where they leave it open.
@@ -65,7 +65,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
-    _check_pair(*pair, names, images, parameters.batch_size or profiles.get(parameters.profile).batch_size)
+    _check_students(parameters, images, *pair)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
     specs = student_specs(parameters, images, teacher.identity, bystander.identity if bystander else None)
@@ -73,7 +73,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
 
 
 def student_specs(
-    parameters: StudentParameters, images: Dataset, teacher: Identity, bystander: Identity | None
+    parameters: StudentParameters, images: Dataset, teacher: Identity | None, bystander: Identity | None
 ) -> list[RunSpec]:
     """Identities of the students that ``parameters`` name."""
     model = _student_model(parameters)
@@ -91,13 +91,18 @@ def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
     return models.identity(parameters.teacher_model or profiles.get(parameters.profile).teacher)
 
 
-def _check_pair(student: str, teacher: str, names: list[str], images: Dataset, batch_size: int) -> None:
-    """ValueError where a network is not what it should be, cannot take the last batch, or mu cannot compare the two."""
+def _check_students(parameters: StudentParameters, images: Dataset, student: str, teacher: str) -> None:
+    """ValueError where a network is not what it should be, mu cannot compare the two, or a step cannot be taken."""
     size = images.num_classes, images.in_channels, images.image_size
     there, taught = (models.create(model, *size) for model in (student, teacher))
-    check_last_batch(student, batch_size, images, there)
-    if any(methods.METHODS[name].mu_is_defined for name in names):
+    waiting = student_specs(parameters, images, None, None)
+    if any(methods.METHODS[spec.method].mu_is_defined for spec in waiting):
         check_pair(taught.classifier.weight, there.classifier.weight)
+    untrained = Teacher(teacher, taught.eval().requires_grad_(False), checksum="")
+    for spec in waiting:
+        if not Run(folder(parameters) / spec.name).finished:
+            try_step(spec, images, untrained, None if parameters.bystander_seed is None else untrained)
+    check_last_batch(student, waiting[0].batch_size, images, there)
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identity, Identity | None]:
