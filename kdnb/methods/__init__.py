@@ -6,6 +6,7 @@ Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds 
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from math import isfinite
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -19,6 +20,7 @@ from kdnb.methods.base import Method, Step, check_kind
 METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
 for _kind in METHODS.values():
     check_kind(_kind)
+registry.by_name(METHODS.values(), "label")  # of two that figures call alike one would stand for the other
 SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies: in names even at their defaults
 
 
@@ -104,6 +106,8 @@ def parse(text: str) -> tuple[str, dict[str, float]]:
             given[key.strip()] = float(value)
         except ValueError:
             raise ValueError(f"method {text!r}: {part!r} must be name=number, as in 'simkd:factor=4'.") from None
+        if not isfinite(given[key.strip()]):
+            raise ValueError(f"method {text!r}: {key.strip()} is {value.strip()}; it must be a finite number.")
     return name, given
 
 
