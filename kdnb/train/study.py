@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from kdnb import data, methods, models, paths, profiles
+from kdnb import data, methods, models, own_networks, paths, profiles
 from kdnb import device as devices
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
@@ -47,6 +47,8 @@ def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -
     """
     model = _teacher_model(parameters)
     images = dataset(parameters)
+    if not are_published(folder(parameters)):
+        _trainable(model, images)
     spec = make_spec(parameters, images, "teacher", model, "normal", {})
     return _train(parameters, [spec], images, budget)[0]
 
@@ -93,8 +95,8 @@ def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
 
 def _check_students(parameters: StudentParameters, images: Dataset, student: str, teacher: str) -> None:
     """ValueError where a network is not what it should be, mu cannot compare the two, or a step cannot be taken."""
-    size = images.num_classes, images.in_channels, images.image_size
-    there, taught = (models.create(model, *size) for model in (student, teacher))
+    there = _trainable(student, images)
+    taught = models.create(teacher, images.num_classes, images.in_channels, images.image_size)
     waiting = student_specs(parameters, images, None, None)
     if any(methods.METHODS[spec.method].mu_is_defined for spec in waiting):
         check_pair(taught.classifier.weight, there.classifier.weight)
@@ -103,6 +105,13 @@ def _check_students(parameters: StudentParameters, images: Dataset, student: str
         if not Run(folder(parameters) / spec.name).finished:
             try_step(spec, images, untrained, None if parameters.bystander_seed is None else untrained)
     check_last_batch(student, waiting[0].batch_size, images, there)
+
+
+def _trainable(model: str, images: Dataset) -> models.Network:
+    """The network ``model``, fresh; ValueError where training could not move all of it."""
+    network = models.create(model, images.num_classes, images.in_channels, images.image_size)
+    own_networks.check_trainable(model, network, images.in_channels, images.image_size)
+    return network
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identity, Identity | None]:
