@@ -33,6 +33,9 @@ try:  # torch takes seconds to import, and who stops meanwhile is told the same
 except KeyboardInterrupt:
     print(STOPPED, file=sys.stderr)
     sys.exit(130)
+except ValueError as error:  # the file of a method or a data set is refused
+    print(f"kdnb: {error}", file=sys.stderr)
+    sys.exit(2)
 
 RUN_AGAIN = 75  # sysexits.h: a temporary failure; queues may call again
 

@@ -13,8 +13,9 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
     options = sorted(known)
     if isinstance(value, str) and value in options:
         return value
-    close = get_close_matches(str(value), options, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    spelt = {option.casefold(): option for option in options}
+    close = get_close_matches(str(value).casefold(), spelt, n=1)
+    hint = f" Did you mean {spelt[close[0]]!r}?" if close else ""
     raise ValueError(f"unknown {name} {value!r}; known: {', '.join(options)}.{hint}")
 
 

@@ -98,6 +98,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(first, RuntimeError) and bool(re.search("out of memory|STATUS_ALLOC_FAILED", str(first)))
 
 
+def is_to_blame(error: BaseException) -> bool:
+    """Whether ``error`` is the device's, not of the code that it ran."""
+    return is_out_of_memory(error) or "CUDA error" in str(error)
+
+
 @contextmanager
 def failures_explained(device: torch.device) -> Iterator[None]:
     """Turn what torch says of a device that fails into DeviceLost, or where it is full into MemoryError, with the way

@@ -21,6 +21,7 @@ import inspect
 import pickle
 import random
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,12 @@ def is_one(name: str) -> bool:
 def identity(name: str) -> str:
     """The path with the digest of its source file; ValueError where there is no such factory, or it was changed."""
     path, _, known = name.partition("@")
-    file = _source(path)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
+    files = _sources(path)
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:DIGITS]
     if known not in ("", digest):
+        told = " or ".join(map(str, files))
         raise ValueError(
-            f"network {path}: {file} was changed since ({known} then, {digest} now), and may be another network. Put "
+            f"network {path}: {told} was changed since ({known} then, {digest} now), and may be another network. Put "
             "the file back, or choose another output_dir to train with the new one."
         )
     return f"{path}@{digest}"
@@ -72,11 +74,13 @@ def create(name: str, num_classes: int, in_channels: int, image_size: int) -> nn
         raise _refusal(path, f"it returns a {type(network).__name__}", "a factory returns a torch.nn.Module")
     _check_classifier(path, network, num_classes)
     if not any(parameter.is_meta for parameter in network.parameters()):  # those have shapes and cannot answer
-        # Of either sign, as normalised images are.
-        _check_answers(
-            path, network, torch.randn(ASKED, in_channels, image_size, image_size, generator=torch.Generator())
-        )
+        _check_answers(path, network, _random_images(in_channels, image_size))
     return network.train()
+
+
+def _random_images(in_channels: int, image_size: int) -> Tensor:
+    """Of either sign, as normalised images are."""
+    return torch.randn(ASKED, in_channels, image_size, image_size, generator=torch.Generator())
 
 
 def _factory(path: str) -> Any:
@@ -93,14 +97,17 @@ def _factory(path: str) -> Any:
     return getattr(found, choice(f"factory in {module}", attribute, public))
 
 
-def _source(path: str) -> Path:
-    """The file that defines a factory, wherever its path imports it from."""
-    factory = _factory(path)
-    defined = sys.modules.get(getattr(factory, "__module__", ""), sys.modules[path.partition(":")[0]])
-    file = getattr(defined, "__file__", None)
-    if file is None or not file.endswith(".py"):
+def _sources(path: str) -> list[Path]:
+    """The file that defines a factory, wherever its path imports it from; of a partial, where it is filled in, too."""
+    factory, named = _factory(path), sys.modules[path.partition(":")[0]]
+    modules = [named] if isinstance(factory, partial) else []
+    while isinstance(factory, partial):
+        factory = factory.func
+    modules.append(sys.modules.get(getattr(factory, "__module__", ""), named))
+    files = [getattr(module, "__file__", None) or "" for module in modules]
+    if not all(file.endswith(".py") for file in files):
         raise _refusal(path, "it has no source file", "a network is known by the file that defines it")
-    return Path(file)
+    return list(dict.fromkeys(map(Path, files)))
 
 
 def _check_classifier(path: str, network: nn.Module, num_classes: int) -> None:
@@ -112,6 +119,26 @@ def _check_classifier(path: str, network: nn.Module, num_classes: int) -> None:
         raise _refusal(path, f"its classifier is {type(classifier).__name__}{told}", rule)
     if classifier.out_features != num_classes:
         raise _refusal(path, f"its classifier is {classifier.out_features} x {classifier.in_features} (K x D)", rule)
+    for name, found in (("weight", classifier.weight), ("bias", classifier.bias)):
+        if type(found) is not nn.Parameter or not found.requires_grad:
+            frozen = "frozen" if type(found) is nn.Parameter else f"a {type(found).__name__}, computed from others"
+            plain = "mu and the account of it follow a plain, trainable torch.nn.Parameter: no weight_norm there"
+            raise _refusal(path, f"its classifier.{name} is {frozen}", plain)
+
+
+def check_trainable(name: str, network: nn.Module, in_channels: int, image_size: int) -> None:
+    """ValueError where training could not move all of the network ``name``, if it is a factory's; it sees images."""
+    if not is_one(name):
+        return
+    logits = network.train()(_random_images(in_channels, image_size))[2]
+    if logits.requires_grad:
+        logits.sum().backward()
+    if still := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
+        more = f" and {len(still) - 3} more" * (len(still) > 3)
+        rule = "what is trained must have one everywhere: no no_grad or detach in forward, nothing frozen or unused"
+        raise _refusal(
+            name.partition("@")[0], f"no gradient reaches {', '.join(still[:3])}{more} from its logits", rule
+        )
 
 
 def _check_answers(path: str, network: nn.Module, images: Tensor) -> None:

@@ -210,6 +210,9 @@ WRONG = {
     "return Told(lambda m, f, z: (m, m[-1], z))": r"its features are a tensor \(2, 8, 2, 2\); .* must be B x 8",
     "return Told(lambda m, f, z: (m, f, z[:, :3]))": r"its logits are a tensor \(2, 3\); .* must be B x 10",
     "return Told(lambda m, f, z: (m, f, 2 * z + 1))": "its logits are up to .* from what its classifier says",
+    "net = Net(10, 1); nn.utils.parametrizations.weight_norm(net.classifier); return net": "its classifier.weight is a "
+    "Tensor, computed from others; .* no weight_norm there",
+    "net = Net(10, 1); net.classifier.requires_grad_(False); return net": "its classifier.weight is frozen; mu and",
     "net = Net(10, 1); net.norm = nn.Sequential(nn.Dropout(0.01), net.norm); return net": "in training it draws at "
     r"random \(by torch\); no seed gives that, .* Leave dropout and stochastic depth out \(p=0\)",
     "net = Net(10, 1); net.layers[1].register_forward_hook(dropped); return net": r"it draws at random \(by random\)",
@@ -251,6 +254,46 @@ def darker(layer, given):
 def test_what_is_no_network_of_ours_is_refused(body: str, here: str, tmp_path: Path) -> None:
     (tmp_path / f"{here}.py").write_text(f"{NETWORK}{TOLD}\n\ndef wrong(num_classes, in_channels):\n    {body}\n")
     refused(f"{here}:wrong", WRONG[body])
+
+
+STILL = {
+    "net.layers[0].requires_grad_(False)": "layers.0.weight, layers.0.bias from its logits",
+    "net.layers[1].register_forward_hook(lambda layer, given, out: out.detach())": "layers.0.weight, layers.0.bias, "
+    "layers.1.weight and 1 more from its logits",
+    "net.unused = nn.Linear(2, 2)": "unused.weight, unused.bias from its logits; .* nothing frozen or unused",
+    "net.forward = torch.no_grad()(net.forward)": "layers.0.weight, layers.0.bias, layers.1.weight and 7 more",
+}
+
+
+@pytest.mark.parametrize("change", STILL)
+def test_a_network_of_which_a_part_would_never_learn_may_teach_but_not_be_trained(
+    change: str, here: str, tmp_path: Path
+) -> None:
+    """Typically a wrapper round a pretrained body, written for the teacher."""
+    body = f"net = Net(num_classes, in_channels)\n    {change}\n    return net"
+    (tmp_path / f"{here}.py").write_text(f"{NETWORK}\n\ndef still(num_classes, in_channels):\n    {body}\n")
+    fixed: dict[str, object] = {"methods": ["normal"], "epochs": 1, "limit": 64, "bystander_seed": None}
+    still, small = f"{here}:still", f"{here}:small"
+    for student, teacher in ((still, small), (small, still)):
+        pair = {"student_model": student, "teacher_model": teacher}
+        with pytest.raises(ValueError, match=rf"network {still}: no gradient reaches {STILL[change]}"):
+            study.train_students(tiny(tmp_path / "a", **fixed, **pair))
+    assert not list(tmp_path.glob("a/*"))
+    torch.save(models.create(still, 10, 1, 8).state_dict(), tmp_path / "own.pth")
+    study.train_students(tiny(tmp_path / "b", teacher_weights=str(tmp_path / "own.pth"), **fixed, **pair))
+
+
+def test_a_partial_is_known_by_the_file_that_fills_it_in_and_by_its_functions(here: str, tmp_path: Path) -> None:
+    """Not by Python's functools.py, which never changes."""
+    filled = f"from functools import partial\n\nimport {here}\n\nwide = partial(partial({here}.Net), width=8)\n"
+    (tmp_path / f"{here}_2.py").write_text(filled)
+    known = {own_networks.identity(f"{here}_2:wide")}
+    assert models.create(f"{here}_2:wide", 10, 1, 8).classifier.in_features == 8
+    (tmp_path / f"{here}_2.py").write_text(filled.replace("8", "9"))
+    known.add(own_networks.identity(f"{here}_2:wide"))
+    (tmp_path / f"{here}.py").write_text(NETWORK.replace("relu", "tanh"))
+    known.add(own_networks.identity(f"{here}_2:wide"))
+    assert len(known) == 3
 
 
 def test_what_a_network_keeps_between_batches_is_no_draw_and_stays_as_it_began(here: str, tmp_path: Path) -> None:

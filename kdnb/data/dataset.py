@@ -94,12 +94,42 @@ class Views:
 
 
 def prepare(source: Source, raw: Raw, limit: int | None = None) -> Dataset:
-    """The data set of a source from what it read, of each split so many images (None: all)."""
+    """The data set of a source from what it read, of each split so many images (None: all).
+
+    ValueError, naming the data set, for pixels or labels that are not as :class:`Raw` says.
+    """
+    raw = _checked(source.name, raw)
     mean, std = source.statistics or _statistics(raw.train[0])
     padding = raw.train[0].shape[-1] // PADDING_DIVISOR
     train, test = _split(*raw.train, limit), _split(*raw.test, limit)
     checksum = _checksum((train, test), [raw.class_names, mean, std, padding, source.flip])
     return Dataset(source.name, train, test, raw.class_names, mean, std, padding, source.flip, checksum)
+
+
+def _checked(name: str, raw: Raw) -> Raw:
+    """``raw``, its labels as int64; ValueError for what training would stumble over, or take in silence."""
+    classes, parts = len(raw.class_names), []
+    for part, (pixels, labels) in (("training", raw.train), ("test", raw.test)):
+        said = f"data set {name}: the {part}"
+        shape: tuple[int, ...] = getattr(pixels, "shape", ())
+        if getattr(pixels, "dtype", None) != np.uint8 or len(shape) != 4 or shape[2] != shape[3] or not min(shape):
+            found = f"{getattr(pixels, 'dtype', type(pixels).__name__)} {' x '.join(map(str, shape))}".strip()
+            raise ValueError(f"{said} pixels are {found}; they must be a uint8 array, images x channels x side x side.")
+        if shape[1:] != raw.train[0].shape[1:]:
+            raise ValueError(
+                f"{said} images are {shape[1:]}, those in training {raw.train[0].shape[1:]}; make them alike."
+            )
+        numbers = np.asarray(labels)
+        if numbers.shape != shape[:1] or numbers.dtype.kind not in "iu":
+            found = f"{numbers.dtype} {numbers.shape} for {shape[0]} images"
+            raise ValueError(f"{said} labels are {found}; they must be whole numbers, one an image.")
+        there = set(np.unique(numbers).tolist())
+        if odd := there.symmetric_difference(range(classes)):
+            wrong = f"have {min(odd)}" if min(odd) in there else f"lack {min(odd)}"
+            rule = f"with {classes} class names they must be 0 to {classes - 1}, each at least once"
+            raise ValueError(f"{said} labels {wrong}; {rule}.")
+        parts.append((pixels, numbers.astype(np.int64)))
+    return Raw(parts[0], parts[1], raw.class_names)
 
 
 def _split(pixels: Pixels, labels: Labels, limit: int | None) -> Split:

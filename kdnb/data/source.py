@@ -12,7 +12,10 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard de
 
 
 class Raw(NamedTuple):
-    """A data set as it was found: (pixels, labels) of both splits, and the class names in the order of the labels."""
+    """A data set as it was found: (pixels, labels) of both splits, and the class names in the order of the labels.
+
+    Both splits hold images of every class, all of one size.
+    """
 
     train: tuple[Pixels, Labels]
     test: tuple[Pixels, Labels]

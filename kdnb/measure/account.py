@@ -16,6 +16,16 @@ import torch
 from torch import Tensor
 
 
+def gradient_of(term: Tensor, weight: Tensor) -> Tensor | None:
+    """A loss term's own gradient on the classifier: through the logits it is one product, no other layer is asked.
+
+    None where it does not reach the classifier, or is a constant for once. The term's graph is kept.
+    """
+    if not term.requires_grad:
+        return None
+    return torch.autograd.grad(term, weight, retain_graph=True, allow_unused=True)[0]
+
+
 class Account:
     """Running account of one classifier W (K x D) against R reference classifiers (R x K x D).
 

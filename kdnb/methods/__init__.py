@@ -3,8 +3,12 @@
 Every file of this folder that defines a :class:`kdnb.methods.base.Method` adds one; nothing else has to be told.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from math import isfinite
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from torch import Tensor
@@ -16,12 +20,35 @@ from kdnb.methods.base import Method, Step, check_kind
 METHODS: dict[str, type[Any]] = registry.find(__name__, __path__, Method)
 for _kind in METHODS.values():
     check_kind(_kind)
+registry.by_name(METHODS.values(), "label")  # of two that figures call alike one would stand for the other
 SHORT = {"temperature": "T", "alpha": "a"}  # parameters that every study varies: in names even at their defaults
 
 
 def parameter_names(name: str) -> list[str]:
     """The parameters method ``name`` takes."""
     return [field.name for field in fields(METHODS[choice("method", name, METHODS)])]
+
+
+class Fault(ValueError):
+    """What a method's code raised, with its name and its line."""
+
+
+def fault(name: str, error: Exception) -> Fault:
+    """``error``, raised where method ``name`` was at work, in one line; a refusal that names the method stays."""
+    first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, ValueError) and first.startswith("method "):
+        return Fault(first)
+    own = files(name)
+    inner = [frame for frame in extract_tb(error.__traceback__) if frame.filename in own][-1:]
+    place = "/".join(Path(inner[0].filename if inner else own[0]).parts[-3:])
+    line = f":{inner[0].lineno}" if inner else ""
+    return Fault(f"method {name!r} ({place}{line}): {type(error).__name__}: {first}")
+
+
+def files(name: str) -> list[str]:
+    """The files that define method ``name``: its own, then those of methods that it builds on."""
+    kinds = [kind for kind in METHODS[name].__mro__ if issubclass(kind, Method) and kind is not Method]
+    return list(dict.fromkeys(inspect.getfile(kind) for kind in kinds))
 
 
 def needed(names: Iterable[str]) -> frozenset[str]:
@@ -79,6 +106,8 @@ def parse(text: str) -> tuple[str, dict[str, float]]:
             given[key.strip()] = float(value)
         except ValueError:
             raise ValueError(f"method {text!r}: {part!r} must be name=number, as in 'simkd:factor=4'.") from None
+        if not isfinite(given[key.strip()]):
+            raise ValueError(f"method {text!r}: {key.strip()} is {value.strip()}; it must be a finite number.")
     return name, given
 
 

@@ -4,7 +4,9 @@ A new method is one file in this folder: a frozen dataclass that inherits :class
 are its parameters, numbers all, and part of a run's identity.
 """
 
+import re
 from dataclasses import MISSING, dataclass, fields
+from math import isfinite
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -93,6 +95,10 @@ class Method:
         return output
 
 
+def _is_word(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"\w+", text) is not None
+
+
 def check_kind(kind: type[Method]) -> None:
     """ValueError, naming its file, for a method that cannot be trained as it is written."""
     own, about = vars(kind), ("name", "label", "term_names", "needs")
@@ -104,13 +110,20 @@ def check_kind(kind: type[Method]) -> None:
         given = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
         typed = [name for name in about if name in given]
         faults += [f"{name} has a type, so that it counts as a parameter: write {name} = ... without" for name in typed]
-        odd = {name: value for name, value in given.items() if not isinstance(value, int | float) and name not in typed}
         faults += [
-            f"parameter {name} {'has no default' if value is MISSING else f'is {value!r}, which is no number'}"
-            for name, value in odd.items()
+            f"parameter {name} {'has no default' if value is MISSING else f'is {value!r}, which is no finite number'}"
+            for name, value in given.items()
+            if name not in typed and not (isinstance(value, int | float) and isfinite(value))
         ]
     if isinstance(kind.needs, str) or not set(kind.needs) <= OUTPUTS:
         faults.append(f"needs is {kind.needs!r}; it is a frozenset of some of {', '.join(map(repr, sorted(OUTPUTS)))}")
+    name, terms = getattr(kind, "name", "own"), getattr(kind, "term_names", ("own",))
+    if not _is_word(name):
+        faults.append(f"name is {name!r}; it is one word of letters, digits and _, since folders are called by it")
+    if not isinstance(terms, tuple) or not all(map(_is_word, terms)) or not terms or len(set(terms)) < len(terms):
+        faults.append(f"term_names is {terms!r}; it is a tuple of different words, ('ce',) where it is one alone")
+    elif "decay" in terms:
+        faults.append("a term is called 'decay', which is weight decay's name in the account; rename it")
     if kind.terms is Method.terms:
         faults.append("it has no terms(step)")
     if faults:

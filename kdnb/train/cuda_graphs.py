@@ -27,7 +27,7 @@ class PlainSteps:
         """One step of every learner on the same batch."""
         batch = self.prepare(indices, views)
         for learner in learners:
-            learner.step(batch)
+            learner.attempt(batch)
 
 
 @contextmanager

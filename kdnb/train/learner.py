@@ -10,7 +10,7 @@ from torch import Tensor
 from kdnb import device as devices
 from kdnb import methods
 from kdnb.measure import history
-from kdnb.measure.account import Account
+from kdnb.measure.account import Account, gradient_of
 from kdnb.measure.history import Reference, Row
 from kdnb.measure.outputs import Outputs
 from kdnb.methods.base import Step
@@ -49,6 +49,7 @@ class Learner:
         self.sums = torch.zeros(len(self.method.term_names) + 2, device=device)
         self.finite = torch.zeros(len(self.method.term_names), device=device)  # in how many steps each term was
         self.history: list[Row] = []
+        self.fault: methods.Fault | None = None  # what a step of this epoch raised; its run goes no further
         self._resume()
 
     @property
@@ -128,6 +129,18 @@ class Learner:
         if self.account:
             self.account.begin_epoch()
 
+    def attempt(self, batch: Batch) -> None:
+        """A :meth:`step`, unless an earlier one failed: what a method's code raises is :attr:`fault`, not raised."""
+        if self.fault is not None:
+            return
+        try:
+            self.step(batch)
+        except Exception as error:  # a stranger's code may raise anything
+            if devices.is_to_blame(error):
+                raise
+            said = f"{methods.fault(self.spec.method, error)}".rstrip(".")
+            self.fault = methods.Fault(f"{self.run.path.name}: {said} in epoch {self.epoch + 1}. {self._kept}.")
+
     def step(self, batch: Batch) -> None:
         """One step of SGD on a batch."""
         images, labels = batch.images, batch.labels
@@ -137,7 +150,7 @@ class Learner:
             terms = methods.terms(self.method, seen)
         values = torch.stack(terms)
         # Before the one pass that all terms share, since it frees what they are computed from.
-        by_term = [self._classifier_gradient(term) for term in terms] if self.account else []
+        by_term = [gradient_of(term, self.account.weight) for term in terms] if self.account else []
         overflow = self._backward(values.sum())
         if self.account:
             self.account.before_step(by_term, overflow)
@@ -151,10 +164,6 @@ class Learner:
             self.sums[-1] += len(labels)
             self.finite += values.isfinite()
 
-    def _classifier_gradient(self, term: Tensor) -> Tensor | None:
-        """A term's own gradient on W_s: through the logits it is one product, and no other layer is asked."""
-        return torch.autograd.grad(term, self.network.classifier.weight, retain_graph=True, allow_unused=True)[0]
-
     def _backward(self, loss: Tensor) -> Tensor | None:
         """Fill the gradients; with loss scaling: whether one overflowed (1.0), so that the step will be left out."""
         self.optimizer.zero_grad()
@@ -167,7 +176,12 @@ class Learner:
         return overflow
 
     def trained_row(self) -> Row:
-        """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite."""
+        """The part of the epoch's row that training itself gives; FloatingPointError when a loss is not finite.
+
+        Fault when a step failed.
+        """
+        if self.fault is not None:
+            raise self.fault
         *terms, correct, images = self.sums.tolist()
         losses = {f"loss_{name}": value / images for name, value in zip(self.method.term_names, terms, strict=True)}
         steps = dict(zip(losses, self.finite.tolist(), strict=True))  # after the first nan all weights are nan
@@ -181,13 +195,16 @@ class Learner:
         account = self.account.columns(prefixes) if self.account else {}
         return {**start, **losses, "train_accuracy": correct / images, **account}
 
+    @property
+    def _kept(self) -> str:
+        return f"The checkpoint of epoch {self.epoch} is kept" if self.epoch else "No epoch of it is stored"
+
     def _diverged(self, what: str) -> FloatingPointError:
-        kept = f"The checkpoint of epoch {self.epoch} is kept" if self.epoch else "No epoch of it is stored"
         ways = ["a lower learning_rate"]
         ways += ["a smaller weight"] if "weight" in self.spec.method_parameters else []
         ways += ["precision='fp32'"] if self.spec.precision != "fp32" else []
         return FloatingPointError(
-            f"{self.run.path.name}: {what} in epoch {self.epoch + 1}. {kept}; {' or '.join(ways)} may help."
+            f"{self.run.path.name}: {what} in epoch {self.epoch + 1}. {self._kept}; {' or '.join(ways)} may help."
         )
 
     def _check_outputs(self, **outputs: Outputs) -> None:

@@ -52,7 +52,7 @@ class Shared:
         needed = methods.needed(spec.method for spec in specs)
         self.teacher = teacher.on(device) if teacher and needed else None
         self.bystander = bystander
-        self.failed: dict[str, FloatingPointError] = {}  # runs that cannot go on, by name
+        self.failed: dict[str, FloatingPointError | methods.Fault] = {}  # runs that cannot go on, by name
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":
             if (own := own_disk(folder)) != folder:
@@ -109,8 +109,8 @@ class Group:
     def train_epoch(self, epoch: int, pool: ThreadPoolExecutor) -> None:
         """Train the learners whose next epoch this is, then measure and store each; solvers run in the pool.
 
-        One whose loss, weights or outputs are not finite is left out from here on: what the others learn does not
-        depend on it.
+        One whose loss, weights or outputs are not finite, or whose method raised an error, is left out from here on:
+        what the others learn does not depend on it.
         """
         active = [
             one for one in self.learners if one.epoch == epoch - 1 and one.run.path.name not in self.shared.failed
@@ -127,18 +127,18 @@ class Group:
             self.steps(indices, chosen, active)
         pending = []
         for learner in active:
-            with self._left_out_if_it_diverges(learner.run):
+            with self._left_out_if_it_fails(learner.run):
                 row = learner.trained_row()
                 pending.append((learner, pool.submit(learner.end_epoch, row, *self.shared.measured(learner))))
         for learner, future in pending:
-            with self._left_out_if_it_diverges(learner.run):
+            with self._left_out_if_it_fails(learner.run):
                 future.result()
 
     @contextmanager
-    def _left_out_if_it_diverges(self, run: Run) -> Iterator[None]:
+    def _left_out_if_it_fails(self, run: Run) -> Iterator[None]:
         try:
             yield
-        except FloatingPointError as error:
+        except (FloatingPointError, methods.Fault) as error:
             self.shared.failed[run.path.name] = error
             run.write_failure(error)
             print(f"{error} The others of its group go on.", flush=True)

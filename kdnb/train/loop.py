@@ -55,8 +55,9 @@ def train(
     that another job is at work on are left to it: this one trains the others, then waits, and finds them finished.
     Raises ValueError, before any work, for unfinished runs that cannot share batches, differing specs of one name, a
     folder that holds another spec, a method that a teacher table cannot serve, or unequal feature widths; TimeUp when
-    the budget is used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError,
-    once all others are finished, for runs whose losses, weights or outputs are not finite. What is finished stays
+    the budget is used up; MemoryError when not even one run fits; DeviceLost when the device fails; FloatingPointError
+    or Fault, once all others are finished, for runs whose losses, weights or outputs are not finite, or whose method
+    raised an error. What is finished stays
     stored in each case, and the run's ``failed`` says what stopped it.
     """
     check_shareable([spec for spec in specs if not Run(Path(folder) / spec.name).finished])
@@ -68,7 +69,7 @@ def train(
     runs = {name: Run(Path(folder) / name) for name in wanted}
     for name, run in runs.items():
         run.check(wanted[name])
-    how, shared, failed = execution or Execution(), None, dict[str, FloatingPointError]()
+    how, shared, failed = execution or Execution(), None, dict[str, FloatingPointError | methods.Fault]()
     while waiting := [run for name, run in runs.items() if not run.tidy and name not in failed]:
         with locks.ours(waiting, how.budget.left) as mine:
             for run in mine:
@@ -85,7 +86,7 @@ def train(
                     failed = shared.failed
                     _train_what_fits(shared, begun, how)
     if failed:
-        raise FloatingPointError("\n".join(map(str, failed.values())))
+        raise type(next(iter(failed.values())))("\n".join(map(str, failed.values())))
     return list(runs.values())
 
 
@@ -144,7 +145,7 @@ def _train(group: Group, budget: Budget) -> None:
     start, epochs = group.epoch, group.learners[0].spec.epochs
     # Measuring solves assignments and SVDs in scipy and numpy, which let other threads run.
     workers = min(len(group.learners), os.cpu_count() or 1)
-    with _recorded(group, start), ThreadPoolExecutor(workers) as pool:
+    with _recorded(group), ThreadPoolExecutor(workers) as pool:
         group.finish_interrupted()
         shown = progress.track(range(start + 1, epochs + 1), epochs, start, group.title)
         for epoch in budget.spend(shown, group.title):
@@ -152,19 +153,20 @@ def _train(group: Group, budget: Budget) -> None:
 
 
 @contextmanager
-def _recorded(group: Group, start: int) -> Iterator[None]:
+def _recorded(group: Group) -> Iterator[None]:
     """Add this session to each run's provenance, at its start and again, with its end, however it ends."""
-    session = provenance.describe(group.shared.device) | {"first_epoch": start + 1}
-    session["group"] = [learner.run.path.name for learner in group.learners]
-    earlier = {learner: learner.run.provenance["sessions"] for learner in group.learners}
+    shared = provenance.describe(group.shared.device) | {"group": [one.run.path.name for one in group.learners]}
+    earlier, sessions = {}, {}
     for learner in group.learners:
-        learner.run.write_provenance({"sessions": [*earlier[learner], session]})
+        own = {"first_epoch": learner.epoch + 1, "method": provenance.method_digest(learner.spec.method)}
+        earlier[learner], sessions[learner] = learner.run.provenance["sessions"], shared | own
+        learner.run.write_provenance({"sessions": [*earlier[learner], sessions[learner]]})
     try:
         yield
     finally:
         for learner in group.learners:
-            ended = session | {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
-            learner.run.write_provenance({"sessions": [*earlier[learner], ended]})
+            end = {"steps": group.steps.how, "ended": provenance.now(), "last_epoch": learner.epoch}
+            learner.run.write_provenance({"sessions": [*earlier[learner], sessions[learner] | end]})
 
 
 def check_shareable(specs: Sequence[RunSpec]) -> None:

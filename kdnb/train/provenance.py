@@ -5,6 +5,7 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 
 import kdnb
 from kdnb import device as devices
+from kdnb import methods
+from kdnb.runs import Run
 
 PACKAGE = Path(kdnb.__file__).parent
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
@@ -37,6 +40,37 @@ def code_digest() -> str:
     return hashlib.sha256(
         b"".join(str(file.relative_to(PACKAGE)).encode() + file.read_bytes() for file in files)
     ).hexdigest()
+
+
+def method_digest(name: str) -> str:
+    """sha256 over the files that define method ``name``."""
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in methods.files(name))).hexdigest()
+
+
+def counted(run: Run) -> list[dict[str, Any]]:
+    """The sessions that trained ``run``, and its last: not those that ended before another began in their place."""
+    sessions = run.provenance["sessions"]
+    trained = [one for one, later in pairwise(sessions) if later["first_epoch"] > one["first_epoch"]]
+    return [*trained, *sessions[-1:]]
+
+
+def is_of_other_code(run: Run, code: str) -> bool:
+    """Whether a session that counts ran code with another digest than ``code``."""
+    return any(session["code"] != code for session in counted(run))
+
+
+def check_method(run: Run) -> None:
+    """ValueError where ``run``, which has results, would go on with another formula: its method's file was changed."""
+    if run.finished:
+        return
+    name = run.spec.method
+    now, file = method_digest(name), methods.METHODS[name].__module__
+    if any(session.get("method", now) != now for session in counted(run)):
+        raise ValueError(
+            f"{run.path} is trained in part, and the file of method {name!r} ({file}) was changed since: the rest "
+            "would be of another formula. Put the file back, choose another output_dir, or move that folder away to "
+            "train the run anew."
+        )
 
 
 def describe(device: torch.device) -> dict[str, Any]:

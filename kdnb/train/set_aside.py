@@ -11,18 +11,18 @@ from pathlib import Path
 from kdnb.files import way_out
 from kdnb.runs import Run
 from kdnb.train import locks
+from kdnb.train.provenance import is_of_other_code
 
 
 def set_aside(folder: Path, code: str) -> list[str]:
-    """Move the runs under ``folder`` whose last session ran code with another digest than ``code``; their names.
+    """Move the runs under ``folder`` of which code with another digest than ``code`` trained an epoch; their names.
 
     Raises ValueError for one that another job is at work on; OSError where no lock can be, or nothing moved.
     """
     whole, moved = folder.resolve(), []  # "." has no name to put .stale behind
     for spec in sorted(whole.glob("*/spec.json")):
         run = Run(spec.parent)
-        sessions = run.provenance["sessions"]
-        if sessions and sessions[-1]["code"] == code:
+        if run.provenance["sessions"] and not is_of_other_code(run, code):
             continue
         lock = locks.acquire(run.path / "lock", f"Nothing in {run.path} was moved.")
         if lock is None:

@@ -7,11 +7,14 @@ from torch import Tensor, nn
 
 from kdnb import methods
 from kdnb.data import Dataset
+from kdnb.measure.account import gradient_of
 from kdnb.methods.base import Method, Setting, Step
 from kdnb.models import Network, Output
 from kdnb.runs import RunSpec
 from kdnb.runs.randomness import initial_network, seeded
 from kdnb.train.teacher import Teacher
+
+TRIED = 2  # images: a batch norm needs two
 
 
 class Student(nn.Module):
@@ -42,7 +45,37 @@ def create(spec: RunSpec, dataset: Dataset, teacher: Teacher | None, bystander: 
     beside = bystander.network if bystander else None
     setting = Setting(*outputs, teacher.network, dataset.train.labels, spec.batch_size, beside)
     with seeded(spec, "parts", spec.init_seed):
-        return Student(method, network, method.begin(network, setting))
+        parts = method.begin(network, setting)
+    if not isinstance(parts, nn.Module):
+        rule = "it returns a torch.nn.Module, if an empty one"
+        raise ValueError(f"method {spec.method!r}: begin returned a {type(parts).__name__}; {rule}.")
+    return Student(method, network, parts)
+
+
+def try_step(spec: RunSpec, dataset: Dataset, teacher: Teacher, bystander: Teacher | None) -> None:
+    """One step on two random images, with what an untrained ``teacher`` says; Fault where the method cannot take it."""
+    indices = torch.arange(TRIED) % len(dataset.train.labels)
+    images = torch.randn(TRIED, *_black(dataset).shape[1:], generator=torch.Generator())
+    try:
+        with torch.random.fork_rng(devices=[]):
+            student = create(spec, dataset, teacher, bystander)
+            taught = _taught(student.method, spec.teacher_outputs, teacher.network(images))
+            labels, weight = dataset.train.labels[indices], student.network.classifier.weight
+            seen = Step(student(images), taught, labels, indices, student.network, student.parts)
+            terms = methods.terms(student.method, seen)
+            if weight.requires_grad:
+                for term in terms:
+                    gradient_of(term, weight)
+            torch.stack(terms).sum().backward()
+    except Exception as error:  # a stranger's code may raise anything
+        raise methods.fault(spec.method, error) from error
+
+
+def _taught(method: Method, teacher_outputs: str | None, live: Output) -> Output | None:
+    """What a method may ask of a teacher, alone in its group: a table has no maps, and features only if needed."""
+    if teacher_outputs == "table":
+        live = Output((), live.features if "features" in method.needs else live.features[:, :0], live.logits)
+    return live if method.needs else None
 
 
 def check_last_batch(model: str, batch_size: int, dataset: Dataset, step: Callable[[Tensor], object]) -> None:
@@ -54,9 +87,10 @@ def check_last_batch(model: str, batch_size: int, dataset: Dataset, step: Callab
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             step(_black(dataset))
     except Exception as error:  # a stranger's network may say it in any way
+        said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise ValueError(
             f"batch_size is {batch_size} and there are {count} training images: the last batch is one image, on which "
-            f"{model} cannot be trained ({str(error).partition(chr(10))[0]}). Choose another batch_size or limit."
+            f"{model} cannot be trained ({said}). Choose another batch_size or limit."
         ) from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from kdnb import data, methods, models, paths, profiles
+from kdnb import data, methods, models, own_networks, paths, profiles
 from kdnb import device as devices
 from kdnb.data import Dataset
 from kdnb.measure.align import check_pair
@@ -17,7 +17,7 @@ from kdnb.train import provenance, published
 from kdnb.train import teacher as teachers
 from kdnb.train.budget import Budget
 from kdnb.train.loop import Execution, check_teacher_outputs, train
-from kdnb.train.student import check_last_batch
+from kdnb.train.student import check_last_batch, try_step
 from kdnb.train.teacher import Teacher
 
 # Of a run's identity what parameters say, and the profile where they leave it open.
@@ -52,6 +52,8 @@ def train_teacher(parameters: TeacherParameters, budget: Budget | None = None) -
     """
     model = _teacher_model(parameters)
     images = dataset(parameters)
+    if not are_published(folder(parameters)):
+        _trainable(model, images)
     spec = make_spec(parameters, images, "teacher", model, "normal", {})
     return _train(parameters, [spec], images, budget)[0]
 
@@ -70,7 +72,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
     images = dataset(parameters)
     if are_published(folder(parameters)):
         return _train(parameters, student_specs(parameters, images, *_published_teachers(parameters, images)), images)
-    _check_pair(*pair, names, images, parameters.batch_size or profiles.get(parameters.profile).batch_size)
+    _check_students(parameters, images, *pair)
     teacher = load_teacher(parameters, images, budget)
     bystander = load_bystander(parameters, images, budget)
     specs = student_specs(parameters, images, teacher.identity, bystander.identity if bystander else None)
@@ -78,7 +80,7 @@ def train_students(parameters: StudentParameters) -> list[Run]:
 
 
 def student_specs(
-    parameters: StudentParameters, images: Dataset, teacher: Identity, bystander: Identity | None
+    parameters: StudentParameters, images: Dataset, teacher: Identity | None, bystander: Identity | None
 ) -> list[RunSpec]:
     """Identities of the students that ``parameters`` name."""
     model = _student_model(parameters)
@@ -96,13 +98,25 @@ def _teacher_model(parameters: StudentParameters | TeacherParameters) -> str:
     return models.identity(parameters.teacher_model or profiles.get(parameters.profile).teacher)
 
 
-def _check_pair(student: str, teacher: str, names: list[str], images: Dataset, batch_size: int) -> None:
-    """ValueError where a network is not what it should be, cannot take the last batch, or mu cannot compare the two."""
-    size = images.num_classes, images.in_channels, images.image_size
-    there, taught = (models.create(model, *size) for model in (student, teacher))
-    check_last_batch(student, batch_size, images, there)
-    if any(methods.METHODS[name].mu_is_defined for name in names):
+def _check_students(parameters: StudentParameters, images: Dataset, student: str, teacher: str) -> None:
+    """ValueError where a network is not what it should be, mu cannot compare the two, or a step cannot be taken."""
+    there = _trainable(student, images)
+    taught = models.create(teacher, images.num_classes, images.in_channels, images.image_size)
+    waiting = student_specs(parameters, images, None, None)
+    if any(methods.METHODS[spec.method].mu_is_defined for spec in waiting):
         check_pair(taught.classifier.weight, there.classifier.weight)
+    untrained = Teacher(teacher, taught.eval().requires_grad_(False), checksum="")
+    for spec in waiting:
+        if not Run(folder(parameters) / spec.name).finished:
+            try_step(spec, images, untrained, None if parameters.bystander_seed is None else untrained)
+    check_last_batch(student, waiting[0].batch_size, images, there)
+
+
+def _trainable(model: str, images: Dataset) -> models.Network:
+    """The network ``model``, fresh; ValueError where training could not move all of it."""
+    network = models.create(model, images.num_classes, images.in_channels, images.image_size)
+    own_networks.check_trainable(model, network, images.in_channels, images.image_size)
+    return network
 
 
 def _published_teachers(parameters: StudentParameters, images: Dataset) -> tuple[Identity, Identity | None]:
@@ -238,20 +252,23 @@ def _train(
     names = ", ".join(spec.name for spec in exact)
     precisions = " and ".join(dict.fromkeys(spec.precision for spec in exact))
     print(f"{len(exact)} run{'s' * (len(exact) != 1)} on {device} in {precisions} into {target}: {names}", flush=True)
-    _say_finished([run for run in (Run(target / spec.name) for spec in exact) if run.finished])
+    begun = [run for run in (Run(target / spec.name) for spec in exact) if run.has_results]
+    for run in begun:
+        provenance.check_method(run)
+    _say_begun(begun)
     execution = Execution(parameters.cuda_graph, parameters.streams, budget or Budget(parameters.minutes))
     return train(exact, target, images, device, execution, teacher=teacher, bystander=bystander)
 
 
-def _say_finished(runs: list[Run]) -> None:
-    """Name the runs that are not trained again, and those that other code made, such as a method before its change."""
-    if not runs:
-        return
-    print(f"finished before, and not trained again: {', '.join(run.path.name for run in runs)}", flush=True)
-    code = provenance.code_digest()
-    sessions = {run.path.name: run.provenance["sessions"] for run in runs}
-    if old := [name for name, known in sessions.items() if known and known[-1]["code"] != code]:
-        print(f"made by other code than there is now: {', '.join(old)}; to train one anew, move its folder away.")
+def _say_begun(runs: list[Run]) -> None:
+    """Name the runs that are not trained again, and those of which other code made a part, or all."""
+    code, finished = provenance.code_digest(), [run.path.name for run in runs if run.finished]
+    if finished:
+        print(f"finished before, and not trained again: {', '.join(finished)}", flush=True)
+    old = [run.path.name for run in runs if provenance.is_of_other_code(run, code)]
+    for verb, names in (("made by", finished), ("going on, begun with", {*old}.difference(finished))):
+        if some := ", ".join(name for name in old if name in names):
+            print(f"{verb} other code than there is now: {some}; to train one anew, move its folder away.", flush=True)
 
 
 def _in_exact_precision(specs: list[RunSpec], target: Path, device: torch.device) -> list[RunSpec]:

@@ -13,8 +13,6 @@ import torch
 from ipywidgets import Widget
 from made_up import SPEC, STUDENTS, kd, store, write
 
-from kdnb.analysis import design
-from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, load
 from kdnb.analysis.study import Study
 from kdnb.book import explorer_data, fragments, reading, widgets
@@ -137,24 +135,6 @@ def test_the_first_page_answers_from_the_runs(studies: list[Study]) -> None:
     assert text.startswith("**Yes" if moves[0] < min(0, moves[1]) else "**No") and "too few to be sure" in text
     assert "cannot be told" in front_page.needed(studies[0])
     assert len(front_page.minute(studies).split("\n- ")) == 4
-
-
-def test_the_first_page_names_where_reuse_needs_the_teacher(
-    studies: list[Study], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """W_o less W_t in points by seed: needed, needless, undecided and of too few seeds, each with its study."""
-    gaps = {"answers": [[-10, -10, -11], [0.0, 0.1, 0.0], [-10, 10, 0], [-10]], "maps": [[-80, -81, -80], [], [], []]}
-    four = [replace(studies[0], name=str(place), every=[place]) for place in range(4)]
-    monkeypatch.setattr(design, "cells", lambda every: every[0])
-    monkeypatch.setattr(design, "gap", lambda place, row: estimate(gaps[row][place]))
-    found = front_page.answer(studies[:1], four)
-    assert "with too few seeds to be sure on" in found
-    assert "Where answers are distilled: yes on 0, no on 1, undecided on 2, too few seeds on 3; where" in found
-    assert found.endswith("; where features are copied and both are relabelled: yes on 0.**")
-    one, two = front_page.needed(four[0]).split(". ")
-    assert one.startswith("**Where answers are distilled: yes; the bystander's less")
-    assert "−10.33 (−11.77 to −8.90, n\u00a0=\u00a03)" in one
-    assert two.startswith("Where features are copied and both are relabelled: yes; −80.33 (")  # of what, one has said
 
 
 def test_reading_time_is_the_sum_of_what_pages_say(tmp_path: Path) -> None:

@@ -151,3 +151,42 @@ def test_refusals_of_arguments() -> None:
     with pytest.raises(ValueError, match="limit is 9; digits has 10 classes, .* at least 10, or None for all"):
         data.load("digits", limit=9)
     assert sorted(data.load("digits", limit=10).train.labels.tolist()) == list(range(10))
+
+
+PIXELS, LABELS = np.zeros((4, 1, 8, 8), np.uint8), np.arange(4) % 2
+
+
+@pytest.mark.parametrize(
+    ("part", "pixels", "labels", "said"),
+    [
+        ("training", PIXELS / 255, LABELS, "pixels are float64 4 x 1 x 8 x 8; they must be a uint8 array, images x ch"),
+        ("training", PIXELS.transpose(0, 2, 3, 1), LABELS, "pixels are uint8 4 x 8 x 8 x 1; they must be"),
+        ("test", PIXELS[:, 0], LABELS, "pixels are uint8 4 x 8 x 8; they must be"),
+        ("test", PIXELS[:0], LABELS[:0], "pixels are uint8 0 x 1 x 8 x 8; they must be"),
+        ("test", PIXELS.tolist(), LABELS, "pixels are list; they must be"),
+        (
+            "test",
+            PIXELS.repeat(3, 1),
+            LABELS,
+            r"images are \(3, 8, 8\), those in training \(1, 8, 8\); make them alike",
+        ),
+        ("training", PIXELS, LABELS[:3], r"labels are int64 \(3,\) for 4 images; they must be whole numbers, one an"),
+        ("training", PIXELS, LABELS / 1.0, r"labels are float64 \(4,\) for 4 images"),
+        ("training", PIXELS, LABELS + 1, "labels lack 0; with 2 class names they must be 0 to 1, each at least once"),
+        ("test", PIXELS, LABELS * 2, "labels lack 1; with 2 class names"),
+        ("training", PIXELS, LABELS * 3 - 1, "labels have -1; with 2 class names"),
+        ("test", PIXELS, LABELS * 0, "labels lack 1; with 2 class names"),
+    ],
+)
+def test_what_a_file_reads_is_checked(part: str, pixels: Any, labels: Any, said: str) -> None:
+    """Training would stumble over it, or not even that; the message names data set, part, value and rule."""
+    parts = {"training": (PIXELS, LABELS), "test": (PIXELS, LABELS)} | {part: (pixels, labels)}
+    raw = data.Raw(parts["training"], parts["test"], ("flat", "upright"))
+    with pytest.raises(ValueError, match=f"^data set digits: the {part} {said}"):
+        dataset.prepare(data.SOURCES["digits"](), raw)
+
+
+def test_labels_may_be_any_whole_numbers() -> None:
+    raw = data.Raw((PIXELS, LABELS.astype(np.int32)), (PIXELS, [0, 1, 1, 0]), ("flat", "upright"))  # type: ignore[arg-type]
+    found = dataset.prepare(data.SOURCES["digits"](), raw)
+    assert found.train.labels.dtype == found.test.labels.dtype == torch.int64

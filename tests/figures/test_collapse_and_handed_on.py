@@ -73,7 +73,7 @@ def test_a_frozen_classifier_alone_draws_features_to_its_owner() -> None:
     made = handed_on.fits(found)
     own, other = (estimate(lead).told("{:+z.2f}") for lead in leads.values())
     assert "; yes on cifar100-small: " in made.answer and own in made.answer and other in made.answer
-    assert made.answer.startswith("**Not measured on digits; ") and own in made.table
+    assert made.answer.startswith("**Not that it could be seen on digits") and own in made.table
 
 
 @pytest.mark.parametrize(

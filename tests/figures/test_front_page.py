@@ -84,3 +84,8 @@ def test_whether_reuse_needs_the_teacher_is_answered_row_by_row(monkeypatch: pyt
         f"{drawn_design.BELONGS} behind on a.**"
     )
     assert f". Helps {[*gaps]}. Does reuse need" in text
+    one = front_page.needed(replace(study, name="b"))
+    assert (
+        one.startswith(f"**Where answers are distilled: needed, {estimate(behind).told('{:+z.2f}')}")
+        and "; where" not in one
+    )

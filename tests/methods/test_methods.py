@@ -1,5 +1,10 @@
 """Every method, trained on digits: what it records, that it resumes, that company changes nothing, what is refused."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +15,7 @@ import pytest
 import torch
 from conftest import Train, same, stopped_after, tiny, with_teachers
 
+import kdnb
 from kdnb import data, methods, models, registry
 from kdnb.data import Views
 from kdnb.measure.outputs import collect
@@ -154,6 +160,8 @@ def test_a_table_serves_features(trained: dict[str, Run], train: Train, tmp_path
         ("simkd:factor=0", "factor is 0.0; it must be a number from 1 up"),
         ("crd:negatives=0", "negatives is 0.0; it must be a number of images from 1 up"),
         ("crd:negatives=inf", "negatives is inf"),
+        ("simkd:factor=inf", "method 'simkd:factor=inf': factor is inf; it must be a finite number"),
+        ("fitnet:stage=nan", "stage is nan; it must be a finite number"),
         ("vid:weight=-1", "weight is -1.0; it must be a finite number of at least 0"),
         ("simkd:faktor=2", "unknown parameter of method 'simkd' 'faktor'.*Did you mean 'factor'"),
     ],
@@ -161,6 +169,12 @@ def test_a_table_serves_features(trained: dict[str, Run], train: Train, tmp_path
 def test_values_out_of_range_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         methods.create(*methods.parse(text))
+
+
+def test_a_name_as_figures_write_it_gets_the_hint() -> None:
+    for label, name in (("KD", "kd"), ("SimKD", "simkd"), ("DIST", "dist")):
+        with pytest.raises(ValueError, match=f"unknown method '{label}'; known: .*Did you mean '{name}'"):
+            methods.create(label)
 
 
 @pytest.mark.parametrize(("parameter", "value"), [("weight", -1), ("alpha", 1.5), ("temperature", 0)])
@@ -200,7 +214,12 @@ def test_terms_must_be_scalars_by_name(returned: object, message: str) -> None:
     [
         ("name: str = 'own'", "name has a type, so that it counts as a parameter: write name = ... without"),
         ("weight: float", "parameter weight has no default"),
-        ("weight: str = 'much'", "parameter weight is 'much', which is no number"),
+        ("weight: str = 'much'", "parameter weight is 'much', which is no finite number"),
+        ("weight: float = float('inf')", "parameter weight is inf, which is no finite number"),
+        ("name = 'my/own'", "name is 'my/own'; it is one word of letters, digits and _"),
+        ("term_names = ('ce')", r"term_names is 'ce'; it is a tuple of different words, \('ce',\) where"),
+        ("term_names = ('ce', 'ce')", "it is a tuple of different words"),
+        ("term_names = ('ce', 'decay')", "a term is called 'decay', which is weight decay's name in the account"),
         (
             "needs = frozenset({'logit'})",
             r"needs is frozenset\(\{'logit'\}\); it is a frozenset of some of 'features', 'l",
@@ -223,8 +242,41 @@ def test_a_method_that_cannot_be_trained_is_refused_with_its_file(text: str, mes
 
 
 def test_two_methods_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="two methods are called 'kd', in kdnb.methods.logits and kdnb.methods.log"):
-        registry.by_name([methods.METHODS["kd"], methods.METHODS["kd"]])
+    kd = methods.METHODS["kd"]
+    with pytest.raises(ValueError, match="two methods have the name 'kd', in kdnb.methods.logits and kdnb.methods.log"):
+        registry.by_name([kd, kd])
+
+
+def pages_method() -> tuple[str, str]:
+    """The page's file: where it says to put it, and what it holds; test_bring_your_own trains it."""
+    section = (BOOK / "bring-your-own.md").read_text().split("## Your own method")[1].split("\n## ")[0]
+    (source,) = re.findall(r"```python\n(.*?)```", section, re.S)
+    (file,) = re.findall(r"`(kdnb/methods/\w+\.py)`", section.split("```python")[0])
+    return file, source
+
+
+def in_a_copy(place: Path, file: str, source: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """What a command says with ``source`` as one more file of the package."""
+    shutil.copytree(Path(kdnb.__file__).parent, place / "kdnb", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / file).write_text(source)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(place)}
+    return subprocess.run([sys.executable, *command], cwd=place, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('    name = "direction"\n', "", "kdnb.methods.direction: the class Direction has no name of its own"),
+        ('"Direction"', '"KD"', "two methods have the label 'KD', in kdnb.methods.direction and kdnb.methods.logits"),
+    ],
+)
+def test_a_method_without_a_name_or_with_anothers_label_is_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """The copy-and-paste errors of a first method: it would not be found, or stand for another in every figure."""
+    file, source = pages_method()
+    assert source.count(old) == 1
+    assert message in in_a_copy(tmp_path, file, source.replace(old, new), "-c", "import kdnb.methods").stderr
 
 
 def test_the_page_names_every_method() -> None:

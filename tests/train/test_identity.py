@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import stopped_after, with_teachers
 
 from kdnb import data
 from kdnb.parameters import StudentParameters
 from kdnb.runs import Run
-from kdnb.train import provenance
+from kdnb.train import provenance, set_aside
 from kdnb.train.loop import train
 from kdnb.train.study import method_grid, student_names, train_students
 
@@ -60,6 +61,47 @@ def test_a_second_call_says_that_it_trains_nothing_and_what_other_code_made(
     assert f"made by other code than there is now: {name}; to train one anew, move its folder away." in said
     train_students(replace(asked, seed=6))
     assert "finished before" not in capsys.readouterr().out
+
+
+def test_a_run_begun_with_other_code_says_so_when_it_goes_on_and_ever_after(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for a session that ended before its first epoch did."""
+    asked = replace(ASKED, output_dir=str(with_teachers(tmp_path / "new", folder)), epochs=2, teachers_dir=str(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "code_digest", lambda: "before")
+        with stopped_after(1):
+            train_students(asked)
+    capsys.readouterr()
+    (run,) = train_students(asked)
+    others = f"other code than there is now: {run.path.name}; to train one anew, move its folder away."
+    assert f"going on, begun with {others}" in capsys.readouterr().out
+    train_students(asked)
+    assert f"made by {others}" in capsys.readouterr().out
+    now, sessions = provenance.code_digest(), run.provenance["sessions"]
+    assert [one["code"] for one in sessions] == ["before", now] and provenance.is_of_other_code(run, now)
+    run.write_provenance({"sessions": [sessions[0], sessions[1] | {"first_epoch": 1}]})
+    assert not provenance.is_of_other_code(run, now)
+    assert set_aside.set_aside(run.path.parent, now) == []
+    run.write_provenance({"sessions": sessions})
+    assert set_aside.set_aside(run.path.parent, now) == [run.path.name]
+
+
+def test_a_run_does_not_go_on_with_a_method_whose_file_was_changed(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it would be of each formula."""
+    asked = replace(ASKED, output_dir=str(with_teachers(tmp_path / "new", folder)), epochs=2, teachers_dir=str(folder))
+    with stopped_after(1):
+        train_students(asked)
+    digest = provenance.method_digest
+    assert digest("kd") == digest("normal") != digest("projected") != digest("simkd") != digest("normal")
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "method_digest", lambda name: "changed")
+        with pytest.raises(ValueError, match="trained in part, and the file of method 'normal' .*Put the file back"):
+            train_students(asked)
+    (run,) = train_students(asked)
+    assert [one["method"] for one in run.provenance["sessions"]] == [digest("normal")] * 2
 
 
 def test_a_folder_without_a_finished_epoch_holds_no_results(folder: Path) -> None:

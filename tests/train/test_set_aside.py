@@ -40,7 +40,7 @@ def test_a_run_that_a_job_is_at_work_on_is_not_set_aside(tmp_path: Path) -> None
     for name, busy in (("a", False), ("b", True), ("c", False)):
         run = Run(tmp_path / name)
         write(tmp_path, SPEC).path.rename(run.path)
-        run.write_provenance({"sessions": [{"code": "old"}]})
+        run.write_provenance({"sessions": [{"code": "old", "first_epoch": 1}]})
         if busy:
             with locks.ours([run]), pytest.raises(ValueError, match="at work on .*/b, which other code .*run again"):
                 set_aside.set_aside(tmp_path, "new")

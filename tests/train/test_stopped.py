@@ -146,9 +146,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(train: Train) 
 
 
 def test_the_term_that_failed_first_is_named(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One step later every weight, and so every term, is nan."""
+    """One step later every weight, and so every term, is nan. (Step 0 is the one that is tried before.)"""
     divergence, steps = losses.kd, iter(range(1000))
-    monkeypatch.setattr(losses, "kd", lambda *given, **how: divergence(*given, **how) * (0 if next(steps) else np.nan))
+    monkeypatch.setattr(
+        losses, "kd", lambda *given, **how: divergence(*given, **how) * (np.nan if next(steps) == 1 else 0)
+    )
     with pytest.raises(FloatingPointError, match="loss_kd is nan in epoch 1"):
         train(methods=["kd"], temperatures=[4])
 
