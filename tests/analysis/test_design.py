@@ -186,7 +186,7 @@ def test_what_is_lost_where_a_class_cannot_win_stands_beside_what_others_lose() 
         ]
     )
     assert drawn.reach_sentence(table) == (
-        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, 20.2 at the median, "
+        "**On a and b a class cannot win for 2 of 5 students: they lose 10.0 to 30.5 points, 20.2 at the median; "
         "the others 2.0 at most. On c every class can win for all 9 students; all the same it costs to be shuffled "
         "(−21.00) and random with labels alone (−19.00).**"
     )
@@ -194,9 +194,8 @@ def test_what_is_lost_where_a_class_cannot_win_stands_beside_what_others_lose() 
         "**On b a class cannot win for 1 of 1 student: they lose 3.0 to 3.0 points, 3.0 at the median.**"
     )
     barely = pd.concat([table, lost("b", 10, 0, [-9.0, -14.8], margin=0.045)])
-    assert (
-        " 30.5 points, 20.2 at the median, 2 where one wins by 0.045 logits at most 14.8, the others 2.0 at most. On c"
-        in (drawn.reach_sentence(barely))
+    assert "; where one wins by 0.045 logits at most (2 students) up to 14.8; the others 2.0 at most. On c" in (
+        drawn.reach_sentence(barely)
     )
     assert drawn.reach_sentence(lost("a", 10, 0, [1.0, 0.0, -1.0])).endswith("3 students; none is seen to cost.**")
     assert "was not computed" in drawn.reach_sentence(table[:0])

@@ -167,9 +167,9 @@ def _lost(part: pd.DataFrame) -> str:
     told = f"a class cannot win for {sum(cannot)} of {of}: they lose {low} to {high} points, {middle} at the median"
     if barely.any():
         most, by = words.number(loss[barely].max(), "{:.1f}"), words.number(part["margin"][barely].max(), "{:.2g}")
-        told += f", {sum(barely)} where one wins by {by} logits at most {most}"
+        told += f"; where one wins by {by} logits at most ({words.counted(sum(barely), 'student')}) up to {most}"
     rest = loss[~cannot & ~barely]
-    return told + (f", the others {words.number(rest.max(), '{:.1f}')} at most" if len(rest) else "")
+    return told + (f"; the others {words.number(rest.max(), '{:.1f}')} at most" if len(rest) else "")
 
 
 def _all_the_same(part: pd.DataFrame) -> str:
