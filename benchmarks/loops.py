@@ -105,7 +105,7 @@ def specs(setting: Setting, images: Dataset, teacher: Teacher, bystander: Teache
         sweep = {"methods": ["normal", "kd"], "temperatures": TEMPERATURES}
         one = {"methods": ["kd"], "temperatures": [4]}
         parameters = StudentParameters(**common, **(sweep if setting.what == "sweep" else one))
-        known = (teacher, bystander)
+        known = (teacher.identity, bystander.identity)
         wanted = [
             study.make_spec(parameters, images, "student", STUDENT, name, given, *known)
             for name, given in study.method_grid(parameters)

@@ -25,7 +25,7 @@ def brief(studies: Iterable[Study]) -> str:
     if not all(map(differences, found)):
         return about(found)
     told = style.joined(f"**{study.name}** ({_whose(study)})" for study in found)
-    return f"{told}: {'neither' if len(found) == 2 else 'not'} the [paper's experiment](12_claims.ipynb)."
+    return f"{told}: {'neither' if len(found) == 2 else 'not'} the paper's experiment (chapter 12)."
 
 
 def _whose(study: Study) -> str:

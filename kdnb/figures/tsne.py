@@ -104,7 +104,7 @@ def separated(found: maps.Spaces) -> str:
     return (
         f"**{so}: between / within is above normal training's in every seed at {better} of "
         f"{words.counted(len(known), 'temperature')} ({words.span([*map(len, known)], 'seed')}; {AT[found.which]}; at "
-        "one training accuracy: [chapter 10](10_geometry.ipynb)).**"
+        "one training accuracy: chapter 10).**"
     )
 
 
