@@ -94,7 +94,7 @@ class TeacherForward(Prepared):
         return batches * self.variant.batch
 
 
-def folded(network: models.ResNet) -> models.ResNet:
+def folded(network: models.Network) -> models.Network:
     """The frozen network with each batch norm folded into the convolution before it."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():

@@ -71,7 +71,7 @@ class Loop(Protocol):
         ...
 
 
-def network(name: str) -> models.ResNet:
+def network(name: str) -> models.Network:
     """The same random network for every contender."""
     torch.manual_seed(0)
     return models.create(name, 100)

@@ -63,7 +63,7 @@ def outputs(count: int) -> Outputs:
 
 def learner(folder: Path, dataset: Dataset, device: torch.device, references: list[Reference]) -> Learner:
     """A student under KD, with references to keep account against or without."""
-    parameters = StudentParameters(profile="cifar100", precision="fp32", methods=["kd"], temperatures=[4])
+    parameters = StudentParameters(profile="cifar100", precision="fp32", methods=("kd",), temperatures=(4,))
     ((name, given),) = study.method_grid(parameters)
     spec = study.make_spec(parameters, dataset, "student", "resnet8x4", name, given)
     return Learner(
