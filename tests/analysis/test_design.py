@@ -118,11 +118,13 @@ def test_the_answer_stands_first_and_of_every_study(study: Study, monkeypatch: p
     gaps = {"0": [-10.0, -10.0, -11.0], "1": [0.0, 0.1, 0.0], "2": [-10.0, 10.0, 0.0], "3": [-10.0], "4": []}
     monkeypatch.setattr(design, "gap", lambda study, row: estimate(gaps[study.name]))
     text = drawn.sentence({name: replace(study, name=name) for name in gaps})
-    answers, maps = text.split(". Where features are copied ")
+    answers, maps = text.split(". Where features are copied, W<sub>o</sub> through a linear map: behind on 0, ")
     told = [part.split(",")[0] for part in answers.split(": ")[1].split("; ")]
     assert ", where answers are distilled: needed on 0, −10.33 (" in text and text.startswith("**W<sub>t</sub> itself")
     assert told == ["needed on 0", "not needed on 1", "undecided on 2", "too few seeds on 3", "not tried on 4"]
-    assert maps.startswith(f"{drawn.BELONGS} behind on 0, ") and "; not behind on 1, " in maps
+    assert "; not behind on 1, " in maps
+    poor = drawn.sentence({"0": replace(study, name="0"), "4": replace(study, name="4")})
+    assert f"Where features are copied {drawn.BELONGS} behind on 0, " in poor  # wherever it was measured
     fair = drawn.sentence({"1": replace(study, name="1")})
     assert "Where features are copied, W<sub>o</sub> through a linear map: not behind on 1, " in fair
 

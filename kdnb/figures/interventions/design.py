@@ -62,10 +62,11 @@ def sentence(studies: Mapping[str, Study]) -> str:
 
 
 def head(studies: Iterable[Study], row: str) -> str:
-    """What stands between where W_t is asked for and the answers: of copied features that they ask for their own."""
-    if row == "maps" and any(need(design.gap(study, row)) == "yes" for study in studies):
-        return f" {BELONGS}"
-    return ", W<sub>o</sub> through a linear map:" if row == "maps" else ":"
+    """What stands between where W_t is asked for and the answers: of copied features that all ask for their own."""
+    if row != "maps":
+        return ":"
+    gaps = [gap for study in studies if (gap := design.gap(study, row)).values]
+    return f" {BELONGS}" if {need(gap) for gap in gaps} == {"yes"} else ", W<sub>o</sub> through a linear map:"
 
 
 def called(row: str, apart: Estimate) -> str:
