@@ -18,12 +18,17 @@ from torch import Tensor
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then put it in place.
 
-    Raises OSError naming ``path`` when writing fails (disk full, no permission); the earlier file stays readable.
+    It may be read by whom a new file of this process may be, whatever ``write`` makes it. Raises OSError naming
+    ``path`` when writing fails (disk full, no permission); the earlier file stays readable.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        with suppress(OSError):  # safetensors writes for its owner alone; some mounted disks know no modes
+            temporary.chmod(mode)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import SafetensorError
 
 from kdnb import files
@@ -35,3 +36,16 @@ def test_a_file_in_the_place_of_a_folder_is_said(tmp_path: Path) -> None:
     for file in ("runs/spec.json", "runs/teacher-s0/spec.json"):
         with pytest.raises(OSError, match="could not write .*choose another folder, or move away"):
             files.write_json(tmp_path / file, {})
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_file_may_be_read_by_whom_the_processs_files_may_be(umask: int, tmp_path: Path) -> None:
+    """Students of a group read one teacher: safetensors alone would write it for its owner."""
+    before = os.umask(umask)
+    try:
+        (tmp_path / "plain").touch()
+        files.write_tensors(tmp_path / "tensors", {"w": torch.zeros(2)}, {})
+        files.write_json(tmp_path / "words", {})
+    finally:
+        os.umask(before)
+    assert len({file.stat().st_mode for file in tmp_path.iterdir()}) == 1
