@@ -1,6 +1,7 @@
 """Several jobs on one folder: one trains a run, the others wait or go on with other runs; nothing is left over."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def start(folder: Path) -> subprocess.Popen[str]:
         "--limit 200 --epochs 2 --methods normal kd --temperatures 4 --teacher-model resnet8 --device cpu"
     )
     command = [sys.executable, "-m", "kdnb", "students", *words, "--output-dir", str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    threads = {**os.environ, "OMP_NUM_THREADS": "1"}  # as in this process: bits depend on it
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=threads)
 
 
 def test_jobs_that_meet_train_each_run_once_and_leave_nothing(tmp_path: Path) -> None:
