@@ -13,7 +13,7 @@ from kdnb.analysis.students import ORDER
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
-PUBLISHED = ("normal", "kd", "dist", "mse", "fitnet", "at", "vid", "semckd", "crd", "srrl", "simkd")
+PUBLISHED = ORDER[: ORDER.index("simkd") + 1]
 METHODS = (*PUBLISHED, *(name for name in methods.METHODS if name not in ORDER))  # and all of one's own
 TEMPERATURE = 4.0  # of the KD that stands for KD
 
@@ -61,13 +61,11 @@ def label_of(name: str, parameters: Mapping[str, float]) -> str:
     return _short(name, methods.label(name, methods.parameters_of(methods.create(name, dict(parameters)))))
 
 
-def planned() -> dict[str, tuple[str, dict[str, float]]]:
-    """By label, the methods this chapter compares, and their parameters: trained or not."""
-    given: list[tuple[str, dict[str, float]]] = [(name, {}) for name in PUBLISHED if name not in ("kd", "simkd")]
-    given.insert(1, ("kd", {"temperature": TEMPERATURE}))
-    given += [("simkd", {"factor": factor}) for factor in FACTORS]
-    full = [(name, methods.parameters_of(methods.create(name, some))) for name, some in given]
-    return {_short(one[0], methods.label(*one)): one for one in full}
+def planned() -> list[str]:
+    """What the methods that this chapter compares are called, trained or not."""
+    simkd = [{"factor": factor} for factor in FACTORS]
+    given = {"kd": [{"temperature": TEMPERATURE}], "simkd": simkd}
+    return [label_of(name, some) for name in PUBLISHED for some in given.get(name, [{}])]
 
 
 def measured(study: Study) -> pd.DataFrame:

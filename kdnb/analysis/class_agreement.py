@@ -10,11 +10,9 @@ from kdnb.analysis import over_seeds, spaces, stats
 from kdnb.analysis import separation as separations
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.separation import Map
-from kdnb.analysis.spaces import WHICH
 from kdnb.analysis.study import Study
 from kdnb.files import read_tensors
 from kdnb.runs import Run
-from kdnb.runs.contents import Which
 
 SEPARATION = {
     "ratio": "between / within",
@@ -33,9 +31,9 @@ def how_to(study: Study) -> str:
     )
 
 
-def class_gaps(run: Run, which: Which) -> Map | None:
-    """Distance of each pair of class means in per cent of the mean feature length; None without a snapshot."""
-    means, known = run.class_means(which), spaces.class_distances(run, which)
+def class_gaps(run: Run) -> Map | None:
+    """Distance of each pair of class means in per cent of the mean feature length, last epoch; None without it."""
+    means, known = run.class_means("final"), spaces.class_distances(run, "final")
     return None if means is None or known is None else 100 * separations.gaps(means) / known.norm
 
 
@@ -43,11 +41,11 @@ def class_gaps(run: Run, which: Which) -> Map | None:
 class Agreement:
     """Rank correlation of class distances with the teacher's.
 
-    students  by moment and side ("own", "bystander": whose distances), then by label and seed
+    students  at the last epoch by side ("own", "bystander": whose distances), then by label and seed
     floors    of the pixels ("pixels") and of networks before training ("untrained"); empty without comparisons
     """
 
-    students: Mapping[Which, Mapping[str, Values]]
+    students: Mapping[str, Values]
     floors: Mapping[str, float]
 
 
@@ -59,10 +57,7 @@ def agreement(study: Study) -> Agreement:
     sides = {"own": None if means is None else separations.gaps(means)}
     sides["bystander"] = kept.get(spec.bystander["checksum"]) if spec.bystander else None
     there = {side: gaps for side, gaps in sides.items() if gaps is not None}
-    students: dict[Which, dict[str, Values]] = {
-        which: {side: over_seeds.collect(study, partial(_rank, which=which, gaps=gaps)) for side, gaps in there.items()}
-        for which in WHICH
-    }
+    students = {side: over_seeds.collect(study, partial(_rank, gaps=gaps)) for side, gaps in there.items()}
     floors = {}
     for kind, start in {"pixels": "pixels", "untrained": f"untrained-{spec.model}-s"}.items():
         known = [gaps for name, gaps in kept.items() if name.startswith(start)]
@@ -73,19 +68,19 @@ def agreement(study: Study) -> Agreement:
 
 def beyond_the_bystander(found: Agreement) -> Values:
     """Rank correlation with the teacher's distances less that with the bystander's, last epoch, by label and seed."""
-    return over_seeds.less(*(found.students["final"].get(side, {}) for side in ("own", "bystander")))
+    return over_seeds.less(*(found.students.get(side, {}) for side in ("own", "bystander")))
 
 
-def _rank(run: Run, which: Which, gaps: Map) -> float | None:
-    means = run.class_means(which)
+def _rank(run: Run, gaps: Map) -> float | None:
+    means = run.class_means("final")
     return None if means is None else stats.rank_correlation(separations.gaps(means), gaps)
 
 
-def separation(study: Study, which: Which = "matched") -> dict[str, Values]:
-    """The measures of SEPARATION of every run that has a snapshot, by measure, label and seed."""
-    return {name: over_seeds.collect(study, partial(_separation, which=which, name=name)) for name in SEPARATION}
+def separation(study: Study) -> dict[str, Values]:
+    """The measures of SEPARATION of every run that reached the matched accuracy, by measure, label and seed."""
+    return {name: over_seeds.collect(study, partial(_separation, name=name)) for name in SEPARATION}
 
 
-def _separation(run: Run, which: Which, name: str) -> float | None:
-    space = spaces.space(run, which)
+def _separation(run: Run, name: str) -> float | None:
+    space = spaces.space(run, "matched")
     return None if space is None else float(getattr(space.separation, name))

@@ -8,9 +8,9 @@ import pandas as pd
 
 from kdnb.analysis import stats
 from kdnb.analysis.by_method import groups, has_mu
-from kdnb.analysis.over_seeds import Estimate, estimate, paired
+from kdnb.analysis.over_seeds import Estimate
+from kdnb.analysis.over_seeds import beyond_normal as beyond_normal_training
 from kdnb.analysis.study import Study
-from kdnb.methods import METHODS
 from kdnb.runs import Run
 
 
@@ -46,9 +46,8 @@ def beyond_normal(table: pd.DataFrame) -> dict[str, Estimate]:
     """
     gaps = table.assign(gap=table["teacher"] - table["bystander"]).dropna(subset=["gap"])
     by_seed = {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps.groupby("label")}
-    normal = METHODS["normal"].label
-    beyond = {label: paired(by_seed, by_seed, label, normal) for label in by_seed if label != normal}
-    return {label: estimate(values) for label, values in beyond.items() if len(values)}
+    found = {label: beyond_normal_training(by_seed, label) for label in by_seed if label != "normal"}
+    return {label: beyond for label, beyond in found.items() if beyond.values}
 
 
 def _sides(study: Study) -> dict[str, np.ndarray]:

@@ -16,14 +16,12 @@ linear map (:func:`gap`). Random rows on such features are chance, not trained.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from kdnb.analysis import interventions, stats, stitched, words
-from kdnb.analysis.over_seeds import Estimate, estimate
+from kdnb.analysis.over_seeds import Estimate, estimate, minus
 from kdnb.analysis.students import ALPHA
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -45,40 +43,20 @@ LEARNED = {
 }
 Need = Literal["yes", "no", "undecided", "too few seeds"]
 
-
-class Cell(NamedTuple):
-    """Test accuracy of the last epoch, by seed."""
-
-    by_seed: Mapping[int, float]
-
-    @property
-    def mean(self) -> float:
-        """Over seeds; nan for none."""
-        return float(np.mean([*self.by_seed.values()])) if self.by_seed else float("nan")
-
-    @property
-    def said(self) -> str:
-        """In per cent, with half its interval and the number of seeds."""
-        return _said([*self.by_seed.values()], "{:.2f}")
-
-    def less(self, other: "Cell") -> np.ndarray:
-        """Differences to ``other``, seed by seed."""
-        return np.array([self.by_seed[seed] - other.by_seed[seed] for seed in self.by_seed if seed in other.by_seed])
-
-
-def _said(shares: ArrayLike, form: str) -> str:
-    """The mean in per cent, half its interval, and of how many."""
-    percent = 100 * np.asarray(shares, float)
-    half = words.plus_minus(*stats.mean_interval(percent), "{:.2f}")
-    return f"{words.number(percent.mean(), form)}{half} (n\u00a0=\u00a0{percent.size})"
-
-
 Place = tuple[str, str]  # what is learned, and whose classifier
+Cells = Mapping[Place, Mapping[int, float]]  # by seed
 
 
-def less(found: Mapping[Place, Cell], one: Place, other: Place) -> Estimate:
+def said(by_seed: Mapping[int, float], form: str) -> str:
+    """The mean of shares in per cent, half its interval, and of how many seeds."""
+    found = estimate(100 * share for share in by_seed.values())
+    half = words.plus_minus(found.low, found.high, "{:.2f}")
+    return f"{words.number(found.mean, form)}{half} (n\u00a0=\u00a0{len(found.values)})"
+
+
+def less(found: Cells, one: Place, other: Place) -> Estimate:
     """Points of test accuracy in one cell less those in another, seed by seed; without values where either is empty."""
-    return estimate(100 * found.get(one, Cell({})).less(found.get(other, Cell({}))))
+    return estimate(minus(found.get(one, {}), found.get(other, {}), times=100).values())
 
 
 def gap(study: Study, row: str) -> Estimate:
@@ -101,14 +79,14 @@ def need(apart: Estimate, margin: float) -> Need:
     return "yes" if apart.high < -margin else "no" if apart.low > -margin else "undecided"
 
 
-def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[Place, Cell]:
-    """Every cell that was trained, by what is learned and whose classifier."""
+def cells(runs: Iterable[Run], temperature: float = 4.0) -> dict[Place, dict[int, float]]:
+    """Test accuracy of the last epoch in every cell that was trained."""
     found: dict[Place, dict[int, float]] = {}
     for run in runs:
         for place, column in _places(run, temperature).items():
             if column in run.history:
                 found.setdefault(place, {})[run.spec.init_seed] = float(run.history[column].iloc[-1])
-    return {place: Cell(values) for place, values in found.items()}
+    return found
 
 
 def _places(run: Run, temperature: float) -> dict[Place, str]:
@@ -125,7 +103,7 @@ def _places(run: Run, temperature: float) -> dict[Place, str]:
     return {(row, whose[method]): "test_accuracy"} if method in whose else {}
 
 
-def table(found: Mapping[Place, Cell]) -> pd.DataFrame:
+def table(found: Cells) -> pd.DataFrame:
     """Rows LEARNED, columns CLASSIFIERS, a text each: accuracy, half its interval, seeds; a dash where none is.
 
     Below it, but for its own: what it is less that of its own, over the seeds that have both.
@@ -137,11 +115,11 @@ def table(found: Mapping[Place, Cell]) -> pd.DataFrame:
     )
 
 
-def _told(found: Mapping[Place, Cell], row: str, whose: str) -> str:
+def _told(found: Cells, row: str, whose: str) -> str:
     if (cell := found.get((row, whose))) is None:
         return "–"
-    less = cell.less(found.get((row, "own"), Cell({}))) if whose != "own" else ()
-    return cell.said + (f"<br><small>{_said(less, '{:+z.2f}')}</small>" if len(less) else "")
+    less = minus(cell, found.get((row, "own"), {})) if whose != "own" else {}
+    return said(cell, "{:.2f}") + (f"<br><small>{said(less, '{:+z.2f}')}</small>" if less else "")
 
 
 def is_trained(study: Study) -> bool:
@@ -165,8 +143,8 @@ def beside_own(study: Study) -> dict[str, Estimate]:
     """
     there = runs_by_classifier(study)
     cells = {
-        whose: Cell({run.spec.init_seed: run.last("test_accuracy") for run in there if run.spec.method == method})
+        whose: {run.spec.init_seed: run.last("test_accuracy") for run in there if run.spec.method == method}
         for whose, method in {"own": "kd", **FROZEN, **{name: name for name in CHANGED}}.items()
     }
     own = cells.pop("own")
-    return {whose: estimate(100 * gaps) for whose, cell in cells.items() if len(gaps := cell.less(own))}
+    return {whose: estimate(gaps.values()) for whose, cell in cells.items() if (gaps := minus(cell, own, times=100))}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kdnb.analysis.by_method import groups, short
+from kdnb.analysis.over_seeds import minus
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
 
@@ -17,8 +18,7 @@ METHODS = (
 
 def differences(study: Study, one: str, other: str) -> dict[int, float]:
     """Test accuracy of method ``one`` less that of ``other``, by seed, last epoch; empty where no seed has both."""
-    first, second = (_of_method(study, name) for name in (one, other))
-    return {seed: first[seed] - second[seed] for seed in first if seed in second}
+    return minus(*(_of_method(study, name) for name in (one, other)))
 
 
 def group(study: Study, method: str) -> list[Run]:

@@ -27,12 +27,11 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class RandomMap:
+class RandomMap(Layout):
     """One map that was started at random: of which network, at which perplexity."""
 
     network: str
     perplexity: int
-    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def load(study: Study) -> Redrawn | None:
         network, perplexity, start = name.split("/")
         if network in networks and start != TEACHERS_MAP:
             points = tensors[name].double().numpy()
-            layout = Layout(separation.nearest(points), separation.class_gaps(points, labels))
-            maps.append(RandomMap(network, int(perplexity), layout))
+            gaps = separation.class_gaps(points, labels)
+            maps.append(RandomMap(separation.nearest(points), gaps, network, int(perplexity)))
     spaces = {
         name: Layout(tensors[f"{name}/neighbours"].numpy(), separation.gaps(tensors[f"{name}/means"]))
         for name in networks
@@ -80,11 +79,11 @@ def kept(found: Redrawn) -> pd.DataFrame:
     perplexity, neighbours (share of the 10 nearest that is in both) and classes (rank correlation of class distances).
     """
     rows = [
-        ("random", one.perplexity, *_shared(one.layout, other.layout))
+        ("random", one.perplexity, *_shared(one, other))
         for one, other in combinations(found.maps, 2)
         if (one.network, one.perplexity) == (other.network, other.perplexity)
     ]
-    rows += [("features", one.perplexity, *_shared(one.layout, found.spaces[one.network])) for one in found.maps]
+    rows += [("features", one.perplexity, *_shared(one, found.spaces[one.network])) for one in found.maps]
     return pd.DataFrame(rows, columns=["pair", "perplexity", *KEPT])
 
 
@@ -96,7 +95,7 @@ def recognised(found: Redrawn) -> dict[str, int]:
     """How many of the maps share most with the feature space of their own network, by KEPT."""
     count = dict.fromkeys(KEPT, 0)
     for one in found.maps:
-        shared = {name: _shared(one.layout, space) for name, space in found.spaces.items()}
+        shared = {name: _shared(one, space) for name, space in found.spaces.items()}
         for place, kind in enumerate(KEPT):
             count[kind] += max(shared, key=lambda name: shared[name][place]) == one.network
     return count

@@ -92,7 +92,7 @@ def found(study: Study) -> dict[str, Found]:
     return {
         name: Found(
             estimate(values.get(label, {}).values()),
-            estimate(over_seeds.paired(values, values, label, "normal")),
+            over_seeds.beyond_normal(values, label),
         )
         for name, values in read.items()
     }

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from kdnb.analysis import design, representability
-from kdnb.analysis.design import Cell
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -70,7 +69,7 @@ def _levels(study: Study) -> Mapping[bool, Mapping[int, float]]:
     """By whether the teacher's answers are learned, accuracies of students with their own classifier, by seed."""
     cells = design.cells(study.every)
     rows = {True: "answers", False: "labels"}
-    return {answers: cells.get((row, "own"), Cell({})).by_seed for answers, row in rows.items()}
+    return {answers: cells.get((row, "own"), {}) for answers, row in rows.items()}
 
 
 def _frozen(study: Study) -> list[Run]:

@@ -33,18 +33,14 @@ def counted(study: Study, runs: Iterable[Run]) -> str:
     return words.span([len(study.groups[run.label]) for run in runs], "seed")
 
 
-def paired(one: Values, other: Values, label: str, beside: str | None = None) -> np.ndarray:
-    """Differences seed by seed: ``one`` of ``label`` minus ``other`` of ``beside`` (default: the same label)."""
-    left, right = one.get(label, {}), other.get(beside or label, {})
-    return np.array([value - right[seed] for seed, value in left.items() if seed in right], float)
+def minus(one: Mapping[int, float], other: Mapping[int, float], *, times: float = 1) -> dict[int, float]:
+    """``one`` less ``other``, seed by seed, where both have a value; ``times``: 100 for points."""
+    return {seed: times * (value - other[seed]) for seed, value in one.items() if seed in other}
 
 
-def less(one: Values, other: Values) -> dict[str, dict[int, float]]:
-    """``one`` minus ``other``, label by label and seed by seed, where both have a value."""
-    return {
-        label: {seed: value - other[label][seed] for seed, value in values.items() if seed in other.get(label, {})}
-        for label, values in one.items()
-    }
+def less(one: Values, other: Values, *, times: float = 1) -> dict[str, dict[int, float]]:
+    """:func:`minus` label by label."""
+    return {label: minus(values, other.get(label, {}), times=times) for label, values in one.items()}
 
 
 def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict[int, float]]:
@@ -76,17 +72,11 @@ class Estimate:
     low: float
     high: float
 
-    @property
-    def between(self) -> str:
-        """The interval in words, or that there is none."""
-        known = np.isfinite(self.low) and np.isfinite(self.high)
-        return " to ".join(words.number(end, "{:.3f}") for end in (self.low, self.high)) if known else "no interval"
-
-    def told(self, form: str) -> str:
-        """The mean, its interval where there is one, and n, in ``form``: "+0.30 (+0.20 to +0.39, n = 5)"."""
-        ends = [words.number(end, form) for end in (self.low, self.high)] if np.isfinite(self.low) else []
-        parts = [*([" to ".join(ends)] if ends else []), f"n\u00a0=\u00a0{len(self.values)}"]
-        return f"{words.number(self.mean, form)} ({', '.join(parts)})"
+    def told(self, form: str, which: str = "") -> str:
+        """The mean, its interval (``which``: "95%: ") where there is one, and n: "+0.30 (+0.20 to +0.39, n = 5)"."""
+        mean, low, high = (words.number(value, form) for value in (self.mean, self.low, self.high))
+        between = f"{which}{low} to {high}, " if np.isfinite(self.low) else ""
+        return f"{mean} ({between}n\u00a0=\u00a0{len(self.values)})"
 
     @property
     def side(self) -> int:
@@ -134,6 +124,11 @@ def estimate(
     """Values that are finite, and what ``mean`` and ``interval`` say of them."""
     known = [float(value) for value in values if np.isfinite(value)]
     return Estimate(known, mean(known), *interval(known))
+
+
+def beyond_normal(values: Values, label: str) -> Estimate:
+    """A student's values less those of normal training, seed by seed."""
+    return estimate(minus(values.get(label, {}), values.get("normal", {})).values())
 
 
 def estimates(values: Values, *, independent: bool = True) -> dict[str, Estimate]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import in_front
 from kdnb.analysis.study import Study
@@ -44,12 +45,7 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
 
 def ahead(study: Study, found: pd.DataFrame, column: str = "linear") -> dict[str, dict[int, float]]:
     """By how many points the own teacher is ahead of another of its model with a help, by label and seed."""
-    own, other = (values(study, found, relation, column) for relation in ("own", "alike"))
-    return {
-        label: {seed: 100 * (value - other[label][seed]) for seed, value in by_seed.items() if seed in other[label]}
-        for label, by_seed in own.items()
-        if label in other
-    }
+    return over_seeds.less(*(values(study, found, relation, column) for relation in ("own", "alike")), times=100)
 
 
 def handed_on(study: Study) -> dict[str, dict[int, float]]:

@@ -126,7 +126,7 @@ def separation(students: Students) -> Numbers:
 
 def class_geometry(study: Study) -> Numbers:
     """Rank correlation of the student's class distances with its teacher's, less that with the bystander's."""
-    final = class_agreement.agreement(study).students["final"]
+    final = class_agreement.agreement(study).students
     own, other = (final.get(side, {}) for side in ("own", "bystander"))
     needed = f"class distances of KD T={PEAK}, normal training and both teachers (`python -m kdnb compare`)"
     return {text: _only(own, run, needed) - _only(other, run, needed) for text, run in _kd_and_normal(study).items()}

@@ -25,10 +25,12 @@ def colors(study: Study) -> list[str]:
     return [str(style.line(run, study.hottest)["color"]) for run in study.first_of_each]
 
 
-def said(found: Estimate, form: str = ".3g") -> str:
+def said(found: Estimate, form: str = "{:.3g}") -> str:
     """The mean, its interval where there is one, and of how many runs."""
-    interval = f"95%: {found.low:{form}} to {found.high:{form}}, " if np.isfinite(found.low) else ""
-    return f"{found.mean:{form}} ({interval}n = {len(found.values)})"
+    return found.told(form, "95%: ")
+
+
+in_percent = partial(said, form="{:.2%}")
 
 
 def off_zero(found: Mapping[str, Estimate], what: str = "") -> str:
@@ -36,9 +38,6 @@ def off_zero(found: Mapping[str, Estimate], what: str = "") -> str:
     ends = {where: [k for k, one in found.items() if one.side == side] for where, side in (("above", 1), ("below", -1))}
     named = [f"{where} it {style.joined(labels)}" for where, labels in ends.items() if labels]
     return over_seeds.off_zero(found.values(), what, named=f" ({'; '.join(named)})" if named else "")
-
-
-in_percent = partial(said, form=".2%")
 
 
 def points(

@@ -10,8 +10,7 @@ from designs import CELLS, make, spec
 from scipy import stats as scipy_stats
 
 from kdnb.analysis import design, out_of_reach, representability
-from kdnb.analysis.design import Cell
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.over_seeds import estimate, minus
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.figures.interventions import design as drawn
@@ -36,11 +35,11 @@ def test_every_cell_is_the_run_that_answers_for_it(study: Study) -> None:
     last = {run.path.name: run.history.iloc[-1] for run in study.every}
     for place, one in CELLS.items():
         expected = {seed: last[replace(one, init_seed=seed).name]["test_accuracy"] for seed in range(3)}
-        assert dict(found[place].by_seed) == expected, place
+        assert found[place] == expected, place
     for row, name in (("maps", "straight"), ("projected", "projected")):
         columns = {"own": "test_accuracy", "W_t": "plug_in_accuracy", "W_o": "bystander_plug_in_accuracy"}
         for whose, column in columns.items():
-            assert found[(row, whose)].by_seed[0] == last[spec(name).name][column]
+            assert found[(row, whose)][0] == last[spec(name).name][column]
         assert (row, "random") not in found
 
 
@@ -61,7 +60,7 @@ def test_copied_features_are_asked_for_another_classifier_through_a_linear_map()
     by_seed = rows.pivot(index="seed", columns="relation", values="linear")
     found = design.gap(cifar, "maps")
     assert sorted(found.values) == pytest.approx(sorted(100 * (by_seed["alike"] - by_seed["own"])))
-    relabelled = design.cells(cifar.every)[("maps", "W_o matched")].mean
+    relabelled = np.mean([*design.cells(cifar.every)[("maps", "W_o matched")].values()])
     assert -5 < found.mean < -1 and relabelled < 0.25 < 0.45 < by_seed["alike"].min()
     assert "through a linear map W<sub>o</sub> is behind on cifar100-small, " in drawn.sentence(published)
 
@@ -75,12 +74,19 @@ def test_points_beside_ones_own_classifier_are_of_kd_at_the_usual_alpha(study: S
         assert any(points) and all(sorted(one[whose].values) == pytest.approx(sorted(points)) for one in found)
 
 
-def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
-    one, other = Cell({0: 0.5, 1: 0.7, 2: 0.9}), Cell({1: 0.6, 2: 0.6, 5: 0.1})
-    assert one.less(other).tolist() == pytest.approx([0.1, 0.3])
+def test_a_cell_is_said_with_its_interval_and_less_another_over_the_seeds_of_both() -> None:
+    one, other = {0: 0.5, 1: 0.7, 2: 0.9}, {1: 0.6, 2: 0.6, 5: 0.1}
+    found = {("answers", "own"): one, ("answers", "W_t"): other}
+    assert design.less(found, *found).values == pytest.approx([10, 30])
+    assert design.less(found, ("answers", "own"), ("labels", "own")).values == []
     low, high = scipy_stats.ttest_1samp([50, 70, 90], 0).confidence_interval()
-    assert one.said == f"70.00\u00a0±\u00a0{(high - low) / 2:.2f} (n\u00a0=\u00a03)"
-    assert np.isnan(other.less(Cell({}))).sum() == 0 and np.isnan(Cell({}).mean)
+    assert design.said(one, "{:.2f}") == f"70.00\u00a0±\u00a0{(high - low) / 2:.2f} (n\u00a0=\u00a03)"
+
+
+def test_a_mean_of_one_or_two_has_no_interval() -> None:
+    said = [design.said(dict(enumerate(shares)), "{:+.2f}") for shares in ([0.01], [0.01, 0.02], [0.01] * 3)]
+    n = "(n\u00a0=\u00a0{})".format
+    assert said == [f"+1.00 {n(1)}", f"+1.50 {n(2)}", f"+1.00\u00a0±\u00a00.00 {n(3)}"]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +99,8 @@ def test_a_cell_knows_its_interval_and_what_it_is_less() -> None:
     ],
 )
 def test_the_answer_can_turn_out_any_way(others: list[float], said: str) -> None:
-    apart = Cell(dict(enumerate(others))).less(Cell(dict(enumerate([0.9, 0.901, 0.902]))))
-    assert drawn.need(estimate(100 * apart)) == said
+    apart = minus(dict(enumerate(others)), dict(enumerate([0.9, 0.901, 0.902])), times=100)
+    assert drawn.need(estimate(apart.values())) == said
 
 
 def test_table_and_sentence_hold_the_cells(study: Study) -> None:
@@ -106,8 +112,9 @@ def test_table_and_sentence_hold_the_cells(study: Study) -> None:
         "digits-few",
     ]  # a table each: one is too wide
     for place in (("answers", "own"), ("labels", "random"), ("maps", "W_t")):
-        assert f"{100 * found[place].mean:.2f}" in text
-    difference = 100 * found[("answers", "W_o")].less(found[("answers", "W_t")]).mean()
+        assert f"{100 * np.mean([*found[place].values()]):.2f}" in text
+    foreign, frozen = (found[("answers", whose)] for whose in ("W_o", "W_t"))
+    difference = 100 * np.mean([foreign[seed] - frozen[seed] for seed in range(3)])
     assert f"{difference:+.2f} (".replace("-", "−") in sentence
     alone = replace(study, every=[run for run in study.every if run.spec.method == "kd"])
     assert "not measured on digits and digits-few.**" in sentence
@@ -150,7 +157,8 @@ def test_a_frozen_student_stands_beside_one_that_learns_the_same(study: Study, f
     for (method, answers), part in frozen.groupby(["method", "answers"]):
         row = "answers" if answers else "labels"
         whose = next(whose for whose, name in design.FROZEN.items() if name == method)
-        assert [*part["points"]] == pytest.approx([*100 * cells[(row, whose)].less(cells[(row, "own")])])
+        expected = minus(cells[(row, whose)], cells[(row, "own")], times=100)
+        assert [*part["points"]] == pytest.approx([*expected.values()])
     marks = [trace for trace in drawn.reach(frozen, {"digits": study}).figure.data if trace.x != (None,)]
     assert sum(len(trace.x) for trace in marks) == 18 and len({trace.marker.color for trace in marks}) == 2
     assert drawn.left_out({"digits": study}) == ""

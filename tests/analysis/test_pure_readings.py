@@ -18,7 +18,8 @@ def layout(seed: int) -> Layout:
 def test_a_map_is_recognised_where_it_shares_most_with_its_own_network() -> None:
     one, other, third = map(layout, range(3))
     half = Layout(one.neighbours, other.gaps)
-    maps = [RandomMap(name, 5, drawn) for name, drawn in (("a", one), ("b", other), ("b", one), ("a", half))]
+    drawn = (("a", one), ("b", other), ("b", one), ("a", half))
+    maps = [RandomMap(space.neighbours, space.gaps, name, 5) for name, space in drawn]
     found = map_stability.recognised(Redrawn(maps, {"a": one, "b": other, "c": third}, []))
     assert found == {"neighbours": 3, "classes": 2}
 

@@ -38,7 +38,7 @@ def test_a_mean_stands_among_its_runs_with_their_interval() -> None:
     assert list(mean.x) == ["normal", "T=4"] and list(mean.y) == [2.5, 3]
     reach = student_t.ppf(0.975, 2) * np.std([1, 2, 4.5], ddof=1) / np.sqrt(3)
     assert mean.error_y.array[0] == mean.error_y.arrayminus[0] == rounded([reach])[0] and mean.error_y.array[1] is None
-    assert "n = 3" in mean.text[0] and "95%" not in mean.text[1]
+    assert "n\u00a0=\u00a03" in mean.text[0] and "95%" not in mean.text[1]
     dependent = over_seeds.estimates(found, independent=False)
     _, bare = intervals.points(dependent, "one", "value", {"color": "#123456"})
     assert bare.error_y.array is None and "95%" not in bare.text[0]
@@ -46,9 +46,11 @@ def test_a_mean_stands_among_its_runs_with_their_interval() -> None:
 
 def test_differences_are_of_the_same_seed() -> None:
     one, other = {"a": {0: 5.0, 2: 7.0, 3: 1.0}}, {"a": {2: 4.0, 0: 1.0}, "b": {3: 9.0}}
-    assert over_seeds.paired(one, other, "a").tolist() == [4, 3] and over_seeds.paired(
-        one, other, "a", "b"
-    ).tolist() == [-8]
+    assert over_seeds.less(one, other, times=100) == {"a": {0: 400, 2: 300}}
+    assert over_seeds.minus(one["a"], other["b"]) == {3: -8} and over_seeds.less(one, {}) == {"a": {}}
+    values = one | {"normal": {3: 2.0, 0: 4.0}}
+    assert over_seeds.beyond_normal(values, "a").values == [1, -1]
+    assert over_seeds.beyond_normal(one, "a").values == over_seeds.beyond_normal(values, "b").values == []
 
 
 def test_a_seed_s_mean_is_over_the_labels_that_all_seeds_have() -> None:
@@ -64,7 +66,7 @@ def test_a_matrix_has_the_student_below_and_the_teacher_above(study: Study) -> N
     figures, labels = steps(made)
     assert labels == [f"{label}, digits" for label in ("normal", "KD T=1", "KD T=4", "KD T=10")]
     assert made.start == "KD T=4, digits"
-    found = class_agreement.agreement(study).students["final"]["own"]
+    found = class_agreement.agreement(study).students["own"]
     rho = [f"{found[label][0]:.2f} for {name}" for label, name in (("KD T=4", "KD T=4"), ("normal", "normal training"))]
     assert made.answer == f"**By ρ = {rho[0]} and {rho[1]} on digits (seed 0).**".replace("-", "−")
     assert len({(fig.data[0].zmin, fig.data[0].zmax) for fig in figures}) == 1
@@ -97,7 +99,7 @@ def test_a_hundred_classes_stand_group_by_group(study: Study, monkeypatch: pytes
 def test_temperatures_of_sharper_agreement_are_counted_beside_chance(study: Study) -> None:
     level = {"normal": [0.5] * 3, "KD T=1": [0.8, 0.81, 0.82], "KD T=4": [0.6, 0.4, 0.5], "KD T=10": [0.4, 0.6, 0.5]}
     own = {label: dict(enumerate(values)) for label, values in level.items()}
-    found = class_agreement.Agreement({"final": {"own": own}}, {})
+    found = class_agreement.Agreement({"own": own}, {})
     text = class_distances.sharpest({"x": (study, found)})
     assert text.endswith("at T = 1, not at 4 and 10 on x (1 of 3 temperatures, no more than chance).")
 
@@ -107,7 +109,7 @@ def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -
     run, teacher = compared.students[2], compared.teacher
     assert teacher is not None
     mine, own = pdist(means_of(run)), pdist(means_of(teacher))
-    final = found.students["final"]
+    final = found.students
     assert final["own"][run.label][0] == pytest.approx(spearmanr(mine, own).statistic)
     assert final["bystander"][run.label][0] == pytest.approx(spearmanr(mine, [1, 2, 3]).statistic)
     assert {len(by_seed) for by_seed in final["own"].values()} == {1, 2}
@@ -141,8 +143,8 @@ def test_agreement_is_its_teachers_beyond_the_bystander_and_normal_training(
 
     sides = {"own": {"KD T=4": values(own), "normal": values(normal)}}
     sides["bystander"] = {label: dict.fromkeys(range(4), 0.5) for label in sides["own"]}
-    found = class_agreement.Agreement({"final": sides}, {})
-    none = class_agreement.Agreement({"final": {}}, {})
+    found = class_agreement.Agreement(sides, {})
+    none = class_agreement.Agreement({}, {})
     made = class_distances.agreements({"one": (study, found), "other": (study, none)})
     assert made.brief.startswith(f"**{said} on one (n\u00a0=\u00a04); it cannot be told on other, where ")
     first, second = made.answer.strip("*").split("; ")
@@ -163,8 +165,8 @@ def test_separation_is_the_snapshots_over_seeds(study: Study) -> None:
     made = class_distances.separations({"digits": (study, found)})
     drawable(made.figures[0])
     assert made.answer == "**It cannot be told from so few seeds on digits.**"
-    by_seed = over_seeds.paired(found["ratio"], found["ratio"], "KD T=4", "normal")
-    assert over_seeds.estimate(by_seed).told("{:+z.2g}") in made.table and made.table.count("n\u00a0=\u00a02") == 4
+    beyond = over_seeds.beyond_normal(found["ratio"], "KD T=4")
+    assert beyond.told("{:+z.2g}") in made.table and made.table.count("n\u00a0=\u00a02") == 4
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_a_classifier_fits_its_own_students_better_by_a_whole_interval(
 def test_without_comparisons_everything_says_how_to_make_them(tmp_path: Path) -> None:
     bare = store(tmp_path / "digits", [SPEC, kd(4)])
     found = class_agreement.agreement(bare)
-    assert found.floors == {} and "bystander" not in found.students["final"]
+    assert found.floors == {} and "bystander" not in found.students
     shown = {"digits": bare}
     made = (
         class_distances.agreements({"digits": (bare, found)}),

@@ -186,7 +186,7 @@ def differences(*studies: Study) -> str:
 def _differences(study: Study, kind: str) -> tuple[Estimate, Estimate]:
     """Of the cosine, teacher less bystander: KD at T = 4, and the same less normal training's of its seed."""
     found, label = alignment.differences(study, kind, "cosine"), study.leading.label
-    return estimate(found.get(label, {}).values()), estimate(over_seeds.paired(found, found, label, "normal"))
+    return estimate(found.get(label, {}).values()), over_seeds.beyond_normal(found, label)
 
 
 def _enough(found: Estimate) -> bool:

@@ -42,11 +42,11 @@ def matrices(studies: Mapping[str, Study]) -> Exhibit:
 
 def _matrices(study: Study) -> dict[str, go.Figure]:
     runs = [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
-    students = {run: gaps for run in runs if (gaps := class_agreement.class_gaps(run, "final")) is not None}
+    students = {run: gaps for run in runs if (gaps := class_agreement.class_gaps(run)) is not None}
     if max((len(gaps) for gaps in students.values()), default=0) > FEW_PAIRS:  # or a page grows heavy
         few = [study.nearest(t) for t in (1, 4, study.hottest)]
         students = {run: gaps for run, gaps in students.items() if run.spec.method != "kd" or run in few}
-    taught = class_agreement.class_gaps(study.teacher, "final") if study.teacher else None
+    taught = class_agreement.class_gaps(study.teacher) if study.teacher else None
     every = np.concatenate([*students.values(), *([] if taught is None else [taught])])
     limits, order = (float(every.min()), float(every.max())), _order(study)
     text = "below: the student, above: the teacher"
@@ -58,7 +58,7 @@ def _matrices(study: Study) -> dict[str, go.Figure]:
 
 def alike(name: str, study: Study) -> str:
     """How alike the student in front and its teacher order the distances; normal training beside it; in a clause."""
-    found = class_agreement.agreement(study).students["final"].get("own", {})
+    found = class_agreement.agreement(study).students.get("own", {})
     shown = {study.leading.label: study.leading.label} | {"normal": "normal training"}
     rho = {label: found[label][study.seed] for label in shown if study.seed in found.get(label, {})}
     if study.leading.label not in rho:
@@ -138,9 +138,8 @@ def _agreements(study: Study, found: class_agreement.Agreement) -> go.Figure:
     labels = list(study.groups)
     titles = ["ρ with its teacher", "ρ with its teacher − ρ with the bystander"]
     fig = style.grid(2, 1, titles, 560, shared_xaxes=True, vertical_spacing=0.1)
-    final = found.students["final"]
     look = {"color": style.TEACHER, "symbol": "circle"}
-    own = over_seeds.estimates(final.get("own", {}))
+    own = over_seeds.estimates(found.students.get("own", {}))
     beyond = over_seeds.estimates(class_agreement.beyond_the_bystander(found))
     for row, (name, shown) in enumerate((("its teacher", own), ("teacher − bystander", beyond)), start=1):
         for trace in intervals.points(shown, name, "ρ", look) if shown else []:
@@ -157,12 +156,12 @@ def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> t
     """Are KD's class distances more its teacher's than the bystander's, and more so than normal training's? A clause
     with its numbers, and one with the number of seeds alone.
     """
-    own, beyond = found.students["final"].get("own", {}), class_agreement.beyond_the_bystander(found)
+    own, beyond = found.students.get("own", {}), class_agreement.beyond_the_bystander(found)
     label = study.leading.label
     if not beyond.get(label):
         return (f"it cannot be told on {name}, where class distances of both teachers are not kept",) * 2
     less = estimate(beyond[label].values())
-    more = estimate(over_seeds.paired(beyond, beyond, label, "normal"))
+    more = over_seeds.beyond_normal(beyond, label)
     asked = [less, more] if more.values else [less]
     seeds = min(len(one.values) for one in asked)
     seen = {1: "yes", 0: "not that it could be seen", -1: "no"}[min(one.side for one in asked)]
@@ -177,8 +176,7 @@ def sharpest(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> st
     """At which temperatures students agree with their teacher more than normally trained ones do, study by study."""
     parts = []
     for name, (study, one) in found.items():
-        own = one.students["final"].get("own", {})
-        gaps = {t: estimate(over_seeds.paired(own, own, run.label, "normal")) for t, run in study.kd.items()}
+        gaps = {t: over_seeds.beyond_normal(one.students.get("own", {}), run.label) for t, run in study.kd.items()}
         enough = {t: gap for t, gap in gaps.items() if len(gap.values) >= stats.LEAST_RUNS}
         above, rest = ([f"{t:g}" for t, gap in enough.items() if (gap.side > 0) == so] for so in (True, False))
         where = f"at T = {style.joined(above)}" if above else "at no T"
@@ -244,5 +242,5 @@ def by_how_much(found: Mapping[str, tuple[Study, Mapping[str, Values]]]) -> str:
 def _beside_normal(study: Study, found: Mapping[str, Values]) -> dict[str, Estimate]:
     """KD at T = 4 less normal training, seed by seed, by measure; those that both have."""
     hot = study.nearest(4)
-    pairs = {k: over_seeds.paired(found[k], found[k], hot.label, "normal") for k in class_agreement.SEPARATION if hot}
-    return {key: estimate(values) for key, values in pairs.items() if len(values)}
+    gaps = {key: over_seeds.beyond_normal(found[key], hot.label) for key in class_agreement.SEPARATION if hot}
+    return {key: gap for key, gap in gaps.items() if gap.values}

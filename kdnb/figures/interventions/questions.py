@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
 
-from kdnb.analysis import by_method, stats, words
+from kdnb.analysis import by_method, design, stats, words
 from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
@@ -89,20 +87,12 @@ def _answer(study: Study, one: str, other: str) -> str:
     if not (points := differences(study, one, other)):
         return ""
     pair = [[run for run in group(study, name) if run.spec.init_seed in points] for name in (one, other)]
-    told = [f"{spread([100 * value for value in points.values()])} (n\u00a0=\u00a0{len(points)})"]
+    told = [design.said(points, "{:+.2f}")]
     for column, name in (("mu_raw", "raw"), ("mu_rotated", "rotated")):
         told.append(
             f"<small>{name} μ {' beside '.join(number(by_method.mean(column, runs), '.3g') for runs in pair)}</small>"
         )
     return "<br>".join(told)
-
-
-def spread(points: ArrayLike) -> str:
-    """The mean of differences by seed, with half the width of its interval where there are three."""
-    values = np.asarray(points, float)
-    if not values.size:
-        return "–"
-    return f"{words.number(values.mean(), '{:+.2f}')}{words.plus_minus(*stats.mean_interval(values), '{:.2f}')}"
 
 
 def answers_sentence(studies: Mapping[str, Study]) -> str:

@@ -1,7 +1,4 @@
-"""Rows of the classifier as templates: does a student hold the same classes to be alike as its teacher?
-
-No features are compared, so nothing has to be aligned. Source of the view: Nayak et al. 2019 (zero-shot distillation).
-"""
+"""Rows of the classifier as templates, drawn: see :mod:`kdnb.analysis.class_rows`."""
 
 from collections.abc import Mapping
 

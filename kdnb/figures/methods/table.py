@@ -4,7 +4,7 @@ One row a label ("KD T=4", "SimKD f=4") over all its seeds; a value is the mean 
 """
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -49,15 +49,8 @@ def nearest(name: str, found: pd.DataFrame) -> str:
         for column, label in near.items()
     ]
     hit = [label in best for label in near.values()]
-    word = (
-        "it cannot be told"
-        if _few(found, *best, *near.values())
-        else "yes"
-        if all(hit)
-        else "in part"
-        if any(hit)
-        else "no"
-    )
+    word = "yes" if all(hit) else "in part" if any(hit) else "no"
+    word = "it cannot be told" if _few(found, *best, *near.values()) else word
     return f"{word} on {name} ({'; '.join(parts)})"
 
 
@@ -220,11 +213,10 @@ def without(studies: Mapping[str, Study]) -> str:
     """Which methods of which study are not among the marks."""
     parts = []
     for name, study in studies.items():
-        gone = [by_method.short(run) for run in by_method.shown(study) if not _drawn(run)]
+        lacking = (
+            run for run in by_method.shown(study) if not np.isfinite([run.last(column) for column in AXES]).all()
+        )
+        gone = [*map(by_method.short, lacking)]
         if gone:
             parts.append(f"{style.joined(gone)} on {name}")
     return f"Not drawn in both panels, for lack of a μ: {'; '.join(parts)}." if parts else ""
-
-
-def _drawn(run: Run, columns: Iterable[str] = tuple(AXES)) -> bool:
-    return all(np.isfinite(run.last(column)) for column in columns)

@@ -68,7 +68,7 @@ def _readings(one: Measured) -> go.Figure:
 
 
 def _said(found: Estimate) -> str:
-    return f"{words.number(found.mean, '{:.3f}')} (95%: {found.between})"
+    return intervals.said(found, "{:.3f}")
 
 
 def _finished(fig: go.Figure, one: Measured) -> go.Figure:
