@@ -11,7 +11,8 @@ published.json          measures of all test images at the matched and the final
 map.safetensors         fp16: t-SNE coordinates of 2,000 test images (:func:`subset`) at these two epochs, all maps
                         of a study started from its teacher's (:class:`kdnb.analysis.separation.Atlas`); class means;
                         distance of each class's row of the classifier to the teacher's, after every epoch; labels
-model.safetensors       of the teacher alone, matrices in fp16; not of one whose weights are too large for a repository
+model.safetensors       of teacher and bystander, matrices in fp16, so that more students can be trained of them; not
+                        of one whose weights are too large for a repository
 ======================  ==============================================================================================
 
 Of a bystander there is no map. A run that is published already, and has not changed, is left alone. All runs are put
@@ -156,7 +157,7 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
     bystander = source.is_bystander(run)
     measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
     write_json(made.path / "published.json", note | measures)
-    if run is source.teacher:
+    if run.spec.role == "teacher":
         file = made.path / "model.safetensors"
         write_tensors(file, with_halved_matrices(run.weights()), {})
         if file.stat().st_size > TEACHER_BYTES:

@@ -52,6 +52,7 @@ class Shared:
         needed = methods.needed(spec.method for spec in specs)
         self.teacher = teacher.on(device) if teacher and needed else None
         self.bystander = bystander
+        self.rounded = [name for name, one in (("teacher", teacher), ("bystander", bystander)) if one and one.rounded]
         self.failed: dict[str, FloatingPointError | methods.Fault] = {}  # runs that cannot go on, by name
         self.table = None
         if self.teacher and spec.teacher_outputs == "table":

@@ -156,6 +156,7 @@ def _train(group: Group, budget: Budget) -> None:
 def _recorded(group: Group) -> Iterator[None]:
     """Add this session to each run's provenance, at its start and again, with its end, however it ends."""
     shared = provenance.describe(group.shared.device) | {"group": [one.run.path.name for one in group.learners]}
+    shared |= {"rounded_teachers": group.shared.rounded} if group.shared.rounded else {}
     earlier, sessions = {}, {}
     for learner in group.learners:
         own = {"first_epoch": learner.epoch + 1, "method": provenance.method_digest(learner.spec.method)}

@@ -1,6 +1,6 @@
 """The frozen teacher: a finished run, or a checkpoint of one's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,11 +19,15 @@ JUDGED = 500  # test images, evenly of all classes, on which a file's teacher is
 
 @dataclass(frozen=True)
 class Teacher:
-    """A network in evaluation mode that is never trained; ``checksum`` (sha256 of its weights) is its identity."""
+    """A network in evaluation mode that is never trained; ``checksum`` (sha256 of its weights) is its identity.
+
+    rounded: whether it was read from a publication, whose matrices are in half precision; provenance tells of it
+    """
 
     name: str
     network: models.Network
     checksum: str
+    rounded: bool = False
 
     @property
     def identity(self) -> dict[str, str]:
@@ -33,7 +37,7 @@ class Teacher:
     def on(self, device: torch.device) -> "Teacher":
         """The same teacher, its network moved to ``device``."""
         network = self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Teacher(self.name, network, self.checksum)
+        return replace(self, network=network)
 
     def reference(self, test: Views, clean: Views, clean_indices: Tensor) -> Reference:
         """What the tracker needs of it: the classifier, and outputs on the test and the clean images."""
@@ -44,13 +48,19 @@ class Teacher:
 
 
 def from_run(run: Run, dataset: Dataset) -> Teacher:
-    """The teacher that ``run`` trained; ValueError when it was trained on other data."""
+    """The teacher that ``run`` trained; ValueError when it was trained on other data.
+
+    A published one is known by the weights that it was trained to have.
+    """
     if run.spec.data_checksum != dataset.checksum:
         raise ValueError(
             f"teacher {run.path} was trained on other data ({run.spec.dataset}, {run.spec.data_checksum[:12]}) than "
             f"asked ({dataset.name}, {dataset.checksum[:12]}): choose another output_dir, or move that folder away."
         )
-    return from_state(run.spec.model, run.weights(), dataset, str(run.path))
+    network = weights.network(run.spec.model, run.weights(), dataset, str(run.path))
+    if run.is_published:
+        print(f"{run.path} is a publication: its matrices are rounded to half precision.", flush=True)
+    return Teacher(run.spec.model, network, run.weights_checksum, run.is_published)
 
 
 def from_file(model: str, path: Path, dataset: Dataset) -> Teacher:

@@ -32,8 +32,8 @@ def test_a_published_run_holds_what_it_says_and_nothing_large(published: Path) -
     student = KEPT | {"classifier.safetensors", "map.safetensors"}
     assert files[HIGH] == student
     assert files["teacher-s0"] == student | {"model.safetensors"}
-    assert files["teacher-s1"] == KEPT | {"classifier.safetensors"}
-    assert all(publish.size(published / name) < publish.RUN_BYTES for name in files if name != "teacher-s0")
+    assert files["teacher-s1"] == KEPT | {"classifier.safetensors", "model.safetensors"}
+    assert all(publish.size(published / name) < publish.RUN_BYTES for name in files if "teacher" not in name)
     bystander = runs.run_in(published / "teacher-s1")
     assert bystander.trace_epochs == [3] and bystander.told["final"] is None
 
@@ -107,6 +107,19 @@ def test_the_teacher_in_half_precision_answers_as_before(tiny_folder: Path, publ
     one, other = (collect(network, views, torch.arange(len(digits.test.labels))) for network in (full, small))
     assert (one.logits - other.logits).abs().max() < 2e-2 * one.logits.abs().max()
     assert abs(one.accuracy - other.accuracy) <= 2 / len(one.labels)
+
+
+def test_more_students_are_trained_of_published_teachers(tiny_folder: Path, published: Path, train: Train) -> None:
+    """Who are known by the weights that they had, and said to be rounded."""
+    full = Run(tiny_folder / HIGH)
+    (again,) = train(methods=["kd"], temperatures=[4], teachers_dir=str(published))
+    assert again.spec == full.spec
+    ours, theirs = (run.provenance["sessions"][0].get("rounded_teachers") for run in (again, full))
+    assert ours == ["teacher", "bystander"] and theirs is None
+    for column in ("loss", "mu_raw", "bystander_mu_raw"):
+        one, other = again.history[column], full.history[column]
+        assert (one != other).any()
+        np.testing.assert_allclose(one, other, rtol=2e-2)
 
 
 def test_a_weight_beyond_half_precision_is_kept_whole() -> None:
