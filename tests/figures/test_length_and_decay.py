@@ -1,4 +1,4 @@
-"""Why the classifier grows or shrinks, r under other weight decays, and the spread of logits: by hand, and planted."""
+"""Why the classifier grows or shrinks, r under other weight decays, and the scale of logits: by hand, and planted."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from kdnb import paths, runs
 from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
-from kdnb.figures.correlation import decays, lengths, spread
+from kdnb.figures.correlation import decays, lengths, logit_scale
 from kdnb.runs import Run, RunSpec
 
 CAUSES = ("ce", "kd", "decay")
@@ -196,12 +196,12 @@ def test_from_three_seeds_on_the_whole_interval_has_to_be_positive(decayed: Stud
     assert "of 0.002 r is positive at T = 1 (3 seeds), " in decays.r_by_decay(again).answer
 
 
-# ------------------------------------------------------------------------------------------------ the spread of logits
+# ------------------------------------------------------------------------------------------------ the scale of logits
 RATIO = {"normal": 0.5, "KD T=1": 0.7, "KD T=4": 1.04}  # without decay; with each step of it 0.1 less, but for T = 4
 
 
 def wide(folder: Path, spec: RunSpec, seed: int, step: int) -> None:
-    """The spread of RATIO in the last epoch; afterwards ||W_s|| grows, and features shrink but with the most decay."""
+    """The scale of RATIO in the last epoch; afterwards ||W_s|| grows, and features shrink but with the most decay."""
     run, rng = write(folder, replace(spec, init_seed=seed)), np.random.default_rng(seed)
     ratio = RATIO[spec.label] - (0.1 * step if spec.label != "KD T=4" else 0.0) + 0.001 * seed
     late = np.arange(24) / 24
@@ -215,7 +215,7 @@ def wide(folder: Path, spec: RunSpec, seed: int, step: int) -> None:
 
 
 @pytest.fixture
-def spreads(tmp_path: Path) -> Study:
+def scaled(tmp_path: Path) -> Study:
     for step, decay in enumerate((0.0, 5e-4, 2e-3)):
         for spec in (SPEC, kd(1), kd(4)):
             for seed in range(3):
@@ -223,22 +223,22 @@ def spreads(tmp_path: Path) -> Study:
     return selection.load(ChapterParameters(output_dir=str(tmp_path)))
 
 
-def test_a_spread_that_is_held_under_every_decay_is_told_apart_from_one_that_is_not(spreads: Study) -> None:
-    made = spread.by_temperature(spreads)
+def test_a_scale_that_is_held_under_every_decay_is_told_apart_from_one_that_is_not(scaled: Study) -> None:
+    made = logit_scale.by_temperature(scaled)
     assert made.answer == (
-        "**Students' logits spread as far as their teacher's, within 5%, at T = 4, whatever the weight decay "
-        f"(0, 0.0005 and 0.002); in 2 of 3 means there {spread.NORM} grows where features shrink, or shrinks where "
-        "they grow; at T = 1 0.50 to 0.70 times as far; in normal training 0.30 to 0.50 times as far.**"
+        "**Students' logits have the scale of their teacher's, within 5%, at T = 4, whatever the weight decay "
+        f"(0, 0.0005 and 0.002); in 2 of 3 means there {logit_scale.NORM} grows where features shrink, or shrinks "
+        "where they grow; at T = 1 0.50 to 0.70 times it; in normal training 0.30 to 0.50 times it.**"
     )
-    wider = spreads.groups["KD T=4"][0]
+    wider = scaled.groups["KD T=4"][0]
     last = wider.history.assign(logit_std=3.0)
     last.to_parquet(wider.path / "history.parquet", index=False)
-    again = spread.by_temperature(selection.load(ChapterParameters(output_dir=str(spreads.folder)))).answer
+    again = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(scaled.folder)))).answer
     assert "at no T; " in again and "means there" not in again  # one decay of three has let go
 
 
-def test_spreads_and_changes_are_drawn_as_they_are_stored(spreads: Study) -> None:
-    fig = spread.by_temperature(spreads).figure
+def test_scales_and_changes_are_drawn_as_they_are_stored(scaled: Study) -> None:
+    fig = logit_scale.by_temperature(scaled).figure
     mine = [trace for trace in fig.data if trace.legendgroup == "weight decay 0.002" and trace.text is not None]
     ratio, features, norm = mine
     assert list(ratio.x) == ["normal", "T=1", "T=4"] and list(ratio.y) == pytest.approx([0.301, 0.501, 1.041])
@@ -255,12 +255,12 @@ def test_students_of_one_decay_are_told_with_all_their_seeds(tmp_path: Path) -> 
     for spec, seeds in ((SPEC, 1), (kd(1), 2), (kd(4), 3)):
         for seed in range(seeds):
             wide(tmp_path, spec, seed, 1)
-    made = spread.by_temperature(selection.load(ChapterParameters(output_dir=str(tmp_path))))
+    made = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(tmp_path))))
     _, means, *_ = made.figure.data
     assert [text[-6:] for text in means.text] == [f"n\u00a0=\u00a0{seeds})" for seeds in (1, 2, 3)]
-    assert "whatever" not in made.answer and "at T = 1 0.60 times as far; " in made.answer
+    assert "whatever" not in made.answer and "at T = 1 0.60 times it; " in made.answer
 
 
-def test_without_spreads_nothing_is_told_of_them(tmp_path: Path) -> None:
-    made = spread.by_temperature(store(tmp_path))
+def test_without_scales_nothing_is_told_of_them(tmp_path: Path) -> None:
+    made = logit_scale.by_temperature(store(tmp_path))
     assert made.figure is None and "cannot be told" in made.answer

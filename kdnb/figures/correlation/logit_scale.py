@@ -1,4 +1,4 @@
-"""Why the classifier is long at a high T: the spread of the student's logits has to reach the teacher's."""
+"""Why the classifier is long at a high T: the student's logits have to reach the scale of the teacher's."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,7 +13,7 @@ from kdnb.figures.correlation.norms import NORM
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 
-HELD = 0.05  # a spread is the teacher's within this share of it
+HELD = 0.05  # a scale is the teacher's within this share of it
 COLUMNS = ("logit_std", "reference_logit_std", "feature_norm", "weight_norm")
 # What changes after the warm-up: how it is named, and its symbol.
 CHANGES = {"feature_norm": ("length of features", "circle"), "weight_norm": (NORM, "diamond-open")}
@@ -21,11 +21,11 @@ Groups = Mapping[float, Mapping[str, list[Run]]]  # by weight decay and label
 
 
 @exhibit(
-    "logit-spread-{of}",
-    "The spread of students' logits over their teacher's, a colour a weight decay; below, how lengths change.",
+    "logit-scale-{of}",
+    "The scale of students' logits over their teacher's, a colour a weight decay; below, how lengths change.",
 )
 def by_temperature(study: Study) -> Exhibit:
-    """Above: the logits' spread, in spreads of the teacher's; below: the change of ||W_s|| and of the features' length.
+    """Above: the logits' scale over that of the teacher's; below: the change of ||W_s|| and of the features' length.
 
     Of normal training and KD at every T, a colour a weight decay where several were trained.
     """
@@ -36,7 +36,7 @@ def by_temperature(study: Study) -> Exhibit:
     fig = style.grid(
         2,
         1,
-        ["spread of logits / the teacher's", "change after the warm-up"],
+        ["scale of logits / the teacher's", "change after the warm-up"],
         720,
         shared_xaxes=True,
         vertical_spacing=0.08,
@@ -59,7 +59,7 @@ def by_temperature(study: Study) -> Exhibit:
 
 
 def _groups(study: Study) -> Groups:
-    """Normal training and KD by weight decay and label, as far as their histories tell lengths and spreads."""
+    """Normal training and KD by weight decay and label, as far as their histories tell lengths and scales."""
     several = norms.by_decay(study)
     mine = {label: runs for label, runs in study.groups.items() if runs[0].spec.method in ("normal", "kd")}
     every = several if len(several) > 1 else {study.leading.spec.weight_decay: mine}
@@ -70,8 +70,8 @@ def _groups(study: Study) -> Groups:
     return {decay: groups for decay, groups in told.items() if groups}
 
 
-def spread(run: Run) -> float:
-    """Spread of a test image's logits about their mean, in spreads of its teacher's logits, last epoch."""
+def scale(run: Run) -> float:
+    """Of a student's logits (their deviation from an image's mean) over that of its teacher's, last epoch."""
     return run.last("logit_std") / run.last("reference_logit_std")
 
 
@@ -81,8 +81,8 @@ def _read(groups: Mapping[str, list[Run]], read: Callable[[Run], float]) -> dict
 
 
 def _traces(study: Study, groups: Mapping[str, list[Run]], name: str, color: str) -> list[tuple[int, go.Scatter]]:
-    """Each with its row: of the spread a line with intervals and a dot a seed; of both changes their means."""
-    dots, means = intervals.points(_read(groups, spread), name, "spread", {"color": color, "symbol": "circle"})
+    """Each with its row: of the scale a line with intervals and a dot a seed; of both changes their means."""
+    dots, means = intervals.points(_read(groups, scale), name, "scale", {"color": color, "symbol": "circle"})
     means.update(mode="lines+markers", line={"color": color, "width": 1.5}, showlegend=True)
     made = [(1, dots), (1, means)]
     for column, (what, symbol) in CHANGES.items():
@@ -95,14 +95,14 @@ def _traces(study: Study, groups: Mapping[str, list[Run]], name: str, color: str
 
 # --------------------------------------------------------------------------------------------------------------- words
 def sentence(study: Study, groups: Groups) -> str:
-    """At which T the spread is the teacher's under each decay, how far it is elsewhere; whether lengths part there."""
+    """At which T the scale is the teacher's under each decay, how far it is elsewhere; whether lengths part there."""
     ratios: dict[str, list[float]] = {}
     for mine in groups.values():
-        for label, one in _read(mine, spread).items():
+        for label, one in _read(mine, scale).items():
             ratios.setdefault(label, []).append(one.mean)
     normal = ratios.pop("normal", [])
     if not ratios:
-        return "**What holds the spread of logits cannot be told: no student here tells of it.**"
+        return "**What holds the scale of logits cannot be told: no student here tells of it.**"
     held = [label for label, found in ratios.items() if max(abs(one - 1) for one in found) <= HELD]
     decays = (
         f", whatever the weight decay ({style.joined(f'{decay:g}' for decay in groups)})" if len(groups) > 1 else ""
@@ -110,9 +110,9 @@ def sentence(study: Study, groups: Groups) -> str:
     where = f"at T = {style.joined(map(_temperature, held))}{decays}" if held else "at no T"
     elsewhere = {f"at T = {_temperature(label)}": found for label, found in ratios.items() if label not in held}
     elsewhere |= {"in normal training": normal} if normal else {}
-    told = [f"students' logits spread as far as their teacher's, within {HELD:.0%}, {where}"]
+    told = [f"students' logits have the scale of their teacher's, within {HELD:.0%}, {where}"]
     told += _parting(study, groups, held)
-    told += [f"{at} {_span(found)} times as far" for at, found in elsewhere.items()]
+    told += [f"{at} {_span(found)} times it" for at, found in elsewhere.items()]
     return words.sentence("; ".join(told))
 
 
@@ -125,7 +125,7 @@ def _span(found: list[float]) -> str:
 
 
 def _parting(study: Study, groups: Groups, held: list[str]) -> list[str]:
-    """In how many of the means where the spread is held one length grows after the warm-up and the other shrinks."""
+    """In how many of the means where the scale is held one length grows after the warm-up and the other shrinks."""
     changes = [[_read(mine, partial(study.change, column)) for column in CHANGES] for mine in groups.values()]
     pairs = [[one[label].mean for one in both] for both in changes for label in held if label in both[0]]
     apart = sum(features * norm < 0 for features, norm in pairs)
