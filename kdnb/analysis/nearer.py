@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from kdnb.analysis import accounts, alignment, class_agreement, class_rows, over_seeds, stats, stitched
+from kdnb.analysis import accounts, alignment, class_agreement, class_rows, handed_on, over_seeds, stats, stitched
 from kdnb.analysis.over_seeds import Estimate, Values, estimate
 from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
@@ -80,6 +80,7 @@ MEASURES: Mapping[str, Callable[[Study], Values]] = {
     "pull of distillation on μ²": _pull,
     "accuracy of W_t, features matched (points)": _matched,
     "accuracy of W_t, features mapped linearly (points)": partial(_stitched, column="linear"),
+    "answers alike (points of test images)": handed_on.answers,
     "order of class distances (ρ)": _classes,
     "order of class rows' cosines (ρ)": _rows,
 }

@@ -1,13 +1,11 @@
 """What linear maps from students' features to teachers' classifiers gave, from files beside published runs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
 from kdnb.analysis import over_seeds
 from kdnb.analysis.over_seeds import Values
-from kdnb.analysis.students import in_front
 from kdnb.analysis.study import Study
 
 HELP = {"raw": "features as they are", "matched": "matched", "linear": "through a linear map"}
@@ -46,13 +44,6 @@ def values(study: Study, found: pd.DataFrame, relation: str, column: str) -> Val
 def ahead(study: Study, found: pd.DataFrame, column: str = "linear") -> dict[str, dict[int, float]]:
     """By how many points the own teacher is ahead of another of its model with a help, by label and seed."""
     return over_seeds.less(*(values(study, found, relation, column) for relation in ("own", "alike")), times=100)
-
-
-def handed_on(study: Study) -> dict[str, dict[int, float]]:
-    """:func:`ahead` of every student of ``study``, and of those of the same seeds that learned from labels alone."""
-    alone = replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
-    both = [one for one in (study, alone) if one.students]
-    return {label: gaps for one in both for label, gaps in ahead(one, table(one)).items()}
 
 
 def floors(found: pd.DataFrame) -> dict[str, Mapping[str, float]]:

@@ -13,7 +13,7 @@ from kdnb.figures import claim_words, intervals, style
 from kdnb.figures.correlation import decays, norms
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.interventions import design as drawn_design
-from kdnb.figures.interventions import gains
+from kdnb.figures.interventions import gains, handed_on
 from kdnb.figures.mu_curves.over_epochs import percent
 from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.runs import Run
@@ -64,6 +64,7 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     """The title's question and that of reuse in one sentence each, over all studies."""
     tried = {study.name: study for study in designs}
     told = [_farther(papers), *_nearer(designs), *([helps] if (helps := gains.answer(tried)) else [])]
+    told += [handed] if (handed := handed_on.brief(tried)) else []
     if needs := [said for row in drawn_design.REUSES if (said := _needed(designs, row))]:
         told.append(f"Does reuse need the teacher's own classifier? {words.capital('; '.join(needs))}")
     return f"**{'. '.join(told)}.**"

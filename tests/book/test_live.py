@@ -17,7 +17,7 @@ from touch import areas, centre, choose, move, use_controls
 from kdnb import paths
 
 CHAPTERS = ("00_start", "03_mu_curves", "04_correlation", "05_tsne", "10_geometry")
-TABLES = ("collapse.collapsed", "handed_on.fits")  # what is shown without a figure
+TABLES = ("collapse.collapsed",)  # what is shown without a figure
 # Anywidget complains when a browser takes over 2 s to load a module; with that clock at 0 all below still holds.
 LATE = "[anywidget] Failed to initialize model."
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one picture that a notebook asks others for

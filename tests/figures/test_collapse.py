@@ -1,6 +1,5 @@
-"""Neural collapse beside random rows, and what a frozen classifier alone hands on; of published students."""
+"""Neural collapse beside random rows, of published students."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,11 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdnb.analysis import collapse, interventions, selection, stitched
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis import collapse, selection
 from kdnb.analysis.study import Study
 from kdnb.figures.geometry import collapse as shown
-from kdnb.figures.geometry import handed_on
 from kdnb.measure import align
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -53,38 +50,3 @@ def test_the_table_has_the_histories_last_epoch_and_the_answer_the_side_of_its_i
         assert np.sign(gap).tolist() == [-1.0 if side == "nearer" else 1.0] * len(gap)
         assert f"{side} on {name}: NC2 of KD T=4 {nc['nc2'].mean():.3g}"[:30] in made.answer.replace("Nearer", "nearer")
     assert made.table.count("<tr>") == 10
-
-
-# -------------------------------------------------------------------------------------------------------------- handing
-def test_a_frozen_classifier_alone_draws_features_to_its_owner() -> None:
-    """By hand from the file: labels alone, W_t and W_o swap which teacher's classifier is ahead."""
-    file = pd.read_parquet(RESULTS / "cifar100-small" / "comparisons" / "stitching.parquet")
-    leads = {}
-    for method, label in (("frozen", "frozen at W_t, labels alone"), ("foreign", "frozen at W_o, labels alone")):
-        names = [f"{method}-T4-a0-wd0.0005-s{seed}" for seed in range(3)]
-        linear = file[file["name"].isin(names)].pivot_table(index="seed", columns="relation", values="linear")
-        leads[label] = 100 * (linear["own"] - linear["alike"])
-        parameters = json.loads((RESULTS / "cifar100-small" / names[0] / "spec.json").read_text())["method_parameters"]
-        assert parameters["alpha"] == 0
-    found = studies(interventions.METHODS)
-    handed = stitched.handed_on(found["cifar100-small"])
-    for label, lead in leads.items():
-        assert list(handed[label].values()) == pytest.approx(lead.tolist())
-    made = handed_on.fits(found)
-    own, other = (estimate(lead).told("{:+z.2f}") for lead in leads.values())
-    assert "; yes on cifar100-small: " in made.answer and own in made.answer and other in made.answer
-    assert made.answer.startswith("**Not that it could be seen on digits") and own in made.table
-
-
-@pytest.mark.parametrize(
-    ("own", "other", "said"),
-    [
-        ([1, 1.1, 0.9], [-1, -1.1, -0.9], "yes on x: "),
-        ([1, 1.1, 0.9], [1, 1.1, 0.9], "not that it could be seen on x: "),
-        ([1, 1], [-1, -1], "it cannot be told from so few seeds on x"),
-    ],
-)
-def test_it_is_the_classifiers_only_where_the_two_swap_sides(own: list[float], other: list[float], said: str) -> None:
-    found = {handed_on.OWN: estimate(own), handed_on.OTHER: estimate(other)}
-    assert handed_on._swapped("x", found).startswith(said)
-    assert handed_on._swapped("x", {handed_on.OWN: estimate(own)}) == "not measured on x"

@@ -1,0 +1,47 @@
+"""What a frozen classifier alone hands on: whether its student is like the teacher whose classifier it was given.
+
+A lead is what is the teacher's less what is the bystander's. With W_t frozen less with W_o frozen, whatever makes one
+of the two teachers easier to be like cancels out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from kdnb.analysis import over_seeds, stitched
+from kdnb.analysis.over_seeds import Estimate, Values, estimate, minus
+from kdnb.analysis.students import in_front
+from kdnb.analysis.study import Study
+from kdnb.measure.history import BYSTANDER
+from kdnb.methods import METHODS
+
+ALONE = "{}, labels alone"
+OWN, OTHER = (METHODS[name].label for name in ("frozen", "foreign"))
+
+
+def features(study: Study) -> Values:
+    """Points by which the own teacher's classifier is ahead of the bystander's, each behind a linear map."""
+    return stitched.ahead(study, stitched.table(study))
+
+
+def answers(study: Study) -> Values:
+    """Points of test images by which a student answers more often as its teacher than as the bystander.
+
+    Source: Stanton et al. 2021 (agreement).
+    """
+    return over_seeds.collect(study, lambda run: 100 * (run.last("agreement") - run.last(f"{BYSTANDER}agreement")))
+
+
+MEASURES: Mapping[str, Callable[[Study], Values]] = {"features": features, "answers": answers}
+
+
+def leads(study: Study, measure: str) -> Values:
+    """One of MEASURES of every student of ``study``, and of those of the same seeds that learned from labels alone."""
+    alone = replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
+    both = [MEASURES[measure](one) for one in (study, alone) if one.students]
+    return {label: by_seed for found in both for label, by_seed in found.items() if by_seed}
+
+
+def by_classifier(found: Values, labels: str = ALONE) -> Estimate:
+    """The lead with W_t frozen less that with W_o frozen, seed by seed; labels: ALONE, or "{}" for students of KD."""
+    own, other = (found.get(labels.format(name), {}) for name in (OWN, OTHER))
+    return estimate(minus(own, other).values())
