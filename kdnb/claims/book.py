@@ -40,7 +40,7 @@ def statement(
     def parts(n: Numbers) -> Parts:
         return {f"margin {k}": margin for k, margin in enumerate(margins(n), 1)}
 
-    return Claim(name, title, rule, read, parts, by_interval, {EVERY: measure}, quoted=quoted)
+    return Claim(name, title, rule, read, parts, {EVERY: measure}, quoted=quoted, word=by_interval)
 
 
 def within(value: float, bound: float) -> tuple[float, float]:

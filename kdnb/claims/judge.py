@@ -90,6 +90,16 @@ class Measure:
         return None if found is None else int(found[0] > 0) - int(found[1] < 0)
 
 
+def by_count(asked: Sequence[Parts]) -> PapersWord:
+    """Found here too when all parts hold in every seed, partly when at least half of them do in any."""
+    if not asked:
+        return "not testable"
+    shares = [sum(value > 0 for value in parts.values()) / len(parts) for parts in asked]
+    if min(shares) == 1:
+        return "found here too"
+    return "partly" if max(shares) >= 1 / 2 else "not found here"
+
+
 @dataclass(frozen=True)
 class Claim(Generic[S]):
     """A claim of the paper, or a statement of this book, and how it is judged.
@@ -98,12 +108,12 @@ class Claim(Generic[S]):
     text      what the paper says; of a statement, when it holds
     numbers   of the students of one seed; Missing when a run is not there
     parts     what is asked of the numbers, by name
-    word      from the parts of every seed, what becomes of the claim
     measures  every number that is shown by name, the main one first; or one under EVERY
     figure    the paper's number, and where it stands
     sentence  the numbers in words
     quoted    names of the numbers that other pages may quote
     borrowed  the paper has it from other works, so that it is not counted among what the paper found
+    word      from the parts of every seed, what becomes of the claim: one of the paper is judged by count
     """
 
     id: str
@@ -111,12 +121,12 @@ class Claim(Generic[S]):
     text: str
     numbers: Callable[[S], Numbers]
     parts: Callable[[Numbers], Parts]
-    word: Callable[[Sequence[Parts]], Word]
     measures: Mapping[str, Measure]
     figure: str = ""
     sentence: str = ""
     quoted: Sequence[str] = ()
     borrowed: bool = False
+    word: Callable[[Sequence[Parts]], Word] = by_count
 
     @property
     def measure(self) -> Measure:
@@ -191,16 +201,6 @@ def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], 
         except Missing as reason:
             missing.append(str(reason))
     return found, "" if found else missing[0] if missing else "at least one student"
-
-
-def by_count(asked: Sequence[Parts]) -> PapersWord:
-    """Found here too when all parts hold in every seed, partly when at least half of them do in any."""
-    if not asked:
-        return "not testable"
-    shares = [sum(value > 0 for value in parts.values()) / len(parts) for parts in asked]
-    if min(shares) == 1:
-        return "found here too"
-    return "partly" if max(shares) >= 1 / 2 else "not found here"
 
 
 def by_interval(asked: Sequence[Parts]) -> BooksWord:

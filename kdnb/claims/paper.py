@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 
 from kdnb.analysis.students import PEAK, Students, of_each_seed
 from kdnb.claims import paper_numbers as numbers
-from kdnb.claims.judge import MARKS, Claim, Measure, Verdict, by_count, verdict
+from kdnb.claims.judge import MARKS, Claim, Measure, Verdict, verdict
 from kdnb.claims.thresholds import (
     ACCURACY_MARGIN,
     HALVED,
@@ -55,7 +55,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
         "Under KD, μ and the loss correlate positively after the warm-up.",
         lambda s: numbers.correlation(s.kd_at(PEAK)),
         lambda n: {"r is positive": n["r"] > 0, f"r is strong (≥ {STRONG_R})": n["r"] >= STRONG_R},
-        by_count,
         {
             "r": Measure("r of μ and the loss, T = 4", R, "correlation"),
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
@@ -70,7 +69,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
         "Under normal training they correlate negatively.",
         lambda s: numbers.correlation(s.normal()),
         lambda n: {"r is negative": n["r"] < 0, f"r is strong (≤ −{STRONG_R})": n["r"] <= -STRONG_R},
-        by_count,
         {
             "r": Measure("r of μ and the loss", R, "correlation"),
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
@@ -91,7 +89,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             ),
             f"little (≤ {SMALL:.0%})": abs(n["fall"]) <= SMALL,
         },
-        by_count,
         {
             "fall": Measure("fall of μ after the warm-up, T = 4 (a rise is negative)", CHANGE),
             "early": Measure("of it in the first half of the window", "{:.0%}"),
@@ -112,7 +109,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"falls after (≤ −{ORDERED}, the same)": n["after"] <= -ORDERED,
             f"strongly negative at T=10 (≤ −{-STRONGLY_NEGATIVE_R})": n["r_last"] <= STRONGLY_NEGATIVE_R,
         },
-        by_count,
         {
             "peak": Measure("T at which r is greatest", T, "choice"),
             "r_first": Measure("r at T = 1", R, "correlation"),
@@ -132,7 +128,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"r at T=10 is like MSE's (≤ {HALVED} of the difference at T=1)": n["r_high"] <= HALVED * n["r_low"],
             "μ at T=10 is like MSE's (the same)": n["mu_high"] <= HALVED * n["mu_low"],
         },
-        by_count,
         {
             "r_high": Measure("r at T = 10 differs from MSE's by", R),
             "r_low": Measure("the same at T = 1", R),
@@ -156,7 +151,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"classes farthest apart near T=4 ({NEAR})": NEAR_PEAK[0] <= n["farthest"] <= NEAR_PEAK[1],
             "less spread within classes at T=10": n["within_change"] < 0,
         },
-        by_count,
         {
             "gain": Measure("between / within beside normal training, mean of T = 1, 4, 10", CHANGE),
             "similarity": Measure("rank correlation of inter-class similarity with T", "{:z.2f}", "correlation"),
@@ -177,7 +171,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "ends higher than it began": n["rise"] > 0,
             f"rises throughout (rank correlation ≥ {RISING})": n["trend"] >= RISING,
         },
-        by_count,
         {
             "rise": Measure("rise of the cosine", "{:+z.3f}"),
             "rise_shuffled": Measure("the same of shuffled pairs", "{:+z.3f}"),
@@ -197,7 +190,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"same shape as KD (r ≥ {SAME_SHAPE})": n["shape"] >= SAME_SHAPE,
             "moves the same way": (n["fall"] > 0) == (n["kd_fall"] > 0),
         },
-        by_count,
         {
             "shape": Measure("r of its μ curve with KD's, T = 4", "{:z.2f}", "correlation"),
             "shape_normal": Measure("the same with normal training's", "{:z.2f}", "correlation"),
@@ -217,7 +209,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"shape stays (r ≥ {SAME_SHAPE})": n["shape"] >= SAME_SHAPE,
             f"r stays (span ≤ {SAME_R})": n["spread"] <= SAME_R,
         },
-        by_count,
         {
             "order": Measure("rank correlation of final μ with α", "{:z.2f}", "correlation"),
             "shape": Measure("r of the two μ curves that are least alike", "{:z.2f}", "correlation"),
@@ -238,7 +229,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             ),
             "fluctuates more": n["rough_cosine"] > n["rough"],
         },
-        by_count,
         {
             "r_cosine": Measure("r of 1 − cosine and the loss, T = 4", R, "correlation"),
             "r": Measure("r of μ and the loss, T = 4", R, "correlation"),
@@ -258,7 +248,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"T=4 is within {100 * ACCURACY_MARGIN:g} points of the best": n["ahead"] >= -ACCURACY_MARGIN,
             "T=4 is the best": n["ahead"] > 0,
         },
-        by_count,
         {
             "lead": Measure("T = 4 beside the best other temperature", "{:+z.2f} points"),
             "best": Measure("the most accurate T", T, "choice"),
