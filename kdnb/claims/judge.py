@@ -110,7 +110,7 @@ class Claim(Generic[S]):
     parts     what is asked of the numbers, by name
     measures  every number that is shown by name, the main one first; or one under EVERY
     figure    the paper's number, and where it stands
-    sentence  the numbers in words
+    sentence  the numbers in words, where a chapter says them
     quoted    names of the numbers that other pages may quote
     borrowed  the paper has it from other works, so that it is not counted among what the paper found
     word      from the parts of every seed, what becomes of the claim: one of the paper is judged by count
@@ -171,14 +171,6 @@ class Verdict:
         measures = self.claim.measures
         means = {name: measures.get(name, self.claim.measure).mean(values) for name, values in self.values.items()}
         return means | {"n": len(self.seeds)}
-
-    @property
-    def sentence(self) -> str:
-        """The numbers in words, and in how many seeds each part held; or what is missing."""
-        if not self.seeds:
-            return f"It needs {self.missing}."
-        held = "; ".join(f"{name}: {count} of {len(self.seeds)}" for name, count in self.parts.items())
-        return f"{self.claim.sentence.format(**self.evidence)} Seeds in which it held: {held}."
 
 
 def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:

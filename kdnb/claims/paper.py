@@ -60,8 +60,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
         },
         "r = 0.972, p < 10⁻⁷⁰; section 2",
-        "r = {r:.3f} at T = 4; {r_bystander:.3f} with μ to a teacher the student never saw.",
-        ("r", "r_bystander"),
+        quoted=("r", "r_bystander"),
     ),
     Claim(
         "C2",
@@ -74,8 +73,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
         },
         "r = −0.971; section 2",
-        "r = {r:.3f}; {r_bystander:.3f} with μ to a teacher the student never saw.",
-        ("r", "r_bystander"),
+        quoted=("r", "r_bystander"),
     ),
     Claim(
         "C3",
@@ -94,9 +92,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "early": Measure("of it in the first half of the window", "{:.0%}"),
         },
         "no number; section 2, Fig. 1, 3",
-        "At T = 4 μ changes by {fall:.1%} of its level at the warm-up's end (a fall is positive), "
-        "{early:.0%} of it in the first half of the window.",
-        ("fall",),
+        quoted=("fall",),
     ),
     Claim(
         "C4",
@@ -116,8 +112,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "r_last": Measure("r at T = 10", R, "correlation"),
         },
         "no number; section 2, Fig. 6",
-        "r is {r_first:.2f} at T = 1, greatest ({r_peak:.2f}) at T = {peak:.3g}, and {r_last:.2f} at T = 10.",
-        ("peak", "r_peak", "r_last"),
+        quoted=("peak", "r_peak", "r_last"),
     ),
     Claim(
         "C5",
@@ -135,8 +130,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "mu_low": Measure("the same at T = 1", SHARE),
         },
         "argument only, from Kim et al. 2021; section 2",
-        "From MSE, r differs by {r_low:.2f} at T = 1 and {r_high:.2f} at T = 10; μ by {mu_low:.1%} and {mu_high:.1%}.",
-        ("r_low", "r_high", "mu_low", "mu_high"),
+        quoted=("r_low", "r_high", "mu_low", "mu_high"),
         borrowed=True,
     ),
     Claim(
@@ -158,9 +152,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "within_change": Measure("spread within classes, from T = 4 to T = 10", CHANGE),
         },
         "by eye; section 2, Fig. 2, 4 (t-SNE)",
-        "Between/within distance is {gain:+.1%} beside normal training; inter-class similarity ranks with T at "
-        "{similarity:.2f}; classes are farthest apart at T = {farthest:.3g}; the spread within classes changes by "
-        "{within_change:+.1%} from T = 4 to T = 10.",
     ),
     Claim(
         "C7",
@@ -178,8 +169,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "trend": Measure("rank correlation of the cosine with the epoch", "{:z.2f}", "correlation"),
         },
         "no number; Fig. 5",
-        "It rises by {rise:+.3f} (shuffled pairs {rise_shuffled:+.3f}; centred {rise_centred:+.3f}); "
-        "its rank correlation with the epoch is {trend:.2f}.",
     ),
     Claim(
         "C8",
@@ -196,8 +185,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "fall": Measure("fall of its μ after the warm-up (a rise is negative)", CHANGE),
         },
         "no number; Fig. 7",
-        "r of its μ curve with KD's at T = 4 is {shape:.2f} (with normal training's {shape_normal:.2f}); "
-        "it changes by {fall:.1%} after the warm-up (a fall is positive).",
     ),
     Claim(
         "C9",
@@ -254,7 +241,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "accuracy": Measure("test accuracy at T = 4", "{:.2f}%"),
         },
         "no number, quoted from other works; section 2",
-        "Best at T = {best:.3g}; T = 4 reaches {accuracy:.2f}%, {lead:+.2f} points beside the best other temperature.",
         borrowed=True,
     ),
 )

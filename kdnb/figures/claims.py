@@ -226,7 +226,7 @@ def _card(claim: Claim[Students], one: Judged) -> str:
     verdict = one.of(claim)
     count = len(verdict.seeds)
     many = f" · {words.counted(count, 'seed')}" if count else ""
-    body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
+    body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>It needs {html.escape(verdict.missing)}.</p>"
     body += _controls(one.checks(claim))
     return (
         f'<div role="group" aria-label="{claim.id}, {html.escape(one.title)}" style="{CARD}">'

@@ -204,7 +204,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
         verdict = one.of(claim)
         assert verdict.sign in card
         if not verdict.seeds:
-            assert html.escape(verdict.sentence) in card
+            assert f"<p>It needs {html.escape(verdict.missing)}.</p>" in card
             continue
         for name, shown in claim.measures.items():
             assert html.escape(shown.text) in card and shown.over_seeds(verdict.values[name]) in card
