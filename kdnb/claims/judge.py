@@ -156,11 +156,6 @@ class Verdict:
         return {name: sum(bool(one[name] > 0) for one in self.asked) for name in (self.asked[0] if self.asked else ())}
 
     @property
-    def id(self) -> str:
-        """The claim's."""
-        return self.claim.id
-
-    @property
     def sign(self) -> str:
         """The verdict in a word, with a mark to find it by, which stays with its word."""
         return f"{MARKS[self.verdict]}\u00a0{self.verdict}"

@@ -255,6 +255,17 @@ def judge(runs: Iterable[Run]) -> list[Verdict]:
     return [verdict(claim, seeds) for claim in CLAIMS]
 
 
+def counted(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Those on what the paper found itself."""
+    return [found for found in verdicts if not found.claim.borrowed]
+
+
+def fared(verdicts: Iterable[Verdict]) -> list[str]:
+    """How many of those fared how: "3 found here too", "4 partly"."""
+    words = [found.verdict for found in counted(verdicts)]
+    return [f"{words.count(word)} {word}" for word in MARKS if word in words]
+
+
 def quotable(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """What a text may quote, as it is shown.
 
@@ -262,8 +273,7 @@ def quotable(verdicts: Sequence[Verdict]) -> dict[str, str]:
     its seeds; and for the numbers that a claim names as ``quoted``, ``c1_r`` (mean over seeds) and ``c1_r_interval``
     ("0.95 to 0.98", or why there is none).
     """
-    words = [found.verdict for found in verdicts if not found.claim.borrowed]
-    said = {"verdicts": ", ".join(f"{words.count(word)} {word}" for word in MARKS if word in words)}
+    said = {"verdicts": ", ".join(fared(verdicts))}
     for claim, found in zip(CLAIMS, verdicts, strict=True):
         key = claim.id.lower()
         said |= {key: found.verdict, f"{key}_n": f"{len(found.seeds)}"}

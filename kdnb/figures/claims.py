@@ -12,7 +12,7 @@ from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
-from kdnb.claims.studies import Judged, counted
+from kdnb.claims.studies import Judged
 from kdnb.figures import claim_words, experiment, style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
@@ -65,9 +65,9 @@ def answer(found: Sequence[Judged]) -> str:
     """Which claims are found on each study, its seeds, and how many of those stand against their controls."""
     parts = []
     for one in found:
-        mine = counted(one.verdicts)
+        mine = paper.counted(one.verdicts)
         there = [verdict for verdict in mine if verdict.verdict == "found here too"]
-        checked = [one.controls[verdict.id] for verdict in there if one.controls.get(verdict.id)]
+        checked = [checks for verdict in there if (checks := one.checks(verdict.claim))]
         known = [checks for checks in checked if controls.can_be_said(checks)]
         tested = sum(verdict.verdict != "not testable" for verdict in mine)
         standing_ = sum(map(controls.stands, known))
@@ -75,7 +75,7 @@ def answer(found: Sequence[Judged]) -> str:
         seeds = [len(verdict.seeds) for verdict in mine if verdict.seeds]
         about = [words.span(seeds, "seed")] if seeds else []
         about += [said if known else "their controls cannot be said"] if checked else []
-        which = style.joined(verdict.id for verdict in there) if there else "none"
+        which = style.joined(verdict.claim.id for verdict in there) if there else "none"
         parts.append(f"{which} of {tested} on {one.title}" + (f" ({'; '.join(about)})" if about else ""))
     return words.sentence(f"{'; '.join(parts)} (of the claims that can be tested there)")
 

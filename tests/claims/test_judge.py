@@ -67,7 +67,7 @@ def test_thresholds_are_not_moved() -> None:
     there = runs.find(folder, role="student", weight_decay=5e-4)
     every = [run for run in there if run.spec.init_seed < 2 and run.path.name not in LATER]
     for found in paper.judge(every):
-        word, parts, (name, value) = FROZEN[found.id]
+        word, parts, (name, value) = FROZEN[found.claim.id]
         assert (found.verdict, list(found.parts.values())) == (word, parts), found
         number = np.mean(found.values[name]) if name in found.values else found.evidence[name]
         assert number == pytest.approx(value, abs=1e-6)

@@ -87,7 +87,7 @@ def as_in_the_paper(seed: int = 0) -> list[FakeRun]:
 
 
 def verdict(runs: list[FakeRun], claim: str) -> judge.Verdict:
-    return {v.id: v for v in paper.judge(runs)}[claim]
+    return {v.claim.id: v for v in paper.judge(runs)}[claim]
 
 
 def bent(seed: int = 0, **changes: Callable[[FakeRun], FakeRun]) -> list[FakeRun]:
@@ -113,10 +113,10 @@ def with_features(spread: float, similarity: float) -> Callable[[FakeRun], FakeR
 
 def test_the_papers_own_curves_reproduce_every_claim() -> None:
     judged = paper.judge(as_in_the_paper())
-    assert [v.id for v in judged] == [f"C{i}" for i in range(1, 12)]
-    assert {v.id: v.verdict for v in judged} == {v.id: "found here too" for v in judged}
+    assert [v.claim.id for v in judged] == [f"C{i}" for i in range(1, 12)]
+    assert {v.claim.id: v.verdict for v in judged} == {v.claim.id: "found here too" for v in judged}
     assert all(v.evidence["n"] == 1 and set(v.parts.values()) == {1} for v in judged)
-    assert [v.id for v in judged if v.claim.sentence.format(**v.evidence)] == ["C9", "C10"]  # which chapters say
+    assert [v.claim.id for v in judged if v.claim.sentence.format(**v.evidence)] == ["C9", "C10"]  # which chapters say
 
 
 @pytest.mark.parametrize(

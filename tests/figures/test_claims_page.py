@@ -158,17 +158,17 @@ def test_what_the_paper_quotes_stands_apart_and_is_not_counted(found: list[Judge
     text = claims_page.summary(found)
     assert text.index("C10</a>") < text.index("From other works") < text.index("C5</a>") < text.index("C11</a>")
     for one in found:
-        assert len(studies.counted(one.verdicts)) == 9
+        assert len(paper.counted(one.verdicts)) == 9
         assert claim_words.sentence(one.verdicts).startswith("Of 9 claims: ")
 
 
 def test_the_answer_counts_what_is_found_study_by_study(found: list[Judged]) -> None:
     said = claims_page.answer(found)
     for one in found:
-        mine = [v.verdict for v in studies.counted(one.verdicts)]
+        mine = [v.verdict for v in paper.counted(one.verdicts)]
         tested = len(mine) - mine.count("not testable")
         seeds = "1 to 3 seeds" if one is found[0] else "1 seed"
-        ids = [v.id for v in studies.counted(one.verdicts) if v.verdict == "found here too"]
+        ids = [v.claim.id for v in paper.counted(one.verdicts) if v.verdict == "found here too"]
         assert words.capital(f"{style.joined(ids) if ids else 'none'} of {tested} on {one.title} ({seeds}")[1:] in said
 
 
