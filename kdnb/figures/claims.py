@@ -269,6 +269,6 @@ def _controls(checks: Sequence[Check]) -> str:
         mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
         name = f"{check.mark} {html.escape(shown.text)}"
         count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-        text = f"{mean}<small>95%: {check.between}{count}</small>"
+        text = f"{mean}<small>95%: {shown.told(check.interval, len(check.values))}{count}</small>"
         rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
     return style.folded(head, f'{claimed}<dl style="margin:0">{rows}</dl>', f"margin:0.4em 0 0;border-top:{LINE}")

@@ -231,7 +231,8 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
             mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
             assert f"{mark} {html.escape(check.measure.text)}</dt>" in card
             count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-            assert f"95%: {check.between}{count}<" in card
+            between = check.measure.told(check.interval, len(check.values))
+            assert f"95%: {between}{count}<" in card
 
 
 def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
