@@ -35,6 +35,34 @@ T = TypeVar("T")
 EVERY = "every number"  # the key of a measure that all numbers of a claim have
 
 
+class Share(float):
+    """The share of yes among ``of`` answers of one seed, less ``bound``."""
+
+    yes: int
+    of: int
+    bound: float
+
+    def __new__(cls, yes: int, of: int, bound: float = 0.0) -> "Share":
+        share = super().__new__(cls, yes / of - bound)
+        share.yes, share.of, share.bound = yes, of, bound
+        return share
+
+
+def above(number: float, bound: float) -> float:
+    """By how much a number exceeds ``bound``; of a :class:`Share`, with the answers that it is a share of."""
+    return Share(number.yes, number.of, bound) if isinstance(number, Share) else number - bound
+
+
+def interval_of(values: Sequence[float]) -> Interval:
+    """The 95% interval of the mean over seeds: Student's; of a :class:`Share` a seed the exact one of all answers."""
+    shares = [value for value in values if isinstance(value, Share)]
+    if not shares or len(values) < stats.LEAST_RUNS:
+        return stats.mean_interval(values)
+    # A few shares of a few answers take few values: where all are alike, Student's interval would have no width.
+    low, high = stats.share_interval(sum(one.yes for one in shares), sum(one.of for one in shares))
+    return low - shares[0].bound, high - shares[0].bound
+
+
 @dataclass(frozen=True)
 class Measure:
     """One of a claim's numbers: what it is in words, and how it is written, with its unit.
@@ -65,9 +93,7 @@ class Measure:
         """The 95% interval of the mean over seeds; None where there is none."""
         if self.kind == "choice":
             return None
-        return self.possible(
-            *(stats.mean_correlation_interval if self.kind == "correlation" else stats.mean_interval)(values)
-        )
+        return self.possible(*(stats.mean_correlation_interval if self.kind == "correlation" else interval_of)(values))
 
     def possible(self, low: float, high: float) -> Interval | None:
         """An interval as far as there are such numbers; None where it has no ends."""
@@ -205,6 +231,5 @@ def by_interval(asked: Sequence[Parts]) -> BooksWord:
 def reach(asked: Sequence[Parts]) -> tuple[float, float]:
     """Half the interval of the margin that reaches lowest, and the half-width with which it would decide: its mean."""
     margins = [[parts[name] for parts in asked] for name in asked[0]]
-    lowest = min(margins, key=lambda values: stats.mean_interval(values)[0])
-    low, high = stats.mean_interval(lowest)
+    low, high = min(map(interval_of, margins))
     return (high - low) / 2, abs(low + high) / 2
