@@ -45,10 +45,9 @@ def fall(run: Run, name: str = "mu_raw") -> float:
     return (start - end) / start if start else np.nan
 
 
-def r_with_loss(run: Run, series: stats.Series | None = None) -> float:
-    """The paper's number: Pearson's r of a curve (default raw mu) with the training loss after the warm-up."""
-    after = window(run)
-    r = stats.r_with_loss(after if series is None else after.assign(mu_raw=series))
+def r_with_loss(run: Run, name: str = "mu_raw") -> float:
+    """The paper's number: Pearson's r of a column with the training loss after the warm-up."""
+    r = stats.r_with_loss(window(run), name)
     if np.isnan(r):
         raise Missing(f"a curve of {run.spec.label} that is not constant, with at least 3 epochs after the warm-up")
     return r

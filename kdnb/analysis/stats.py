@@ -100,39 +100,23 @@ def _constant(x: Series) -> bool:
     return bool(np.ptp(x) <= 8 * np.finfo(float).eps * np.abs(x).max())
 
 
-class Share(float):
-    """The share of yes among ``of`` answers that one run gives, less ``bound``."""
+def mean_interval(values: ArrayLike) -> tuple[float, float]:
+    """Student's 95% interval of the mean of independent values: one a run, never one an epoch.
 
-    yes: int
-    of: int
-    bound: float
-
-    def __new__(cls, yes: int, of: int, bound: float = 0.0) -> "Share":
-        share = super().__new__(cls, yes / of - bound)
-        share.yes, share.of, share.bound = yes, of, bound
-        return share
-
-    def __sub__(self, bound: float) -> "Share":
-        return Share(self.yes, self.of, self.bound + bound)
-
-
-def mean_interval(values: ArrayLike | Sequence[Share], level: float = 0.95) -> tuple[float, float]:
-    """Student-t interval of the mean of independent values: one a run, never one an epoch.
-
-    Of a :class:`Share` a run the exact one (Clopper and Pearson), the answers of all runs counted as independent.
     (nan, nan) for fewer than LEAST_RUNS values, or any that is not finite.
     """
     x = np.asarray(values, dtype=np.float64)
     if len(x) < LEAST_RUNS or not np.isfinite(x).all():
         return np.nan, np.nan
-    # A few shares of a few answers take few values: where all are alike, Student's interval would have no width.
-    if shares := [value for value in np.asarray(values, dtype=object) if isinstance(value, Share)]:
-        yes, of = sum(one.yes for one in shares), sum(one.of for one in shares)
-        low, high = scipy_stats.binomtest(yes, of).proportion_ci(level, "exact")
-        return float(low - shares[0].bound), float(high - shares[0].bound)
     # A few seeds estimate their own spread badly: Student's factor is 4.3 for three of them, where the normal has 1.96.
-    reach = scipy_stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    reach = scipy_stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean() - reach), float(x.mean() + reach)
+
+
+def share_interval(yes: int, of: int) -> tuple[float, float]:
+    """Exact 95% interval (Clopper and Pearson) of the share of yes among ``of`` independent answers."""
+    low, high = scipy_stats.binomtest(yes, of).proportion_ci(0.95, "exact")
+    return float(low), float(high)
 
 
 def mean_correlation(values: ArrayLike, weights: Series | None = None) -> float:
@@ -149,11 +133,11 @@ def mean_correlation(values: ArrayLike, weights: Series | None = None) -> float:
     return float(np.tanh(np.average(np.arctanh(r), weights=weights)))
 
 
-def mean_correlation_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+def mean_correlation_interval(values: ArrayLike) -> tuple[float, float]:
     """The same for correlations: on Fisher's scale z = artanh(r), where they spread evenly, and back.
 
     (nan, nan) also where an r is 1 or -1, which has no finite z.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = mean_interval(np.arctanh(np.asarray(values, dtype=np.float64)), level)
+        low, high = mean_interval(np.arctanh(np.asarray(values, dtype=np.float64)))
     return float(np.tanh(low)), float(np.tanh(high))

@@ -19,7 +19,7 @@ import numpy as np
 from kdnb.analysis.students import HOT, PEAK
 from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers as numbers
-from kdnb.claims.judge import EVERY, Claim, Measure, Numbers, Parts, by_interval
+from kdnb.claims.judge import EVERY, Claim, Measure, Numbers, Parts, above, by_interval
 from kdnb.claims.thresholds import ACCURACY_MARGIN, HALVED, NINE_TENTHS, SAME_R, UNRELATED
 
 
@@ -40,7 +40,7 @@ def statement(
     def parts(n: Numbers) -> Parts:
         return {f"margin {k}": margin for k, margin in enumerate(margins(n), 1)}
 
-    return Claim(name, title, rule, read, parts, by_interval, {EVERY: measure}, quoted=quoted)
+    return Claim(name, title, rule, read, parts, {EVERY: measure}, quoted=quoted, word=by_interval)
 
 
 def within(value: float, bound: float) -> tuple[float, float]:
@@ -181,7 +181,7 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         f"(median), and {NINE_TENTHS:.0%} of them have r > 0 where ‖W_s‖ shrinks after the warm-up and r < 0 where it "
         "grows (exact interval of all seeds' students, as if independent).",
         numbers.norms_explain,
-        lambda n: [SAME_R - n["gap"], n["sign as ‖W_s‖ says"] - NINE_TENTHS],
+        lambda n: [SAME_R - n["gap"], above(n["sign as ‖W_s‖ says"], NINE_TENTHS)],
         Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.3f}"),
         ("gap", "sign as ‖W_s‖ says"),
     ),

@@ -12,7 +12,7 @@ from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import HOT, HOTTEST, PAPERS, PEAK, PICKED, Missing, Students, in_front
 from kdnb.analysis.study import Study
-from kdnb.claims.judge import Numbers
+from kdnb.claims.judge import Numbers, Share
 from kdnb.claims.paper_numbers import at_matched_accuracy
 from kdnb.methods import METHODS
 from kdnb.runs import Run
@@ -154,5 +154,5 @@ def norms_explain(students: Students) -> Numbers:
         raise Missing(f"histories of {', '.join(sorted(needed))} with μ and ‖W_s‖ that have an r with the loss")
     shared = set.intersection(*(found for found in labels.values() if needed <= found))
     found = table[(table["seed"] == students.seed) & table["label"].isin(shared)]
-    agree = stats.Share(int(found["signs_agree"].sum()), len(found))
+    agree = Share(int(found["signs_agree"].sum()), len(found))
     return {"gap": float(found["gap"].median()), "sign as ‖W_s‖ says": agree}

@@ -73,11 +73,6 @@ class Check:
         return "yes" if min(self.sign * end for end in self.interval) > 0 else "no"
 
     @property
-    def between(self) -> str:
-        """The interval in words, or why there is none."""
-        return self.measure.told(self.interval, len(self.values))
-
-    @property
     def mark(self) -> str:
         """The answer's."""
         return {"yes": "✓", "no": "✗", "cannot be said": "?"}[self.answer]

@@ -35,6 +35,34 @@ T = TypeVar("T")
 EVERY = "every number"  # the key of a measure that all numbers of a claim have
 
 
+class Share(float):
+    """The share of yes among ``of`` answers of one seed, less ``bound``."""
+
+    yes: int
+    of: int
+    bound: float
+
+    def __new__(cls, yes: int, of: int, bound: float = 0.0) -> "Share":
+        share = super().__new__(cls, yes / of - bound)
+        share.yes, share.of, share.bound = yes, of, bound
+        return share
+
+
+def above(number: float, bound: float) -> float:
+    """By how much a number exceeds ``bound``; of a :class:`Share`, with the answers that it is a share of."""
+    return Share(number.yes, number.of, bound) if isinstance(number, Share) else number - bound
+
+
+def interval_of(values: Sequence[float]) -> Interval:
+    """The 95% interval of the mean over seeds: Student's; of a :class:`Share` a seed the exact one of all answers."""
+    shares = [value for value in values if isinstance(value, Share)]
+    if not shares or len(values) < stats.LEAST_RUNS:
+        return stats.mean_interval(values)
+    # A few shares of a few answers take few values: where all are alike, Student's interval would have no width.
+    low, high = stats.share_interval(sum(one.yes for one in shares), sum(one.of for one in shares))
+    return low - shares[0].bound, high - shares[0].bound
+
+
 @dataclass(frozen=True)
 class Measure:
     """One of a claim's numbers: what it is in words, and how it is written, with its unit.
@@ -65,9 +93,7 @@ class Measure:
         """The 95% interval of the mean over seeds; None where there is none."""
         if self.kind == "choice":
             return None
-        return self.possible(
-            *(stats.mean_correlation_interval if self.kind == "correlation" else stats.mean_interval)(values)
-        )
+        return self.possible(*(stats.mean_correlation_interval if self.kind == "correlation" else interval_of)(values))
 
     def possible(self, low: float, high: float) -> Interval | None:
         """An interval as far as there are such numbers; None where it has no ends."""
@@ -90,6 +116,16 @@ class Measure:
         return None if found is None else int(found[0] > 0) - int(found[1] < 0)
 
 
+def by_count(asked: Sequence[Parts]) -> PapersWord:
+    """Found here too when all parts hold in every seed, partly when at least half of them do in any."""
+    if not asked:
+        return "not testable"
+    shares = [sum(value > 0 for value in parts.values()) / len(parts) for parts in asked]
+    if min(shares) == 1:
+        return "found here too"
+    return "partly" if max(shares) >= 1 / 2 else "not found here"
+
+
 @dataclass(frozen=True)
 class Claim(Generic[S]):
     """A claim of the paper, or a statement of this book, and how it is judged.
@@ -98,12 +134,12 @@ class Claim(Generic[S]):
     text      what the paper says; of a statement, when it holds
     numbers   of the students of one seed; Missing when a run is not there
     parts     what is asked of the numbers, by name
-    word      from the parts of every seed, what becomes of the claim
     measures  every number that is shown by name, the main one first; or one under EVERY
     figure    the paper's number, and where it stands
-    sentence  the numbers in words
+    sentence  the numbers in words, where a chapter says them
     quoted    names of the numbers that other pages may quote
     borrowed  the paper has it from other works, so that it is not counted among what the paper found
+    word      from the parts of every seed, what becomes of the claim: one of the paper is judged by count
     """
 
     id: str
@@ -111,12 +147,12 @@ class Claim(Generic[S]):
     text: str
     numbers: Callable[[S], Numbers]
     parts: Callable[[Numbers], Parts]
-    word: Callable[[Sequence[Parts]], Word]
     measures: Mapping[str, Measure]
     figure: str = ""
     sentence: str = ""
     quoted: Sequence[str] = ()
     borrowed: bool = False
+    word: Callable[[Sequence[Parts]], Word] = by_count
 
     @property
     def measure(self) -> Measure:
@@ -146,11 +182,6 @@ class Verdict:
         return {name: sum(bool(one[name] > 0) for one in self.asked) for name in (self.asked[0] if self.asked else ())}
 
     @property
-    def id(self) -> str:
-        """The claim's."""
-        return self.claim.id
-
-    @property
     def sign(self) -> str:
         """The verdict in a word, with a mark to find it by, which stays with its word."""
         return f"{MARKS[self.verdict]}\u00a0{self.verdict}"
@@ -161,14 +192,6 @@ class Verdict:
         measures = self.claim.measures
         means = {name: measures.get(name, self.claim.measure).mean(values) for name, values in self.values.items()}
         return means | {"n": len(self.seeds)}
-
-    @property
-    def sentence(self) -> str:
-        """The numbers in words, and in how many seeds each part held; or what is missing."""
-        if not self.seeds:
-            return f"It needs {self.missing}."
-        held = "; ".join(f"{name}: {count} of {len(self.seeds)}" for name, count in self.parts.items())
-        return f"{self.claim.sentence.format(**self.evidence)} Seeds in which it held: {held}."
 
 
 def verdict(claim: Claim[S], seeds: Iterable[S]) -> Verdict:
@@ -193,16 +216,6 @@ def of_seeds(read: Callable[[S], T], seeds: Iterable[S]) -> tuple[dict[int, T], 
     return found, "" if found else missing[0] if missing else "at least one student"
 
 
-def by_count(asked: Sequence[Parts]) -> PapersWord:
-    """Found here too when all parts hold in every seed, partly when at least half of them do in any."""
-    if not asked:
-        return "not testable"
-    shares = [sum(value > 0 for value in parts.values()) / len(parts) for parts in asked]
-    if min(shares) == 1:
-        return "found here too"
-    return "partly" if max(shares) >= 1 / 2 else "not found here"
-
-
 def by_interval(asked: Sequence[Parts]) -> BooksWord:
     """Holds when the 95% interval over seeds of every part lies above zero; does not when that of one lies below."""
     if not asked:
@@ -218,6 +231,5 @@ def by_interval(asked: Sequence[Parts]) -> BooksWord:
 def reach(asked: Sequence[Parts]) -> tuple[float, float]:
     """Half the interval of the margin that reaches lowest, and the half-width with which it would decide: its mean."""
     margins = [[parts[name] for parts in asked] for name in asked[0]]
-    lowest = min(margins, key=lambda values: stats.mean_interval(values)[0])
-    low, high = stats.mean_interval(lowest)
+    low, high = min(map(interval_of, margins))
     return (high - low) / 2, abs(low + high) / 2

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 
 from kdnb.analysis.students import PEAK, Students, of_each_seed
 from kdnb.claims import paper_numbers as numbers
-from kdnb.claims.judge import MARKS, Claim, Measure, Verdict, by_count, verdict
+from kdnb.claims.judge import MARKS, Claim, Measure, Verdict, verdict
 from kdnb.claims.thresholds import (
     ACCURACY_MARGIN,
     HALVED,
@@ -55,14 +55,12 @@ CLAIMS: tuple[Claim[Students], ...] = (
         "Under KD, μ and the loss correlate positively after the warm-up.",
         lambda s: numbers.correlation(s.kd_at(PEAK)),
         lambda n: {"r is positive": n["r"] > 0, f"r is strong (≥ {STRONG_R})": n["r"] >= STRONG_R},
-        by_count,
         {
             "r": Measure("r of μ and the loss, T = 4", R, "correlation"),
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
         },
         "r = 0.972, p < 10⁻⁷⁰; section 2",
-        "r = {r:.3f} at T = 4; {r_bystander:.3f} with μ to a teacher the student never saw.",
-        ("r", "r_bystander"),
+        quoted=("r", "r_bystander"),
     ),
     Claim(
         "C2",
@@ -70,14 +68,12 @@ CLAIMS: tuple[Claim[Students], ...] = (
         "Under normal training they correlate negatively.",
         lambda s: numbers.correlation(s.normal()),
         lambda n: {"r is negative": n["r"] < 0, f"r is strong (≤ −{STRONG_R})": n["r"] <= -STRONG_R},
-        by_count,
         {
             "r": Measure("r of μ and the loss", R, "correlation"),
             "r_bystander": Measure("the same with μ to the bystander", R, "correlation"),
         },
         "r = −0.971; section 2",
-        "r = {r:.3f}; {r_bystander:.3f} with μ to a teacher the student never saw.",
-        ("r", "r_bystander"),
+        quoted=("r", "r_bystander"),
     ),
     Claim(
         "C3",
@@ -91,15 +87,12 @@ CLAIMS: tuple[Claim[Students], ...] = (
             ),
             f"little (≤ {SMALL:.0%})": abs(n["fall"]) <= SMALL,
         },
-        by_count,
         {
             "fall": Measure("fall of μ after the warm-up, T = 4 (a rise is negative)", CHANGE),
             "early": Measure("of it in the first half of the window", "{:.0%}"),
         },
         "no number; section 2, Fig. 1, 3",
-        "At T = 4 μ changes by {fall:.1%} of its level at the warm-up's end (a fall is positive), "
-        "{early:.0%} of it in the first half of the window.",
-        ("fall",),
+        quoted=("fall",),
     ),
     Claim(
         "C4",
@@ -112,7 +105,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"falls after (≤ −{ORDERED}, the same)": n["after"] <= -ORDERED,
             f"strongly negative at T=10 (≤ −{-STRONGLY_NEGATIVE_R})": n["r_last"] <= STRONGLY_NEGATIVE_R,
         },
-        by_count,
         {
             "peak": Measure("T at which r is greatest", T, "choice"),
             "r_first": Measure("r at T = 1", R, "correlation"),
@@ -120,8 +112,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "r_last": Measure("r at T = 10", R, "correlation"),
         },
         "no number; section 2, Fig. 6",
-        "r is {r_first:.2f} at T = 1, greatest ({r_peak:.2f}) at T = {peak:.3g}, and {r_last:.2f} at T = 10.",
-        ("peak", "r_peak", "r_last"),
+        quoted=("peak", "r_peak", "r_last"),
     ),
     Claim(
         "C5",
@@ -132,7 +123,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"r at T=10 is like MSE's (≤ {HALVED} of the difference at T=1)": n["r_high"] <= HALVED * n["r_low"],
             "μ at T=10 is like MSE's (the same)": n["mu_high"] <= HALVED * n["mu_low"],
         },
-        by_count,
         {
             "r_high": Measure("r at T = 10 differs from MSE's by", R),
             "r_low": Measure("the same at T = 1", R),
@@ -140,8 +130,7 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "mu_low": Measure("the same at T = 1", SHARE),
         },
         "argument only, from Kim et al. 2021; section 2",
-        "From MSE, r differs by {r_low:.2f} at T = 1 and {r_high:.2f} at T = 10; μ by {mu_low:.1%} and {mu_high:.1%}.",
-        ("r_low", "r_high", "mu_low", "mu_high"),
+        quoted=("r_low", "r_high", "mu_low", "mu_high"),
         borrowed=True,
     ),
     Claim(
@@ -156,7 +145,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"classes farthest apart near T=4 ({NEAR})": NEAR_PEAK[0] <= n["farthest"] <= NEAR_PEAK[1],
             "less spread within classes at T=10": n["within_change"] < 0,
         },
-        by_count,
         {
             "gain": Measure("between / within beside normal training, mean of T = 1, 4, 10", CHANGE),
             "similarity": Measure("rank correlation of inter-class similarity with T", "{:z.2f}", "correlation"),
@@ -164,9 +152,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "within_change": Measure("spread within classes, from T = 4 to T = 10", CHANGE),
         },
         "by eye; section 2, Fig. 2, 4 (t-SNE)",
-        "Between/within distance is {gain:+.1%} beside normal training; inter-class similarity ranks with T at "
-        "{similarity:.2f}; classes are farthest apart at T = {farthest:.3g}; the spread within classes changes by "
-        "{within_change:+.1%} from T = 4 to T = 10.",
     ),
     Claim(
         "C7",
@@ -177,7 +162,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "ends higher than it began": n["rise"] > 0,
             f"rises throughout (rank correlation ≥ {RISING})": n["trend"] >= RISING,
         },
-        by_count,
         {
             "rise": Measure("rise of the cosine", "{:+z.3f}"),
             "rise_shuffled": Measure("the same of shuffled pairs", "{:+z.3f}"),
@@ -185,8 +169,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             "trend": Measure("rank correlation of the cosine with the epoch", "{:z.2f}", "correlation"),
         },
         "no number; Fig. 5",
-        "It rises by {rise:+.3f} (shuffled pairs {rise_shuffled:+.3f}; centred {rise_centred:+.3f}); "
-        "its rank correlation with the epoch is {trend:.2f}.",
     ),
     Claim(
         "C8",
@@ -197,15 +179,12 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"same shape as KD (r ≥ {SAME_SHAPE})": n["shape"] >= SAME_SHAPE,
             "moves the same way": (n["fall"] > 0) == (n["kd_fall"] > 0),
         },
-        by_count,
         {
             "shape": Measure("r of its μ curve with KD's, T = 4", "{:z.2f}", "correlation"),
             "shape_normal": Measure("the same with normal training's", "{:z.2f}", "correlation"),
             "fall": Measure("fall of its μ after the warm-up (a rise is negative)", CHANGE),
         },
         "no number; Fig. 7",
-        "r of its μ curve with KD's at T = 4 is {shape:.2f} (with normal training's {shape_normal:.2f}); "
-        "it changes by {fall:.1%} after the warm-up (a fall is positive).",
     ),
     Claim(
         "C9",
@@ -217,7 +196,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"shape stays (r ≥ {SAME_SHAPE})": n["shape"] >= SAME_SHAPE,
             f"r stays (span ≤ {SAME_R})": n["spread"] <= SAME_R,
         },
-        by_count,
         {
             "order": Measure("rank correlation of final μ with α", "{:z.2f}", "correlation"),
             "shape": Measure("r of the two μ curves that are least alike", "{:z.2f}", "correlation"),
@@ -238,7 +216,6 @@ CLAIMS: tuple[Claim[Students], ...] = (
             ),
             "fluctuates more": n["rough_cosine"] > n["rough"],
         },
-        by_count,
         {
             "r_cosine": Measure("r of 1 − cosine and the loss, T = 4", R, "correlation"),
             "r": Measure("r of μ and the loss, T = 4", R, "correlation"),
@@ -258,14 +235,12 @@ CLAIMS: tuple[Claim[Students], ...] = (
             f"T=4 is within {100 * ACCURACY_MARGIN:g} points of the best": n["ahead"] >= -ACCURACY_MARGIN,
             "T=4 is the best": n["ahead"] > 0,
         },
-        by_count,
         {
             "lead": Measure("T = 4 beside the best other temperature", "{:+z.2f} points"),
             "best": Measure("the most accurate T", T, "choice"),
             "accuracy": Measure("test accuracy at T = 4", "{:.2f}%"),
         },
         "no number, quoted from other works; section 2",
-        "Best at T = {best:.3g}; T = 4 reaches {accuracy:.2f}%, {lead:+.2f} points beside the best other temperature.",
         borrowed=True,
     ),
 )
@@ -280,6 +255,17 @@ def judge(runs: Iterable[Run]) -> list[Verdict]:
     return [verdict(claim, seeds) for claim in CLAIMS]
 
 
+def counted(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Those on what the paper found itself."""
+    return [found for found in verdicts if not found.claim.borrowed]
+
+
+def fared(verdicts: Iterable[Verdict]) -> list[str]:
+    """How many of those fared how: "3 found here too", "4 partly"."""
+    words = [found.verdict for found in counted(verdicts)]
+    return [f"{words.count(word)} {word}" for word in MARKS if word in words]
+
+
 def quotable(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """What a text may quote, as it is shown.
 
@@ -287,8 +273,7 @@ def quotable(verdicts: Sequence[Verdict]) -> dict[str, str]:
     its seeds; and for the numbers that a claim names as ``quoted``, ``c1_r`` (mean over seeds) and ``c1_r_interval``
     ("0.95 to 0.98", or why there is none).
     """
-    words = [found.verdict for found in verdicts if not found.claim.borrowed]
-    said = {"verdicts": ", ".join(f"{words.count(word)} {word}" for word in MARKS if word in words)}
+    said = {"verdicts": ", ".join(fared(verdicts))}
     for claim, found in zip(CLAIMS, verdicts, strict=True):
         key = claim.id.lower()
         said |= {key: found.verdict, f"{key}_n": f"{len(found.seeds)}"}

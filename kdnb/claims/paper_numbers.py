@@ -132,7 +132,7 @@ def alpha(students: Students) -> Numbers:
 def cosine(run: Run) -> Numbers:
     """r and roughness of mu, and of 1 - cosine of the classifiers."""
     distance = 1 - column(window(run), "classifier_cosine")
-    r = {"r": r_with_loss(run), "r_cosine": r_with_loss(run, distance)}
+    r = {"r": r_with_loss(run), "r_cosine": -r_with_loss(run, "classifier_cosine")}
     return r | {"rough": roughness(run, mu_window(run)), "rough_cosine": roughness(run, distance)}
 
 

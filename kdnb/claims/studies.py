@@ -63,7 +63,7 @@ class Judged:
 
     def of(self, claim: Claim[Students]) -> Verdict:
         """The verdict on ``claim``."""
-        return next(found for found in self.verdicts if found.id == claim.id)
+        return next(found for found in self.verdicts if found.claim.id == claim.id)
 
     def checks(self, claim: Claim[Students]) -> Sequence[Check]:
         """The controls of ``claim``; none where it has none, or cannot be tested."""
@@ -159,8 +159,3 @@ def named(found: Sequence[Judged]) -> list[Judged]:
 def _where(one: Judged) -> str:
     kind = "published" if one.students[0].is_published else "trained here"
     return f"{words.counted(len(one.students), 'student')} {kind}"
-
-
-def counted(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Those on what the paper found itself."""
-    return [found for found in verdicts if not found.claim.borrowed]

@@ -10,8 +10,7 @@ from kdnb.analysis import stats, words
 from kdnb.analysis.students import of_each_seed
 from kdnb.analysis.study import Study
 from kdnb.claims import chance, paper
-from kdnb.claims.judge import MARKS, Verdict, Word, verdict
-from kdnb.claims.studies import counted
+from kdnb.claims.judge import Verdict, Word, verdict
 from kdnb.figures import style
 from kdnb.runs import Run
 
@@ -31,13 +30,9 @@ def judged(study: Study) -> list[Verdict]:
 
 def sentence(verdicts: Sequence[Verdict]) -> str:
     """How many of the paper's own claims fared how, and on how many seeds that rests."""
-    verdicts = counted(verdicts)
-    counts = pd.Series([found.verdict for found in verdicts]).value_counts()
-    parts = [f"{counts[word]} {word}" for word in MARKS if word in counts]
-    seeds = [len(found.seeds) for found in verdicts if found.seeds]
-    few, many = min(seeds, default=0), max(seeds, default=0)
-    span = f"{few}" if few == many else f"{few} to {many}"
-    return f"Of {len(verdicts)} claims: {style.joined(parts)}, on {span} seed{'s' * (many != 1)} each."
+    own = paper.counted(verdicts)
+    seeds = words.span([len(found.seeds) for found in own if found.seeds] or [0], "seed")
+    return f"Of {len(own)} claims: {style.joined(paper.fared(own))}, on {seeds} each."
 
 
 def found(study: Study, claim: str, beside: Iterable[Run] = ()) -> str:

@@ -12,7 +12,7 @@ from kdnb.analysis.students import Students
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check, standing
 from kdnb.claims.judge import MARKS, Claim, Measure, Verdict
-from kdnb.claims.studies import Judged, counted
+from kdnb.claims.studies import Judged
 from kdnb.figures import claim_words, experiment, style, tsne
 from kdnb.figures.correlation import accuracy, norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
@@ -65,9 +65,9 @@ def answer(found: Sequence[Judged]) -> str:
     """Which claims are found on each study, its seeds, and how many of those stand against their controls."""
     parts = []
     for one in found:
-        mine = counted(one.verdicts)
+        mine = paper.counted(one.verdicts)
         there = [verdict for verdict in mine if verdict.verdict == "found here too"]
-        checked = [one.controls[verdict.id] for verdict in there if one.controls.get(verdict.id)]
+        checked = [checks for verdict in there if (checks := one.checks(verdict.claim))]
         known = [checks for checks in checked if controls.can_be_said(checks)]
         tested = sum(verdict.verdict != "not testable" for verdict in mine)
         standing_ = sum(map(controls.stands, known))
@@ -75,7 +75,7 @@ def answer(found: Sequence[Judged]) -> str:
         seeds = [len(verdict.seeds) for verdict in mine if verdict.seeds]
         about = [words.span(seeds, "seed")] if seeds else []
         about += [said if known else "their controls cannot be said"] if checked else []
-        which = style.joined(verdict.id for verdict in there) if there else "none"
+        which = style.joined(verdict.claim.id for verdict in there) if there else "none"
         parts.append(f"{which} of {tested} on {one.title}" + (f" ({'; '.join(about)})" if about else ""))
     return words.sentence(f"{'; '.join(parts)} (of the claims that can be tested there)")
 
@@ -226,7 +226,7 @@ def _card(claim: Claim[Students], one: Judged) -> str:
     verdict = one.of(claim)
     count = len(verdict.seeds)
     many = f" · {words.counted(count, 'seed')}" if count else ""
-    body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>{html.escape(verdict.sentence)}</p>"
+    body = _numbers(claim, verdict) + _parts(verdict) if count else f"<p>It needs {html.escape(verdict.missing)}.</p>"
     body += _controls(one.checks(claim))
     return (
         f'<div role="group" aria-label="{claim.id}, {html.escape(one.title)}" style="{CARD}">'
@@ -269,6 +269,6 @@ def _controls(checks: Sequence[Check]) -> str:
         mean = f"<strong>{shown.over_seeds(check.values)}</strong>, " if check.values else ""
         name = f"{check.mark} {html.escape(shown.text)}"
         count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-        text = f"{mean}<small>95%: {check.between}{count}</small>"
+        text = f"{mean}<small>95%: {shown.told(check.interval, len(check.values))}{count}</small>"
         rows += f'<dt style="font-weight:normal">{name}</dt><dd style="margin:0 0 0.4em 1em">{text}</dd>'
     return style.folded(head, f'{claimed}<dl style="margin:0">{rows}</dl>', f"margin:0.4em 0 0;border-top:{LINE}")

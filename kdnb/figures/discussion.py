@@ -191,12 +191,8 @@ def _row(one: Claim[Study], outcomes: Mapping[str, Verdict]) -> str:
 
 def _cell(one: Claim[Study], found: Verdict) -> str:
     numbers = [f"{html.escape(text)}: {one.measure.over_seeds(values)}" for text, values in _quoted(one, found).items()]
-    told = (
-        f"<br><small>{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}{_open(one, found)}</small>"
-        if numbers
-        else ""
-    )
-    return f"{found.sign}{told}"
+    told = f"{words.typeset('; '.join(numbers))}; n = {len(found.seeds)}{_open(one, found)}"
+    return f"{found.sign}<br><small>{told}</small>" if numbers else found.sign
 
 
 @exhibit("nearer", "A row a measure, a cell a study: whether KD's student is nearer to its teacher, and by how much.")

@@ -91,7 +91,7 @@ def test_where_two_of_three_seeds_lack_a_column_n_is_the_third_s_alone(without: 
 
 
 def test_without_the_cosine_its_claim_is_not_testable_and_says_what_it_needs(without: Without) -> None:
-    found = {one.id: one for one in paper.judge(without("classifier_cosine").every)}
+    found = {one.claim.id: one for one in paper.judge(without("classifier_cosine").every)}
     assert found["C10"].verdict == "not testable" and found["C10"].missing == "a history with classifier_cosine"
     assert found["C1"].seeds == [0, 1, 2]
 

@@ -50,7 +50,7 @@ def test_the_folder_decides_which_class_a_run_is_of(tiny_folder: Path, published
 def test_every_verdict_is_the_full_runs(tiny_folder: Path, published: Path) -> None:
     full, small = (runs.find(folder, role="student") for folder in (tiny_folder, published))
     for one, other in zip(paper.judge(full), paper.judge(small), strict=True):
-        assert (other.id, other.verdict, other.parts, other.seeds) == (one.id, one.verdict, one.parts, one.seeds)
+        assert (other.claim, other.verdict, other.parts, other.seeds) == (one.claim, one.verdict, one.parts, one.seeds)
         for name, values in one.values.items():  # single precision, and differences of its curves
             np.testing.assert_allclose(other.values[name], values, rtol=1e-3, atol=1e-5)
     for one, other in zip(full, small, strict=True):

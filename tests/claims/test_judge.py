@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from kdnb import runs
+from kdnb.analysis import stats
 from kdnb.claims import controls, paper
 from kdnb.claims.controls import Check
-from kdnb.claims.judge import Measure
+from kdnb.claims.judge import Measure, Share, above, interval_of
 
 
 def test_a_measure_says_its_interval_or_why_there_is_none() -> None:
@@ -26,6 +27,17 @@ def test_a_measure_says_its_interval_or_why_there_is_none() -> None:
     # z: 0.5 ln 9 and 0.5 ln 4 have their mean at 0.5 ln 6
     assert r.mean([0.8, 0.6]) == pytest.approx(5 / 7) and share.mean([0.8, 0.6]) == pytest.approx(0.7)
     assert (r.over_seeds([0.5, -1.0]), r.over_seeds([np.nan])) == ("−0.25", "undefined")
+
+
+def test_the_interval_of_shares_is_that_of_all_seeds_answers() -> None:
+    """Of shares that are all 1 Student's interval would be a point; less than a bound it moves down by it."""
+    assert interval_of([Share(4, 4)] * 3) == stats.share_interval(12, 12)
+    less = [above(Share(yes, 4), 0.5) for yes in (4, 3, 4)]
+    assert less == [0.5, 0.25, 0.5] and above(0.75, 0.5) == 0.25
+    low, high = stats.share_interval(11, 12)
+    assert interval_of(less) == Measure("", "").interval(less) == (low - 0.5, high - 0.5)
+    assert interval_of([*map(float, less)]) == stats.mean_interval(less)
+    assert np.isnan(interval_of([Share(4, 4)] * 2)).all()
 
 
 def test_the_mark_of_the_controls_tells_all_some_none_and_not_sayable_apart() -> None:
@@ -67,7 +79,7 @@ def test_thresholds_are_not_moved() -> None:
     there = runs.find(folder, role="student", weight_decay=5e-4)
     every = [run for run in there if run.spec.init_seed < 2 and run.path.name not in LATER]
     for found in paper.judge(every):
-        word, parts, (name, value) = FROZEN[found.id]
+        word, parts, (name, value) = FROZEN[found.claim.id]
         assert (found.verdict, list(found.parts.values())) == (word, parts), found
         number = np.mean(found.values[name]) if name in found.values else found.evidence[name]
         assert number == pytest.approx(value, abs=1e-6)

@@ -87,7 +87,7 @@ def as_in_the_paper(seed: int = 0) -> list[FakeRun]:
 
 
 def verdict(runs: list[FakeRun], claim: str) -> judge.Verdict:
-    return {v.id: v for v in paper.judge(runs)}[claim]
+    return {v.claim.id: v for v in paper.judge(runs)}[claim]
 
 
 def bent(seed: int = 0, **changes: Callable[[FakeRun], FakeRun]) -> list[FakeRun]:
@@ -113,10 +113,10 @@ def with_features(spread: float, similarity: float) -> Callable[[FakeRun], FakeR
 
 def test_the_papers_own_curves_reproduce_every_claim() -> None:
     judged = paper.judge(as_in_the_paper())
-    assert [v.id for v in judged] == [f"C{i}" for i in range(1, 12)]
-    assert {v.id: v.verdict for v in judged} == {v.id: "found here too" for v in judged}
+    assert [v.claim.id for v in judged] == [f"C{i}" for i in range(1, 12)]
+    assert {v.claim.id: v.verdict for v in judged} == {v.claim.id: "found here too" for v in judged}
     assert all(v.evidence["n"] == 1 and set(v.parts.values()) == {1} for v in judged)
-    assert not any("{" in v.sentence for v in judged)
+    assert [v.claim.id for v in judged if v.claim.sentence.format(**v.evidence)] == ["C9", "C10"]  # which chapters say
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,6 @@ def test_the_numbers_are_those_of_the_runs() -> None:
     assert found.evidence["r"] == pytest.approx(np.corrcoef(kd["mu_raw"][120:], kd["loss"][120:])[0, 1], rel=1e-12)
     assert found.evidence["r"] == pytest.approx(0.98, abs=1e-9)
     assert found.evidence["r_bystander"] == pytest.approx(-0.98, abs=1e-9)
-    assert "r = 0.980 at T = 4" in found.sentence
     peak = verdict(runs, "C4").evidence
     assert (peak["peak"], peak["r_first"], peak["r_last"]) == (4, pytest.approx(0.92), pytest.approx(-0.82))
     assert verdict(runs, "C11").evidence["lead"] == pytest.approx(1)  # percentage points
@@ -202,7 +201,6 @@ def test_a_claim_is_only_as_good_as_its_weakest_seed() -> None:
     assert found.parts == {"r is positive": 1, "r is strong (≥ 0.9)": 1}
     r = np.tanh((np.arctanh(0.98) - np.arctanh(0.5)) / 2)  # a mean on Fisher's scale
     assert found.evidence == pytest.approx({"r": r, "r_bystander": -r, "n": 2})
-    assert "r is positive: 1 of 2" in found.sentence
     assert verdict([*as_in_the_paper(0), *as_in_the_paper(1)], "C1").verdict == "found here too"
     assert verdict([*bent(0, kd_t4=with_r(-0.5)), *bent(1, kd_t4=with_r(-0.6))], "C1").verdict == "not found here"
 
@@ -234,16 +232,16 @@ def test_without_its_runs_a_claim_is_not_testable_and_says_what_it_needs(
 ) -> None:
     found = verdict([run for run in as_in_the_paper() if kept(run)], claim)
     assert (found.verdict, found.evidence, found.parts) == ("not testable", {"n": 0}, {})
-    assert words in found.sentence
+    assert words in found.missing
 
 
 def test_a_student_that_never_reached_the_matched_accuracy_leaves_c6_untested() -> None:
     found = verdict(bent(kd_t10=lambda run: replace(run, matched=None)), "C6")
-    assert found.verdict == "not testable" and "KD T=10 at matched accuracy" in found.sentence
+    assert found.verdict == "not testable" and "KD T=10 at matched accuracy" in found.missing
 
 
 def test_a_constant_mu_and_a_run_without_bystander_are_no_accident() -> None:
-    assert "not constant" in verdict(bent(normal=column("mu_raw", lambda h: 3.0)), "C2").sentence
+    assert "not constant" in verdict(bent(normal=column("mu_raw", lambda h: 3.0)), "C2").missing
     alone = bent(kd_t4=lambda run: replace(run, history=run.history.drop(columns="bystander_mu_raw")))
     assert verdict(alone, "C1").verdict == "found here too"
     assert np.isnan(verdict(alone, "C1").evidence["r_bystander"])

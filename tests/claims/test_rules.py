@@ -2,8 +2,8 @@
 
 import pytest
 
-from kdnb.analysis.stats import Share
 from kdnb.claims.book import STATEMENTS
+from kdnb.claims.judge import Share
 
 SIGNS = "sign as ‖W_s‖ says"
 HOLDS = {

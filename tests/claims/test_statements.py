@@ -10,14 +10,14 @@ import pytest
 from exhibits import exhibits_of
 from made_up import SPEC, kd, lasting, store, write
 
-from kdnb.analysis import nearer, selection, stats
+from kdnb.analysis import nearer, selection
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.selection import ChapterParameters, StudiesParameters
 from kdnb.analysis.students import Missing, Students
 from kdnb.analysis.study import Study
 from kdnb.claims import book_numbers
 from kdnb.claims.book import STATEMENTS, within
-from kdnb.claims.judge import BooksWord, Claim, by_interval, reach, verdict
+from kdnb.claims.judge import BooksWord, Claim, Share, by_interval, interval_of, reach, verdict
 from kdnb.figures import discussion
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -75,11 +75,10 @@ def test_seeds_without_the_runs_are_left_out_and_none_at_all_cannot_be_said(stud
 def test_signs_that_all_agree_are_no_proof_where_they_are_few(agree: int, of: int, seeds: int, answer: str) -> None:
     """Of 12 yes, 74 % may be the truth: an interval over three equal shares had no width, and S13 held."""
     (one,) = (claim for claim in STATEMENTS if claim.id == "S13")
-    asked = [
-        one.parts({"gap": 0.01 + seed / 1000, "sign as ‖W_s‖ says": stats.Share(agree, of)}) for seed in range(seeds)
-    ]
+    shares = [Share(agree, of)] * seeds
+    asked = [one.parts({"gap": 0.01 + k / 1000, "sign as ‖W_s‖ says": share}) for k, share in enumerate(shares)]
     assert by_interval(asked) == answer
-    low, high = stats.mean_interval([stats.Share(agree, of)] * seeds)
+    low, high = interval_of(shares)
     assert answer != "undecided" or reach(asked)[0] == pytest.approx((high - low) / 2)  # as wide as what is judged
 
 

@@ -158,17 +158,17 @@ def test_what_the_paper_quotes_stands_apart_and_is_not_counted(found: list[Judge
     text = claims_page.summary(found)
     assert text.index("C10</a>") < text.index("From other works") < text.index("C5</a>") < text.index("C11</a>")
     for one in found:
-        assert len(studies.counted(one.verdicts)) == 9
+        assert len(paper.counted(one.verdicts)) == 9
         assert claim_words.sentence(one.verdicts).startswith("Of 9 claims: ")
 
 
 def test_the_answer_counts_what_is_found_study_by_study(found: list[Judged]) -> None:
     said = claims_page.answer(found)
     for one in found:
-        mine = [v.verdict for v in studies.counted(one.verdicts)]
+        mine = [v.verdict for v in paper.counted(one.verdicts)]
         tested = len(mine) - mine.count("not testable")
         seeds = "1 to 3 seeds" if one is found[0] else "1 seed"
-        ids = [v.id for v in studies.counted(one.verdicts) if v.verdict == "found here too"]
+        ids = [v.claim.id for v in paper.counted(one.verdicts) if v.verdict == "found here too"]
         assert words.capital(f"{style.joined(ids) if ids else 'none'} of {tested} on {one.title} ({seeds}")[1:] in said
 
 
@@ -204,7 +204,7 @@ def test_a_section_shows_every_number_with_its_seeds_and_every_part(found: list[
         verdict = one.of(claim)
         assert verdict.sign in card
         if not verdict.seeds:
-            assert html.escape(verdict.sentence) in card
+            assert f"<p>It needs {html.escape(verdict.missing)}.</p>" in card
             continue
         for name, shown in claim.measures.items():
             assert html.escape(shown.text) in card and shown.over_seeds(verdict.values[name]) in card
@@ -231,7 +231,8 @@ def test_a_card_folds_its_controls_under_their_count_with_number_interval_and_an
             mark = {"yes": "✓", "no": "✗", "cannot be said": "?"}[check.answer]
             assert f"{mark} {html.escape(check.measure.text)}</dt>" in card
             count = f" (n\u00a0=\u00a0{len(check.values)})" if check.values else ""
-            assert f"95%: {check.between}{count}<" in card
+            between = check.measure.told(check.interval, len(check.values))
+            assert f"95%: {between}{count}<" in card
 
 
 def test_what_may_be_quoted_is_glued_and_not_displayed(found: list[Judged], monkeypatch: pytest.MonkeyPatch) -> None:
