@@ -126,9 +126,12 @@ def _kinds() -> list[Packed]:
 
 def _stills(study: Study) -> Packed:
     """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
-    curves = over_epochs.draw_curves(study, over_epochs.students(study)).update_layout(updatemenus=[])
+    (curves,) = over_epochs.curves(study).figures
     return {
-        "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
+        "mu": {
+            "spec": compact(curves.update_layout(updatemenus=[])),
+            "alt": "Raw mu and the training loss over the epochs after the warm-up.",
+        },
         "r": {
             "spec": compact(over_temperature.by_temperature(study, study.warm_up)),
             "alt": "Correlation of raw mu with the loss against temperature, to the teacher and to the bystander.",

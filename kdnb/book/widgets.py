@@ -40,7 +40,6 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
     traces; then traces share nothing.
     """
     specs = [compact(figure) for figure in figures]
-    frames = [{"frames": spec["frames"]} if "frames" in spec else {} for spec in specs]
     layout = _shared([spec["layout"] for spec in specs])
     width = len(specs[0]["data"])
     alike = all(len(spec["data"]) == width for spec in specs)
@@ -50,9 +49,8 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
         {
             "layout": _own(spec["layout"], layout),
             "data": [_own(trace, data[i] if alike else empty) for i, trace in enumerate(spec["data"])],
-            **moving,
         }
-        for spec, moving in zip(specs, frames, strict=True)
+        for spec in specs
     ]
     return {"layout": layout, "data": data, "steps": steps}
 
