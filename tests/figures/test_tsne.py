@@ -229,7 +229,7 @@ def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_pa
 
 
 def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
-    figures = {f"{cut} epochs": over_temperature.by_temperature(study, cut) for cut in (0, 3, 6, 9, 12)}
+    figures = {f"{cut} epochs": norms.draw(replace(study, warm_up=cut)) for cut in (0, 3, 6, 9, 12)}
     made = Exhibit(figures, name="r", alt="r against T.", step="warm-up")
     widget = widgets.stepper(replace(made, start="12 epochs"))
     assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)
