@@ -219,7 +219,7 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
         "data_set": _menu("data", content["sets"]),
         "method": _menu("method", [method["name"] for method in content["methods"]]),
         "decay": _menu("weight decay", [f"{decay:g}" for decay in content["decays"]]),
-        "kind": _menu("distance", [_plain(kind["name"]) for kind in content["kinds"]]),
+        "kind": _menu("distance", [kind["name"].replace("<sub>s</sub>", "ₛ") for kind in content["kinds"]]),
     }
     look = {"style": {"description_width": "initial"}}
     warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
@@ -231,7 +231,3 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
 def _menu(description: str, options: Iterable[str]) -> widgets.Dropdown:
     style = {"description_width": "initial"}
     return widgets.Dropdown(options=list(options), index=0, description=description, style=style)
-
-
-def _plain(text: str) -> str:
-    return text.replace("<sub>s</sub>", "ₛ")
