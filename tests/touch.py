@@ -153,10 +153,9 @@ def click_through(page: Page, part: str, *steps: Callable[[Locator], None]) -> N
 
 
 def use_controls(page: Page) -> None:
-    """Take each control that Plotly draws in each figure of ``page``: sliders, buttons, menus, legends."""
+    """Take each control that Plotly draws in each figure of ``page``: sliders, menus, legends."""
     rail = ".slider-rail-touch-rect"
     click_through(page, rail, lambda figure: click(figure.locator(rail), across=0.98))  # no slider opens at its end
-    click_through(page, ".updatemenu-button", lambda figure: click(figure.locator(".updatemenu-button").first))
     click_through(
         page,
         ".updatemenu-header",

@@ -41,7 +41,7 @@ READINGS: Mapping[str, Reading] = {
 }
 
 
-def of_run(table: pd.DataFrame, drops: Sequence[int], column: str = "mu_raw") -> Curves:
-    """A column of a history (mu) and the loss, given the norm of the student's classifier; nan where it lacks one."""
-    x, y, given, epochs = (column_of(table, name) for name in (column, "loss", "weight_norm", "epoch"))
+def of_run(table: pd.DataFrame, drops: Sequence[int]) -> Curves:
+    """Raw mu of a history and the loss, given the norm of the student's classifier; nan where it lacks one."""
+    x, y, given, epochs = (column_of(table, name) for name in ("mu_raw", "loss", "weight_norm", "epoch"))
     return Curves(x, y, given, epochs, drops)

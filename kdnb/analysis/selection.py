@@ -79,24 +79,10 @@ class PaperParameters(SweepParameters):
         return [own, *{study.folder: study for study in others}.values()]
 
     def _best(self, profile: str) -> Study:
-        """The published runs, unless one's own are as many of each student, of a method more, or of other data."""
+        """The better of one's own and the published runs of the first of its studies that is there."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
-        there = next(filter(None, map(self._there, names)), None)
-        if there is None:
-            return load(self._chapter(profile))  # which says how to make some
-        mine, published = there[0], there[-1]
-        if not _are_of_one_kind(mine.students, published.students):
-            return mine
-        as_many = _times(mine, published) >= _times(published, published)
-        return mine if as_many or _have_more_methods(mine.every, published.every) else published
-
-    def _there(self, profile: str) -> list[Study]:
-        """One's own students that are asked for and the published ones, as far as there are any."""
-        found = []
-        for folder in dict.fromkeys((paths.runs(profile), paths.results(profile))):
-            with suppress(FileNotFoundError):
-                found.append(load(self._chapter(profile, folder)))
-        return found
+        found = filter(None, (_better(self._chapter(name)) for name in names))
+        return next(found, None) or load(self._chapter(profile))  # which says how to make some
 
     def _chapter(self, profile: str, folder: Path | None = None) -> ChapterParameters:
         chosen = {"methods": self.methods, "temperatures": self.temperatures}
@@ -189,21 +175,31 @@ def load(chosen: ChapterParameters) -> Study:
 
 
 def best(chosen: ChapterParameters) -> Study:
-    """As :func:`load`, but the published runs where no folder is named and they have more seeds than one's own.
-
-    They have to be of the same data, networks and length, and have every method: a reader's own is not among them.
-    """
-    kept = replace(chosen, output_dir=str(paths.results(chosen.profile)))
-    mine, theirs = (sweep(_folder(one), one) for one in (chosen, kept))
-    if mine and theirs and not _are_of_one_kind(mine, theirs):
+    """As :func:`load`, but where no folder is named the better of one's own and the published runs."""
+    study = _better(chosen) if chosen.output_dir is None else None
+    if study is None:
         return load(chosen)
-    own, published = ({run.spec.init_seed for run in found} for found in (mine, theirs))
-    few = chosen.seed not in published or len(published) <= len(own)
-    if chosen.output_dir is not None or few or _have_more_methods(mine, theirs):
-        return load(chosen)
-    study = load(kept)
-    print(study.origin)
+    if runs.are_published(study.folder):
+        print(study.origin)
     return study
+
+
+def _better(chosen: ChapterParameters) -> Study | None:
+    """The published runs, unless one's own are as many of each student, of a method more, or of other data.
+
+    Of what is asked for; None where there are neither.
+    """
+    there = []
+    for folder in dict.fromkeys((paths.runs(chosen.profile), paths.results(chosen.profile))):
+        with suppress(FileNotFoundError):
+            there.append(load(replace(chosen, output_dir=str(folder))))
+    if not there:
+        return None
+    mine, published = there[0], there[-1]
+    if not _are_of_one_kind(mine.students, published.students):
+        return mine
+    as_many = _times(mine, published) >= _times(published, published)
+    return mine if as_many or _have_more_methods(mine.every, published.every) else published
 
 
 def beside(study: Study, chosen: ChapterParameters) -> list[Study]:

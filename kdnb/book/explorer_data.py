@@ -21,8 +21,9 @@ from kdnb.analysis.students import PAPERS
 from kdnb.analysis.study import Study
 from kdnb.book.drawing import compact
 from kdnb.figures import classes, origin, style
-from kdnb.figures.correlation import over_temperature
+from kdnb.figures.correlation import norms
 from kdnb.figures.mu_curves import over_epochs
+from kdnb.measure.history import BYSTANDER
 from kdnb.parameters import Names, Seed, checked
 from kdnb.runs import Run
 
@@ -112,27 +113,21 @@ def data(shown: Sequence[Study]) -> Packed:
 
 def _kinds() -> list[Packed]:
     """What a reader can choose in mu's place, and the same to the bystander where it is tracked."""
-    others = {
-        column: f"bystander_{column}"
-        for column in over_epochs.MEASURES
-        if f"bystander_{column}" in over_epochs.MEASURES
-    }
+    known = over_epochs.MEASURES
     return [
-        {"column": column, "name": name, "bystander": others.get(column)}
-        for column, name in over_epochs.MEASURES.items()
-        if column not in others.values()
+        {"column": column, "name": name, "bystander": other if (other := f"{BYSTANDER}{column}") in known else None}
+        for column, name in known.items()
+        if not column.startswith(BYSTANDER)
     ]
 
 
 def _stills(study: Study) -> Packed:
     """For readers without scripts: the first study's curves of mu and its r against T, by the plot they stand for."""
-    curves = over_epochs.draw_curves(study, over_epochs.students(study)).update_layout(updatemenus=[])
+    shown = {"mu": over_epochs.curves(study), "r": norms.by_temperature(study)}
     return {
-        "mu": {"spec": compact(curves), "alt": "Raw mu and the training loss over the epochs after the warm-up."},
-        "r": {
-            "spec": compact(over_temperature.by_temperature(study, study.warm_up)),
-            "alt": "Correlation of raw mu with the loss against temperature, to the teacher and to the bystander.",
-        },
+        place: {"spec": compact(figure.update_layout(updatemenus=[], sliders=[], overwrite=True)), "alt": made.alt}
+        for place, made in shown.items()
+        for figure in made.figures
     }
 
 

@@ -28,19 +28,15 @@ _PLOTLY = "application/vnd.plotly.v1+json"
 Notebook = Any  # nbformat's NotebookNode has no types
 
 
-def _outputs(notebook: Notebook) -> list[Any]:
-    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-
-
 def refuse_unfit(notebook: Notebook, name: str) -> None:
     """Refuse a notebook that failed, was never executed, or holds a figure that a static page would leave blank.
 
     Raises: ValueError, naming the notebook and the way out.
     """
-    outputs = _outputs(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    outputs = [output for cell in code for output in cell.outputs]
     if notebook.metadata.get("papermill", {}).get("exception") or any(o.output_type == "error" for o in outputs):
         raise ValueError(f"{name} stopped with an error when it was executed. {_AGAIN}")
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if code and not any(cell.execution_count for cell in code):
         raise ValueError(f"{name} was never executed. {_AGAIN}")
     if any(_PLOTLY in o.get("data", {}) and "text/html" not in o.data for o in outputs):

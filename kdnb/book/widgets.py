@@ -40,7 +40,6 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
     traces; then traces share nothing.
     """
     specs = [compact(figure) for figure in figures]
-    frames = [{"frames": spec["frames"]} if "frames" in spec else {} for spec in specs]
     layout = _shared([spec["layout"] for spec in specs])
     width = len(specs[0]["data"])
     alike = all(len(spec["data"]) == width for spec in specs)
@@ -50,9 +49,8 @@ def pack(figures: Sequence[go.Figure]) -> dict[str, Any]:
         {
             "layout": _own(spec["layout"], layout),
             "data": [_own(trace, data[i] if alike else empty) for i, trace in enumerate(spec["data"])],
-            **moving,
         }
-        for spec, moving in zip(specs, frames, strict=True)
+        for spec in specs
     ]
     return {"layout": layout, "data": data, "steps": steps}
 
@@ -221,7 +219,7 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
         "data_set": _menu("data", content["sets"]),
         "method": _menu("method", [method["name"] for method in content["methods"]]),
         "decay": _menu("weight decay", [f"{decay:g}" for decay in content["decays"]]),
-        "kind": _menu("distance", [_plain(kind["name"]) for kind in content["kinds"]]),
+        "kind": _menu("distance", [kind["name"].replace("<sub>s</sub>", "ₛ") for kind in content["kinds"]]),
     }
     look = {"style": {"description_width": "initial"}}
     warm_up = widgets.IntSlider(50, 0, 90, 5, description="warm-up %", **look)
@@ -233,7 +231,3 @@ def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -
 def _menu(description: str, options: Iterable[str]) -> widgets.Dropdown:
     style = {"description_width": "initial"}
     return widgets.Dropdown(options=list(options), index=0, description=description, style=style)
-
-
-def _plain(text: str) -> str:
-    return text.replace("<sub>s</sub>", "ₛ")

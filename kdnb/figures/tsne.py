@@ -12,7 +12,6 @@ from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NEAR_PEAK, ORDERED
 from kdnb.figures import claim_words, classes, style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.runs import Run
 from kdnb.runs.contents import Which
 
 COLUMNS = 5  # of the contact sheet
@@ -246,17 +245,14 @@ def cosine_sentence(study: Study) -> str:
         column: [float(np.mean([one.history[column].iloc[place] for one in group])) for place in (0, -1)]
         for column in COSINES
     }
+    whose = "normal training" if run.spec.method == "normal" else run.label
     rise, other, *_ = (end - start for start, end in ends.values())
     alike = "as far, " if 0 < rise <= other else ""
     same, shuffled, centred, both = (
         " to ".join(words.number(end, "{:z.2f}") for end in pair) for pair in ends.values()
     )
     return (
-        f"**{claim_words.found(study, 'C7')}: in {_training(run)}, from the first epoch to the last, the cosine of the "
+        f"**{claim_words.found(study, 'C7')}: in {whose}, from the first epoch to the last, the cosine of the "
         f"same image goes from {same}, of shuffled pairs {alike}from {shuffled}; centred, from {centred} and from "
         f"{both} ({words.counted(len(group), 'seed')}).**"
     )
-
-
-def _training(run: Run) -> str:
-    return "normal training" if run.spec.method == "normal" else run.label

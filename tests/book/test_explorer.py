@@ -156,5 +156,6 @@ def test_readers_without_scripts_get_pictures_of_the_first_study(studies: list[S
     assert [figure.name for figure in found] == ["explorer-mu", "explorer-r"]
     for figure in found:
         assert figure.alt and len(figure.spec["data"]) >= 2
+        assert not figure.spec["layout"].get("updatemenus") and not figure.spec["layout"].get("sliders")
         of_sweeps = [step["layout"]["meta"]["runs"] for step in figure.steps]
         assert [len(runs) for runs in of_sweeps] == [len(study.students) + 1 for study in studies]

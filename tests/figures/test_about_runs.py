@@ -69,17 +69,20 @@ def test_the_page_names_whose_runs_and_how_they_differ_from_the_papers(study: St
 
 
 def test_own_runs_are_shown_where_they_have_as_many_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two seeds published; one of one's own is less evidence, two are as much, and a folder that is named is shown."""
+    """Two seeds published; two of one student alone are less evidence, two of each as much; a folder named is shown.
+
+    It is the same where one study is chosen, as in chapter 6.
+    """
     monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
     specs = [SPEC, kd(4), replace(SPEC, init_seed=1), kd(4, init_seed=1)]
     kept, own = tmp_path / "results" / "digits", tmp_path / "runs" / "digits"
     store(kept, specs)
     chosen = selection.PaperParameters(profiles=("digits",))
-    store(own, specs[:3])
-    assert [found.folder for found in chosen.studies()] == [kept]
-    store(own, specs)
-    assert [found.folder for found in chosen.studies()] == [own]
+    for mine, folder in ((specs[:3], kept), (specs, own)):
+        store(own, mine)
+        assert [found.folder for found in chosen.studies()] == [folder]
+        assert selection.best(selection.ChapterParameters()).folder == folder
     store(tmp_path / "named", specs[:2])
     named = replace(chosen, output_dir=str(tmp_path / "named"))
     assert [found.folder for found in named.studies()] == [tmp_path / "named"]

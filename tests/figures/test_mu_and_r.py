@@ -1,4 +1,4 @@
-"""Figures of mu and of r say what the histories say: data, numbers in sentences, frames, colours."""
+"""Figures of mu and of r say what the histories say: data, numbers in sentences, steps, colours."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -76,10 +76,13 @@ def test_the_menu_puts_each_measure_in_the_place_of_mu(study: Study) -> None:
     assert len(buttons) == len(over_epochs.MEASURES)
 
 
-def test_the_animation_has_a_frame_a_temperature_and_opens_at_four(study: Study) -> None:
-    fig = over_epochs.animation(study).figure
-    assert [frame.name for frame in fig.frames] == ["KD T=1", "KD T=4", "KD T=10"] and fig.layout.sliders[0].active == 1
-    assert list(fig.frames[1].data[1].y) == list(fig.data[-1].y) == rounded(study.kd[4].history["loss"][12:])
+def test_the_animation_brings_one_temperature_after_another_to_the_front_and_opens_at_four(study: Study) -> None:
+    made = over_epochs.animation(study)
+    assert made.labels == ["KD T=1", "KD T=4", "KD T=10"] and made.start == "KD T=4"
+    for run, fig in zip(study.kd.values(), made.figures, strict=True):
+        front = [trace for trace in fig.data if trace.line.color != style.QUIET]
+        histories = [rounded(run.history[column][12:]) for column in ("mu_raw", "loss")]
+        assert [list(trace.y) for trace in front] == histories and len(fig.data) == 2 * (len(study.kd) + 1)
 
 
 def test_fig_1_is_the_change_since_the_warm_up_of_every_seed(tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_where_the_warm_up_leaves_one_epoch_no_change_is_told(tmp_path: Path) ->
         made = make(late)
         if make is not over_epochs.animation:  # a second picture under the same question
             assert "cannot be told: n" in made.answer and "two epochs after the warm-up" in made.answer, make.name
-        assert made.figure.layout.title.text.endswith("· epoch 24")
+        assert made.figures[0].layout.title.text.endswith("· epoch 24")
     assert terms.sentence(late, late.leading) == "**What moves cannot be told: the warm-up leaves one epoch.**"
     assert front_page.drift(late).startswith("**It cannot be told here")
 

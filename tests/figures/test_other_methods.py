@@ -113,7 +113,6 @@ def rgb(color: str) -> str:
 @pytest.mark.parametrize("names", [("simkd",), ("frozen",), ("permuted",), ("fitnet",), (*ODD, "normal", "kd")])
 def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, names: tuple[str, ...]) -> None:
     shown = study(folder, *names)
-    over_epochs.draw_curves(shown, shown.students)
     of_study = (over_epochs.selected, over_epochs.curves, over_epochs.animation, alike.dist, norms.by_temperature)
     of_study += (bars.account, accuracy.by_temperature, over_temperature.scatter, tsne.cosine)
     found = maps.spaces(shown, "test", "matched")
@@ -130,7 +129,7 @@ def test_every_figure_and_sentence_of_the_chapters_can_be_made(folder: Path, nam
 def test_what_has_no_mu_says_so(folder: Path) -> None:
     shown = study(folder, "simkd")
     assert "cannot be told" in over_epochs.order(shown) and "SimKD has no r here" in over_temperature.sentence(shown)
-    assert all(value is None for value in over_epochs.draw_curves(shown, shown.students).data[0].y)
+    assert all(value is None for value in over_epochs.curves(shown).figure.data[0].y)
 
 
 def test_what_never_moves_has_no_change_and_no_r(folder: Path) -> None:

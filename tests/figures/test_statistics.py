@@ -87,19 +87,18 @@ def test_each_reading_has_its_panel(found: list[Measured]) -> None:
 
 
 def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list[Measured]) -> None:
-    text = over_seeds.difference_sentence(found)
-    first, second = text.splitlines()
+    made = over_seeds.differences(found)
+    text = made.answer
     sides = {label: found[0].difference(label).side for label in by_label(found[0])}
     assert sides == {"normal": -1, "KD T=4": 1}
-    assert "yes; " in first and "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in first
-    assert second == "one: it cannot be told, since no student has an r after the warm-up on 3 seeds."
-    made = over_seeds.differences(found)
-    assert made.answer.startswith("**Many: yes; ") and made.says.startswith("one: it cannot be told")
+    assert text.startswith("**Many: yes; ") and text == f"**Many: {over_seeds.difference_sentence(found[0])}**"
+    assert "leaves out zero for 2 of 2 students (above it KD T=4; below it normal)" in text
+    assert made.says == "one: it cannot be told, since no student has an r after the warm-up on 3 seeds."
     gaps = [np.mean([r(run) - r(run, "bystander_mu_raw") for run in mine]) for mine in by_label(found[0]).values()]
     assert f"is {np.median(np.abs(gaps)):.3f} at the median" in text and f"{max(np.abs(gaps)):.2f} at most" in text
-    kept = over_seeds.readings_sentence(found).splitlines()[0]
+    kept = over_seeds.readings_sentence(found[0])
     assert "leaves out zero for 2 of 2 students" in kept
-    assert kept.startswith("many: 2 of 2 r keep their sign") and kept.count(" 2 do ") == 3
+    assert kept.startswith("2 of 2 r keep their sign") and kept.count(" 2 do ") == 3
 
 
 def test_a_clock_stands_beside_r_in_size_and_the_epochs_that_count(found: list[Measured]) -> None:
@@ -112,7 +111,7 @@ def test_a_clock_stands_beside_r_in_size_and_the_epochs_that_count(found: list[M
         rest = after - after.mean(0)
         a, b = (np.correlate(one, one, "full")[24] / np.correlate(one, one)[0] for one in rest.T)
         sizes.append(24 * (1 - a * b) / (1 + a * b))
-    said = over_seeds.readings_sentence(found).splitlines()[0]
+    said = over_seeds.readings_sentence(found[0])
     assert f"in size r is {np.median(np.abs([r(run) for run in runs])):.2f} at the median" in said
     assert f"minus the epoch in μ's place {np.median(np.abs(clock)):.2f}; 24 epochs count as" in said
     assert said.endswith(f" count as {np.median(sizes):.0f}.")
@@ -146,8 +145,8 @@ def test_a_reading_that_turns_its_sign_is_counted_as_the_other(found: list[Measu
     mine = table["label"] == "normal"
     table.loc[mine, "changes"] *= -1
     table.loc[mine, "within phases"] = [0.1, -0.2, 0.05, 0.0]
-    text = over_seeds.readings_sentence([replace(found[0], table=table)])
-    assert "1 does of the *changes* and normal turns" in text and text.startswith("many: 1 of 2 r keep their sign")
+    text = over_seeds.readings_sentence(replace(found[0], table=table))
+    assert "1 does of the *changes* and normal turns" in text and text.startswith("1 of 2 r keep their sign")
     assert "1 does *within phases*" in text
 
 
@@ -158,7 +157,7 @@ def test_a_reading_that_no_run_has_cannot_be_told_and_its_panel_says_so(found: l
     some = table["label"].eq(label) & table["seed"].lt(2)
     table["changes"] = table["changes"].where(~some)
     one = replace(found[0], table=table)
-    text = over_seeds.readings_sentence([one])
+    text = over_seeds.readings_sentence(one)
     assert "none can be told *within phases*, 1 of 1 does of the *changes*" in text
     said = [note.text for note in over_seeds.readings([one]).figures[0].layout.annotations]
     assert said.count("cannot be told: no run has epochs enough") == 1
@@ -176,7 +175,7 @@ def test_a_student_without_mu_is_left_out_and_one_without_a_bystander_keeps_its_
     study = store(tmp_path / "a", SPECS, without="^bystander")
     (one,) = r_over_seeds.measured({"a": study})
     assert one.of("normal", "bystander_mu_raw").values == [] and len(one.of("normal", "mu_raw").values) == 4
-    assert "no bystander was followed" in over_seeds.difference_sentence([one])
+    assert "no bystander was followed" in over_seeds.difference_sentence(one)
     simkd = write(tmp_path / "b", replace(SPEC, method="simkd", method_parameters={}), without="mu")
     methods = replace(study, students=[*study.students, simkd])
     (more,) = r_over_seeds.measured({"a": methods})
@@ -219,12 +218,12 @@ def test_a_sign_that_hangs_on_the_cut_is_told(found: list[Measured]) -> None:
         label: {side: list(curve) for side, curve in sides.items()}
         for label, sides in r_over_seeds.curves(found[0]).items()
     }
-    assert "for 0 of 2 students" in warm_ups.sentence(found[:1], [own])
+    assert "for 0 of 2 students" in warm_ups.sentence(found[0], own)
     curve = own["KD T=4"]["mu_raw"]
     curve[0] = own["normal"]["mu_raw"][0]
     above = sum(shown.side == 1 for shown in curve)
     assert above == 15
-    text = warm_ups.sentence(found[:1], [own])
+    text = warm_ups.sentence(found[0], own)
     assert "for 1 of 2 students" in text and "by a whole interval (KD T=4)" in text
     assert f"KD T=4 lies above zero at {above} of 16 cuts and below zero at 1 of 16 cuts" in text
 
@@ -240,7 +239,9 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     shown = mismatched_pairs.own(at)["KD T=4"]
     assert shown == mismatched_pairs.pairing(at.pivot(index="seed", columns="other", values="r"))
     assert shown.mean == pytest.approx(np.mean([r(run) for run in runs]) - np.mean(expected))
-    figures, labels = steps(mismatched.against_warm_up(found, [mismatched_pairs.by_cut(one.study) for one in found]))
+    made = mismatched.against_warm_up(found, [mismatched_pairs.by_cut(one.study) for one in found])
+    assert made.answer.startswith("**Many: more closely for") and "3 seeds" in made.says
+    figures, labels = steps(made)
     assert labels == ["normal, many", "KD T=4, many"]
     place = r_over_seeds.cuts(found[0].study).index(24)
     names = {trace.name: trace.y[place] for trace in figures[1].data}
@@ -248,12 +249,12 @@ def test_mismatched_pairs_are_made_for_every_cut_and_a_tie_to_its_own_loss_stand
     assert names["loss of other seed"] == pytest.approx(np.median(flat), rel=1e-3)
     assert names["loss of other seed, lower end"] == pytest.approx(min(flat), rel=1e-3)
     assert names["loss of other seed, upper end"] == pytest.approx(max(flat), rel=1e-3)
-    said = mismatched.cut_sentence(found, [mismatched_pairs.by_cut(one.study) for one in found]).splitlines()
-    assert "leaves out zero for 2 of 2 students" in said[0] and "3 seeds" in said[1]
-    assert said[0].startswith("many: more closely for normal and KD T=4; the interval")
+    said = mismatched.cut_sentence(found[0], table)
+    assert "leaves out zero for 2 of 2 students" in said
+    assert said.startswith("more closely for normal and KD T=4; the interval")
     at = mismatched_pairs.own(table[table["cut"] == 24])
     sizes = sorted(abs(found.mean) for found in at.values())
-    assert f"; these are {sizes[0]:.3f} to {sizes[1]:.3f} in size. Without the first" in said[0]
+    assert f"; these are {sizes[0]:.3f} to {sizes[1]:.3f} in size. Without the first" in said
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures

@@ -223,13 +223,13 @@ def test_without_any_snapshot_the_maps_say_what_to_do(tmp_path: Path) -> None:
 def test_a_page_of_the_whole_paper_weighs_less_than_a_megabyte_and_a_half(tmp_path: Path) -> None:
     specs = [lasting(s, 240) for s in [*STUDENTS, *(kd(t) for t in (2, 3, 5, 6, 7, 8, 9))]]
     for chapter, exhibits in everything(store(tmp_path, specs, images=1000)).items():
-        figures = [fig for made in exhibits for fig in made.figures]
-        size = sum(len(json.dumps(widgets.pack([fig]), ensure_ascii=False)) for fig in figures)
+        packed = [widgets.pack(made.figures) for made in exhibits if made.figures]
+        size = sum(len(json.dumps(figures, ensure_ascii=False)) for figures in packed)
         assert size < 1.4e6, f"chapter {chapter}: {size} bytes"
 
 
 def test_a_stepper_opens_where_it_is_told(study: Study) -> None:
-    figures = {f"{cut} epochs": over_temperature.by_temperature(study, cut) for cut in (0, 3, 6, 9, 12)}
+    figures = {f"{cut} epochs": norms.draw(replace(study, warm_up=cut)) for cut in (0, 3, 6, 9, 12)}
     made = Exhibit(figures, name="r", alt="r against T.", step="warm-up")
     widget = widgets.stepper(replace(made, start="12 epochs"))
     assert (widget.slider.index, widget.view.index, widget.play.value) == (4, 4, 4)

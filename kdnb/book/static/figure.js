@@ -100,7 +100,7 @@ function look({ template, margin, legend = null, title = null }) {
   return { template, margin, legend, title };
 }
 
-// Draws spec = {data, layout, frames?} into node; the colours, the width and a printer are followed until stop().
+// Draws spec = {data, layout} into node; the colours, the width and a printer are followed until stop().
 async function follow(Plotly, node, current) {
   let drawn = "";
   const state = () => `${isDark()} ${node.clientWidth < NARROW} ${Math.round(node.clientWidth / 40)}`;
@@ -112,8 +112,6 @@ async function follow(Plotly, node, current) {
   await shown(node);
   node.replaceChildren();
   await draw();
-  const frames = current().frames;
-  if (frames?.length) await Plotly.addFrames(node, frames);
   const check = () => {
     if (!node.isConnected || !node.clientWidth || state() === drawn) return;
     drawn = state();

@@ -3,7 +3,7 @@
 function figure(model, { data, layout, steps }) {
   const step = steps[model.get("index")];
   const traces = step.data.map((own, i) => ({ ...data[i], ...own }));
-  return { data: traces, layout: { ...layout, ...step.layout }, frames: step.frames };
+  return { data: traces, layout: { ...layout, ...step.layout } };
 }
 
 async function render({ model, el }) {

@@ -73,15 +73,11 @@ def _students(study: Study) -> dict[str, list[Run]]:
     return {run.label: study.groups[run.label] for run in compared}
 
 
-def _by_temperature(study: Study, groups: Mapping[str, list[Run]]) -> dict[float, list[Run]]:
-    return {temperature: groups[run.label] for temperature, run in study.kd.items()}
-
-
 def _traces(study: Study, cut: int) -> list[tuple[go.Scatter, int]]:
     """Every trace with its row: three curves and normal training's level after ``cut`` epochs; the norm's change."""
     after, traces = replace(study, warm_up=cut), []
     common = over_seeds.common(_students(study))
-    drawn, dotted = (_by_temperature(study, groups) for groups in (common, _students(study)))
+    drawn, dotted = ({t: groups[run.label] for t, run in study.kd.items()} for groups in (common, _students(study)))
     for column, name in CURVES.items():
         lines, dots = (
             _read(groups, partial(correlations.r_after, cut=cut, column=column)) for groups in (drawn, dotted)

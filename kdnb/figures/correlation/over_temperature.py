@@ -1,4 +1,4 @@
-"""The paper's correlation of mu and the loss: the points that one r is made of, and a still of r over T."""
+"""The paper's correlation of mu and the loss: the points that one r is made of."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,31 +9,6 @@ from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.runs import Run
 from kdnb.runs.store import column_of
-
-
-def by_temperature(study: Study, cut: int) -> go.Figure:
-    """Fig. 6: r of raw mu and loss against T after ``cut`` epochs; normal, DIST and MSE as lines across.
-
-    Hollow markers: the same r with mu to the bystander.
-    """
-    fig = style.grid(1, 1, height=430)
-    temperatures = list(study.kd)
-    for column, name in correlations.SIDES.items():
-        r = style.significant([correlations.r_after(run, cut, column) for run in study.kd.values()])
-        colors = [style.temperature_color(t, study.hottest) for t in temperatures]
-        hollow = column != "mu_raw"
-        marker = {"size": 11, "color": colors, "symbol": "circle-open" if hollow else "circle", "line": {"width": 2}}
-        look = {"color": style.QUIET, "width": 2, "dash": "dot" if hollow else "solid"}
-        hover = f"T = %{{x}}<br>r with {name}: %{{y:.3f}}<extra></extra>"
-        trace = go.Scatter(x=temperatures, y=r, name=f"KD, {name}", mode="lines+markers", marker=marker, line=look)
-        fig.add_trace(trace.update(hovertemplate=hover))
-    for run in study.others:
-        fig.add_trace(style.across(study, run, correlations.r_after(run, cut), "r"))
-    fig.add_hline(0, line={"color": style.QUIET, "width": 1})
-    fig.update_yaxes(title_text="Pearson r of μ raw and loss", range=[-1.08, 1.08])
-    style.temperature_axis(fig, study)
-    text = f"epochs {cut + 1}–{study.epochs}, {study.epochs - cut} a run"
-    return style.captioned(fig, study, text)
 
 
 @exhibit(

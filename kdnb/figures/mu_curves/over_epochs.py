@@ -28,7 +28,6 @@ MEASURES = {
     "bystander_mu_rotated": "μ rotated to the bystander",
     "classifier_cosine": "cosine of the classifiers",
 }
-ABOVE = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}  # a menu's place over the panels
 SO: Mapping[Word, str] = {"found here too": "yes,", "partly": "in part", "not found here": "not", "not testable": ""}
 TWO = "a μ at two epochs after the warm-up"  # without which nothing is said of a change
 
@@ -82,46 +81,30 @@ def _courses(study: Study, run: Run, group: Sequence[Run]) -> list[go.Scatter]:
     "Raw mu and training loss after the warm-up, a curve a temperature; three in front, the others grey.",
 )
 def curves(study: Study) -> Exhibit:
-    """Fig. 3: normal training and KD at every temperature, three of them in front."""
-    shown = students(study)
-    return Exhibit(
-        draw_curves(study, shown, [*study.picked, *(run for run in shown if run.spec.method != "kd")]),
-        answer=order(study),
-        of=study.name,
-    )
+    """Fig. 3: normal training and KD at every temperature, three of them in front; all students without these.
 
-
-def students(study: Study) -> Sequence[Run]:
-    """Those that Fig. 3 shows, normal training and KD; all where there are none of these."""
-    return [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
-
-
-def draw_curves(study: Study, shown: Sequence[Run], front: Sequence[Run] | None = None) -> go.Figure:
-    """Raw mu above, training loss below, after the warm-up; a menu puts another measure in mu's place.
-
-    One trace a run and panel: first mu of every run, then the loss of every run. front: those that keep their colour,
-    named at their lines' ends; None: all, named in a legend.
+    Raw mu above, training loss below; a menu puts another measure in mu's place. One trace a run and panel: first mu of
+    every run, then the loss of every run. Those in front are named at their lines' ends.
     """
+    shown = [run for run in study.students if run.spec.method in ("normal", "kd")] or study.students
+    front = [*study.picked, *(run for run in shown if run.spec.method != "kd")]
     fig = style.grid(2, 1, height=620, shared_xaxes=True, vertical_spacing=0.07)
     tables = [run.after(study.warm_up) for run in shown]
     for row, column in ((1, "mu_raw"), (2, "loss")):
         for run, table in zip(shown, tables, strict=True):
-            back = front is not None and run not in front
+            back = run not in front
             look = {"color": style.QUIET, "width": 1.5} if back else style.line(run, study.hottest)
-            trace = style.curve(table, column, run.label, look, legendgroup=run.label, showlegend=row == 1)
-            if front is not None:
-                name = "" if back else run.label.removeprefix("KD ")
-                trace.update(mode="lines+text", text=[""] * (len(table) - 1) + [name], showlegend=False)
-                trace.update(textposition="middle right", textfont={"size": 11}, cliponaxis=False)
+            ends = [""] * (len(table) - 1) + ["" if back else run.label.removeprefix("KD ")]
+            trace = style.curve(table, column, run.label, look, legendgroup=run.label, showlegend=False, text=ends)
+            trace.update(mode="lines+text", textposition="middle right", textfont={"size": 11}, cliponaxis=False)
             fig.add_trace(trace, row, 1)
     style.mark_drops(fig, shown[0], study.warm_up)
     fig.update_yaxes(title_text=MEASURES["mu_raw"], row=1)
     style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
-    if front is not None:
-        fig.update_xaxes(range=[study.warm_up, study.epochs])  # the names stand beyond
-    fig.update_layout(updatemenus=[_measures_menu(tables)], margin_t=96, margin_r=16 if front is None else 64)
-    return style.captioned(fig, study, style.window(study), shown)
+    fig.update_xaxes(range=[study.warm_up, study.epochs])  # the names stand beyond
+    fig.update_layout(updatemenus=[_measures_menu(tables)], margin_t=96, margin_r=64)
+    return Exhibit(style.captioned(fig, study, style.window(study), shown), answer=order(study), of=study.name)
 
 
 def _measures_menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
@@ -139,59 +122,34 @@ def _measures_menu(tables: Sequence[pd.DataFrame]) -> dict[str, object]:
         for column, name in MEASURES.items()
         if any(column in table for table in tables)
     ]
-    return {"buttons": buttons, **ABOVE}
+    over = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 2}}  # the panels
+    return {"buttons": buttons, **over}
 
 
 @exhibit(
     "mu-animation-{of}",
     "Raw mu and training loss over the epochs; a slider brings one temperature after another to the front.",
+    step="student",
 )
 def animation(study: Study) -> Exhibit:
-    """Raw mu and the loss with one temperature after another in front: Plotly frames, a slider and a play button.
-
-    All runs stay behind in grey. Frames: one a temperature, its traces the last two of the figure.
-    """
+    """Raw mu and the loss with one temperature after another in front; all runs stay behind in grey."""
     runs = list(study.kd.values()) or list(study.students)
-    first = study.leading
+    figures = {run.label: _in_front(study, runs, run) for run in runs}
+    return Exhibit(figures, start=study.leading.label, of=study.name)
+
+
+def _in_front(study: Study, runs: Sequence[Run], front: Run) -> go.Figure:
     fig = style.grid(2, 1, height=560, shared_xaxes=True, vertical_spacing=0.07)
+    tables, look = [run.after(study.warm_up) for run in runs], style.line(front, study.hottest, 3)
     for row, column in ((1, "mu_raw"), (2, "loss")):
-        for run in runs:
-            trace = style.curve(run.after(study.warm_up), column, run.label, {"color": style.QUIET, "width": 1})
+        for run, table in zip(runs, tables, strict=True):
+            trace = style.curve(table, column, run.label, {"color": style.QUIET, "width": 1})
             fig.add_trace(trace.update(showlegend=False, hoverinfo="skip", hovertemplate=None), row, 1)
-    for row, trace in ((1, _front(study, first)[0]), (2, _front(study, first)[1])):
-        fig.add_trace(trace, row, 1)
-    moving = [len(fig.data) - 2, len(fig.data) - 1]
-    fig.frames = [go.Frame(name=run.label, data=_front(study, run), traces=moving) for run in runs]
+        fig.add_trace(style.curve(front.after(study.warm_up), column, front.label, look, showlegend=False), row, 1)
     fig.update_yaxes(title_text="μ raw", row=1)
-    style.loss_axis(fig, [run.after(study.warm_up) for run in runs], row=2)
+    style.loss_axis(fig, tables, row=2)
     fig.update_xaxes(title_text="epoch", row=2)
-    fig.update_layout(sliders=[_slider(runs, first)], updatemenus=[_play()], margin_t=96)
-    return Exhibit(style.captioned(fig, study, style.window(study), runs), of=study.name)
-
-
-def _front(study: Study, run: Run) -> list[go.Scatter]:
-    table, look = run.after(study.warm_up), style.line(run, study.hottest, 3)
-    return [style.curve(table, column, run.label, look, showlegend=False) for column in ("mu_raw", "loss")]
-
-
-def _slider(runs: Sequence[Run], first: Run) -> dict[str, object]:
-    show = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
-    steps = [
-        {"label": run.label.removeprefix("KD T="), "method": "animate", "args": [[run.label], show]} for run in runs
-    ]
-    kind = "T = " if all(run.spec.method == "kd" for run in runs) else ""
-    look = {"x": 0, "len": 1, "y": -0.12, "yanchor": "top", "pad": {"t": 4}}
-    return {"steps": steps, "active": runs.index(first), "currentvalue": {"prefix": kind}, **look}
-
-
-def _play() -> dict[str, object]:
-    go_on = {"frame": {"duration": 700, "redraw": False}, "transition": {"duration": 0}, "fromcurrent": True}
-    stop = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}}
-    buttons = [
-        {"label": "▶", "method": "animate", "args": [None, go_on]},
-        {"label": "❚❚", "method": "animate", "args": [[None], stop]},
-    ]
-    return {"type": "buttons", "buttons": buttons, "showactive": False, "direction": "left", **ABOVE}
+    return style.captioned(fig, study, style.window(study), runs)
 
 
 def answer(study: Study) -> str:

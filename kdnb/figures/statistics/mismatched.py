@@ -12,7 +12,7 @@ from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
 from kdnb.figures.statistics import warm_ups
-from kdnb.figures.statistics.over_seeds import line_a_study, told
+from kdnb.figures.statistics.over_seeds import told
 
 KINDS = {"other seed": style.OTHER, "same run": style.TEACHER}
 
@@ -29,7 +29,7 @@ def against_warm_up(found: Sequence[Measured], tables: Sequence[pd.DataFrame]) -
         for one, table in zip(found, tables, strict=True)
         for label, part in table.groupby("label", sort=False)
     }
-    return Exhibit(figures, **told(cut_sentence(found, tables)), start=warm_ups.start(found, figures))
+    return Exhibit(figures, **told(found, cut_sentence, tables), start=warm_ups.start(found, figures))
 
 
 def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
@@ -42,7 +42,6 @@ def _figure(one: Measured, label: str, table: pd.DataFrame) -> go.Figure:
     return warm_ups.framed(fig, one, f"{label}; median, least, greatest", one.study.by_seeds[label])
 
 
-@line_a_study
 def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     """For how many students r with the run's own loss is another than with others', and by how much; at other cuts."""
     part = table[(table["cut"] == one.study.warm_up) & table["label"].isin(one.enough)]

@@ -1,7 +1,6 @@
 """R of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ LOOKS = {
 def differences(found: Sequence[Measured]) -> Exhibit:
     """What the teacher has beyond the bystander, a figure a study."""
     figures = {one.name: _differences(one) for one in found if one.labels}
-    return Exhibit(figures or None, **told(difference_sentence(found)))
+    return Exhibit(figures or None, **told(found, difference_sentence))
 
 
 @exhibit(
@@ -40,7 +39,7 @@ def differences(found: Sequence[Measured]) -> Exhibit:
 def readings(found: Sequence[Measured]) -> Exhibit:
     """Four readings of the same r, and a clock's, a figure a study."""
     figures = {one.name: _readings(one) for one in found if one.labels}
-    return Exhibit(figures or None, **told(readings_sentence(found)))
+    return Exhibit(figures or None, **told(found, readings_sentence))
 
 
 def _differences(one: Measured) -> go.Figure:
@@ -78,25 +77,17 @@ def _finished(fig: go.Figure, one: Measured) -> go.Figure:
 
 
 # -------------------------------------------------------------------------------------------------------------- words
-def line_a_study(say: Callable[..., str]) -> Callable[..., str]:
-    """A sentence on one study as a line each of several studies, where seeds are enough to say something."""
+def told(found: Sequence[Measured], say: Callable[..., str], *more: Sequence[Any]) -> dict[str, str]:
+    """A sentence a study where seeds are enough: an exhibit's ``answer``, of the first, and what it ``says`` of others.
+
+    more: what ``say`` needs beside the study, a value each.
+    """
     few = f"it cannot be told, since no student has an r after the warm-up on {stats.LEAST_RUNS} seeds."
-
-    @wraps(say)
-    def lines(found: Sequence[Measured], *more: Sequence[Any]) -> str:
-        each = zip(found, *more, strict=True)
-        return "\n".join(f"{one.name}: {say(one, *its) if one.enough else few}" for one, *its in each)
-
-    return lines
-
-
-def told(lines: str) -> dict[str, str]:
-    """Lines of :func:`line_a_study` as an exhibit's ``answer``, of the study that it opens on, and what it ``says``."""
-    first, *others = lines.splitlines()
+    each = zip(found, *more, strict=True)
+    first, *others = [f"{one.name}: {say(one, *its) if one.enough else few}" for one, *its in each]
     return {"answer": f"**{words.capital(first)}**", "says": " ".join(others)}
 
 
-@line_a_study
 def difference_sentence(one: Measured) -> str:
     """For how many students r is higher or lower with mu to the teacher than with mu to the bystander."""
     shown = {label: one.difference(label) for label in one.enough}
@@ -110,7 +101,6 @@ def difference_sentence(one: Measured) -> str:
     )
 
 
-@line_a_study
 def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
     r = {label: one.of(label, readings_of_r.PAPERS) for label in one.enough}

@@ -13,7 +13,7 @@ from kdnb.analysis.r_over_seeds import BYSTANDER, TEACHER, Measured, by_label
 from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
-from kdnb.figures.statistics.over_seeds import LOOKS, line_a_study, told
+from kdnb.figures.statistics.over_seeds import LOOKS, told
 from kdnb.runs import Run
 
 
@@ -28,7 +28,7 @@ def against_warm_up(found: Sequence[Measured], every: Sequence[r_over_seeds.Curv
     for one, own in zip(found, every, strict=True):
         behind = [_behind(one.study, run, own[run.label][TEACHER]) for run in one.study.kd.values() if run.label in own]
         figures |= {f"{label}, {one.name}": _figure(one, label, shown, behind) for label, shown in own.items()}
-    return Exhibit(figures, **told(sentence(found, every)), start=start(found, figures))
+    return Exhibit(figures, **told(found, sentence, every), start=start(found, figures))
 
 
 def start(found: Sequence[Measured], labels: Collection[str]) -> str | None:
@@ -80,7 +80,6 @@ def framed(fig: go.Figure, one: Measured, what: str, runs: Sequence[Run]) -> go.
     return style.captioned(fig, one.study, what, runs)
 
 
-@line_a_study
 def sentence(one: Measured, own: r_over_seeds.Curves) -> str:
     """Whose sign hangs on the cut, and what KD at T = 4 shows over it."""
     sides = {label: [r.side for r in own[label][TEACHER]] for label in one.enough}
