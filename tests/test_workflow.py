@@ -112,7 +112,7 @@ def planned(profile: str, workflow: Workflow, *settings: str, on: str = "local")
         ("cifar100-small", 70, 24),
         ("cifar100-half", 85, 26),
         ("digits-crossed", 23, 4),
-        ("digits-few-crossed", 43, 4),
+        ("digits-few-crossed", 195, 5),
     ],
 )
 def test_the_published_configurations_are_whole(workflow: Workflow, profile: str, runs: int, shown: int) -> None:

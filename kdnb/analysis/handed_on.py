@@ -7,7 +7,9 @@ of the two teachers easier to be like cancels out.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kdnb.analysis import over_seeds, stitched
+import pandas as pd
+
+from kdnb.analysis import crossed, over_seeds, stitched
 from kdnb.analysis.over_seeds import Estimate, Values, estimate, minus
 from kdnb.analysis.students import in_front
 from kdnb.analysis.study import Study
@@ -36,9 +38,28 @@ MEASURES: Mapping[str, Callable[[Study], Values]] = {"features": features, "answ
 
 def leads(study: Study, measure: str) -> Values:
     """One of MEASURES of every student of ``study``, and of those of the same seeds that learned from labels alone."""
-    alone = replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
-    both = [MEASURES[measure](one) for one in (study, alone) if one.students]
+    both = [MEASURES[measure](one) for one in (study, _alone(study)) if one.students]
     return {label: by_seed for found in both for label, by_seed in found.items() if by_seed}
+
+
+def _alone(study: Study) -> Study:
+    """Those that learned from labels alone."""
+    return replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
+
+
+def over_pairs(study: Study) -> tuple[Estimate, pd.DataFrame]:
+    """Of answers, what :func:`by_classifier` tells of one pair of teachers over several: a value a teacher.
+
+    Each is once the owner of the frozen classifier and once the other one; also the contrasts that it is made of.
+    Without values where no such students have crossed teachers.
+    """
+    alone = _alone(study)
+    if not alone.students:
+        return estimate([]), pd.DataFrame()
+    found, label = crossed.contrasts_of(alone), ALONE.format(OWN)
+    mine = found[(found["label"] == label) & (found["measure"] == "agreement")]
+    # Own less other is half of what lies between a student with the one classifier and one with the other.
+    return estimate(200 * value for value in crossed.by_teacher(mine).get(label, [])), mine
 
 
 def by_classifier(found: Values, labels: str = ALONE) -> Estimate:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from designs import make, spec
 
-from kdnb.analysis import handed_on, interventions, selection
+from kdnb.analysis import crossed, handed_on, interventions, selection
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.figures.interventions import handed_on as drawn
 
@@ -76,6 +77,30 @@ def test_a_teacher_that_is_easier_to_be_like_cancels_out() -> None:
     assert sorted(handed_on.by_classifier(leads).values) == [0, 0]
     assert handed_on.by_classifier({W_T: leads[W_T]}).values == []
     assert handed_on.by_classifier({"frozen at W_t": {0: 2.0}, "frozen at W_o": {0: 0.5}}, "{}").values == [1.5]
+
+
+def test_over_crossed_teachers_a_trait_of_one_cancels_and_what_each_hands_on_is_left(tmp_path: Path) -> None:
+    study, student = make(tmp_path), spec("frozen", alpha=0)
+    gain, trait = [0.01, 0.02, 0.03], [0.0, 0.2, -0.1]
+    rows = [
+        {
+            **{"teacher": t, "bystander": b, "name": student.name, "label": student.label, "seed": seed},
+            **{"measure": "agreement", "own": 0.5 + gain[t] + trait[t], "other": 0.5 + trait[b]},
+        }
+        for t in range(3)
+        for b in range(3)
+        for seed in range(2)
+        if t != b
+    ]
+    place = study.folder / crossed.FILE
+    place.parent.mkdir(exist_ok=True)
+    assert handed_on.over_pairs(study)[0].values == [] and drawn.pairs_sentence({"x": study}) == ""
+    pd.DataFrame(rows).to_parquet(place)
+    one, pairs = handed_on.over_pairs(study)
+    assert one.values == pytest.approx([2, 4, 6]) and len(pairs) == 6
+    assert one.side == 0 and "not seen on x (3 teachers in 6 ordered pairs, 2 seeds each)" in drawn.pairs_sentence(
+        {"x": study}
+    )
 
 
 def test_without_the_pair_nothing_is_told() -> None:

@@ -10,6 +10,7 @@ from kdnb.analysis.over_seeds import Estimate, Values
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
+from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.methods import METHODS
 
 Leads = Mapping[str, Mapping[str, Values]]  # by measure and study
@@ -31,7 +32,7 @@ def of_its_owner(studies: Mapping[str, Study]) -> Exhibit:
     found = {measure: {name: handed_on.leads(one, measure) for name, one in studies.items()} for measure in MEASURES}
     swapped = {measure: _swapped(leads) for measure, leads in found.items()}
     rows = {f"{measure}, {name}": one for measure, there in swapped.items() for name, one in there.items()}
-    answer = sentence(swapped)
+    answer = sentence(swapped) + pairs_sentence(studies)
     if not rows:
         return Exhibit(answer=answer)
     fig = intervals.rows(rows, "with W_t less with W_o", "circle")
@@ -56,6 +57,14 @@ def sentence(swapped: Mapping[str, Mapping[str, Estimate]]) -> str:
         )
     told = [f"in {measure} {_said(there)}" for measure, there in swapped.items() if there]
     return words.sentence(f"{'; '.join(told)} (the interval leaves out zero for {over_seeds.off_zero(every)})")
+
+
+def pairs_sentence(studies: Mapping[str, Study]) -> str:
+    """The same of answers over several pairs of teachers, study by study; empty where none is crossed."""
+    found = {name: handed_on.over_pairs(one) for name, one in studies.items()}
+    told = [f"{_said({name: one})} ({drawn_crossed.over(pairs)})" for name, (one, pairs) in found.items() if one.values]
+    text = "With each of several teachers once the owner and once the other one, in answers"
+    return f" **{text}: {'; '.join(told)}.**" if told else ""
 
 
 def brief(studies: Mapping[str, Study]) -> str:

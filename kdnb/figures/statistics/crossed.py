@@ -89,7 +89,7 @@ def _brief(name: str, found: pd.DataFrame) -> str:
     if not (word := _word(found)):
         return f"on {name} {told(found)}"
     sides = [one.side > 0 for one in read(found).values()]
-    return f"{word} on {name}, in {sum(sides)} of {words.counted(len(sides), 'measure')} ({_over(found)})"
+    return f"{word} on {name}, in {sum(sides)} of {words.counted(len(sides), 'measure')} ({over(found)})"
 
 
 def _word(found: pd.DataFrame) -> str:
@@ -101,7 +101,8 @@ def _word(found: pd.DataFrame) -> str:
     return beyond if any(one.side > 0 for one in there) else "not that it could be seen"
 
 
-def _over(found: pd.DataFrame) -> str:
+def over(found: pd.DataFrame) -> str:
+    """What the contrasts are over: "5 teachers in 20 ordered pairs, 2 seeds each"."""
     pairs = words.counted(len(found.groupby(crossed.PAIR)), "ordered pair")
     return f"{_teachers(found)} in {pairs}, {_seeds(found)} each"
 
@@ -109,14 +110,14 @@ def _over(found: pd.DataFrame) -> str:
 def told(found: pd.DataFrame) -> str:
     """What of KD's students is nearer to the own teacher, over the teachers, in a clause."""
     there = {TITLES[column]: one for column, one in read(found).items()}
-    over = _over(found)
+    pairs = over(found)
     if not there:
-        return f"it cannot be told of {KD} ({over})"
+        return f"it cannot be told of {KD} ({pairs})"
     if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
-        return f"it cannot be told of {over}: an interval needs {stats.LEAST_RUNS} teachers"
+        return f"it cannot be told of {pairs}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
     nearer = (
         f"{len(near) or 'none'} of {words.counted(len(there), 'measure')}{near and f', {style.joined(near)}' or ''}"
     )
     farther = f", farther in {style.joined(far)}" if far else ""
-    return f"{KD} is nearer to its own in {nearer}{farther} ({over})"
+    return f"{KD} is nearer to its own in {nearer}{farther} ({pairs})"

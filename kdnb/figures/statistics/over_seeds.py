@@ -1,6 +1,7 @@
 """R of mu and the loss with the run as the unit of evidence: a value a seed, intervals over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ LOOKS = {
     r_over_seeds.TEACHER: {"color": style.TEACHER, "symbol": "circle"},
     r_over_seeds.BYSTANDER: {"color": style.BYSTANDER, "symbol": "circle-open"},
 }
+SAID = partial(intervals.said, form="{:.3f}")
 
 
 # ------------------------------------------------------------------------------------------------------------ drawing
@@ -46,7 +48,7 @@ def _differences(one: Measured) -> go.Figure:
     """r with mu to the teacher less r with mu to the bystander, paired by run."""
     fig = style.grid(1, 1, height=420)
     shown = {label: one.difference(label) for label in one.labels}
-    fig.add_traces(intervals.points(shown, "r(teacher) − r(bystander)", "", LOOKS[r_over_seeds.TEACHER], _said))
+    fig.add_traces(intervals.points(shown, "r(teacher) − r(bystander)", "", LOOKS[r_over_seeds.TEACHER], SAID))
     fig.update_yaxes(title_text="r(teacher) − r(bystander)")
     return _finished(fig.update_layout(showlegend=False), one)
 
@@ -57,17 +59,13 @@ def _readings(one: Measured) -> go.Figure:
     fig = style.grid(len(titles), 1, titles, 980, shared_xaxes=True, vertical_spacing=0.05)
     for row, name in enumerate(readings_of_r.READINGS, start=1):
         shown = {label: one.of(label, name) for label in one.labels}
-        for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], _said):
+        for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], SAID):
             fig.add_trace(trace, row, 1)
         if not any(r.values for r in shown.values()):
             empty = {"text": "cannot be told: no run has epochs enough", "showarrow": False, "x": 0.5, "y": 0}
             fig.add_annotation(**empty, xref="x domain", row=row, col=1)
     fig.update_yaxes(title_text="r", range=[-1.08, 1.08])
     return _finished(fig.update_layout(showlegend=False, margin_t=84), one)
-
-
-def _said(found: Estimate) -> str:
-    return intervals.said(found, "{:.3f}")
 
 
 def _finished(fig: go.Figure, one: Measured) -> go.Figure:
