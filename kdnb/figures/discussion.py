@@ -22,7 +22,7 @@ from kdnb.figures.alignment import ladder, plug_in, terms
 from kdnb.figures.correlation import norms
 from kdnb.figures.exhibit import Exhibit, Maker, exhibit
 from kdnb.figures.geometry import class_distances, stitching
-from kdnb.figures.interventions import questions
+from kdnb.figures.interventions import handed_on, questions
 from kdnb.figures.methods import ablations, class_rows
 from kdnb.figures.mu_curves import over_epochs
 from kdnb.figures.statistics import over_seeds as drawn_over_seeds
@@ -47,7 +47,8 @@ NEARER_IN: Mapping[str, Maker[...]] = dict(
         nearer.MEASURES,
         (
             *(ladder.sides, over_epochs.curves, ladder.sides, ladder.sides, through_time.excess_by_temperature),
-            *(plug_in.plugged, stitching.accuracies, class_distances.agreements, class_rows.likeness),
+            *(plug_in.plugged, stitching.accuracies, handed_on.of_its_owner, class_distances.agreements),
+            class_rows.likeness,
         ),
         strict=True,
     )
