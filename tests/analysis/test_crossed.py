@@ -143,8 +143,8 @@ def test_the_figure_and_the_sentence_say_what_is_nearer(study: Study, pairs: pd.
         (found[found["measure"] == "cka"], "yes on x: KD T=4 is nearer", "yes on x, in 1 of 1 measure"),
         (
             found[found["measure"] != "cka"],
-            "not that it could be seen on x: KD T=4 is nearer to its own in none of 1 measure (",
-            "not that it could be seen on x, in 0 of 1 measure",
+            "not seen on x: KD T=4 is nearer to its own in none of 1 measure (",
+            "not seen on x, in 0 of 1 measure",
         ),
         (found.assign(label="normal"), "on x it cannot be told of KD T=4 (", "on x it cannot be told of KD T=4"),
     ):

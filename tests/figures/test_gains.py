@@ -64,7 +64,7 @@ def test_one_interval_of_four_is_no_more_than_chance(study: Study) -> None:
     """One in four of independent intervals of nothing leaves out zero in a fifth of all tables."""
     assert stats.binom.sf(0, 4, 0.05) > 0.05 > stats.binom.sf(1, 4, 0.05)
     levels(study)
-    assert "on digits not that it could be seen.**" in gains.helped({"digits": study})
+    assert "on digits not seen.**" in gains.helped({"digits": study})
     reach(study, ("answers", "W_t"), [0.4, 0.41, 0.42])
     assert "on digits not beyond chance (1 of 4 intervals).**" in gains.helped({"digits": study})
     reach(study, ("maps", "W_t"), [0.4, 0.41, 0.42])

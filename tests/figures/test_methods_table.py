@@ -188,7 +188,7 @@ def test_likeness_is_drawn_for_teacher_and_bystander() -> None:
     beyond = gaps["KD T=4"] - gaps["normal"]
     assert f"most KD T=4, {beyond.mean():+.2f} (" in made.answer and f"n\u00a0=\u00a0{len(beyond)}" in made.answer
     half = scipy_stats.t.ppf(0.975, len(beyond) - 1) * beyond.std() / np.sqrt(len(beyond))
-    assert made.answer.startswith("**Yes" if beyond.mean() > half else "**Not that it could be seen")
+    assert made.answer.startswith("**Yes" if beyond.mean() > half else "**Not seen")
     assert [trace.name for trace in fig.data] == ["with the bystander", "with the teacher"]
     assert list(fig.data[1].y) == rounded(table["teacher"]) and list(fig.data[0].y) == rounded(table["bystander"])
     assert fig.layout.shapes[0].y0 == pytest.approx(class_rows.between_teachers(study))
@@ -206,7 +206,7 @@ def test_likeness_without_teachers_says_so(studies: dict[str, Study]) -> None:
     [
         ((0.3, 0.4), "yes on x", "2 of 2 methods, beyond chance"),
         ((0.3, 0.1), "for KD T=1 on x", "1 of 2 methods, beyond chance"),
-        ((0.1, 0.05), "not that it could be seen on x", "0 of 2 methods"),
+        ((0.1, 0.05), "not seen on x", "0 of 2 methods"),
     ],
 )
 def test_likeness_counts_beyond_normal_training(gaps: tuple[float, float], word: str, count: str) -> None:

@@ -125,7 +125,7 @@ def drawn(study: Study, found: accounts.Excesses) -> str:
     off = intervals.off_zero({intervals.short(label): one for label, one in enough.items()}, "temperature")
     drawing = [label for label, one in enough.items() if one.side < 0]
     if not (drawing and over_seeds.more_than_chance(enough.values(), -1)):
-        return f"not that it could be seen on {study.name}, where the interval leaves out zero at {off}"
+        return f"not seen on {study.name}, where the interval leaves out zero at {off}"
     least = min(drawing, key=lambda label: enough[label].mean)
     where = f"at {intervals.short(least)}, where the pull is least, it is {enough[least].told('{:+.3g}')}"
     return f"yes on {study.name}, where the interval leaves out zero at {off}; {where}"

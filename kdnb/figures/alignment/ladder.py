@@ -194,7 +194,7 @@ def _enough(found: Estimate) -> bool:
 
 
 ASKED = {"raw": "as the weights stand", "rotated": "once rotated"}
-NEARER = {1: "yes", 0: "not that it could be seen", -1: "no, nearer to the bystander"}
+NEARER = {1: "yes", 0: "not seen", -1: "no, nearer to the bystander"}
 # By whether no difference is seen, and the side of what is beyond normal training's, that of the difference being 1.
 BEYOND = {
     (True, 1): "but beyond",

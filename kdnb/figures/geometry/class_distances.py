@@ -164,7 +164,7 @@ def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> t
     more = over_seeds.beyond_normal(beyond, label)
     asked = [less, more] if more.values else [less]
     seeds = min(len(one.values) for one in asked)
-    seen = {1: "yes", 0: "not that it could be seen", -1: "no"}[min(one.side for one in asked)]
+    seen = {1: "yes", 0: "not seen", -1: "no"}[min(one.side for one in asked)]
     so = f"{seen if seeds >= stats.LEAST_RUNS else 'it cannot be told from so few seeds'} on {name}"
     beside = f", and that by {more.told(FINE)} more than in normal training" if more.values else ""
     rho = words.number(estimate(own[label].values()).mean, "{:z.2f}")
@@ -222,7 +222,7 @@ def better(name: str, study: Study, found: Mapping[str, Values]) -> str:
     above, unseen, below = by_side.values()
     if len(above) == len(gaps):
         return f"yes on {name}, by all {len(gaps)} measures"
-    so = f"by {len(above)} of {len(gaps)} measures" if above else "no" if below else "not that it could be seen"
+    so = f"by {len(above)} of {len(gaps)} measures" if above else "no" if below else "not seen"
     rest = {"not seen by": unseen if above or below else [], "worse by": below}
     told = ", ".join(f"{how} {style.joined(which)}" for how, which in rest.items() if which)
     return f"{so} on {name}{told and f' ({told})'}"

@@ -18,7 +18,7 @@ ROWS = {
     "maps": "features copied straight",
     "projected": "features copied through a projector",
 }
-UNSEEN = "not that it could be seen"
+UNSEEN = "not seen"
 OWN, GIVEN, NORMAL = ("answers", "own"), ("labels", "W_t"), ("labels", "own")
 # What the copied features do, without reuse; and the two gains of labels alone beside each other.
 BESIDE: Mapping[str, tuple[Place, Place]] = {

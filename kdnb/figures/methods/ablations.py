@@ -180,7 +180,7 @@ def _nearer(found: Mapping[str, over_seeds.Estimate]) -> str:
         return "too few seeds"
     sides = [one.side for one in found.values()]
     clear = [PANELS[column] for column, one in found.items() if one.side > 0]
-    some = f"in {style.joined(clear)}" if clear else "not that it could be seen"
+    some = f"in {style.joined(clear)}" if clear else "not seen"
     return "yes" if len(clear) == len(found) else "no" if set(sides) == {-1} else some
 
 

@@ -49,7 +49,7 @@ def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     if not found:
         return f"it cannot be told on {name}, where no method has three seeds beside normal training"
     clear = [label for label, one in found.items() if one.side > 0]
-    word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not that it could be seen"
+    word = "yes" if len(clear) == len(found) else f"for {style.joined(clear)}" if clear else "not seen"
     most = max(found, key=lambda label: found[label].mean)
     return (
         f"{word} on {name}, beyond normal training by a whole interval for {off_zero(found.values(), 'method', 1)} "

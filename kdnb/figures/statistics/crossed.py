@@ -98,7 +98,7 @@ def _word(found: pd.DataFrame) -> str:
     if not there or max(len(one.values) for one in there) < stats.LEAST_RUNS:
         return ""
     beyond = "yes" if more_than_chance(there) else "not beyond chance"
-    return beyond if any(one.side > 0 for one in there) else "not that it could be seen"
+    return beyond if any(one.side > 0 for one in there) else "not seen"
 
 
 def over(found: pd.DataFrame) -> str:

@@ -59,7 +59,7 @@ def cut_sentence(one: Measured, table: pd.DataFrame) -> str:
     seen = (
         style.joined(f"{how} for {style.joined(labels)}" for how, labels in ways.items() if labels)
         if more_than_chance(found.values())
-        else "not that it could be seen"
+        else "not seen"
     )
     return (
         f"{seen}; the interval of the difference leaves out zero for {off_zero(found.values(), 'student')}; {size}. "

@@ -92,7 +92,7 @@ def difference_sentence(one: Measured) -> str:
     sizes = [abs(difference.mean) for difference in shown.values() if np.isfinite(difference.mean)]
     if not sizes:
         return "no bystander was followed."
-    so = "yes" if more_than_chance(shown.values()) else "not that it could be seen"
+    so = "yes" if more_than_chance(shown.values()) else "not seen"
     return (
         f"{so}; the interval of r(teacher) − r(bystander) leaves out zero for {intervals.off_zero(shown, 'student')}; "
         f"in size a student's mean difference is {np.median(sizes):.3f} at the median, {max(sizes):.2f} at most."
