@@ -61,13 +61,16 @@ def name_ends(fig: go.Figure) -> go.Figure:
 
 
 def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
-    """The title's question and that of reuse in one sentence each, over all studies."""
+    """The title's question and those of reuse, a line each, over all studies, in Markdown."""
     tried = {study.name: study for study in designs}
-    told = [_farther(papers), *_nearer(designs), *([helps] if (helps := gains.answer(tried)) else [])]
-    told += [handed] if (handed := handed_on.brief(tried)) else []
-    if needs := [said for row in drawn_design.REUSES if (said := _needed(designs, row))]:
-        told.append(f"Does reuse need the teacher's own classifier? {words.capital('; '.join(needs))}")
-    return f"**{'. '.join(told)}.**"
+    needs = [said for row in drawn_design.REUSES if (said := _needed(designs, row))]
+    told = {
+        "Does a student drift towards its teacher's classifier?": ". ".join([_farther(papers), *_nearer(designs)]),
+        gains.QUESTION: gains.answer(tried),
+        "Does reuse need the teacher's own classifier?": words.capital("; ".join(needs)),
+        "What does a classifier alone hand on?": handed_on.brief(tried),
+    }
+    return "\n".join(f"- **{question}** {text}." for question, text in told.items() if text)
 
 
 def _needed(designs: Sequence[Study], row: str) -> str:

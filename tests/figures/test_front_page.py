@@ -59,7 +59,9 @@ def test_the_title_is_answered_in_a_sentence(
         return front_page._Drift(trial.students[0], -0.1, 0.0, 3, farther[study.name]) if known else None
 
     monkeypatch.setattr(front_page, "_drift", drift)
-    assert front_page.answer([replace(trial, name=name) for name in "ab"], []).startswith(f"**{said}")
+    assert front_page.answer([replace(trial, name=name) for name in "ab"], []).startswith(
+        f"- **Does a student drift towards its teacher's classifier?** {said}"
+    )
 
 
 def test_the_first_page_begins_with_no_claim_that_it_did_not_name(tmp_path: Path) -> None:
@@ -79,11 +81,12 @@ def test_whether_reuse_needs_the_teacher_is_answered_row_by_row(monkeypatch: pyt
     monkeypatch.setattr(design, "gap", lambda study, row: estimate(gaps[study.name][row == "maps"]))
     monkeypatch.setattr(gains, "answer", lambda studies: f"Helps {[*studies]}")
     text = front_page.answer([], [replace(study, name=name) for name in gaps])
-    assert text.split("own classifier? ")[1] == (
+    (needs,) = (line for line in text.split("\n") if "own classifier?**" in line)
+    assert needs.split("?** ")[1] == (
         "Where answers are distilled: not needed on a and c, needed on b; where features are copied "
-        f"{drawn_design.BELONGS} behind on a.**"
+        f"{drawn_design.BELONGS} behind on a."
     )
-    assert f". Helps {[*gaps]}. Does reuse need" in text
+    assert f"\n- **{gains.QUESTION}** Helps {[*gaps]}.\n- **Does reuse need" in text
     one = front_page.needed(replace(study, name="b"))
     assert (
         one.startswith(f"**Where answers are distilled: needed, {estimate(behind).told('{:+z.2f}')}")

@@ -18,6 +18,7 @@ ROWS = {
     "maps": "features copied straight",
     "projected": "features copied through a projector",
 }
+QUESTION = "Does reuse help here at all?"
 UNSEEN = "not seen"
 OWN, GIVEN, NORMAL = ("answers", "own"), ("labels", "W_t"), ("labels", "own")
 # What the copied features do, without reuse; and the two gains of labels alone beside each other.
@@ -33,15 +34,15 @@ def helped(studies: Mapping[str, Study]) -> str:
     if not (told := answer(studies)):
         return "**Whether reuse helps here cannot be told: no student of these has W<sub>t</sub>.**"
     table = style.folded("In numbers", style.table(_numbers(studies), "what reuse gains, in points", escape=False))
-    return f"**{told}.**\n\n{table}"
+    return f"**{QUESTION} {told}.**\n\n{table}"
 
 
 def answer(studies: Mapping[str, Study]) -> str:
-    """Does reuse help here at all? W_t beside a classifier of its own, whatever is learned; empty without any."""
+    """What QUESTION is answered: W_t beside a classifier of its own, whatever is learned; empty without any."""
     found = {name: gaps for name, study in studies.items() if (gaps := beside_own(study))}
     answers = "; ".join(f"on {name} {_whether(gaps)}" for name, gaps in found.items())
     said = "W<sub>t</sub> beside a classifier of its own, what is learned being equal"
-    return f"Does reuse help here at all? {said}: {answers}" if found else ""
+    return f"{said}: {answers}" if found else ""
 
 
 def beside_own(study: Study) -> dict[str, Estimate]:
