@@ -69,7 +69,9 @@ def test_it_is_said_study_by_study_and_of_three_seeds_alone(found: dict[str, lis
     there: dict[str, Estimate] = {name: estimate(values) for name, values in found.items()}
     assert drawn._said(there) == said
     every = drawn.sentence({"features": there, "answers": {}})
-    assert every.startswith(f"**In features {said} (the interval leaves out zero for ") and "answers" not in every
+    assert (
+        every.startswith(f"**In features {said} (points; the interval leaves out zero for ") and "answers" not in every
+    )
 
 
 def test_a_teacher_that_is_easier_to_be_like_cancels_out() -> None:

@@ -228,7 +228,7 @@ def test_a_scale_that_is_held_under_every_decay_is_told_apart_from_one_that_is_n
     assert made.answer == (
         "**Students' logits have the scale of their teacher's, within 5%, at T = 4, whatever the weight decay "
         f"(0, 0.0005 and 0.002); in 2 of 3 means there {logit_scale.NORM} grows where features shrink, or shrinks "
-        "where they grow; at T = 1 0.50 to 0.70 times it; in normal training 0.30 to 0.50 times it.**"
+        "where they grow; at T = 1 it is 0.50 to 0.70 times that; in normal training it is 0.30 to 0.50 times that.**"
     )
     wider = scaled.groups["KD T=4"][0]
     last = wider.history.assign(logit_std=3.0)
@@ -258,7 +258,7 @@ def test_students_of_one_decay_are_told_with_all_their_seeds(tmp_path: Path) -> 
     made = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(tmp_path))))
     _, means, *_ = made.figure.data
     assert [text[-6:] for text in means.text] == [f"n\u00a0=\u00a0{seeds})" for seeds in (1, 2, 3)]
-    assert "whatever" not in made.answer and "at T = 1 0.60 times it; " in made.answer
+    assert "whatever" not in made.answer and "at T = 1 it is 0.60 times that; " in made.answer
 
 
 def test_without_scales_nothing_is_told_of_them(tmp_path: Path) -> None:

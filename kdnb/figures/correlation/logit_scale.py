@@ -112,7 +112,7 @@ def sentence(study: Study, groups: Groups) -> str:
     elsewhere |= {"in normal training": normal} if normal else {}
     told = [f"students' logits have the scale of their teacher's, within {HELD:.0%}, {where}"]
     told += _parting(study, groups, held)
-    told += [f"{at} {_span(found)} times it" for at, found in elsewhere.items()]
+    told += [f"{at} it is {_span(found)} times that" for at, found in elsewhere.items()]
     return words.sentence("; ".join(told))
 
 

@@ -56,7 +56,7 @@ def sentence(swapped: Mapping[str, Mapping[str, Estimate]]) -> str:
             "**What a classifier alone hands on cannot be told: no student here has W<sub>o</sub> and labels alone.**"
         )
     told = [f"in {measure} {_said(there)}" for measure, there in swapped.items() if there]
-    return words.sentence(f"{'; '.join(told)} (the interval leaves out zero for {over_seeds.off_zero(every)})")
+    return words.sentence(f"{'; '.join(told)} (points; the interval leaves out zero for {over_seeds.off_zero(every)})")
 
 
 def pairs_sentence(studies: Mapping[str, Study]) -> str:
