@@ -47,16 +47,16 @@ def _alone(study: Study) -> Study:
     return replace(study, alpha=0.0, students=in_front(study.every, study.seed, 0.0))
 
 
-def over_pairs(study: Study) -> tuple[Estimate, pd.DataFrame]:
-    """Of answers, what :func:`by_classifier` tells of one pair of teachers over several: a value a teacher.
+def over_pairs(study: Study, label: str = ALONE.format(OWN)) -> tuple[Estimate, pd.DataFrame]:
+    """Of answers, what :func:`by_classifier` tells of one pair of teachers, over crossed ones: a value a teacher.
 
-    Each is once the owner of the frozen classifier and once the other one; also the contrasts that it is made of.
-    Without values where no such students have crossed teachers.
+    Each is once the students' own and once the other one; also the contrasts that it is made of. label: of the students
+    that learned so. Without values where no such students have crossed teachers.
     """
-    alone = _alone(study)
-    if not alone.students:
+    learned = _alone(study) if label == ALONE.format(OWN) else study
+    if not learned.students:
         return estimate([]), pd.DataFrame()
-    found, label = crossed.contrasts_of(alone), ALONE.format(OWN)
+    found = crossed.contrasts_of(learned)
     mine = found[(found["label"] == label) & (found["measure"] == "agreement")]
     # Own less other is half of what lies between a student with the one classifier and one with the other.
     return estimate(200 * value for value in crossed.by_teacher(mine).get(label, [])), mine

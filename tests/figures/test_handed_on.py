@@ -100,9 +100,9 @@ def test_over_crossed_teachers_a_trait_of_one_cancels_and_what_each_hands_on_is_
     pd.DataFrame(rows).to_parquet(place)
     one, pairs = handed_on.over_pairs(study)
     assert one.values == pytest.approx([2, 4, 6]) and len(pairs) == 6
-    assert one.side == 0 and "not seen on x (3 teachers in 6 ordered pairs, 2 seeds each)" in drawn.pairs_sentence(
-        {"x": study}
-    )
+    said = f"not seen on x, {one.told(drawn.POINTS)} (3 teachers in 6 ordered pairs, 2 seeds each).**"
+    assert one.side == 0 and drawn.pairs_sentence({"x": study}).endswith(said)
+    assert drawn.brief({"x": study}).endswith(": not seen on x (3 teachers)")
 
 
 def test_without_the_pair_nothing_is_told() -> None:

@@ -14,10 +14,11 @@ from kdnb.figures.statistics import crossed as drawn_crossed
 from kdnb.methods import METHODS
 
 Leads = Mapping[str, Mapping[str, Values]]  # by measure and study
-POINTS = "{:+z.2f}"
+POINTS, KD = "{:+z.2f}", "KD T=4"
+SEEN = {1: "yes", 0: "not seen", -1: "no"}
 GIVEN = {METHODS[name].label: name for name in ("frozen", "foreign", "random", "rotated", "shuffled")}
 # Whose classifier, and the labels of its students: those that learn from labels alone, and those that distil.
-ROWS = {"its own, trained": ("normal", "KD T=4")} | {label: (ALONE.format(label), label) for label in GIVEN}
+ROWS = {"its own, trained": ("normal", KD)} | {label: (ALONE.format(label), label) for label in GIVEN}
 COLUMNS = {
     f"{measure}, {what}": (measure, place) for measure in MEASURES for place, what in enumerate(("labels", "KD"))
 }
@@ -60,30 +61,37 @@ def sentence(swapped: Mapping[str, Mapping[str, Estimate]]) -> str:
 
 
 def pairs_sentence(studies: Mapping[str, Study]) -> str:
-    """The same of answers over several pairs of teachers, study by study; empty where none is crossed."""
-    found = {name: handed_on.over_pairs(one) for name, one in studies.items()}
-    told = [f"{_said({name: one})} ({drawn_crossed.over(pairs)})" for name, (one, pairs) in found.items() if one.values]
-    text = "With each of several teachers once the owner and once the other one, in answers"
-    return f" **{text}: {'; '.join(told)}.**" if told else ""
+    """The same of answers over crossed teachers, study by study, KD beside it; empty where none are crossed."""
+    parts = []
+    for name, study in studies.items():
+        one, pairs = handed_on.over_pairs(study)
+        kd, _ = handed_on.over_pairs(study, KD)
+        beside = f"; {KD}, which hears answers, {kd.told(POINTS)}" if kd.values else ""
+        if one.values:
+            parts.append(f"{SEEN[one.side]} on {name}, {one.told(POINTS)}{beside} ({drawn_crossed.over(pairs)})")
+    text = "With each teacher once the owner and once the other one, in answers"
+    return f" **{text} {'; '.join(parts)}.**" if parts else ""
 
 
 def brief(studies: Mapping[str, Study]) -> str:
-    """Of answers alone, in a clause without intervals; empty where no student tells."""
-    swapped = _swapped({name: handed_on.leads(one, "answers") for name, one in studies.items()})
-    if not swapped:
-        return ""
+    """Of answers alone, in a clause without intervals, over crossed teachers where there are; empty without any."""
+    told = []
+    for name, study in studies.items():
+        crossed, _ = handed_on.over_pairs(study)
+        one = crossed if crossed.values else handed_on.by_classifier(handed_on.leads(study, "answers"))
+        if one.values:
+            side = one.side if len(one.values) >= stats.LEAST_RUNS else 0
+            said = f"by {one.mean:.2f} points" if side > 0 else SEEN[side]
+            told.append((said, f"{name} ({len(crossed.values) or 'one pair of'} teachers)"))
     head = "From labels alone a student with W<sub>t</sub> frozen answers more as its owner than one with W<sub>o</sub>"
-    sides = {name: one.side if len(one.values) >= stats.LEAST_RUNS else 0 for name, one in swapped.items()}
-    said = {name: {1: f"by {one.mean:.2f} points", 0: "not seen", -1: "no"} for name, one in swapped.items()}
-    by = style.together((said[name][side], name) for name, side in sides.items())
-    return f"{head} (test images answered alike): {by}"
+    return f"{head} (test images answered alike): {style.together(told)}" if told else ""
 
 
 def _said(there: Mapping[str, Estimate]) -> str:
     """Study by study: yes in points, no, or not seen."""
     few = [name for name, one in there.items() if len(one.values) < stats.LEAST_RUNS]
     clear = {name: one for name, one in there.items() if one.side and name not in few}
-    parts = [f"{'yes' if one.side > 0 else 'no'} on {name}, {one.told(POINTS)}" for name, one in clear.items()]
+    parts = [f"{SEEN[one.side]} on {name}, {one.told(POINTS)}" for name, one in clear.items()]
     unseen = [name for name in there if name not in clear and name not in few]
     parts += [f"not seen on {style.joined(unseen)}"] if unseen else []
     return ", ".join([*parts, *([f"from too few seeds on {style.joined(few)}"] if few else [])])
