@@ -185,14 +185,4 @@ STATEMENTS: tuple[Claim[Study], ...] = (
         Measure("gap: |r(μ) − r(‖W_s‖)|, median; share of signs", "{:.3f}"),
         ("gap", "sign as ‖W_s‖ says"),
     ),
-    statement(
-        "S14",
-        "A classifier alone hands on its owner's answers",
-        "From labels alone, frozen at W_t, a student answers as the teacher, rather than as the bystander, on more "
-        "test images than one that is frozen at W_o.",
-        numbers.handed_on_answers,
-        lambda n: [n["with W_t"] - n["with W_o"]],
-        Measure("answers as the teacher's less as the bystander's", POINTS),
-        ("with W_t", "with W_o"),
-    ),
 )

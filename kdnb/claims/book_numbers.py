@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kdnb.analysis import accounts, alignment, class_agreement, handed_on, norms, stats, stitched
+from kdnb.analysis import accounts, alignment, class_agreement, norms, stats, stitched
 from kdnb.analysis.curves import column, r_bystander, r_with_loss, window
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.students import HOT, HOTTEST, PAPERS, PEAK, PICKED, Missing, Students, in_front
@@ -138,18 +138,6 @@ def linear_map(study: Study) -> Numbers:
     needed = f"linear maps from {run.label} to both teachers (`python -m kdnb compare`)"
     own, other = (_only(stitched.values(study, table, kind, "linear"), run, needed) for kind in ("own", "alike"))
     return {"its teacher": own, "another seed's teacher": other}
-
-
-def handed_on_answers(study: Study) -> Numbers:
-    """Points of test images answered as the teacher does less as the bystander does, of students from labels alone."""
-    leads = handed_on.leads(study, "answers")
-    found = {}
-    for whose, frozen_at in {"W_t": handed_on.OWN, "W_o": handed_on.OTHER}.items():
-        label = handed_on.ALONE.format(frozen_at)
-        if study.seed not in leads.get(label, {}):
-            raise Missing(f"{label}, and its agreement with both teachers")
-        found[f"with {whose}"] = leads[label][study.seed]
-    return found
 
 
 def norms_explain(students: Students) -> Numbers:

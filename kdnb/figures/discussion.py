@@ -40,7 +40,6 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S11": class_distances.agreements,
     "S12": stitching.accuracies,
     "S13": norms.by_temperature,
-    "S14": handed_on.of_its_owner,
 }
 # The exhibit that has each measure of :mod:`kdnb.analysis.nearer` in full.
 NEARER_IN: Mapping[str, Maker[...]] = dict(

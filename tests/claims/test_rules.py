@@ -19,7 +19,6 @@ HOLDS = {
     "S11": {"KD T=4": 0.1, "normal": 0.05},
     "S12": {"its teacher": 0.9, "another seed's teacher": 0.896},
     "S13": {"gap": 0.09, SIGNS: Share(19, 20)},
-    "S14": {"with W_t": 1.0, "with W_o": 0.9},
 }
 BREAKS = [
     *(("S1", name, sign * 0.11) for name in ("KD T=4", "normal") for sign in (1, -1)),
@@ -34,7 +33,6 @@ BREAKS = [
     *(("S11", "KD T=4", -0.01), ("S11", "normal", 0.11)),
     *(("S12", "another seed's teacher", value) for value in (0.894, 0.906)),
     *(("S13", "gap", 0.11), ("S13", SIGNS, Share(17, 20))),
-    ("S14", "with W_o", 1.1),
 ]
 
 
