@@ -67,8 +67,8 @@ def answer(papers: Sequence[Study], designs: Sequence[Study]) -> str:
     told = {
         "Does a student drift towards its teacher's classifier?": ". ".join([_farther(papers), *_nearer(designs)]),
         gains.QUESTION: gains.answer(tried),
-        "Does reuse need the teacher's own classifier?": words.capital("; ".join(needs)),
         "What does a classifier alone hand on?": handed_on.brief(tried),
+        "Does reuse need the teacher's own classifier?": words.capital("; ".join(needs)),
     }
     return "\n".join(f"- **{question}** {text}." for question, text in told.items() if text)
 

@@ -86,7 +86,7 @@ def test_whether_reuse_needs_the_teacher_is_answered_row_by_row(monkeypatch: pyt
         "Where answers are distilled: not needed on a and c, needed on b; where features are copied "
         f"{drawn_design.BELONGS} behind on a."
     )
-    assert f"\n- **{gains.QUESTION}** Helps {[*gaps]}.\n- **Does reuse need" in text
+    assert f"\n- **{gains.QUESTION}** Helps {[*gaps]}.\n- **" in text
     one = front_page.needed(replace(study, name="b"))
     assert (
         one.startswith(f"**Where answers are distilled: needed, {estimate(behind).told('{:+z.2f}')}")

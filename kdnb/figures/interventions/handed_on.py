@@ -83,8 +83,11 @@ def brief(studies: Mapping[str, Study]) -> str:
             side = one.side if len(one.values) >= stats.LEAST_RUNS else 0
             said = f"by {one.mean:.2f} points" if side > 0 else SEEN[side]
             told.append((said, f"{name} ({len(crossed.values) or 'one pair of'} teachers)"))
-    head = "From labels alone a student with W<sub>t</sub> frozen answers more as its owner than one with W<sub>o</sub>"
-    return f"{head} (test images answered alike): {style.together(told)}" if told else ""
+    head = (
+        "From labels alone a student with W<sub>t</sub> frozen answers more as its owner than one with W<sub>o</sub>, "
+        "another teacher's (test images answered alike)"
+    )
+    return f"{head}: {style.together(told)}" if told else ""
 
 
 def _said(there: Mapping[str, Estimate]) -> str:
