@@ -62,7 +62,7 @@ def over_pairs(study: Study, label: str = ALONE.format(OWN)) -> tuple[Estimate, 
     return estimate(200 * value for value in crossed.by_teacher(mine).get(label, [])), mine
 
 
-def by_classifier(found: Values, labels: str = ALONE) -> Estimate:
-    """The lead with W_t frozen less that with W_o frozen, seed by seed; labels: ALONE, or "{}" for students of KD."""
-    own, other = (found.get(labels.format(name), {}) for name in (OWN, OTHER))
+def by_classifier(found: Values) -> Estimate:
+    """The lead with W_t frozen less that with W_o frozen, seed by seed, of students of labels alone."""
+    own, other = (found.get(ALONE.format(name), {}) for name in (OWN, OTHER))
     return estimate(minus(own, other).values())

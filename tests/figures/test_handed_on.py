@@ -78,7 +78,6 @@ def test_a_teacher_that_is_easier_to_be_like_cancels_out() -> None:
     leads = {W_T: {0: 5.0, 1: 6.0, 2: 7.0}, W_O: {1: 6.0, 0: 5.0, 3: 9.0}}
     assert sorted(handed_on.by_classifier(leads).values) == [0, 0]
     assert handed_on.by_classifier({W_T: leads[W_T]}).values == []
-    assert handed_on.by_classifier({"frozen at W_t": {0: 2.0}, "frozen at W_o": {0: 0.5}}, "{}").values == [1.5]
 
 
 def test_over_crossed_teachers_a_trait_of_one_cancels_and_what_each_hands_on_is_left(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from kdnb.methods import METHODS
 
 Leads = Mapping[str, Mapping[str, Values]]  # by measure and study
 POINTS, KD = "{:+z.2f}", "KD T=4"
+PAIR = [ALONE.format(label) for label in (handed_on.OWN, handed_on.OTHER)]  # who is drawn
 SEEN = {1: "yes", 0: "not seen", -1: "no"}
-GIVEN = {METHODS[name].label: name for name in ("frozen", "foreign", "random", "rotated", "shuffled")}
+GIVEN = [METHODS[name].label for name in ("frozen", "foreign", "random", "rotated", "shuffled")]
 # Whose classifier, and the labels of its students: those that learn from labels alone, and those that distil.
 ROWS = {"its own, trained": ("normal", KD)} | {label: (ALONE.format(label), label) for label in GIVEN}
 COLUMNS = {
@@ -38,7 +39,7 @@ def of_its_owner(studies: Mapping[str, Study]) -> Exhibit:
         return Exhibit(answer=answer)
     fig = intervals.rows(rows, "with W_t less with W_o", "circle")
     fig.update_xaxes(title_text="lead of the teacher: with W<sub>t</sub> frozen less with W<sub>o</sub> (points)")
-    shown = [run for study in studies.values() for run in study.every if run.label in map(ALONE.format, GIVEN)]
+    shown = [run for study in studies.values() for run in study.every if run.label in PAIR]
     drawn = style.titled(fig.update_layout(margin_l=190), "students of labels alone, last epoch; 95% over seeds", shown)
     return Exhibit(drawn, answer=answer, table=leads(found))
 
