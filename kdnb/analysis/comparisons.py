@@ -13,8 +13,9 @@ maps.safetensors     t-SNE maps of three networks, fp16, at several perplexities
 ===================  =================================================================================================
 
 With several folders in ``--runs`` students of studies of one data set meet each other's teachers. Runs that are not
-finished are left out. What is known of published runs that are not among the full ones stays: other seeds' rows and
-distances, and the maps where one of their students is missing.
+finished are left out. Of a teacher its publication is enough: its network, rounded, looks at the images again. What is
+known of published runs that are not among the full ones stays: other seeds' rows and distances, and the maps where one
+of their students is missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kdnb import paths, progress, runs
+from kdnb import models, paths, progress, runs
 from kdnb.analysis import separation
 from kdnb.analysis.publish import subset
 from kdnb.analysis.separation import Atlas
@@ -38,7 +39,7 @@ from kdnb.analysis.stitching import Features, Taught, stitch
 from kdnb.data import Dataset, Views
 from kdnb.files import halved, read_tensors, write_atomically, write_tensors
 from kdnb.measure.outputs import collect
-from kdnb.runs import Run, RunSpec, student_name, teacher_name
+from kdnb.runs import Run, RunSpec, student_name, teacher_name, weights
 from kdnb.runs.randomness import clean_indices, initial_network
 
 MAPPED = (
@@ -68,26 +69,41 @@ class Network:
 
 @dataclass(frozen=True)
 class Studies:
-    """Finished full runs of one data set, each once; teachers by the checksum of their weights."""
+    """Finished full runs of one data set, each once; teachers, of whom some are published alone, by their checksums."""
 
     students: Sequence[Run]
     teachers: Mapping[str, Run]
+    dataset: Dataset
 
     @classmethod
-    def find(cls, folders: Sequence[Path]) -> "Studies":
-        """The runs under ``folders``; FileNotFoundError or ValueError for none, published ones and other images."""
+    def find(cls, folders: Sequence[Path], dataset: Dataset, target: Path) -> "Studies":
+        """The runs under ``folders``, and teachers with their weights in ``target`` that are not among them.
+
+        Raises FileNotFoundError or ValueError for none, for published students, and for other images.
+        """
         every = [run for folder in folders for run in runs.find(folder)]
         listed = ", ".join(map(str, folders))
         if not every:
             raise FileNotFoundError(f"{listed}: no finished runs; train them first, or name their folders with --runs.")
         if small := [str(run.path) for run in every if run.is_published]:
             raise ValueError(f"published without their features: {', '.join(small)}; name the full runs with --runs.")
+        published = [run for run in runs.find(target, role="teacher") if (run.path / "model.safetensors").exists()]
+        every += published
         refuse_other_images(every)
-        teachers = {run.weights_checksum: run for run in every if run.spec.role == "teacher"}
+        teachers: dict[str, Run] = {}
+        for run in every:
+            if run.spec.role == "teacher":
+                teachers.setdefault(run.weights_checksum, run)
         students = runs.find_students(folders)
         if not teachers or not students:
             raise ValueError(f"{listed}: {len(students)} students and {len(teachers)} teachers; it takes both.")
-        return cls(students, teachers)
+        if students[0].spec.data_checksum != dataset.checksum:
+            spec = students[0].spec
+            raise ValueError(
+                f"the runs saw other data ({spec.dataset}, {spec.data_checksum[:12]}) than {dataset.name} "
+                f"({dataset.checksum[:12]}) here; name their --data-dir, or the --limit that they had."
+            )
+        return cls(students, teachers, dataset)
 
     @property
     def spec(self) -> RunSpec:
@@ -99,6 +115,16 @@ class Studies:
         """Of the test images."""
         return final(self.students[0]).labels
 
+    @cached_property
+    def spaces(self) -> dict[str, Features]:
+        """What the teachers make of the images."""
+        return {checksum: self._space(run) for checksum, run in self.teachers.items()}
+
+    def _space(self, run: Run) -> Features:
+        if run.is_published:
+            return self._features(weights.network(run.spec.model, run.weights(), self.dataset, str(run.path)))
+        return Features(final(run, "train").features, final(run).features)
+
     def networks(self) -> Iterator[Network]:
         """Every student at its last epoch."""
         for run in self.students:
@@ -109,36 +135,38 @@ class Studies:
             features = Features(clean.features, test.features)
             yield Network(*told, run.spec.init_seed, run.weights_checksum, accuracy, own, features)
 
-    def floors(self, dataset: Dataset) -> Iterator[Network]:
+    def mapped(self, folder: Path) -> list[Run]:
+        """The networks in MAPPED that ``folder`` holds; the teacher, which may be published alone, is the last."""
+        every = (*self.students, *self.teachers.values())
+        there = {run.spec.name: run for run in reversed(every) if run.path.parent == folder or run.is_published}
+        return [there[name] for name in MAPPED if name in there]
+
+    @cached_property
+    def views(self) -> list[tuple[Views, Tensor]]:
+        """The clean training images and the test images, as numbers of a view."""
+        train, test = self.dataset.train, self.dataset.test
+        parts = ((train, clean_indices(self.spec, len(train.labels))), (test, torch.arange(len(test.labels))))
+        return [(Views(split, self.dataset, "cpu"), images) for split, images in parts]
+
+    def _features(self, network: models.Network) -> Features:
+        return Features(*(collect(network, cut, images).features.numpy() for cut, images in self.views))
+
+    def floors(self) -> Iterator[Network]:
         """What nothing was learned in: the pixels, and the students' networks before their first step."""
-        parts = (
-            (dataset.train, clean_indices(self.spec, len(dataset.train.labels))),
-            (dataset.test, torch.arange(len(dataset.test.labels))),
-        )
-        views = [(Views(split, dataset, "cpu"), images) for split, images in parts]
-        pixels = Features(*(cut(images, torch.tensor([cut.identity])).flatten(1).numpy() for cut, images in views))
-        yield Network("", "pixels", "pixels", "", "pixels", 0, "", np.nan, "", pixels)
+        seen = [cut(images, torch.tensor([cut.identity])).flatten(1).numpy() for cut, images in self.views]
+        yield Network("", "pixels", "pixels", "", "pixels", 0, "", np.nan, "", Features(*seen))
         for (model, seed), spec in {(run.spec.model, run.spec.init_seed): run.spec for run in self.students}.items():
-            network = initial_network(spec, dataset)
-            features = Features(*(collect(network, cut, images).features.numpy() for cut, images in views))
+            features = self._features(initial_network(spec, self.dataset))
             name = f"untrained-{model}-s{seed}"
             yield Network("", name, "untrained", model, "untrained", seed, "", np.nan, "", features)
-
-    def check(self, dataset: Dataset) -> None:
-        """Refuse a data set that is not the runs' with ValueError."""
-        if self.spec.data_checksum != dataset.checksum:
-            raise ValueError(
-                f"the runs saw other data ({self.spec.dataset}, {self.spec.data_checksum[:12]}) than {dataset.name} "
-                f"({dataset.checksum[:12]}) here; name their --data-dir, or the --limit that they had."
-            )
 
 
 def stitching(found: Studies, floors: Sequence[Network]) -> pd.DataFrame:
     """The table of ``stitching.parquet``."""
     taught = []
-    for run in found.teachers.values():
-        weight, bias = (run.weights()[f"classifier.{name}"].numpy() for name in ("weight", "bias"))
-        taught.append(Taught(weight, bias, final(run, "train").features))
+    for checksum, run in found.teachers.items():
+        weight, bias = (run.weights()[f"classifier.{name}"].float().numpy() for name in ("weight", "bias"))
+        taught.append(Taught(weight, bias, found.spaces[checksum].clean))
     count = len(found.students) + len(floors)
     networks = chain(found.networks(), floors)
     rows = []
@@ -165,31 +193,32 @@ def _teacher(network: Network, run: Run, teachers: Mapping[str, Run]) -> dict[st
 
 def classes(found: Studies, floors: Sequence[Network]) -> dict[str, Tensor]:
     """The tensors of ``classes.safetensors``: K (K - 1) / 2 each."""
-    spaces = {checksum: final(run).features for checksum, run in found.teachers.items()}
+    spaces = {checksum: space.test for checksum, space in found.spaces.items()}
     spaces |= {floor.name: floor.features.test for floor in floors}
     return {name: torch.from_numpy(separation.class_gaps(x, found.labels)).float() for name, x in spaces.items()}
 
 
-def maps(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of ``maps.safetensors``: of the networks in MAPPED that ``folder`` holds.
+def maps(found: Studies, networks: Sequence[Run]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of ``maps.safetensors``; students as they were at matched accuracy, where they reached it.
 
-    Students as they were at matched accuracy, where they reached it. FileNotFoundError without the teacher.
+    ``networks``: by :meth:`Studies.mapped`; FileNotFoundError where the teacher is not among them.
     """
-    there = [runs.load(folder / name) for name in MAPPED if (folder / name / "history.parquet").exists()]
-    if not there or there[-1].spec.role != "teacher":
+    *students, teacher = networks or found.students[:1]
+    if teacher.spec.role != "teacher":
+        folder = teacher.path.parent
         raise FileNotFoundError(f"{folder} has no finished {MAPPED[-1]}; every map starts from the teacher's.")
-    taken = {
-        run.label: (run.snapshot("matched") if run.spec.role == "student" else None) or final(run) for run in there
-    }
-    images = subset(taken["teacher"].labels, IMAGES)
-    labels = taken["teacher"].labels[images]
-    features = {name: snapshot.features[images] for name, snapshot in taken.items()}
+    taken = {run.label: run.snapshot("matched") or final(run) for run in students}
+    every = {name: snapshot.features for name, snapshot in taken.items()}
+    every[teacher.label] = found.spaces[teacher.weights_checksum].test
+    epochs = {name: snapshot.epoch for name, snapshot in taken.items()} | {teacher.label: teacher.spec.epochs}
+    images = subset(found.labels, IMAGES)
+    labels, features = found.labels[images], {name: x[images] for name, x in every.items()}
     tensors = {"images": torch.from_numpy(images).int(), "labels": torch.from_numpy(labels).short()}
     for name, x in features.items():
         tensors[f"{name}/neighbours"] = torch.from_numpy(separation.nearest(x)).short()
         tensors[f"{name}/means"] = halved(separation.class_means(x, labels))
     tensors |= {name: halved(torch.from_numpy(points)) for name, points in _drawn(features)}
-    told = {run.label: {"run": run.path.name, "epoch": taken[run.label].epoch} for run in there}
+    told = {run.label: {"run": run.path.name, "epoch": epochs[run.label]} for run in networks}
     return tensors, {"networks": told, "perplexities": PERPLEXITIES, "starts": [TEACHERS_MAP, *map(_start, CHANCES)]}
 
 
@@ -229,14 +258,13 @@ def _with_known(gaps: Mapping[str, Tensor], file: Path, target: Path) -> dict[st
 
 def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]:
     """Compute all and write it under ``target``/comparisons; return the files that were written."""
-    found = Studies.find(folders)
-    found.check(dataset)
+    found = Studies.find(folders, dataset, target)
     refuse_few_images(len(found.labels), max(PERPLEXITIES))
     print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
-    place, floors = target / paths.COMPARISONS, list(found.floors(dataset))
+    place, floors = target / paths.COMPARISONS, list(found.floors())
     files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]
-    whole = all((folders[0] / name / "history.parquet").exists() for name in MAPPED)
-    drawn = maps(folders[0]) if whole or not files[0].exists() else None
+    networks = found.mapped(folders[0])
+    drawn = maps(found, networks) if len(networks) == len(MAPPED) or not files[0].exists() else None
     gaps = _with_known(classes(found, floors), files[1], target)
     table = _with_published(stitching(found, floors), files[2], target)
     if drawn:

@@ -15,8 +15,10 @@ model.safetensors       of teacher and bystander, matrices in fp16, so that more
                         of one whose weights are too large for a repository
 ======================  ==============================================================================================
 
-Of a bystander there is no map. A run that is published already, and has not changed, is left alone. All runs are put
-in place together, once all are made; until then they wait in a hidden folder beside, where a call that was stopped
+Of a bystander there is no map. Of a teacher its publication is enough, so that students of a published one can be
+published where its own run is not: its map is then where theirs start, its classifier is rounded, and
+``published.json`` says so. A run that is published already, and has not changed, is left alone. All runs are put in
+place together, once all are made; until then they wait in a hidden folder beside, where a call that was stopped
 leaves those it had finished for the next one.
 """
 
@@ -67,10 +69,10 @@ class Source:
     teacher: Run
 
     @classmethod
-    def find(cls, folder: Path) -> "Source":
+    def find(cls, folder: Path, target: Path) -> "Source":
         """The finished runs under ``folder``; FileNotFoundError for none, ValueError unless one teacher taught them.
 
-        Where no student is finished, the first teacher is taken for theirs.
+        It may be there, or published in ``target``. Where no student is finished, the first teacher is theirs.
         """
         every = runs.find(folder)
         if not every:
@@ -81,12 +83,13 @@ class Source:
         refuse_other_images(every)
         teachers = [run for run in every if run.spec.role == "teacher"]
         if taught := {run.spec.teacher["checksum"] for run in every if run.spec.teacher}:
-            teachers = [run for run in teachers if run.weights_checksum in taught]
+            published = [run for run in runs.find(target, role="teacher") if run.is_published]
+            teachers = [run for run in (*teachers, *published) if run.weights_checksum in taught]
         if not teachers:
             raise ValueError(
-                f"{folder} lacks the teacher of its students; every map starts from the teacher's. Of one in a file "
-                "(teacher_weights) there is no run, so its students cannot be published: publish those of one that was "
-                "trained here."
+                f"neither {folder} nor {target} has the teacher of these students; every map starts from the "
+                "teacher's. Of one in a file (teacher_weights) there is no run, so its students cannot be published: "
+                "publish those of one that was trained here."
             )
         if len(taught) > 1:
             raise ValueError(
@@ -98,8 +101,16 @@ class Source:
     @cached_property
     def atlas(self) -> separation.Atlas:
         """What the study's maps start from; computed when the first is needed."""
+        if known := self.teacher.publication("final", "test") if isinstance(self.teacher, PublishedRun) else None:
+            return separation.Atlas.around(known.points, PERPLEXITY, MAP_SEED)
         taken = final(self.teacher)
         return separation.Atlas.of(taken.features[subset(taken.labels)], PERPLEXITY, MAP_SEED)
+
+    @property
+    def about_maps(self) -> dict[str, Any]:
+        """What ``published.json`` says of a run's maps."""
+        about = {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": self.teacher.path.name}
+        return about | ({"reference_published": True} if self.teacher.is_published else {})
 
     def is_bystander(self, run: Run) -> bool:
         """Whether no student learned from it."""
@@ -152,7 +163,7 @@ def build(source: Source, run: Run, folder: Path, before: PublishedRun) -> Run:
         "trace_epochs": epochs,
         "history": "float32",
         "test_images": len(final(run).labels),
-        "map": {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": source.teacher.path.name},
+        "map": source.about_maps,
     }
     bystander = source.is_bystander(run)
     measures = dict.fromkeys(WHICH) if bystander else _kept_map(note, before, made) or _write_map(source, run, made)
@@ -268,8 +279,8 @@ def publish(folder: Path, target: Path) -> list[Run]:
     teacher, lost features, runs of other images or of too few, damaged files, runs of another spec in ``target``, and
     for sizes that a repository should not carry.
     """
-    source = Source.find(folder)
-    refuse_few_images(len(final(source.teacher).labels), PERPLEXITY)
+    source = Source.find(folder, target)
+    refuse_few_images(source.teacher.test_images or len(final(source.teacher).labels), PERPLEXITY)
     new = [run for run in source.every if not is_current(source, run, target)]
     _refuse_orphans(source, target)
     print(f"{len(source.every)} runs in {folder}, {len(new)} of them to publish in {target}", flush=True)

@@ -158,10 +158,14 @@ class Atlas:
         values = np.asarray(features, dtype=np.float32)
         count = len(values)
         checks.number("perplexity", perplexity, f"above 0 and below the number of images, {count}", 0, count - 1)
-        first = _tsne(values, "pca", perplexity, seed)
+        start = _shrunk(_tsne(values, "pca", perplexity, seed))
         # The reference is mapped once more, from the start that all others have: equal features then give equal maps.
-        start = (first / first[:, 0].std() * 1e-4).astype(np.float32)
         return cls(start, _tsne(values, start, perplexity, seed), perplexity, seed)
+
+    @classmethod
+    def around(cls, reference: Map, perplexity: float = 30.0, seed: int = 0) -> Self:
+        """The atlas around a network's map alone (N x 2), as it was published: it is reference and start in one."""
+        return cls(_shrunk(reference), reference, perplexity, seed)
 
     def map(self, features: ArrayLike, chance: int | None = None) -> Map:
         """The map (N x 2) of another network's ``features`` (N x D', any width): turned or mirrored, never stretched.
@@ -197,6 +201,10 @@ def aligned(found: Map, reference: Map) -> Map:
     centred = found - found.mean(0)
     turn, _ = orthogonal_procrustes(centred, reference - reference.mean(0))
     return np.asarray(centred @ turn, dtype=np.float64)
+
+
+def _shrunk(points: Map) -> NDArray[np.float32]:
+    return np.asarray(points / points[:, 0].std() * 1e-4, dtype=np.float32)
 
 
 def _tsne(features: NDArray[np.float32], start: str | NDArray[np.float32], perplexity: float, seed: int) -> Map:

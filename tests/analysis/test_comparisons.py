@@ -261,25 +261,55 @@ def test_runs_of_other_images_and_published_ones_are_refused(
     spec = replace(SPEC, data_checksum="another", clean_images=100)
     odd = write(tmp_path, spec, dataset, mix, weight)
     with pytest.raises(ValueError, match=f"{odd.path} are of other images \\(data_checksum"):
-        comparisons.Studies.find([folders[0], tmp_path])
+        comparisons.Studies.find([folders[0], tmp_path], dataset, tmp_path / "out")
     (odd.path / "published.json").write_text(json.dumps({}))
     with pytest.raises(ValueError, match=f"published without their features: {odd.path}"):
-        comparisons.Studies.find([tmp_path])
+        comparisons.Studies.find([tmp_path], dataset, tmp_path / "out")
 
 
-def test_a_copied_teacher_counts_once_and_maps_need_the_first(folders: list[Path], tmp_path: Path) -> None:
+def test_a_copied_teacher_counts_once_and_maps_need_the_first(
+    folders: list[Path], dataset: data.Dataset, tmp_path: Path
+) -> None:
     (tmp_path / "teacher-s0").symlink_to(folders[0] / "teacher-s0")
-    assert len(comparisons.Studies.find([folders[0], tmp_path]).teachers) == 2
-    assert len(comparisons.Studies.find([folders[0], folders[0]]).students) == 2
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="no finished teacher-s0"):
-        comparisons.maps(tmp_path / "empty")
+    out = tmp_path / "out"
+    assert len(comparisons.Studies.find([folders[0], tmp_path], dataset, out).teachers) == 2
+    found = comparisons.Studies.find([folders[0], folders[0]], dataset, out)
+    assert len(found.students) == 2
+    assert [run.path.name for run in found.mapped(folders[0])] == list(comparisons.MAPPED)
+    with pytest.raises(FileNotFoundError, match=f"{folders[0]} has no finished teacher-s0"):
+        comparisons.maps(found, found.mapped(folders[1]))
+
+
+def test_students_of_published_teachers_are_compared_as_beside_their_own_runs(
+    tiny_folder: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the rounding of the published weights; untrained networks and pixels stay as they are."""
+    monkeypatch.setattr(comparisons, "PERPLEXITIES", (5,))
+    monkeypatch.setattr(comparisons, "CHANCES", ())
+    alone, seen = tmp_path / "alone", data.load("digits", limit=128)
+    shutil.copytree(tiny_folder, alone, ignore=shutil.ignore_patterns("teacher-*"))
+    for name in ("full", "small"):
+        shutil.copytree(published, tmp_path / name, ignore=shutil.ignore_patterns("comparisons"))
+    comparisons.write([tiny_folder], seen, tmp_path / "full")
+    assert len(comparisons.write([alone], seen, tmp_path / "small")) == 3  # the maps too
+    full, small = (
+        pd.read_parquet(tmp_path / name / "comparisons/stitching.parquet").sort_values(["name", "teacher_weights"])
+        for name in ("full", "small")
+    )
+    same = ["name", "kind", "model", "label", "seed", "weights", "teacher_weights", "relation", "accuracy"]
+    pd.testing.assert_frame_equal(small[same].reset_index(drop=True), full[same].reset_index(drop=True))
+    for column in ("raw", "matched", "linear"):  # of 128 test images
+        assert np.abs(small[column].to_numpy() - full[column].to_numpy()).max() <= 3 / 128
+    ours, theirs = (read_tensors(tmp_path / name / "comparisons/classes.safetensors")[0] for name in ("small", "full"))
+    assert ours.keys() == theirs.keys()
+    for name, gaps in ours.items():
+        torch.testing.assert_close(gaps, theirs[name], rtol=2e-2, atol=1e-3)
 
 
 def test_without_features_nothing_is_written(folders: list[Path], dataset: data.Dataset, tmp_path: Path) -> None:
     lost = next((shutil.copytree(folders[0], tmp_path / "runs")).glob("kd*/features-final.safetensors"))
     lost.unlink()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(FileNotFoundError, match=f"{lost.parent} has lost"):
-        patch.setattr(comparisons, "maps", lambda _: ({}, {}))
+        patch.setattr(comparisons, "maps", lambda *_: ({}, {}))
         comparisons.write([tmp_path / "runs"], dataset, tmp_path / "out")
     assert not (tmp_path / "out").exists()

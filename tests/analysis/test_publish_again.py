@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import Train
@@ -12,6 +13,8 @@ from conftest import Train
 from kdnb import __main__ as command_line
 from kdnb import paths, runs
 from kdnb.analysis import publish, staging
+from kdnb.analysis.separation import Atlas
+from kdnb.analysis.spaces import final
 from kdnb.runs import PublishedRun, Run
 
 HIGH = "kd-T4-a0.9-wd0.0005-s0"
@@ -110,7 +113,7 @@ def test_a_folder_without_runs_or_without_the_teacher_is_refused(tiny_folder: Pa
     with pytest.raises(FileNotFoundError, match="holds no finished runs"):
         publish.publish(tmp_path, tmp_path / "results")
     shutil.copytree(tiny_folder / HIGH, tmp_path / "runs" / HIGH)
-    with pytest.raises(ValueError, match="lacks the teacher"):
+    with pytest.raises(ValueError, match="neither .* has the teacher of these students"):
         publish.publish(tmp_path / "runs", tmp_path / "results")
 
 
@@ -129,10 +132,31 @@ def test_students_of_two_teachers_are_no_study(copied: tuple[Path, Path]) -> Non
 def test_students_of_a_teacher_in_a_file_are_refused_with_the_reason(copied: tuple[Path, Path]) -> None:
     full, small = copied
     shutil.rmtree(full / "teacher-s0")
-    with pytest.raises(
-        ValueError, match="lacks the teacher of its students.*in a file .teacher_weights. there is no run"
-    ):
+    shutil.rmtree(small / "teacher-s0")
+    with pytest.raises(ValueError, match="the teacher of these students.*in a file .teacher_weights. there is no run"):
         publish.publish(full, small)
+
+
+def test_students_of_a_published_teacher_are_published_without_its_own_run(copied: tuple[Path, Path]) -> None:
+    """Their maps start from its published map; its rounded classifier is as far from theirs as the trained one was."""
+    full, small = copied
+    before = runs.run_in(small / HIGH)
+    distances = before.row_distances(before)
+    for gone in (*full.glob("teacher-*"), *small.glob("[!t]*")):
+        shutil.rmtree(gone)
+    kept = contents(small)
+    made = {run.path.name for run in publish.publish(full, small)}
+    assert made == {run.path.name for run in runs.find(full, role="student")} and len(made) > 3
+    assert contents(small).items() > kept.items()
+    again = runs.run_in(small / HIGH)
+    assert isinstance(again, PublishedRun) and again.told["map"]["reference_published"]
+    np.testing.assert_allclose(again.row_distances(again), distances, rtol=2e-3)
+    teacher, found, taken = runs.run_in(small / "teacher-s0"), again.publication("final", "test"), full / HIGH
+    assert isinstance(teacher, PublishedRun) and found is not None and (start := teacher.publication("final", "test"))
+    features = final(Run(taken)).features[publish.subset(final(Run(taken)).labels)]
+    expected = Atlas.around(start.points, publish.PERPLEXITY, publish.MAP_SEED).map(features)
+    np.testing.assert_allclose(found.points, expected, rtol=1e-3)
+    assert publish.publish(full, small) == []
 
 
 def test_a_drop_beyond_the_last_epoch_keeps_the_last(train: Train) -> None:

@@ -181,6 +181,15 @@ def test_shared_neighbours_are_a_share_of_the_nearest() -> None:
     assert separation.shared(one, one[:, ::-1]) == 1 and separation.shared(one, one + 100) == 0
 
 
+def test_the_atlas_around_a_map_alone_keeps_to_it(networks: dict) -> None:
+    """Of a published teacher there is no more than its map."""
+    whole = separation.Atlas.of(networks["teacher"], 20)
+    alone = separation.Atlas.around(whole.reference, 20)
+    for name in ("teacher", "student"):
+        one, other = whole.map(networks[name]), alone.map(networks[name])
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.95
+
+
 def test_only_a_random_start_has_a_use_for_a_seed(networks: dict) -> None:
     """What the chapter on geometry says of maps: started from the teacher's they are the same for every seed."""
     first, again = (separation.Atlas.of(networks["teacher"], 20, seed) for seed in (0, 1))
