@@ -1,10 +1,8 @@
-"""Interventions on the classifier beside KD of the same seed."""
+"""Interventions on the classifier: the accuracy of one beside that of another of the same seed."""
 
 from collections.abc import Sequence
 
-import pandas as pd
-
-from kdnb.analysis.by_method import groups, short
+from kdnb.analysis.by_method import groups
 from kdnb.analysis.over_seeds import minus
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -36,20 +34,3 @@ def _of_method(study: Study, method: str) -> dict[int, float]:
 
 def _accuracies(group: Sequence[Run]) -> dict[int, float]:
     return {run.spec.init_seed: run.last("test_accuracy") for run in group}
-
-
-def against_kd(study: Study) -> pd.DataFrame:
-    """A row a run and label that has a KD of its seed: label, seed, points."""
-    kd = _accuracies(group(study, "kd"))
-    rows = [
-        (short(run), run.spec.init_seed, 100 * (run.last("test_accuracy") - kd[run.spec.init_seed]))
-        for run in beside_kd(study)
-    ]
-    return pd.DataFrame(rows, columns=["label", "seed", "points"])
-
-
-def beside_kd(study: Study) -> list[Run]:
-    """The runs that have a KD of their seed, of every seed."""
-    kd = _accuracies(group(study, "kd"))
-    every = [run for group in groups(study).values() for run in group]
-    return [run for run in every if run.spec.method != "kd" and run.spec.init_seed in kd]

@@ -34,7 +34,7 @@ SHOWN: Mapping[str, Maker[...]] = {
     "S3": through_time.excess_by_temperature,
     "S4": ladder.sides,
     "S5": plug_in.plugged,
-    **dict.fromkeys(("S6", "S7", "S8"), questions.paired),
+    **dict.fromkeys(("S6", "S7", "S8"), questions.asked),
     "S9": ablations.high_temperature,
     "S10": class_distances.separations,
     "S11": class_distances.agreements,

@@ -79,7 +79,7 @@ def test_raw_mu_is_the_norms_and_an_angle(published: Study) -> None:
 
 def test_the_questions_are_about_methods_there_are() -> None:
     asked = {name for pair in questions.QUESTIONS.values() for name in pair}
-    assert asked | {"normal"} == set(interventions.METHODS) <= set(methods.METHODS)
+    assert asked == set(interventions.METHODS) <= set(methods.METHODS)
     frozen = {name for name, method in methods.METHODS.items() if issubclass(method, Frozen)}
     assert frozen <= set(interventions.METHODS)
 
@@ -92,18 +92,21 @@ def test_a_difference_is_of_the_same_seed(study: Study) -> None:
     assert interventions.differences(study, "simplex", "kd") == {}
 
 
-def test_the_paired_figure_has_a_dot_a_seed_and_student_s_interval(study: Study) -> None:
-    fig = questions.paired({"digits": study}).figure["digits"]
+def test_the_figure_has_a_row_a_question_with_a_dot_a_seed_and_student_s_interval(study: Study) -> None:
+    fig = questions.asked({"digits": study}).figure["digits"]
     dots, means = fig.data
     rows = list(fig.layout.yaxis.ticktext)
-    assert "KD T=4" not in rows and list(dots.y).count(rows.index("frozen")) == 3
+    asked = {
+        questions.compared(*pair) for pair in questions.QUESTIONS.values() if interventions.differences(study, *pair)
+    }
+    assert set(rows) == asked and list(dots.y).count(rows.index("frozen − KD T=4")) == 3
     points = [100 * (accuracy(study, "frozen", seed) - accuracy(study, "kd", seed)) for seed in (0, 1, 2)]
-    place = list(means.y).index(rows.index("frozen"))
+    place = list(means.y).index(rows.index("frozen − KD T=4"))
     assert means.x[place] == pytest.approx(np.mean(points), rel=1e-3)
     low, high = scipy_stats.t.interval(0.95, 2, np.mean(points), scipy_stats.sem(points))
     assert means.error_x.array[place] == pytest.approx(high - np.mean(points), rel=1e-3)
     assert means.error_x.arrayminus[place] == pytest.approx(np.mean(points) - low, rel=1e-3)
-    assert means.error_x.array[list(means.y).index(rows.index("permuted"))] is None  # one seed
+    assert means.error_x.array[list(means.y).index(rows.index("permuted − frozen"))] is None  # one seed
     drawable(fig)
 
 
@@ -120,11 +123,6 @@ def test_an_interval_that_leaves_out_zero_is_named(tmp_path: Path) -> None:
             run = write(tmp_path / "digits", spec(name, init_seed=seed))
             table = run.history.assign(test_accuracy=level + (0.001 if name != "kd" else 0.0) * (-1) ** seed)
             table.to_parquet(run.path / "history.parquet")
-    text = questions.paired_sentence(studies(tmp_path))
-    assert text == (
-        "**Beside KD (points), with three seeds, the interval leaves out zero on digits for 1 of 2 students (above it "
-        "frozen (+10.03)), no more than chance.**"
-    )
     two = "on digits for 2 of 2 (above it frozen − KD T=4; below it permuted − frozen), beyond chance"
     assert two in questions.answers_sentence(studies(tmp_path))
 
@@ -162,6 +160,6 @@ def test_a_single_student_is_enough(tmp_path: Path) -> None:
     write(tmp_path / "digits", TEACHER_SPEC)
     write(tmp_path / "digits", spec("frozen"))
     alone = studies(tmp_path)
-    assert questions.paired(alone).figures == []  # there is no pair
-    assert "cannot be told" in questions.paired(alone).answer and "cannot be told" in questions.asked(alone).answer
-    assert questions.asked(alone).table == ""
+    asked = questions.asked(alone)
+    assert asked.figures == [] and asked.table == ""  # there is no pair
+    assert "cannot be told" in asked.answer

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, design, stats, words
-from kdnb.analysis.interventions import against_kd, beside_kd, differences, group
+from kdnb.analysis import by_method, design, stats
+from kdnb.analysis.interventions import differences, group
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
@@ -16,6 +16,7 @@ from kdnb.figures.methods.table import number
 LABELS = {"kd": "KD T=4", "simkd": "SimKD"}
 # What is asked, and the two methods whose difference answers it.
 QUESTIONS = {
+    "Does it cost to hear nothing of the teacher?": ("normal", "kd"),
     "Does it matter where the classifier starts?": ("started", "kd"),
     "Does it matter that the classifier is trained?": ("frozen", "kd"),
     "Does raw μ matter?": ("permuted", "frozen"),
@@ -32,44 +33,31 @@ QUESTIONS = {
 }
 
 
-# -------------------------------------------------------------------------------------------------------- seed by seed
 @exhibit(
-    "interventions-paired",
-    "Test accuracy of each intervention less that of KD of the same seed, with intervals over seeds.",
+    "questions",
+    "A row a question: the test accuracy of one student less that of another of the same seed, with intervals over "
+    "seeds.",
     step="study",
 )
-def paired(studies: Mapping[str, Study]) -> Exhibit:
-    """Test accuracy less that of KD of the same seed, in points, a figure a study: a dot a seed, the mean."""
-    figures = {name: _paired(study) for name, study in studies.items()}
-    return Exhibit(figures, answer=paired_sentence(studies))
-
-
-def _paired(study: Study) -> go.Figure:
-    by_label = against_kd(study).groupby("label", sort=False)["points"]
-    found = {str(label): estimate(points) for label, points in by_label}
-    fig = intervals.rows(found, "accuracy less KD's", "diamond")
-    fig.update_xaxes(title_text="accuracy less KD's (points)").update_layout(margin_l=90)
-    return style.captioned(fig, study, "same seed; 95% over seeds", beside_kd(study) or study.students)
-
-
-def paired_sentence(studies: Mapping[str, Study]) -> str:
-    """Which differences to KD have an interval over seeds that leaves out zero, study by study."""
-    parts = []
-    for name, study in studies.items():
-        means = against_kd(study).groupby("label", sort=False)["points"]
-        found = {str(label): one for label, part in means if len((one := estimate(part)).values) >= stats.LEAST_RUNS}
-        ends = {f"{label} ({words.number(one.mean, '{:+.2f}')})": one for label, one in found.items()}
-        parts += [f"on {name} for {intervals.off_zero(ends, 'student')}"] if ends else []
-    if not parts:
-        return "**It cannot be told: no intervention has three seeds that KD has as well.**"
-    return f"**Beside KD (points), with three seeds, the interval leaves out zero {'; '.join(parts)}.**"
-
-
-# ------------------------------------------------------------------------------------------------------------- answers
-@exhibit("questions", "A row a question: the difference in test accuracy, and its interval, that answers it.")
 def asked(studies: Mapping[str, Study]) -> Exhibit:
-    """Each question and its answer, a column a study."""
-    return Exhibit(None, answer=answers_sentence(studies), table=answers(studies))
+    """The difference that answers each question, in points, a figure a study: a dot a seed, and the mean."""
+    figures = {name: _asked(study) for name, study in studies.items()}
+    return Exhibit(figures, answer=answers_sentence(studies), table=answers(studies))
+
+
+def _asked(study: Study) -> go.Figure:
+    found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
+    there = {pair: one for pair, one in found.items() if one.values}
+    fig = intervals.rows({compared(*pair): one for pair, one in there.items()}, "difference in accuracy", "diamond")
+    fig.update_xaxes(title_text="difference in accuracy (points)").update_layout(margin_l=150)
+    shown = dict.fromkeys(name for pair in there for name in pair)
+    runs = [run for name in shown for run in group(study, name)]
+    return style.captioned(fig, study, "same seed; 95% over seeds", runs or study.students)
+
+
+def compared(one: str, other: str) -> str:
+    """The two methods of a question as a difference."""
+    return " − ".join(LABELS.get(method, method) for method in (one, other))
 
 
 def answers(studies: Mapping[str, Study]) -> str:
@@ -78,8 +66,8 @@ def answers(studies: Mapping[str, Study]) -> str:
     for question, pair in QUESTIONS.items():
         cells = {name: _answer(study, *pair) for name, study in studies.items()}
         if any(cells.values()):
-            compared = " − ".join(LABELS.get(method, method) for method in pair)
-            rows.append({"question": question, "compared": compared} | {n: c or "–" for n, c in cells.items()})
+            told = {"question": question, "compared": compared(*pair)}
+            rows.append(told | {name: cell or "–" for name, cell in cells.items()})
     return style.table(pd.DataFrame(rows), "questions and differences", escape=False) if rows else ""
 
 
@@ -101,7 +89,7 @@ def answers_sentence(studies: Mapping[str, Study]) -> str:
     for name, study in studies.items():
         found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
         enough = {pair: one for pair, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
-        less = {f"{LABELS.get(one, one)} − {LABELS.get(other, other)}": by for (one, other), by in enough.items()}
+        less = {compared(*pair): by for pair, by in enough.items()}
         parts += [f"on {name} for {intervals.off_zero(less)}"] if less else []
     if not parts:
         return "**It cannot be told: no question has three seeds here.**"
