@@ -238,13 +238,14 @@ def _start(chance: int) -> str:
 
 
 def _with_published(table: pd.DataFrame, file: Path, target: Path) -> pd.DataFrame:
-    """``table``, and rows of ``file`` of published students and of floors that are not in it."""
+    """``table``, and rows of ``file`` of published students and of floors that are not in it, teacher by teacher."""
     if not file.exists():
         return table
     earlier = pd.read_parquet(file)
     known = earlier["weights"].isin({run.weights_checksum for run in runs.find(target, role="student")})
     known |= earlier["kind"] != "student"
-    new = earlier["weights"].isin(table["weights"]) & earlier["name"].isin(table["name"])
+    key = ["name", "weights", "teacher_weights"]
+    new = pd.MultiIndex.from_frame(earlier[key]).isin(pd.MultiIndex.from_frame(table[key]))
     return pd.concat([earlier[known & ~new], table], ignore_index=True)
 
 

@@ -302,6 +302,10 @@ def test_students_of_published_teachers_are_compared_as_beside_their_own_runs(
         assert np.abs(small[column].to_numpy() - full[column].to_numpy()).max() <= 3 / 128
     ours, theirs = (read_tensors(tmp_path / name / "comparisons/classes.safetensors")[0] for name in ("small", "full"))
     assert ours.keys() == theirs.keys()
+    (tmp_path / "small/teacher-s1/model.safetensors").unlink()  # published as bystanders once were: what is known stays
+    comparisons.write([alone], seen, tmp_path / "small")
+    again = pd.read_parquet(tmp_path / "small/comparisons/stitching.parquet").sort_values(["name", "teacher_weights"])
+    pd.testing.assert_frame_equal(again.reset_index(drop=True), small.reset_index(drop=True))
     for name, gaps in ours.items():
         torch.testing.assert_close(gaps, theirs[name], rtol=2e-2, atol=1e-3)
 
