@@ -5,7 +5,7 @@ moves it, and mu correlates with the loss as ||W_s|| does: positively where the 
 negatively where they grow. No teacher is in that sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import isclose
 from typing import NamedTuple
 
@@ -65,14 +65,14 @@ def table(runs: Iterable[Run], warm_up: int | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def by_decay(study: Study) -> dict[float, dict[str, list[Run]]]:
-    """By rising weight decay and label: normal training and KD of the study's folder, alpha and loss.
+def by_decay(study: Study, methods: Collection[str] = ("normal", "kd")) -> dict[float, dict[str, list[Run]]]:
+    """By rising weight decay and label: students of ``methods`` of the study's folder, alpha and loss.
 
-    Those labels alone that every weight decay with several temperatures has, and of each decay the seeds that all of
-    them have: another student or seed at one of them is no step there.
+    Those labels alone that every weight decay with several students beside normal training has, and of each decay the
+    seeds that all of them have: another student or seed at one of them is no step there.
     """
     squared = bool(study.leading.spec.method_parameters.get("squared", True))
-    every = [run for run in runs.find(study.folder, role="student") if run.spec.method in ("normal", "kd")]
+    every = [run for run in runs.find(study.folder, role="student") if run.spec.method in methods]
     mine = [run for run in every if is_papers(run, squared) and _is_of(run, study.alpha)]
     found: dict[float, dict[str, list[Run]]] = {}
     for run in over_seeds.having(of_one_recipe(study.students, mine), "mu_raw", "weight_norm"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_up import SPEC, kd, rounded, store, write
 
-from kdnb import paths, runs
+from kdnb import methods, paths, runs
 from kdnb.analysis import norms, selection
 from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
@@ -203,7 +203,7 @@ RATIO = {"normal": 0.5, "KD T=1": 0.7, "KD T=4": 1.04}  # without decay; with ea
 def wide(folder: Path, spec: RunSpec, seed: int, step: int) -> None:
     """The scale of RATIO in the last epoch; afterwards ||W_s|| grows, and features shrink but with the most decay."""
     run, rng = write(folder, replace(spec, init_seed=seed)), np.random.default_rng(seed)
-    ratio = RATIO[spec.label] - (0.1 * step if spec.label != "KD T=4" else 0.0) + 0.001 * seed
+    ratio = RATIO.get(spec.label, 1.0) - (0.1 * step if spec.label != "KD T=4" else 0.0) + 0.001 * seed
     late = np.arange(24) / 24
     table = run.history.assign(
         reference_logit_std=2.0,
@@ -235,6 +235,29 @@ def test_a_scale_that_is_held_under_every_decay_is_told_apart_from_one_that_is_n
     last.to_parquet(wider.path / "history.parquet", index=False)
     again = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(scaled.folder)))).answer
     assert "at no T; " in again and "means there" not in again  # one decay of three has let go
+
+
+def test_where_the_classifier_is_frozen_it_is_told_whether_features_keep_their_length(scaled: Study) -> None:
+    """At W_t they do under every decay, at W_o under one of three; KD's are named for the same T and decays."""
+    kept = {("frozen", 0.0): 0.002, ("frozen", 5e-4): -0.004, ("frozen", 2e-3): 0.009}
+    gone = {("foreign", 0.0): -0.008, ("foreign", 5e-4): 0.05, ("foreign", 2e-3): -0.02}
+    for (method, decay), change in (kept | gone).items():
+        full = methods.parameters_of(methods.create(method, {}))
+        spec = replace(SPEC, method=method, method_parameters=full, weight_decay=decay)
+        for seed in range(3):
+            wide(scaled.folder, spec, seed, 1)
+            run = Run(scaled.folder / replace(spec, init_seed=seed).name)
+            moved = np.where(np.arange(24) < 23, 5.0, 5 * (1 + change + 1e-4 * (seed - 1)))
+            run.history.assign(feature_norm=moved).to_parquet(run.path / "history.parquet", index=False)
+    made = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(scaled.folder))))
+    start, end = 5 + HALF / 24, 5 + 23 / 24
+    shrinks = (10 - end) / (10 - start) - 1
+    said = f"in 4 of 6 means (−2.0% to +5.0%), KD T=4 changes it by {shrinks:+.1%} to {end / start - 1:+.1%}.**"
+    assert made.answer.endswith(said.replace("-", "−"))
+    mine = [trace for trace in made.figure.data if trace.legendgroup == "weight decay 0.002" and trace.text is not None]
+    places = dict(zip(mine[1].x, mine[1].y, strict=True))
+    assert places["W<sub>t</sub> frozen"] == pytest.approx(0.009, rel=1e-2)
+    assert places["W<sub>o</sub> frozen"] == pytest.approx(-0.02, rel=1e-2)
 
 
 def test_scales_and_changes_are_drawn_as_they_are_stored(scaled: Study) -> None:
