@@ -252,8 +252,10 @@ def test_where_the_classifier_is_frozen_it_is_told_whether_features_keep_their_l
     made = logit_scale.by_temperature(selection.load(ChapterParameters(output_dir=str(scaled.folder))))
     start, end = 5 + HALF / 24, 5 + 23 / 24
     shrinks = (10 - end) / (10 - start) - 1
-    said = f"in 4 of 6 means (−2.0% to +5.0%), KD T=4 changes it by {shrinks:+.1%} to {end / start - 1:+.1%}.**"
-    assert made.answer.endswith(said.replace("-", "−"))
+    said = f"in 4 of 6 means (-2.0% to +5.0%); that of KD T=4 changes by {shrinks:+.1%} to {end / start - 1:+.1%}, and"
+    assert said.replace("-", "−") in made.answer
+    all_of = "leaves out zero for 6 of 6 (all with a weight decay of 0, 0.0005 and 0.002), beyond chance.**"
+    assert made.answer.endswith(all_of)
     mine = [trace for trace in made.figure.data if trace.legendgroup == "weight decay 0.002" and trace.text is not None]
     places = dict(zip(mine[1].x, mine[1].y, strict=True))
     assert places["W<sub>t</sub> frozen"] == pytest.approx(0.009, rel=1e-2)
