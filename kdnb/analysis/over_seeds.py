@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.study import Study
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 K = TypeVar("K")
@@ -50,6 +51,11 @@ def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict
         label: {seed: v for seed, v in values.items() if v is not None and np.isfinite(v)}
         for label, values in found.items()
     }
+
+
+def lead(study: Study, column: str, *, times: float = 1) -> dict[str, dict[int, float]]:
+    """The last value of a column less that of the bystander's, by label and seed; ``times``: 100 for points."""
+    return collect(study, lambda run: times * (run.last(column) - run.last(f"{BYSTANDER}{column}")))
 
 
 def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
