@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from kdnb.analysis import accounts, alignment, class_agreement, class_rows, handed_on, over_seeds, stats, stitched
+from kdnb.analysis import accounts, alignment, class_agreement, class_rows, handed_on, over_seeds, stitched
 from kdnb.analysis.over_seeds import Estimate, Values, estimate
 from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     @property
     def answer(self) -> str:
         """Yes where both intervals lie above zero."""
-        if len(self.own.values) < stats.LEAST_RUNS:
+        if not self.own.enough:
             return "too few seeds" if self.own.values else ""
         if self.own.side != 1:
             return "no" if self.own.side else "not seen"

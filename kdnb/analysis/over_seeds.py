@@ -85,6 +85,11 @@ class Estimate:
         return f"{mean} ({between}n\u00a0=\u00a0{len(self.values)})"
 
     @property
+    def enough(self) -> bool:
+        """Whether it is of runs enough for an interval."""
+        return len(self.values) >= stats.LEAST_RUNS
+
+    @property
     def side(self) -> int:
         """1 or -1 where the interval leaves out zero; 0 where it does not, or where there is none."""
         return int(self.low > 0) - int(self.high < 0)

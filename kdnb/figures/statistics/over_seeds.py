@@ -132,7 +132,7 @@ def _clock(one: Measured) -> str:
 
 def _sides(found: Mapping[str, Estimate]) -> dict[str, int]:
     """On which side of zero the intervals of those lie that have three seeds."""
-    return {label: r.side for label, r in found.items() if len(r.values) >= stats.LEAST_RUNS}
+    return {label: r.side for label, r in found.items() if r.enough}
 
 
 def _kept(paper: Mapping[str, int], name: str, known: Mapping[str, int]) -> str:
