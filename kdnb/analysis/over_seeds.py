@@ -110,15 +110,13 @@ def _off(found: Iterable[Estimate], side: int | None) -> list[bool]:
     return [one.side == side if side else one.side != 0 for one in found]
 
 
-def off_zero(
-    found: Collection[Estimate], what: str = "", side: int | None = None, *, many: str = "", named: str = ""
-) -> str:
+def off_zero(found: Collection[Estimate], what: str = "", side: int | None = None, *, named: str = "") -> str:
     """How many intervals leave out zero, and whether by chance: "3 of 13 students, beyond chance".
 
-    side: as of :func:`more_than_chance`; what: each is of, with ``many`` of them; named: what stands behind the count
+    side: as of :func:`more_than_chance`; what: each is of; named: what stands behind the count
     """
     count = sum(_off(found, side))
-    of = words.counted(len(found), what, many) if what else len(found)
+    of = words.counted(len(found), what) if what else len(found)
     often = f", {'beyond' if more_than_chance(found, side) else 'no more than'} chance"
     return f"{count} of {of}{named}{often if count and len(found) > 1 else ''}"
 

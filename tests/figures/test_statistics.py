@@ -129,7 +129,7 @@ def test_a_count_of_intervals_says_whether_chance_explains_it() -> None:
     """Of one side alone one in forty leaves out zero: 1 of 2 has p = 0.049, on either side 0.098."""
     up, down, open_ = estimate([1.0, 1.1, 1.2]), estimate([-1.0, -1.1, -1.2]), estimate([-1.0, 0.0, 1.0])
     assert off_zero([up, down, *[open_] * 6], "student") == "2 of 8 students, no more than chance"
-    assert off_zero([up, down, *[open_] * 5], "study", many="studies") == "2 of 7 studies, beyond chance"
+    assert off_zero([up, down, *[open_] * 5], "student") == "2 of 7 students, beyond chance"
     assert [off_zero([up, open_], side=side) for side in (None, 1, -1)] == [
         "1 of 2, no more than chance",
         "1 of 2, beyond chance",
