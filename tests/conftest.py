@@ -14,7 +14,7 @@ from kdnb.parameters import StudentParameters
 from kdnb.runs import Checkpoint, Run
 from kdnb.train import study
 
-pytest_plugins = ["browser", "small_book"]
+pytest_plugins = ["browser", "own_nets", "small_book"]
 
 torch.set_num_threads(1)
 

@@ -120,6 +120,11 @@ def store(folder: Path, specs: Sequence[RunSpec] = STUDENTS, **options: object) 
     return selection.load(ChapterParameters(output_dir=str(folder)))
 
 
+def put(run: Run, **columns: object) -> None:
+    """Columns in the place of the stored ones, for this object alone."""
+    run.__dict__["history"] = run.history.assign(**columns)
+
+
 def rounded(values: object) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values, float)]
 

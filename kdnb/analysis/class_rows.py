@@ -39,14 +39,19 @@ def agreements(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "seed", "teacher", "bystander"])
 
 
+def leads(table: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Teacher less bystander, by label and seed, of those of :func:`agreements` that have both."""
+    gaps = table.assign(gap=table["teacher"] - table["bystander"]).dropna(subset=["gap"])
+    return {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps.groupby("label")}
+
+
 def beyond_normal(table: pd.DataFrame) -> dict[str, Estimate]:
     """By label, teacher less bystander beyond that of normal training, which had no teacher, of the same seed.
 
     table: of :func:`agreements`; without normal training empty.
     """
-    gaps = table.assign(gap=table["teacher"] - table["bystander"]).dropna(subset=["gap"])
-    by_seed = {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps.groupby("label")}
-    found = {label: beyond_normal_training(by_seed, label) for label in by_seed if label != "normal"}
+    gaps = leads(table)
+    found = {label: beyond_normal_training(gaps, label) for label in gaps if label != "normal"}
     return {label: beyond for label, beyond in found.items() if beyond.values}
 
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 import pandas as pd
 
-from kdnb.analysis import interventions, stats, stitched, words
+from kdnb.analysis import interventions, stitched, words
 from kdnb.analysis.over_seeds import Estimate, estimate, minus
 from kdnb.analysis.students import ALPHA
 from kdnb.analysis.study import Study
@@ -74,7 +74,7 @@ def gap(study: Study, row: str) -> Estimate:
 
 def need(apart: Estimate, margin: float) -> Need:
     """Whether reuse needs the teacher's own classifier, from :func:`gap`, beyond so many points, by the interval."""
-    if len(apart.values) < stats.LEAST_RUNS:
+    if not apart.enough:
         return "too few seeds"
     return "yes" if apart.high < -margin else "no" if apart.low > -margin else "undecided"
 

@@ -13,7 +13,6 @@ from kdnb.analysis import crossed, over_seeds, stitched
 from kdnb.analysis.over_seeds import Estimate, Values, estimate, minus
 from kdnb.analysis.students import in_front
 from kdnb.analysis.study import Study
-from kdnb.measure.history import BYSTANDER
 from kdnb.methods import METHODS
 
 ALONE = "{}, labels alone"
@@ -30,7 +29,7 @@ def answers(study: Study) -> Values:
 
     Source: Stanton et al. 2021 (agreement).
     """
-    return over_seeds.collect(study, lambda run: 100 * (run.last("agreement") - run.last(f"{BYSTANDER}agreement")))
+    return over_seeds.lead(study, "agreement", times=100)
 
 
 MEASURES: Mapping[str, Callable[[Study], Values]] = {"features": features, "answers": answers}

@@ -1,7 +1,5 @@
 """Interventions on the classifier: the accuracy of one beside that of another of the same seed."""
 
-from collections.abc import Sequence
-
 from kdnb.analysis.by_method import groups
 from kdnb.analysis.over_seeds import minus
 from kdnb.analysis.study import Study
@@ -29,8 +27,4 @@ def _of_method(study: Study, method: str) -> dict[int, float]:
     """Its accuracies; SimKD's also where it was not trained: W_t on the features of *projected*, which learn alike."""
     alike = [run for run in group(study, "projected") if "plug_in_accuracy" in run.history] if method == "simkd" else []
     known = {run.spec.init_seed: run.last("plug_in_accuracy") for run in alike}
-    return known | _accuracies(group(study, method))
-
-
-def _accuracies(group: Sequence[Run]) -> dict[int, float]:
-    return {run.spec.init_seed: run.last("test_accuracy") for run in group}
+    return known | {run.spec.init_seed: run.last("test_accuracy") for run in group(study, method)}

@@ -16,7 +16,6 @@ from kdnb.runs import Run
 
 KINDS = ("matched", "permuted", "rotated")
 WHOSE = {"teacher": "to the teacher", "bystander": "to the bystander", "random": "random rows", "dealt": "rows dealt"}
-FLOORS = ("random", "dealt")
 COLUMNS = ["label", "seed", "kind", *WHOSE]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from kdnb.analysis import accounts, alignment, class_agreement, class_rows, handed_on, over_seeds, stats, stitched
+from kdnb.analysis import accounts, alignment, class_agreement, class_rows, handed_on, over_seeds, stitched
 from kdnb.analysis.over_seeds import Estimate, Values, estimate
 from kdnb.analysis.study import Study
 from kdnb.measure.history import BYSTANDER
@@ -27,19 +27,11 @@ class Found(NamedTuple):
     @property
     def answer(self) -> str:
         """Yes where both intervals lie above zero."""
-        if len(self.own.values) < stats.LEAST_RUNS:
+        if not self.own.enough:
             return "too few seeds" if self.own.values else ""
         if self.own.side != 1:
             return "no" if self.own.side else "not seen"
         return "yes" if self.decisive.side == 1 else "as normal training"
-
-
-def _history(study: Study, column: str, sign: int = 1) -> Values:
-    return over_seeds.collect(study, lambda run: sign * (run.last(column) - run.last(f"{BYSTANDER}{column}")))
-
-
-def _cosine(study: Study, kind: str) -> Values:
-    return alignment.differences(study, kind, "cosine")
 
 
 def _moves(study: Study) -> Values:
@@ -63,20 +55,18 @@ def _stitched(study: Study, column: str) -> Values:
 
 def _matched(study: Study) -> Values:
     """From the comparison, whose seeds are all of one version; from histories where there is none."""
-    return _stitched(study, "matched") or _history(study, "plug_in_accuracy_matched", sign=100)
+    return _stitched(study, "matched") or over_seeds.lead(study, "plug_in_accuracy_matched", times=100)
 
 
 def _rows(study: Study) -> Values:
-    table = class_rows.agreements(study).dropna(subset=["teacher", "bystander"])
-    gaps = table.assign(gap=table["teacher"] - table["bystander"]).groupby("label")
-    return {str(label): dict(zip(part["seed"], part["gap"], strict=True)) for label, part in gaps}
+    return class_rows.leads(class_rows.agreements(study))
 
 
 MEASURES: Mapping[str, Callable[[Study], Values]] = {
-    "raw μ": partial(_history, column="mu_raw", sign=-1),
+    "raw μ": partial(over_seeds.lead, column="mu_raw", times=-1),
     "fall of raw μ after the warm-up": _moves,
-    "cosine of the classifiers": partial(_cosine, kind="raw"),
-    "cosine once rotated": partial(_cosine, kind="rotated"),
+    "cosine of the classifiers": partial(alignment.differences, kind="raw", view="cosine"),
+    "cosine once rotated": partial(alignment.differences, kind="rotated", view="cosine"),
     "pull of distillation on μ²": _pull,
     "accuracy of W_t, features matched (points)": _matched,
     "accuracy of W_t, features mapped linearly (points)": partial(_stitched, column="linear"),

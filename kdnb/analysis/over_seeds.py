@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from kdnb.analysis import stats, words
 from kdnb.analysis.study import Study
+from kdnb.measure.history import BYSTANDER
 from kdnb.runs import Run
 
 K = TypeVar("K")
@@ -52,6 +53,11 @@ def collect(study: Study, read: Callable[[Run], float | None]) -> dict[str, dict
     }
 
 
+def lead(study: Study, column: str, *, times: float = 1) -> dict[str, dict[int, float]]:
+    """The last value of a column less that of the bystander's, by label and seed; ``times``: 100 for points."""
+    return collect(study, lambda run: times * (run.last(column) - run.last(f"{BYSTANDER}{column}")))
+
+
 def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
     """The mean over runs of one length of each column of their histories, epoch by epoch."""
     return pd.concat([run.history for run in runs]).groupby("epoch", as_index=False).mean()
@@ -79,6 +85,11 @@ class Estimate:
         return f"{mean} ({between}n\u00a0=\u00a0{len(self.values)})"
 
     @property
+    def enough(self) -> bool:
+        """Whether it is of runs enough for an interval."""
+        return len(self.values) >= stats.LEAST_RUNS
+
+    @property
     def side(self) -> int:
         """1 or -1 where the interval leaves out zero; 0 where it does not, or where there is none."""
         return int(self.low > 0) - int(self.high < 0)
@@ -99,15 +110,13 @@ def _off(found: Iterable[Estimate], side: int | None) -> list[bool]:
     return [one.side == side if side else one.side != 0 for one in found]
 
 
-def off_zero(
-    found: Collection[Estimate], what: str = "", side: int | None = None, *, many: str = "", named: str = ""
-) -> str:
+def off_zero(found: Collection[Estimate], what: str = "", side: int | None = None, *, named: str = "") -> str:
     """How many intervals leave out zero, and whether by chance: "3 of 13 students, beyond chance".
 
-    side: as of :func:`more_than_chance`; what: each is of, with ``many`` of them; named: what stands behind the count
+    side: as of :func:`more_than_chance`; what: each is of; named: what stands behind the count
     """
     count = sum(_off(found, side))
-    of = words.counted(len(found), what, many) if what else len(found)
+    of = words.counted(len(found), what) if what else len(found)
     often = f", {'beyond' if more_than_chance(found, side) else 'no more than'} chance"
     return f"{count} of {of}{named}{often if count and len(found) > 1 else ''}"
 

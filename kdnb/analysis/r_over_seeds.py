@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from kdnb.analysis import correlations, readings, stats
-from kdnb.analysis.correlations import SIDES
+from kdnb.analysis import correlations, stats
+from kdnb.analysis.correlations import READINGS, SIDES
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.runs import Run
@@ -63,12 +63,12 @@ def measured(studies: Mapping[str, Study]) -> list[Measured]:
     for name, study in studies.items():
         rows: list[dict[str, Any]] = []
         for run in (run for runs in by_label(study).values() for run in runs):
-            curves = readings.of_run(run.after(study.warm_up), run.spec.drops)
+            curves = correlations.of_run(run, study.warm_up)
             sides = {column: correlations.r_after(run, study.warm_up, column) for column in SIDES}
-            r = {reading: read(curves) for reading, read in readings.READINGS.items()}
+            r = {reading: read(curves) for reading, read in READINGS.items()}
             size = {EFFECTIVE: stats.effective_size(curves.x, curves.y)}
             rows.append({"label": run.label, "seed": run.spec.init_seed, **sides, **r, **size})
-        table = pd.DataFrame(rows, columns=["label", "seed", *SIDES, *readings.READINGS, EFFECTIVE])
+        table = pd.DataFrame(rows, columns=["label", "seed", *SIDES, *READINGS, EFFECTIVE])
         found.append(Measured(name, study, table))
     return found
 

@@ -152,7 +152,7 @@ def _sweep(study: Study) -> Packed:
         "epochs": study.epochs,
         "drops": [drop for drop in spec.drops if drop < study.epochs],
         "made": origin.of(study.students, study.teacher),
-        "caption": style.caption(study, f"weight decay {spec.weight_decay:g}"),
+        "caption": style.caption(study, f"weight decay {spec.weight_decay:g}", study.students),
         "classes": [known[k][0].split(" (")[0] for k in sorted(known)],
         "colors": [known[k][1] for k in sorted(known)],
         "labels": labels.tolist(),

@@ -60,9 +60,9 @@ def classifiers() -> Toy:
     return Toy(ClassifiersView(data=_points()), controls)
 
 
-def two_trends(seed: int = 0) -> Toy:
-    """Return two random curves under one step schedule, drawn again at a button's press, from ``seed`` on."""
-    return Toy(TwoTrendsView(seed=seed), {})
+def two_trends() -> Toy:
+    """Return two random curves under one step schedule, drawn again at a button's press."""
+    return Toy(TwoTrendsView(), {})
 
 
 def _points() -> dict[str, Any]:

@@ -18,6 +18,7 @@ import traitlets
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
 from kdnb import surroundings
+from kdnb.analysis.students import PEAK
 from kdnb.book import explorer_data
 from kdnb.book.drawing import compact, plots, script
 from kdnb.checks import choice
@@ -205,14 +206,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return told
 
 
-def explorer(content: Mapping[str, Any], *, name: str, temperature: float = 4) -> Explorer:
-    """Return the explorer of ``content`` (of :mod:`kdnb.book.explorer_data`).
+def explorer(content: Mapping[str, Any], *, name: str) -> Explorer:
+    """Return the explorer of ``content`` (of :mod:`kdnb.book.explorer_data`), at first near the paper's peak.
 
-    name: the start of its plots' ids on the page. temperature: the one shown at first, or the nearest that was trained.
+    name: the start of its plots' ids on the page
     """
     check(name, "four plots")
     temperatures = content["temperatures"]
-    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - temperature), default=0)
+    start = min(range(len(temperatures)), key=lambda place: abs(temperatures[place] - PEAK), default=0)
     panels = ExplorerView(data=dict(content), name=name, temperature=start)
     play, slider = _player([f"{t:g}" for t in temperatures] or ["–"], "T", start)
     menus = {

@@ -31,7 +31,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import readings
+from kdnb.analysis.correlations import PAPERS, PHASES, READINGS, Curves, Reading
 from kdnb.analysis.curves import column, fall, level, mu_window, roughness, window
 from kdnb.analysis.mismatched_pairs import pairing
 from kdnb.analysis.students import PEAK, Missing, Students, of_each_seed
@@ -98,7 +98,7 @@ def standing(checks: Sequence[Check]) -> str:
 Pick = Callable[[Students], Run]
 R = "{:z.3f}"
 TEXTS = {
-    "within phases": "within phases of the learning rate",
+    PHASES: "within phases of the learning rate",
     "changes": "of the changes from epoch to epoch",
     "norm held fixed": "with ‖W‖ held fixed",
 }
@@ -113,7 +113,7 @@ class Tie:
     column: str = "mu_raw"
     target: str = "loss"
 
-    def curves(self, mine: Students, other: Students, side: str = "") -> readings.Curves:
+    def curves(self, mine: Students, other: Students, side: str = "") -> Curves:
         """Both after the warm-up, the second from ``other``'s students; ``side``: BYSTANDER for mu to that teacher.
 
         Raises Missing where a run or a column is not there.
@@ -124,7 +124,7 @@ class Tie:
         has_loss = self.target == "loss"
         given = np.column_stack([column(table, "weight_norm") for table in ([one] if has_loss else [one, two])])
         x, y = column(one, side + self.column), column(two, self.target if has_loss else side + self.target)
-        return readings.Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
+        return Curves(x, y, given, column(one, "epoch"), self.first(mine).spec.drops)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Together:
         found: list[tuple[str, Kind, Callable[[Students], float]]] = [
             (f"over seeds: {self.what}", kind, self._number),
             (f"this teacher: less {self.beside}", "value", this_teacher),
-            *((text, kind, partial(self._number, reading=readings.READINGS[name])) for name, text in TEXTS.items()),
+            *((text, kind, partial(self._number, reading=READINGS[name])) for name, text in TEXTS.items()),
         ]
         # Of r, from -1 to 1, a difference is at most 2; of the height of a peak, itself a difference, 4.
         limit = 2.0 * min(len(self.ties), 2)
@@ -175,7 +175,7 @@ class Together:
         mine: Students,
         other: Students | None = None,
         side: str = "",
-        reading: readings.Reading = readings.READINGS[readings.PAPERS],
+        reading: Reading = READINGS[PAPERS],
     ) -> float:
         return self.made(*(reading(tie.curves(mine, other or mine, side)) for tie in self.ties))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import nearer, over_seeds, stats, words
+from kdnb.analysis import nearer, over_seeds, words
 from kdnb.analysis.over_seeds import Estimate
 from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.students import HOT
@@ -211,7 +211,7 @@ def nearer_to_its_teacher(studies: Mapping[str, Study]) -> Exhibit:
 
 def _measures(name: str, found: Mapping[str, nearer.Found]) -> str:
     """By how many measures it is nearer to its teacher, of those that three seeds have, in a clause."""
-    known = [one for one in found.values() if len(one.own.values) >= stats.LEAST_RUNS]
+    known = [one for one in found.values() if one.own.enough]
     return f"on {name} by {over_seeds.off_zero([one.decisive for one in known], 'measure', 1)}"
 
 

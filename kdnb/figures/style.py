@@ -114,13 +114,9 @@ def map_axes(fig: go.Figure, reach: float) -> None:
         axis.update(scaleanchor=axis.anchor)
 
 
-def captioned(fig: go.Figure, study: Study, what: str, shown: Iterable[Run] | None = None) -> go.Figure:
-    """Put the :func:`caption` over a figure, and say which runs are shown.
-
-    shown: default all of the study's students.
-    """
-    listed = list(study.students if shown is None else shown)
-    return titled(fig, caption(study, what, listed), listed, study.teacher)
+def captioned(fig: go.Figure, study: Study, what: str, shown: Sequence[Run]) -> go.Figure:
+    """Put the :func:`caption` over a figure, and say which runs are shown."""
+    return titled(fig, caption(study, what, shown), shown, study.teacher)
 
 
 def titled(fig: go.Figure, text: str, shown: Sequence[Run], teacher: Run | None = None) -> go.Figure:
@@ -144,11 +140,10 @@ def mark_drops(fig: go.Figure, run: Run, since: int = 0) -> None:
             fig.add_vline(drop + 0.5, line={"color": QUIET, "width": 1, "dash": "dot"})
 
 
-def caption(study: Study, what: str, shown: Iterable[Run] | None = None) -> str:
+def caption(study: Study, what: str, shown: Sequence[Run]) -> str:
     """Data set, networks, number of runs and their seeds, and ``what`` is shown of them."""
-    listed = list(study.students if shown is None else shown)
-    spec = next((run.spec for run in listed if run.spec.teacher), listed[0].spec)
-    parts = [f"{study.name}, {networks(spec)}", f"n = {words.counted(len(listed), 'run')}, {seeds(listed)}"]
+    spec = next((run.spec for run in shown if run.spec.teacher), shown[0].spec)
+    parts = [f"{study.name}, {networks(spec)}", f"n = {words.counted(len(shown), 'run')}, {seeds(shown)}"]
     unbroken = [part.replace(" ", "\u00a0") for part in parts]  # a phone breaks the line between the parts
     return "\u00a0· ".join([*unbroken, what])
 

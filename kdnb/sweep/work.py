@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdnb import data, models, paths, profiles
+from kdnb import models, profiles
 from kdnb.methods.base import Method, Setting
 from kdnb.parameters import StudyParameters
-from kdnb.surroundings import lasting
+from kdnb.train import study
 
 FORWARD, TRAINING = 2, 6  # operations a multiply-add: gradients take twice the arithmetic of the forward pass
 # A history's column: its share of parquet's header, then a number an epoch. Of tensors' files: name and shape of each.
@@ -38,7 +38,7 @@ def images(parameters: StudyParameters) -> Images:
     if name in PUBLIC:
         all_of, most = PUBLIC[name], parameters.limit or 10**9
         return all_of._replace(train=min(most, all_of.train), test=min(most, all_of.test))
-    found = data.load(name, lasting(parameters.data_dir or paths.root() / "data"), limit=parameters.limit)
+    found = study.dataset(parameters)
     views = (2 * found.padding + 1) ** 2 * (1 + found.flip)
     return Images(
         len(found.train.labels), len(found.test.labels), found.image_size, found.in_channels, found.num_classes, views

@@ -11,6 +11,8 @@ from kdnb.analysis.selection import ChapterParameters
 from kdnb.analysis.study import Study
 from kdnb.parameters import read
 
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
@@ -53,3 +55,23 @@ def test_a_warm_up_that_leaves_nothing_and_runs_of_unequal_length_are_refused(tm
 def test_a_mistyped_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="warmup"):
         read({"profile": "digits", "warmup": 3}, ChapterParameters)
+
+
+def test_published_runs_are_taken_where_they_have_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = {"runs": tmp_path / "runs", "results": tmp_path / "results"}
+    store(folders["runs"], [SPEC])
+    store(folders["results"], [replace(SPEC, init_seed=seed) for seed in (0, 1)])
+    for name, folder in folders.items():
+        monkeypatch.setattr(selection.paths, name, lambda _, folder=folder: folder)
+    assert selection.best(ChapterParameters()).folder == folders["results"]
+    assert selection.best(ChapterParameters(output_dir=str(folders["runs"]))).folder == folders["runs"]
+    write(folders["runs"], replace(SPEC, init_seed=1))
+    assert selection.best(ChapterParameters()).folder == folders["runs"]
+
+
+def test_published_studies_of_other_names_stand_beside_the_one_that_is_drawn() -> None:
+    for weight_decay, names in ((5e-4, ["digits-few", "cifar100-small"]), (0, [])):
+        chosen = ChapterParameters(output_dir=str(RESULTS / "digits"), weight_decay=weight_decay)
+        beside = selection.beside(selection.load(chosen), chosen)
+        assert [one.name for one in beside] == names
+        assert all(run.spec.weight_decay == weight_decay for one in beside for run in one.every)

@@ -105,10 +105,17 @@ def test_every_control_is_linked_to_the_view_in_javascript(studies: list[Study])
     assert len(json.dumps(state, default=str)) < 1_500_000
 
 
+def test_the_temperature_nearest_to_the_papers_peak_is_shown_first(studies: list[Study]) -> None:
+    content = explorer_data.data(studies) | {"temperatures": [1, 9, 5]}
+    assert widgets.explorer(content, name="explorer").view.temperature == 2
+
+
 def test_python_hears_what_is_chosen(studies: list[Study]) -> None:
     content = explorer_data.data(studies)
-    made = widgets.explorer(content, name="explorer", temperature=9)
+    made = widgets.explorer(content, name="explorer")
     told = made.listen(lambda choice: str(getattr(explorer_data.chosen(studies, content, choice), "label", None)))
+    assert told.value == "KD T=4"
+    made.view.temperature = 2
     assert told.value == "KD T=10"
     made.view.temperature = 0
     assert told.value == "KD T=1"

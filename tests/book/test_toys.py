@@ -104,7 +104,7 @@ def pair(seed: int) -> np.ndarray:
 
 
 def test_again_draws_the_next_pair(tmp_path: Path, read: Read) -> None:
-    reading = opened(read(390), tmp_path, toys.two_trends(seed=3).view)
+    reading = opened(read(390), tmp_path, toys.TwoTrendsView(seed=3))
     seen = []
     for draw in (1, 2, 3):
         curves = pair(3 + draw)

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawable import drawable
-from geometry import compare, make, means_of
+from geometry import make, means_of
 from made_up import SPEC, rounded, steps
 from scipy.spatial.distance import pdist, squareform
-from scipy.stats import spearmanr
 from scipy.stats import t as student_t
 
 from kdnb.analysis import class_agreement, over_seeds, separation
@@ -23,11 +22,6 @@ from kdnb.runs import Run
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return make(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def compared(study: Study) -> Study:
-    return compare(study)
 
 
 # -------------------------------------------------------------------------------------------------------------- spread
@@ -102,31 +96,6 @@ def test_temperatures_of_sharper_agreement_are_counted_beside_chance(study: Stud
     found = class_agreement.Agreement({"own": own}, {})
     text = class_distances.sharpest({"x": (study, found)})
     assert text.endswith("at T = 1, not at 4 and 10 on x (1 of 3 temperatures, no more than chance).")
-
-
-def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -> None:
-    found = class_agreement.agreement(compared)
-    run, teacher = compared.students[2], compared.teacher
-    assert teacher is not None
-    mine, own = pdist(means_of(run)), pdist(means_of(teacher))
-    final = found.students
-    assert final["own"][run.label][0] == pytest.approx(spearmanr(mine, own).statistic)
-    assert final["bystander"][run.label][0] == pytest.approx(spearmanr(mine, [1, 2, 3]).statistic)
-    assert {len(by_seed) for by_seed in final["own"].values()} == {1, 2}
-    floors = [spearmanr(gaps, own).statistic for gaps in ([1, 3, 2], [1, 2, 3])]
-    assert found.floors["untrained"] == pytest.approx(np.mean(floors))
-    assert found.floors["pixels"] == pytest.approx(spearmanr([3, 2, 1], own).statistic)
-    made = class_distances.agreements({"digits": (compared, found)})
-    (fig,) = made.figures
-    drawable(fig)
-    named = [trace.name for trace in fig.data if trace.showlegend is not False]
-    assert sorted(named) == ["pixels", "untrained network"]
-    paired = [final["own"]["KD T=4"][seed] - final["bystander"]["KD T=4"][seed] for seed in (0, 1)]
-    assert class_agreement.beyond_the_bystander(found)["KD T=4"] == dict(enumerate(paired))
-    lower = next(t for t in fig.data if t.name == "teacher − bystander" and t.mode == "markers")
-    assert list(lower.y)[4:6] == rounded(paired)
-    assert made.answer.startswith("**It cannot be told from so few seeds on digits: class distances of KD T=4 ")
-    assert f"by {over_seeds.estimate(paired).told('{:+z.3f}')} more than" in made.answer
 
 
 @pytest.mark.parametrize(

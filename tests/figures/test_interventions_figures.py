@@ -1,13 +1,13 @@
 """Interventions are compared seed by seed, and what they are by construction holds in published runs."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from compared import spec
 from drawable import drawable
-from made_up import SPEC, TEACHER_SPEC, write
+from made_up import TEACHER_SPEC, write
 from scipy import stats as scipy_stats
 
 from kdnb import methods
@@ -16,18 +16,12 @@ from kdnb.analysis.selection import StudiesParameters
 from kdnb.analysis.study import Study
 from kdnb.figures.interventions import questions
 from kdnb.methods.interventions import Frozen
-from kdnb.runs import RunSpec
 
 FROZEN = ("frozen", "permuted", "rotated", "shuffled")
 SEEDS = {
     **{"normal": (0, 1), "kd": (0, 1, 2, 4), "frozen": (0, 1, 2, 3), "permuted": (0,)},
     **{"rotated": (0, 1, 2), "pulled": (4,)},
 }
-
-
-def spec(method: str, parameters: dict[str, float] | None = None, **changes: object) -> RunSpec:
-    full = methods.parameters_of(methods.create(method, parameters))
-    return replace(SPEC, method=method, method_parameters=full, **changes)  # type: ignore[arg-type]
 
 
 def studies(root: Path) -> dict[str, Study]:

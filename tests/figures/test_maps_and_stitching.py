@@ -1,4 +1,4 @@
-"""What of a map comes back, and whose classifier fits whom, of made-up studies."""
+"""What comparisons tell of made-up studies: class distances, what of a map comes back, whose classifier fits whom."""
 
 import shutil
 from dataclasses import replace
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawable import drawable
-from geometry import compare, make
-from made_up import SPEC, TEACHER_SPEC, kd, store, write
+from geometry import compare, make, means_of
+from made_up import SPEC, TEACHER_SPEC, kd, rounded, store, write
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 
@@ -20,13 +20,34 @@ from kdnb.files import read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return make(tmp_path_factory.mktemp("runs"))
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return compare(make(tmp_path_factory.mktemp("runs")))
 
 
-@pytest.fixture(scope="module")
-def compared(study: Study) -> Study:
-    return compare(study)
+# ------------------------------------------------------------------------------------------------------ class distances
+def test_agreement_is_the_rank_correlation_of_class_distances(compared: Study) -> None:
+    found = class_agreement.agreement(compared)
+    run, teacher = compared.students[2], compared.teacher
+    assert teacher is not None
+    mine, own = pdist(means_of(run)), pdist(means_of(teacher))
+    final = found.students
+    assert final["own"][run.label][0] == pytest.approx(spearmanr(mine, own).statistic)
+    assert final["bystander"][run.label][0] == pytest.approx(spearmanr(mine, [1, 2, 3]).statistic)
+    assert {len(by_seed) for by_seed in final["own"].values()} == {1, 2}
+    floors = [spearmanr(gaps, own).statistic for gaps in ([1, 3, 2], [1, 2, 3])]
+    assert found.floors["untrained"] == pytest.approx(np.mean(floors))
+    assert found.floors["pixels"] == pytest.approx(spearmanr([3, 2, 1], own).statistic)
+    made = class_distances.agreements({"digits": (compared, found)})
+    (fig,) = made.figures
+    drawable(fig)
+    named = [trace.name for trace in fig.data if trace.showlegend is not False]
+    assert sorted(named) == ["pixels", "untrained network"]
+    paired = [final["own"]["KD T=4"][seed] - final["bystander"]["KD T=4"][seed] for seed in (0, 1)]
+    assert class_agreement.beyond_the_bystander(found)["KD T=4"] == dict(enumerate(paired))
+    lower = next(t for t in fig.data if t.name == "teacher − bystander" and t.mode == "markers")
+    assert list(lower.y)[4:6] == rounded(paired)
+    assert made.answer.startswith("**It cannot be told from so few seeds on digits: class distances of KD T=4 ")
+    assert f"by {over_seeds.estimate(paired).told('{:+z.3f}')} more than" in made.answer
 
 
 # ----------------------------------------------------------------------------------------------------------------- maps

@@ -149,8 +149,8 @@ def test_a_verdict_is_on_the_chapters_alpha(tmp_path: Path) -> None:
 def test_an_r_is_mostly_steps_where_less_than_half_is_left_within_them(
     study: Study, monkeypatch: pytest.MonkeyPatch, inside: float, so: str
 ) -> None:
-    monkeypatch.setattr(correlations, "r_after", lambda *_: -0.7)
-    monkeypatch.setattr(correlations, "within_phases", lambda *_: inside)
+    for name, r in ((correlations.PAPERS, -0.7), (correlations.PHASES, inside)):
+        monkeypatch.setitem(correlations.READINGS, name, lambda _, r=r: r)
     said = over_temperature.sentence(study)
     assert said.startswith(f"**{so}") and " r = −0.70 (KD T=4, seed 0)" in said
 

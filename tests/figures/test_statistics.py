@@ -12,8 +12,8 @@ from drawable import drawable
 from made_up import SPEC, kd, rounded, steps, store, write
 from scipy import stats as scipy_stats
 
-from kdnb.analysis import mismatched_pairs, r_over_seeds, readings
-from kdnb.analysis.correlations import SIDES
+from kdnb.analysis import correlations, mismatched_pairs, r_over_seeds
+from kdnb.analysis.correlations import READINGS, SIDES
 from kdnb.analysis.over_seeds import estimate, more_than_chance, off_zero
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals
@@ -24,7 +24,6 @@ from kdnb.runs import Run
 LONG = {"epochs": 48, "drops": (30, 36, 42)}  # phases of six epochs after the warm-up
 SPECS = [replace(spec, init_seed=seed, **LONG) for spec in (SPEC, kd(4)) for seed in range(4)]
 PLANTED = {"KD T=4": 1, "normal": -1}  # mu of the one goes with its own loss, mu of the other against it
-READINGS = list(readings.READINGS)
 
 
 def plant(run: Run) -> None:
@@ -81,9 +80,9 @@ def test_each_reading_has_its_panel(found: list[Measured]) -> None:
     fig = over_seeds._readings(found[0])
     assert [note.text.lower() for note in fig.layout.annotations[:5]] == [name.lower() for name in READINGS]
     run = by_label(found[0])["normal"][2]
-    curves = readings.of_run(run.history[run.history["epoch"] > 24], run.spec.drops)
+    curves = correlations.of_run(run, 24)
     shown = [list(fig.data[2 * k].y)[2] for k in range(5)]
-    assert shown == rounded([reading(curves) for reading in readings.READINGS.values()])
+    assert shown == rounded([reading(curves) for reading in READINGS.values()])
 
 
 def test_the_sentences_count_students_whose_interval_leaves_out_zero(found: list[Measured]) -> None:
@@ -130,7 +129,7 @@ def test_a_count_of_intervals_says_whether_chance_explains_it() -> None:
     """Of one side alone one in forty leaves out zero: 1 of 2 has p = 0.049, on either side 0.098."""
     up, down, open_ = estimate([1.0, 1.1, 1.2]), estimate([-1.0, -1.1, -1.2]), estimate([-1.0, 0.0, 1.0])
     assert off_zero([up, down, *[open_] * 6], "student") == "2 of 8 students, no more than chance"
-    assert off_zero([up, down, *[open_] * 5], "study", many="studies") == "2 of 7 studies, beyond chance"
+    assert off_zero([up, down, *[open_] * 5], "student") == "2 of 7 students, beyond chance"
     assert [off_zero([up, open_], side=side) for side in (None, 1, -1)] == [
         "1 of 2, no more than chance",
         "1 of 2, beyond chance",

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, alignment, over_seeds, stats, words
+from kdnb.analysis import accounts, alignment, over_seeds, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
@@ -111,7 +111,7 @@ def _turned(study: Study) -> dict[str, Estimate]:
     known, runs = alignment.lengths(study), accounts.accounted(study, study.leading.label, BYSTANDER)
     table = pd.DataFrame([accounts.turned(run, known) for run in runs])
     found = {str(cause): estimate(table[cause]) for cause in table}
-    return {cause: one for cause, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
+    return {cause: one for cause, one in found.items() if one.enough}
 
 
 def _alike(study: Study) -> str:

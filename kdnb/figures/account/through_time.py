@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import accounts, over_seeds, stats, words
+from kdnb.analysis import accounts, over_seeds, words
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.account import bars
@@ -117,7 +117,7 @@ def drawn(study: Study, found: accounts.Excesses) -> str:
     """At how many temperatures distillation draws a student to its own teacher, beyond chance, in a clause."""
     kd = [run.label for run in study.kd.values()]
     pulls = over_seeds.estimates({label: v for label, v in found["distillation"].items() if label in kd})
-    enough = {label: one for label, one in pulls.items() if len(one.values) >= stats.LEAST_RUNS}
+    enough = {label: one for label, one in pulls.items() if one.enough}
     if not enough:
         return (
             f"it cannot be told on {study.name}, where no KD student has three seeds with an account beside a bystander"

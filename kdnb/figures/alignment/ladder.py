@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import alignment, lost, over_seeds, stats, words
+from kdnb.analysis import alignment, lost, over_seeds, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
@@ -159,9 +159,9 @@ def sides_sentence(*studies: Study) -> str:
 def nearer(study: Study, kind: str) -> str:
     """The answer on one study, ``kind`` of KINDS, in a clause without its numbers."""
     one, beyond = _differences(study, kind)
-    if not _enough(one):
+    if not one.enough:
         return "it cannot be told from so few seeds" if one.values else "it cannot be told"
-    more = f", {BEYOND[one.side == 0, beyond.side * (one.side or 1)]} normal training," if _enough(beyond) else ""
+    more = f", {BEYOND[one.side == 0, beyond.side * (one.side or 1)]} normal training," if beyond.enough else ""
     return f"{NEARER[one.side]}{more}"
 
 
@@ -187,10 +187,6 @@ def _differences(study: Study, kind: str) -> tuple[Estimate, Estimate]:
     """Of the cosine, teacher less bystander: KD at T = 4, and the same less normal training's of its seed."""
     found, label = alignment.differences(study, kind, "cosine"), study.leading.label
     return estimate(found.get(label, {}).values()), over_seeds.beyond_normal(found, label)
-
-
-def _enough(found: Estimate) -> bool:
-    return len(found.values) >= stats.LEAST_RUNS
 
 
 ASKED = {"raw": "as the weights stand", "rotated": "once rotated"}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import over_seeds, stats, stitched, words
+from kdnb.analysis import over_seeds, stitched, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import NINE_TENTHS
@@ -71,7 +71,7 @@ def works(study: Study) -> str:
     if not ends:
         return "it cannot be told, since plug-in accuracy was not measured,"
     kept = [estimate(row["plug_in_accuracy_matched"] / row["test_accuracy"] - NINE_TENTHS) for row in ends.values()]
-    if min(len(one.values) for one in kept) < stats.LEAST_RUNS:
+    if not all(one.enough for one in kept):
         return "it cannot be told from so few seeds"
     sides = {one.side for one in kept}
     if sides == {1}:

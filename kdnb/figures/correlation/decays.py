@@ -115,7 +115,7 @@ def _kd(r: R) -> dict[float, Estimate]:
 def _where(r: R) -> str:
     """At which T r is positive: from three seeds on by its whole interval, else by its mean."""
     kd = _kd(r)
-    above = [t for t, one in kd.items() if (one.side if len(one.values) >= stats.LEAST_RUNS else one.mean) > 0]
+    above = [t for t, one in kd.items() if (one.side if one.enough else one.mean) > 0]
     seeds = words.span([len(one.values) for one in kd.values()], "seed")
     return f"at {'every T' if len(above) == len(kd) else f'T = {style.joined(above)}' if above else 'none'} ({seeds})"
 

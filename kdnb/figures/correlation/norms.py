@@ -64,7 +64,7 @@ def draw(study: Study) -> go.Figure:
     what = f"of {words.counted(study.epochs, 'epoch')}, those after the warm-up"
     if len(shown) > sum(map(len, (drawn := over_seeds.common(_students(study))).values())):
         what += f"; {style.means_of(drawn, shown)}"
-    return style.captioned(fig, study, what, shown or None)
+    return style.captioned(fig, study, what, shown or study.students)
 
 
 def _students(study: Study) -> dict[str, list[Run]]:

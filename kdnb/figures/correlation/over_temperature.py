@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import correlations, words
+from kdnb.analysis.correlations import PAPERS, PHASES, READINGS
 from kdnb.analysis.study import Study
 from kdnb.figures import style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -43,7 +44,8 @@ def _points(study: Study, run: Run, bar: bool) -> go.Scatter:
 def sentence(study: Study) -> str:
     """Whether one r is made of the steps of the learning rate: what is left of it within phases."""
     run = study.leading
-    r, inside = correlations.r_after(run, study.warm_up), correlations.within_phases(run, study.warm_up)
+    curves = correlations.of_run(run, study.warm_up)
+    r, inside = (READINGS[name](curves) for name in (PAPERS, PHASES))
     if not np.isfinite(r):
         return f"**What r is made of cannot be told: {run.label} has no r here.**"
     of = f"r = {words.number(r, '{:.2f}')} ({run.label}, seed {run.spec.init_seed})"

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy.spatial.distance import squareform
 
-from kdnb.analysis import class_agreement, over_seeds, spaces, stats, words
+from kdnb.analysis import class_agreement, over_seeds, spaces, words
 from kdnb.analysis.over_seeds import Estimate, Values, estimate
 from kdnb.analysis.separation import Map
 from kdnb.analysis.study import Study
@@ -165,7 +165,7 @@ def its_teachers(name: str, study: Study, found: class_agreement.Agreement) -> t
     asked = [less, more] if more.values else [less]
     seeds = min(len(one.values) for one in asked)
     seen = {1: "yes", 0: "not seen", -1: "no"}[min(one.side for one in asked)]
-    so = f"{seen if seeds >= stats.LEAST_RUNS else 'it cannot be told from so few seeds'} on {name}"
+    so = f"{seen if all(one.enough for one in asked) else 'it cannot be told from so few seeds'} on {name}"
     beside = f", and that by {more.told(FINE)} more than in normal training" if more.values else ""
     rho = words.number(estimate(own[label].values()).mean, "{:z.2f}")
     told = f"class distances of {label} agree with its teacher's by ρ = {rho}, by {less.told(FINE)} more"
@@ -177,7 +177,7 @@ def sharpest(found: Mapping[str, tuple[Study, class_agreement.Agreement]]) -> st
     parts = []
     for name, (study, one) in found.items():
         gaps = {t: over_seeds.beyond_normal(one.students.get("own", {}), run.label) for t, run in study.kd.items()}
-        enough = {t: gap for t, gap in gaps.items() if len(gap.values) >= stats.LEAST_RUNS}
+        enough = {t: gap for t, gap in gaps.items() if gap.enough}
         above, rest = ([f"{t:g}" for t, gap in enough.items() if (gap.side > 0) == so] for so in (True, False))
         where = f"at T = {style.joined(above)}" if above else "at no T"
         off = over_seeds.off_zero(enough.values(), "temperature", 1)
@@ -214,7 +214,7 @@ def better(name: str, study: Study, found: Mapping[str, Values]) -> str:
     gaps = _beside_normal(study, found)
     if not gaps:
         return f"it cannot be told on {name}, where no seed has both KD and normal training"
-    if max(len(one.values) for one in gaps.values()) < stats.LEAST_RUNS:
+    if not any(one.enough for one in gaps.values()):
         return f"it cannot be told from so few seeds on {name}"
     by_side: dict[int, list[str]] = {1: [], 0: [], -1: []}
     for key, one in gaps.items():  # classes that are farther apart have a smaller cosine

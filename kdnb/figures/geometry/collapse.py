@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kdnb.analysis import collapse, stats, words
+from kdnb.analysis import collapse, words
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import style
@@ -38,7 +38,7 @@ def _simplex(name: str, study: Study, found: pd.DataFrame) -> str:
     """Whether KD's rows are nearer to a simplex than random ones, and how tight its classes are, in a clause."""
     own, normal = (found[found["label"] == label] for label in (study.leading.label, "normal"))
     gap = estimate(own["nc2"] - own["random"])
-    if len(gap.values) < stats.LEAST_RUNS:
+    if not gap.enough:
         return f"it cannot be told from so few seeds on {name}"
     nc2, random, least, nc1 = (_number(own[key].mean()) for key in ("nc2", "random", "least", "nc1"))
     beside = f", {_number(normal['nc1'].mean())} in normal training" if normal["nc1"].notna().any() else ""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_agreement, over_seeds, stats, stitched, words
+from kdnb.analysis import class_agreement, over_seeds, stitched, words
 from kdnb.analysis.over_seeds import Values
 from kdnb.analysis.study import Study
 from kdnb.claims.thresholds import ACCURACY_MARGIN
@@ -69,7 +69,7 @@ def fits_its_own(name: str, study: Study, found: pd.DataFrame) -> str:
     ahead, margin = over_seeds.of_seeds(over_seeds.shared(gaps)), 100 * ACCURACY_MARGIN
     if not ahead.values:
         return f"it cannot be told on {name}, where no student that learned from its teacher is in all seeds"
-    if len(ahead.values) < stats.LEAST_RUNS:
+    if not ahead.enough:
         so = "it cannot be told from so few seeds"
     else:
         so = "yes" if ahead.low > margin else "no" if ahead.high < margin else "undecided"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from kdnb.analysis import design, stats, words
+from kdnb.analysis import design, words
 from kdnb.analysis.design import Place
 from kdnb.analysis.over_seeds import Estimate, more_than_chance
 from kdnb.analysis.study import Study
@@ -65,7 +65,7 @@ def _numbers(studies: Mapping[str, Study]) -> pd.DataFrame:
 
 def _whether(gaps: Mapping[str, Estimate]) -> str:
     """In which rows W_t is above an own classifier and in which below, where that is beyond chance."""
-    enough = {row: gap for row, gap in gaps.items() if len(gap.values) >= stats.LEAST_RUNS}
+    enough = {row: gap for row, gap in gaps.items() if gap.enough}
     if not enough:
         return "too few seeds"
     off = {row: gap for row, gap in enough.items() if gap.side}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from kdnb.analysis import handed_on, over_seeds, stats, words
+from kdnb.analysis import handed_on, over_seeds, words
 from kdnb.analysis.handed_on import ALONE, MEASURES
 from kdnb.analysis.over_seeds import Estimate, Values
 from kdnb.analysis.study import Study
@@ -81,8 +81,7 @@ def brief(studies: Mapping[str, Study]) -> str:
         crossed, _ = handed_on.over_pairs(study)
         one = crossed if crossed.values else handed_on.by_classifier(handed_on.leads(study, "answers"))
         if one.values:
-            side = one.side if len(one.values) >= stats.LEAST_RUNS else 0
-            said = f"by {one.mean:.2f} points" if side > 0 else SEEN[side]
+            said = f"by {one.mean:.2f} points" if one.side > 0 else SEEN[one.side]
             told.append((said, f"{name} ({len(crossed.values) or 'one pair of'} teachers)"))
     head = (
         "From labels alone a student with W<sub>t</sub> frozen answers more as its owner than one with W<sub>o</sub>, "
@@ -93,8 +92,8 @@ def brief(studies: Mapping[str, Study]) -> str:
 
 def _said(there: Mapping[str, Estimate]) -> str:
     """Study by study: yes in points, no, or not seen."""
-    few = [name for name, one in there.items() if len(one.values) < stats.LEAST_RUNS]
-    clear = {name: one for name, one in there.items() if one.side and name not in few}
+    few = [name for name, one in there.items() if not one.enough]
+    clear = {name: one for name, one in there.items() if one.side}
     parts = [f"{SEEN[one.side]} on {name}, {one.told(POINTS)}" for name, one in clear.items()]
     unseen = [name for name in there if name not in clear and name not in few]
     parts += [f"not seen on {style.joined(unseen)}"] if unseen else []

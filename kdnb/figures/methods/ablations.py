@@ -143,7 +143,7 @@ def ends(name: str, varied: variations.Varied) -> str:
     at = [rows.loc[rows["x"] == place, ["mu", "bystander"]] for place in (part.index[0], part.index[-1])]
     change = at[1] - at[0]  # in μ, not as a share: as ‖W_s‖ grows, the larger of two μ grows by the smaller share
     apart = over_seeds.estimate(change["mu"] - change["bystander"])
-    so = APART[apart.side] if len(apart.values) >= stats.LEAST_RUNS else "it cannot be told from so few seeds"
+    so = APART[apart.side] if apart.enough else "it cannot be told from so few seeds"
     mine, others = (words.number(change[column].mean(), "{:+.2f}") for column in ("mu", "bystander"))
     points = words.number(100 * (last["accuracy"] - first["accuracy"]), "{:+.2f} points")
     turn = [words.number(one["r"], "{:.2f}") for one in (first, last)]
@@ -176,7 +176,7 @@ def nearing(name: str, varied: variations.Varied) -> str:
 
 def _nearer(found: Mapping[str, over_seeds.Estimate]) -> str:
     """In which numbers an interval over seeds says that it is nearer."""
-    if min(len(one.values) for one in found.values()) < stats.LEAST_RUNS:
+    if not all(one.enough for one in found.values()):
         return "too few seeds"
     sides = [one.side for one in found.values()]
     clear = [PANELS[column] for column, one in found.items() if one.side > 0]

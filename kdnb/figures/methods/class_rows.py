@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import class_rows, stats, words
+from kdnb.analysis import class_rows, words
 from kdnb.analysis.by_method import groups, has_mu, with_mu
 from kdnb.analysis.over_seeds import off_zero
 from kdnb.analysis.study import Study
@@ -44,7 +44,7 @@ def _figure(study: Study, table: pd.DataFrame) -> go.Figure:
 
 def nearer(name: str, table: pd.DataFrame, level: float | None) -> str:
     """For how many methods of one study the teacher is agreed with beyond what normal training shows, in a clause."""
-    found = {k: one for k, one in class_rows.beyond_normal(table).items() if len(one.values) >= stats.LEAST_RUNS}
+    found = {k: one for k, one in class_rows.beyond_normal(table).items() if one.enough}
     between = "" if level is None else f"; the two teachers agree with each other by {words.number(level, '{:.2f}')}"
     if not found:
         return f"it cannot be told on {name}, where no method has three seeds beside normal training"

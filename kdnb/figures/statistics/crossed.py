@@ -95,7 +95,7 @@ def _brief(name: str, found: pd.DataFrame) -> str:
 def _word(found: pd.DataFrame) -> str:
     """Whether KD's students are nearer to the own teacher; empty where it cannot be told."""
     there = read(found).values()
-    if not there or max(len(one.values) for one in there) < stats.LEAST_RUNS:
+    if not any(one.enough for one in there):
         return ""
     beyond = "yes" if more_than_chance(there) else "not beyond chance"
     return beyond if any(one.side > 0 for one in there) else "not seen"
@@ -113,7 +113,7 @@ def told(found: pd.DataFrame) -> str:
     pairs = over(found)
     if not there:
         return f"it cannot be told of {KD} ({pairs})"
-    if all(len(one.values) < stats.LEAST_RUNS for one in there.values()):
+    if not any(one.enough for one in there.values()):
         return f"it cannot be told of {pairs}: an interval needs {stats.LEAST_RUNS} teachers"
     near, far = ([f"{name} {one.told('{:+.2g}')}" for name, one in there.items() if one.side == s] for s in (1, -1))
     nearer = (

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kdnb.analysis import r_over_seeds, stats, words
-from kdnb.analysis import readings as readings_of_r
+from kdnb.analysis.correlations import CLOCK, PAPERS, READINGS
 from kdnb.analysis.over_seeds import Estimate, more_than_chance, off_zero
 from kdnb.analysis.r_over_seeds import Measured
 from kdnb.figures import intervals, style
@@ -55,9 +55,9 @@ def _differences(one: Measured) -> go.Figure:
 
 def _readings(one: Measured) -> go.Figure:
     """The four readings of the same r and a clock's, one panel each."""
-    titles = [name[0].upper() + name[1:] for name in readings_of_r.READINGS]
+    titles = [name[0].upper() + name[1:] for name in READINGS]
     fig = style.grid(len(titles), 1, titles, 980, shared_xaxes=True, vertical_spacing=0.05)
-    for row, name in enumerate(readings_of_r.READINGS, start=1):
+    for row, name in enumerate(READINGS, start=1):
         shown = {label: one.of(label, name) for label in one.labels}
         for trace in intervals.points(shown, name, "r", LOOKS[r_over_seeds.TEACHER], SAID):
             fig.add_trace(trace, row, 1)
@@ -101,12 +101,12 @@ def difference_sentence(one: Measured) -> str:
 
 def readings_sentence(one: Measured) -> str:
     """How many of the paper's r that leave out zero still do, with their sign, in each other reading."""
-    r = {label: one.of(label, readings_of_r.PAPERS) for label in one.enough}
+    r = {label: one.of(label, PAPERS) for label in one.enough}
     paper = {label: found.side for label, found in r.items() if found.side}
     off = f"the interval of the paper's r leaves out zero for {off_zero(r.values(), 'student')}"
     if not paper:
         return f"it cannot be told: {off}."
-    others = [name for name in readings_of_r.READINGS if name not in (readings_of_r.PAPERS, readings_of_r.CLOCK)]
+    others = [name for name in READINGS if name not in (PAPERS, CLOCK)]
     found = {name: _sides({label: one.of(label, name) for label in paper}) for name in others}
     every = [
         label for label in paper if all(known.get(label, paper[label]) == paper[label] for known in found.values())
@@ -121,7 +121,7 @@ def readings_sentence(one: Measured) -> str:
 
 def _clock(one: Measured) -> str:
     """What a clock has in mu's place, and for how many independent epochs those of the window count; over runs."""
-    columns = [readings_of_r.CLOCK, readings_of_r.PAPERS, r_over_seeds.EFFECTIVE]
+    columns = [CLOCK, PAPERS, r_over_seeds.EFFECTIVE]
     runs = one.table.loc[one.table["label"].isin(one.enough), columns]
     clock, mu, effective = runs.abs().median()
     return (
@@ -132,7 +132,7 @@ def _clock(one: Measured) -> str:
 
 def _sides(found: Mapping[str, Estimate]) -> dict[str, int]:
     """On which side of zero the intervals of those lie that have three seeds."""
-    return {label: r.side for label, r in found.items() if len(r.values) >= stats.LEAST_RUNS}
+    return {label: r.side for label, r in found.items() if r.enough}
 
 
 def _kept(paper: Mapping[str, int], name: str, known: Mapping[str, int]) -> str:
