@@ -181,7 +181,9 @@ def test_a_mixture_of_an_old_and_a_new_publication_is_no_run(
         moved.append(file)
         return replace_file(file, to)
 
-    made = publish.build(publish.Source.find(full, small), Run(full / HIGH), full.parent / "staged", PublishedRun(small))
+    made = publish.build(
+        publish.Source.find(full, small), Run(full / HIGH), full.parent / "staged", PublishedRun(small)
+    )
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Path, "replace", stops)
         staging.install(made, small)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from kdnb.analysis import norms, over_seeds, stats, words
+from kdnb.analysis import norms, over_seeds, words
 from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
@@ -171,7 +171,7 @@ def _beside(study: Study, groups: Groups, frozen: Groups) -> list[Beside]:
         held, free = ({run.spec.init_seed: study.change("feature_norm", run) for run in some} for some in both)
         apart = estimate(over_seeds.minus(free, held).values())
         found.append(Beside(decay, label, estimate(held.values()), estimate(free.values()), apart))
-    return [one for one in found if len(one.apart.values) >= stats.LEAST_RUNS]
+    return [one for one in found if one.apart.enough]
 
 
 def _following(found: list[Beside]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdnb.analysis import by_method, design, stats
+from kdnb.analysis import by_method, design
 from kdnb.analysis.interventions import differences, group
 from kdnb.analysis.over_seeds import estimate
 from kdnb.analysis.study import Study
@@ -88,7 +88,7 @@ def answers_sentence(studies: Mapping[str, Study]) -> str:
     parts = []
     for name, study in studies.items():
         found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
-        enough = {pair: one for pair, one in found.items() if len(one.values) >= stats.LEAST_RUNS}
+        enough = {pair: one for pair, one in found.items() if one.enough}
         less = {compared(*pair): by for pair, by in enough.items()}
         parts += [f"on {name} for {intervals.off_zero(less)}"] if less else []
     if not parts:
