@@ -257,7 +257,10 @@ def test_where_the_classifier_is_frozen_it_is_told_whether_features_keep_their_l
     all_of = "leaves out zero for 6 of 6 (all with a weight decay of 0, 0.0005 and 0.002), beyond chance.**"
     assert made.answer.endswith(all_of)
     mine = [trace for trace in made.figure.data if trace.legendgroup == "weight decay 0.002" and trace.text is not None]
-    places = dict(zip(mine[1].x, mine[1].y, strict=True))
+    scale, beside, features, _ = mine
+    assert list(scale.x) == ["normal", "T=1", "T=4"] and scale.mode == "lines+markers"
+    assert list(beside.x) == ["W<sub>t</sub> frozen", "W<sub>o</sub> frozen"] and beside.mode == "markers"
+    places = dict(zip(features.x, features.y, strict=True))
     assert places["W<sub>t</sub> frozen"] == pytest.approx(0.009, rel=1e-2)
     assert places["W<sub>o</sub> frozen"] == pytest.approx(-0.02, rel=1e-2)
 

@@ -20,7 +20,8 @@ FROZEN = {"frozen": "W<sub>t</sub> frozen", "foreign": "W<sub>o</sub> frozen"}
 COLUMNS = ("logit_std", "reference_logit_std", "feature_norm", "weight_norm")
 # What changes after the warm-up: how it is named, and its symbol.
 CHANGES = {"feature_norm": ("length of features", "circle"), "weight_norm": (NORM, "diamond-open")}
-Groups = Mapping[float, Mapping[str, list[Run]]]  # by weight decay and label
+Labelled = Mapping[str, list[Run]]
+Groups = Mapping[float, Labelled]  # by weight decay
 
 
 @exhibit(
@@ -45,10 +46,9 @@ def by_temperature(study: Study) -> Exhibit:
         shared_xaxes=True,
         vertical_spacing=0.08,
     )
-    drawn = {decay: {**mine, **frozen.get(decay, {})} for decay, mine in groups.items()}
-    for place, (decay, mine) in enumerate(drawn.items()):
-        name, color = f"weight decay {decay:g}", style.temperature_color(1 + place, len(drawn))
-        for row, trace in _traces(study, mine, name, color):
+    for place, (decay, mine) in enumerate(groups.items()):
+        name, color = f"weight decay {decay:g}", style.temperature_color(1 + place, len(groups))
+        for row, trace in _traces(study, mine, frozen.get(decay, {}), name, color):
             fig.add_trace(trace.update(legendgroup=name), row, 1)
     for what, symbol in CHANGES.values():
         look = {"color": style.OTHER, "symbol": symbol, "size": 10}
@@ -56,9 +56,10 @@ def by_temperature(study: Study) -> Exhibit:
     fig.add_hline(1, line={"color": style.QUIET, "width": 1}, row=1, col=1)
     fig.add_hline(0, line={"color": style.QUIET, "width": 1}, row=2, col=1)
     fig.update_yaxes(**style.shares(".1%"), row=2, col=1)
-    intervals.axis(fig, list(dict.fromkeys(label for mine in drawn.values() for label in mine)))
+    drawn = [{**mine, **frozen.get(decay, {})} for decay, mine in groups.items()]
+    intervals.axis(fig, list(dict.fromkeys(label for mine in drawn for label in mine)))
     fig.update_layout(legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}, margin_b=90)
-    shown = [run for mine in drawn.values() for runs in mine.values() for run in runs]
+    shown = [run for mine in drawn for runs in mine.values() for run in runs]
     style.captioned(fig, study, f"last epoch; below, {style.window(study)}", shown)
     return Exhibit(fig, answer=answer, of=study.name)
 
@@ -91,18 +92,22 @@ def scale(run: Run) -> float:
     return run.last("logit_std") / run.last("reference_logit_std")
 
 
-def _read(groups: Mapping[str, list[Run]], read: Callable[[Run], float]) -> dict[str, Estimate]:
+def _read(groups: Labelled, read: Callable[[Run], float]) -> dict[str, Estimate]:
     """What ``read`` finds over seeds, by label."""
     return {label: estimate(map(read, runs)) for label, runs in groups.items()}
 
 
-def _traces(study: Study, groups: Mapping[str, list[Run]], name: str, color: str) -> list[tuple[int, go.Scatter]]:
-    """Each with its row: of the scale a line with intervals and a dot a seed; of both changes their means."""
-    dots, means = intervals.points(_read(groups, scale), name, "scale", {"color": color, "symbol": "circle"})
-    means.update(mode="lines+markers", line={"color": color, "width": 1.5}, showlegend=True)
-    made = [(1, dots), (1, means)]
+def _traces(study: Study, mine: Labelled, frozen: Labelled, name: str, color: str) -> list[tuple[int, go.Scatter]]:
+    """Each with its row: of the scale its mean with intervals, where W_s is free on a line, and a dot a seed; of both
+    changes their means.
+    """
+    made = []
+    for groups, mode in ((mine, "lines+markers"), *([(frozen, "markers")] if frozen else [])):
+        dots, means = intervals.points(_read(groups, scale), name, "scale", {"color": color, "symbol": "circle"})
+        means.update(mode=mode, line={"color": color, "width": 1.5}, showlegend=groups is mine)
+        made += [(1, dots), (1, means)]
     for column, (what, symbol) in CHANGES.items():
-        found = _read(groups, partial(study.change, column))
+        found = _read({**mine, **frozen}, partial(study.change, column))
         look = {"color": color, "symbol": symbol, "size": 8 if symbol == "circle" else 13}
         *_, means = intervals.points(found, f"{name}, {what}", "", look, intervals.in_percent)
         made.append((2, means.update(error_y=None, showlegend=False)))

@@ -42,7 +42,9 @@ QUESTIONS = {
 def asked(studies: Mapping[str, Study]) -> Exhibit:
     """The difference that answers each question, in points, a figure a study: a dot a seed, and the mean."""
     figures = {name: _asked(study) for name, study in studies.items()}
-    return Exhibit(figures, answer=answers_sentence(studies), table=answers(studies))
+    table = answers(studies)
+    folded = style.folded("Each question in numbers", table) if table else ""
+    return Exhibit(figures, answer=answers_sentence(studies), table=folded)
 
 
 def _asked(study: Study) -> go.Figure:
