@@ -17,7 +17,8 @@ from kdnb.profiles import unusual_drops
 from kdnb.runs import Run
 from kdnb.surroundings import lasting
 
-# Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there.
+# Of the paper's data, the study nearest to its experiment first: "cifar100" stands for the first that is there, of
+# published ones for the first with several temperatures: one that is still in the making takes no sweep's place.
 NEAREST = ("cifar100", "cifar100-half", "cifar100-small")
 OTHERS = ("digits", "digits-few", "cifar100-small")  # published, which the answers of a chapter of one study tell of
 ALIKE = ("dataset", "data_checksum", "model", "epochs")  # what all students of a chapter have in common
@@ -81,8 +82,10 @@ class PaperParameters(SweepParameters):
     def _best(self, profile: str) -> Study:
         """The better of one's own and the published runs of the first of its studies that is there."""
         names = NEAREST if profile == NEAREST[0] else (profile,)
-        found = filter(None, (_better(self._chapter(name)) for name in names))
-        return next(found, None) or load(self._chapter(profile))  # which says how to make some
+        found = list(filter(None, (_better(self._chapter(name)) for name in names)))
+        whole = (study for study in found if len(study.kd) > 1 or not runs.are_published(study.folder))
+        # Where there are none, loading says how to make some.
+        return next(whole, found[0] if found else None) or load(self._chapter(profile))
 
     def _chapter(self, profile: str, folder: Path | None = None) -> ChapterParameters:
         chosen = {"methods": self.methods, "temperatures": self.temperatures}

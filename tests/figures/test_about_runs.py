@@ -109,3 +109,22 @@ def test_cifar100_is_the_nearest_study_there_is(tmp_path: Path, monkeypatch: pyt
     for name in ("cifar100-small", "cifar100-half"):
         store(tmp_path / "results" / name, [replace(spec, dataset="cifar100") for spec in (SPEC, kd(4))])
         assert [found.name for found in chosen.studies()] == list(dict.fromkeys([name, "cifar100-small"]))
+
+
+def test_a_published_study_in_the_making_takes_no_sweeps_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one temperature yet; one's own runs are shown however few they are."""
+    monkeypatch.setenv("KDNB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("kdnb.paths.results", lambda name: tmp_path / "results" / name)
+    chosen = selection.PaperParameters(profiles=("cifar100",))
+    sweep = [replace(spec, dataset="cifar100") for spec in (SPEC, kd(1), kd(4))]
+    for folder, specs, shown in (
+        ("results/cifar100-half", [sweep[0], sweep[2]], "cifar100-half"),
+        ("results/cifar100-small", sweep, "cifar100-small"),
+        ("runs/cifar100-half", [sweep[0], sweep[2]], "cifar100-half"),
+    ):
+        store(tmp_path / folder, specs)
+        if folder.startswith("results"):
+            (tmp_path / folder / "one").mkdir()
+            (tmp_path / folder / "one" / "published.json").touch()
+        (study,) = chosen.studies()
+        assert study.name == shown
