@@ -136,9 +136,11 @@ class Studies:
             yield Network(*told, run.spec.init_seed, run.weights_checksum, accuracy, own, features)
 
     def mapped(self, folder: Path) -> list[Run]:
-        """The networks in MAPPED that ``folder`` holds; the teacher, which may be published alone, is the last."""
-        every = (*self.students, *self.teachers.values())
-        there = {run.spec.name: run for run in reversed(every) if run.path.parent == folder or run.is_published}
+        """The networks in MAPPED that ``folder`` holds; their teacher, which may be published alone, is the last."""
+        taught = {run.spec.teacher["checksum"] for run in self.students if run.spec.teacher}
+        published = [run for checksum, run in self.teachers.items() if run.is_published and checksum in taught]
+        mine = [run for run in (*self.students, *self.teachers.values()) if run.path.parent == folder]
+        there = {run.spec.name: run for run in (*published, *mine)}
         return [there[name] for name in MAPPED if name in there]
 
     @cached_property

@@ -302,6 +302,14 @@ def test_students_of_published_teachers_are_compared_as_beside_their_own_runs(
         assert np.abs(small[column].to_numpy() - full[column].to_numpy()).max() <= 3 / 128
     ours, theirs = (read_tensors(tmp_path / name / "comparisons/classes.safetensors")[0] for name in ("small", "full"))
     assert ours.keys() == theirs.keys()
+    for spec in alone.glob("*/spec.json"):  # another's students are no start for maps
+        other = {"teacher": {"model": "resnet8", "checksum": "another"}}
+        shutil.copytree(spec.parent, tmp_path / "other" / spec.parent.name)
+        (tmp_path / "other" / spec.parent.name / "spec.json").write_text(
+            json.dumps(json.loads(spec.read_text()) | other)
+        )
+    strangers = comparisons.Studies.find([tmp_path / "other"], seen, tmp_path / "small")
+    assert {run.spec.role for run in strangers.mapped(tmp_path / "other")} == {"student"}
     (tmp_path / "small/teacher-s1/model.safetensors").unlink()  # published as bystanders once were: what is known stays
     comparisons.write([alone], seen, tmp_path / "small")
     again = pd.read_parquet(tmp_path / "small/comparisons/stitching.parquet").sort_values(["name", "teacher_weights"])
