@@ -98,14 +98,18 @@ def _farther(papers: Sequence[Study]) -> str:
 def _nearer(designs: Sequence[Study]) -> list[str]:
     """In how many studies with crossed teachers relabelled mu is nearer to the own teacher's; nothing without any."""
     tables = {study.name: table for study in designs if not (table := crossed.contrasts_of(study)).empty}
-    found = {name: drawn_crossed.read(table).get("mu_matched") for name, table in tables.items()}
-    clear = {name: one for name, one in found.items() if one and one.side > 0}
-    by = style.joined(f"{words.number(one.mean, '{:.2g}')} on {name}" for name, one in clear.items()) if clear else ""
+    found = {name: drawn_crossed.read(table) for name, table in tables.items()}
+    clear = {name: one for name, one in found.items() if "mu_matched" in one and one["mu_matched"].side > 0}
+    by = []
+    for name, one in clear.items():
+        nearer = sum(measure.side > 0 for measure in one.values())
+        of = f"nearer in {nearer} of {words.counted(len(one), 'measure')}"
+        by.append(f"by {words.number(one['mu_matched'].mean, '{:.2g}')} on {name} ({of})")
     text = (
-        f"With features relabelled (matched), one of {len(drawn_crossed.TITLES)} measures, its classifier ends nearer "
-        f"to its own teacher's in {len(clear)} of {words.counted(len(found), 'study', 'studies')} with crossed teachers"
+        "With features relabelled (matched μ) its classifier ends nearer to its own teacher's in "
+        f"{len(clear)} of {words.counted(len(found), 'study', 'studies')} with crossed teachers"
     )
-    return [f"{text}{by and f': by {by}'}"] if tables else []
+    return [f"{text}: {style.joined(by)}" if by else text] if tables else []
 
 
 class _Drift(NamedTuple):

@@ -28,16 +28,17 @@ def test_curves_of_r_without_an_end_are_not_named(tmp_path: Path) -> None:
     assert sum("‖W" in text for text in named) >= 1 and not any("bystander" in text for text in named)
 
 
-def test_relabelled_mu_is_said_to_be_one_of_several_measures_and_counted_over_studies(
+def test_relabelled_mu_is_counted_over_studies_and_said_to_be_one_of_several_measures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = selection.load(selection.ChapterParameters(output_dir=str(RESULTS / "digits")))
     for gap, count in ((0.2, 2), (0.0, 0)):
-        found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01])}
+        found = {"mu_matched": estimate([gap - 0.01, gap, gap + 0.01]), "mu_rotated": estimate([-1.0, 0.0, 1.0])}
         monkeypatch.setattr(crossed, "read", lambda _, found=found: found)
         (text,) = front_page._nearer([study, replace(study, name="other")])
-        assert f"one of {len(crossed.TITLES)} measures" in text and f"in {count} of 2 studies" in text
-        assert ("0.2 on digits and 0.2 on other" in text) == (count == 2)
+        assert f"in {count} of 2 studies" in text
+        measures = "(nearer in 1 of 2 measures)"
+        assert (f"by 0.2 on digits {measures} and by 0.2 on other {measures}" in text) == (count == 2)
 
 
 @pytest.mark.parametrize(
