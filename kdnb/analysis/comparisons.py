@@ -200,15 +200,15 @@ def classes(found: Studies, floors: Sequence[Network]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(separation.class_gaps(x, found.labels)).float() for name, x in spaces.items()}
 
 
-def maps(found: Studies, networks: Sequence[Run]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def maps(found: Studies, folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of ``maps.safetensors``; students as they were at matched accuracy, where they reached it.
 
-    ``networks``: by :meth:`Studies.mapped`; FileNotFoundError where the teacher is not among them.
+    Of the networks that :meth:`Studies.mapped` finds in ``folder``; FileNotFoundError without the teacher.
     """
-    *students, teacher = networks or found.students[:1]
-    if teacher.spec.role != "teacher":
-        folder = teacher.path.parent
+    networks = found.mapped(folder)
+    if not networks or networks[-1].spec.role != "teacher":
         raise FileNotFoundError(f"{folder} has no finished {MAPPED[-1]}; every map starts from the teacher's.")
+    *students, teacher = networks
     taken = {run.label: run.snapshot("matched") or final(run) for run in students}
     every = {name: snapshot.features for name, snapshot in taken.items()}
     every[teacher.label] = found.spaces[teacher.weights_checksum].test
@@ -266,8 +266,8 @@ def write(folders: Sequence[Path], dataset: Dataset, target: Path) -> list[Path]
     print(f"{len(found.students)} students, {len(found.teachers)} teachers of {dataset.name}", flush=True)
     place, floors = target / paths.COMPARISONS, list(found.floors())
     files = [place / name for name in ("maps.safetensors", "classes.safetensors", "stitching.parquet")]
-    networks = found.mapped(folders[0])
-    drawn = maps(found, networks) if len(networks) == len(MAPPED) or not files[0].exists() else None
+    whole = len(found.mapped(folders[0])) == len(MAPPED)
+    drawn = maps(found, folders[0]) if whole or not files[0].exists() else None
     gaps = _with_known(classes(found, floors), files[1], target)
     table = _with_published(stitching(found, floors), files[2], target)
     if drawn:

@@ -108,7 +108,7 @@ class Source:
 
     @property
     def about_maps(self) -> dict[str, Any]:
-        """What ``published.json`` says of a run's maps."""
+        """What ``published.json`` says of a run's maps; in the usual case as ever, or maps would be drawn anew."""
         about = {"perplexity": PERPLEXITY, "seed": MAP_SEED, "reference": self.teacher.path.name}
         return about | ({"reference_published": True} if self.teacher.is_published else {})
 

@@ -276,8 +276,8 @@ def test_a_copied_teacher_counts_once_and_maps_need_the_first(
     found = comparisons.Studies.find([folders[0], folders[0]], dataset, out)
     assert len(found.students) == 2
     assert [run.path.name for run in found.mapped(folders[0])] == list(comparisons.MAPPED)
-    with pytest.raises(FileNotFoundError, match=f"{folders[0]} has no finished teacher-s0"):
-        comparisons.maps(found, found.mapped(folders[1]))
+    with pytest.raises(FileNotFoundError, match=f"{folders[1]} has no finished teacher-s0"):
+        comparisons.maps(found, folders[1])
 
 
 def test_students_of_published_teachers_are_compared_as_beside_their_own_runs(

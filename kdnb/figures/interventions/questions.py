@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from kdnb.analysis import by_method, design
 from kdnb.analysis.interventions import differences, group
-from kdnb.analysis.over_seeds import estimate
+from kdnb.analysis.over_seeds import Estimate, estimate
 from kdnb.analysis.study import Study
 from kdnb.figures import intervals, style
 from kdnb.figures.exhibit import Exhibit, exhibit
@@ -48,13 +48,18 @@ def asked(studies: Mapping[str, Study]) -> Exhibit:
 
 
 def _asked(study: Study) -> go.Figure:
-    found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
-    there = {pair: one for pair, one in found.items() if one.values}
+    there = _estimates(study)
     fig = intervals.rows({compared(*pair): one for pair, one in there.items()}, "difference in accuracy", "diamond")
     fig.update_xaxes(title_text="difference in accuracy (points)").update_layout(margin_l=150)
     shown = dict.fromkeys(name for pair in there for name in pair)
     runs = [run for name in shown for run in group(study, name)]
     return style.captioned(fig, study, "same seed; 95% over seeds", runs or study.students)
+
+
+def _estimates(study: Study) -> dict[tuple[str, str], Estimate]:
+    """What answers each question, in points, by its two methods; without those that no seed answers."""
+    found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
+    return {pair: one for pair, one in found.items() if one.values}
 
 
 def compared(one: str, other: str) -> str:
@@ -89,8 +94,7 @@ def answers_sentence(studies: Mapping[str, Study]) -> str:
     """Of how many questions the interval leaves out zero on each study, and of which two methods."""
     parts = []
     for name, study in studies.items():
-        found = {pair: estimate(100 * d for d in differences(study, *pair).values()) for pair in QUESTIONS.values()}
-        enough = {pair: one for pair, one in found.items() if one.enough}
+        enough = {pair: one for pair, one in _estimates(study).items() if one.enough}
         less = {compared(*pair): by for pair, by in enough.items()}
         parts += [f"on {name} for {intervals.off_zero(less)}"] if less else []
     if not parts:
